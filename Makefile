@@ -1,0 +1,43 @@
+# libreflink: what a person types. `make demo` and `make test` need nothing prepared.
+# Packagers: packaging/install.mk holds install, uninstall and dist; CONTRIBUTING.md says what each target is for.
+
+CARGO ?= cargo
+CARGO_FLAGS ?= --locked
+TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
+RELEASE := $(TARGET_DIR)/release
+
+.PHONY: all lib header test lint demo examples tools clean help
+
+all: lib examples
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
+
+lib: ## the shared and the static library
+	$(CARGO) build --release $(CARGO_FLAGS)
+	@ln -sf libreflink.so $(RELEASE)/libreflink.so.0
+
+header: ## writes include/reflink.h from src/capi
+	REFLINK_WRITE_HEADER=1 $(CARGO) test --quiet $(CARGO_FLAGS) --test header
+
+examples: lib ## the C programs of examples-c, against the library just built
+	$(MAKE) -C examples-c
+
+demo: ## clones a real file and proves that the blocks are shared (FILE=… for one of your own)
+	@./examples-c/demo.sh $(FILE)
+
+tools: ## installs what the tests need (Debian, Ubuntu: as root), or names it
+	@./tests/install-tools.sh
+
+test: tools lint lib ## everything
+	$(CARGO) test $(CARGO_FLAGS)
+
+lint: ## formatting and warnings, as CI sees them
+	$(CARGO) fmt --check
+	$(CARGO) clippy $(CARGO_FLAGS) --all-targets -- --deny warnings
+
+clean:
+	$(CARGO) clean
+	$(MAKE) -C examples-c clean
+
+-include packaging/install.mk

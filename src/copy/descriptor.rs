@@ -1,0 +1,139 @@
+//! Copies between descriptors that the caller holds: the checks they share, and the copy that makes one file equal another.
+//! Nothing is opened, renamed or unlinked, and no descriptor's offset moves.
+
+use super::data::{self, Flow, Ownership, Stretch};
+use super::file::{check_end, check_regular, copy_to_end};
+use super::metadata::{Permissions, Transfer};
+use super::{Durability, Meter, Mode, Options, Reason, Report};
+use crate::error::{At, Cause, Error, Result, Step};
+use crate::sys::errno::EBADF;
+use crate::sys::{Errno, Fd, Stat, Sys};
+
+/// A source and a destination that passed every check.
+pub struct Pair {
+    /// The source.
+    pub src: Fd,
+    /// What it is.
+    pub src_stat: Stat,
+    /// The destination.
+    pub dst: Fd,
+    /// What it is.
+    pub dst_stat: Stat,
+    /// The largest size this process may give a file.
+    pub limit: u64,
+}
+
+impl Pair {
+    /// Type, access and marks of both, before anything is written. Each check guards against a
+    /// method that would not.
+    pub fn check<S: Sys>(sys: &S, src: Fd, dst: Fd) -> Result<Self> {
+        let src_stat = sys.stat(src).at(Step::Check)?;
+        let dst_stat = sys.stat(dst).at(Step::Check)?;
+        check_regular(&src_stat, Step::Check)?;
+        check_regular(&dst_stat, Step::Check)?;
+        let (reading, writing) = (sys.access(src).at(Step::Check)?, sys.access(dst).at(Step::Check)?);
+        if !reading.read || !writing.write {
+            return Err(Errno(EBADF)).at(Step::Check);
+        }
+        if writing.append {
+            // Linux would write at the end whatever the offset (pwrite(2), BUGS).
+            return Err(Error::new(Step::Check, Cause::Append));
+        }
+        data::check_unprotected(sys, dst)?;
+        Ok(Self { src, src_stat, dst, dst_stat, limit: sys.size_limit() })
+    }
+
+    /// Whether both descriptors are one file.
+    pub fn one_file(&self) -> bool {
+        self.src_stat.same_file(&self.dst_stat)
+    }
+}
+
+/// Makes the content of `dst` equal to that of `src`: data, then size, then the metadata asked for.
+pub fn copy<S: Sys>(
+    sys: &S,
+    (src, dst): (Fd, Fd),
+    options: &Options,
+    meter: &mut Meter,
+    report: &mut Report,
+) -> Result<()> {
+    let pair = Pair::check(sys, src, dst)?;
+    if pair.one_file() {
+        return Err(Error::new(Step::Check, Cause::SameFile));
+    }
+    data::check_size_limit(pair.src_stat.size, pair.limit)?;
+    let size = pair.src_stat.size;
+    let length = if size == 0 { i64::MAX.unsigned_abs() } else { size };
+    let mut stretch = Stretch::new(
+        sys,
+        (src, 0, pair.src_stat),
+        (dst, 0, pair.dst_stat.size),
+        length,
+        options.mode,
+        Ownership::Callers,
+        pair.limit,
+    );
+    if options.mode == Mode::Never {
+        report.reason = Reason::NotAsked;
+        copy_to_end(sys, &mut stretch, report, meter)?;
+    } else if clone(sys, &pair, &mut stretch, meter, report)? == Flow::NextMethod {
+        stretch.length = length;
+        copy_to_end(sys, &mut stretch, report, meter)?;
+    }
+    let made = finish(sys, &pair, &stretch, report)?;
+    Transfer::new(sys, (src, &pair.src_stat), dst, options).apply(
+        &made,
+        Permissions::Keep,
+        options,
+        report,
+    )?;
+    if options.durability == Durability::Durable {
+        sys.sync(dst).at(Step::Sync)?;
+    }
+    Ok(())
+}
+
+/// Clones over what is there. FICLONE never shortens a file, and refuses to put the source's last
+/// partial block inside a longer one; so a longer destination is cut first, but only once the
+/// kernel has said that it would clone.
+fn clone<S: Sys>(
+    sys: &S,
+    pair: &Pair,
+    stretch: &mut Stretch<S>,
+    meter: &mut Meter,
+    report: &mut Report,
+) -> Result<Flow> {
+    let size = pair.src_stat.size;
+    stretch.length = size;
+    if pair.dst_stat.size > size {
+        if stretch.try_clone_nothing(report)? == Flow::NextMethod {
+            return Ok(Flow::NextMethod);
+        }
+        sys.set_size(pair.dst, size).at(Step::Clone)?;
+        stretch.dst_size = size;
+    }
+    if meter.listens() { stretch.clone_until(size, report, meter) } else { stretch.clone_file(report, meter) }
+}
+
+/// Sets the size, and makes sure that it is.
+fn finish<S: Sys>(sys: &S, pair: &Pair, stretch: &Stretch<S>, report: &mut Report) -> Result<Stat> {
+    let now = sys.stat(pair.src).at(Step::Copy)?;
+    report.source_changed = now.moved_since(&pair.src_stat);
+    check_end(stretch, report)?;
+    let mut made = sys.stat(pair.dst).at(Step::Copy)?;
+    // One clone call takes the source as it is at that instant, which may be longer or shorter than
+    // it was.
+    let of_an_instant = report.source_changed && stretch.done > 0 && report.cloned == stretch.done;
+    let size = if of_an_instant { made.size.min(now.size) } else { stretch.done };
+    if made.size != size {
+        sys.set_size(pair.dst, size).at(Step::Copy)?;
+        made = sys.stat(pair.dst).at(Step::Copy)?;
+    }
+    if made.size != size {
+        return Err(Error::new(Step::Copy, Cause::Inconsistent));
+    }
+    if of_an_instant {
+        report.cloned = size;
+    }
+    Ok(made)
+}

@@ -1,0 +1,166 @@
+//! The one table of which error means what: for each errno and each operation, whether the next method is tried, the
+//! call is made again, or the copy stops. No other file compares an errno to decide on a method.
+
+use super::Reason;
+use crate::sys::Errno;
+use crate::sys::errno::*;
+
+/// An operation that can be refused while the copy itself is still possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// FICLONE and FICLONERANGE.
+    Clone,
+    /// copy_file_range.
+    KernelCopy,
+    /// read and write: the authority, after which there is no other method.
+    ReadWrite,
+}
+
+/// What an error of an operation means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not possible here: try the next method from the same offset.
+    Next,
+    /// A real failure: stop.
+    Stop,
+    /// A signal came in between: make the call again.
+    Again,
+    /// Not yet: make the call again a few times, then [`Verdict::Next`] (or stop, where there is no
+    /// next).
+    Later,
+    /// Not possible here before any byte has moved; a real failure after.
+    NextAtStart,
+    /// Stop if the destination is marked immutable or append-only, else [`Verdict::Next`]. The
+    /// kernel checks the mark when it clones, but not in every write to a file that was open before
+    /// the mark: the fallback would get past it.
+    StopIfProtected,
+    /// Stop if a descriptor is really not open for its use, else [`Verdict::Next`]: FUSE servers
+    /// answer EBADF for good ones.
+    StopIfBadDescriptor,
+    /// A server's lack of the call where one answers and nothing has moved yet (CIFS before Linux
+    /// 5.3), else stop.
+    NextIfRemote,
+}
+
+use Verdict::{Again, Later, Next, NextAtStart, NextIfRemote, Stop, StopIfBadDescriptor, StopIfProtected};
+
+/// One errno's row: what it means to each operation, and why a clone that it refused was not
+/// possible.
+struct Row(i32, Verdict, Verdict, Verdict, Reason);
+
+/// The table. Columns: errno, clone, copy_file_range, read/write, reason.
+///
+/// Sources: ioctl_ficlonerange(2), copy_file_range(2), the fallback lists of GNU coreutils, Go,
+/// libuv and Rust's standard library where they agree with what Linux 6.18 was seen to answer on
+/// XFS, Btrfs, ext4, tmpfs and overlayfs.
+const TABLE: &[Row] = &[
+    // Not here.
+    Row(EOPNOTSUPP, Next, Next, Stop, Reason::Unsupported),
+    Row(ENOTTY, Next, Next, Stop, Reason::Unsupported),
+    Row(ENOSYS, Next, Next, Stop, Reason::Unsupported),
+    Row(EXDEV, Next, Next, Stop, Reason::CrossDevice),
+    // Not this file: alignment, NOCOW on one side only (Btrfs), a limit; eCryptfs, old ZFS and CIFS
+    // for copy_file_range.
+    Row(EINVAL, Next, Next, Stop, Reason::File),
+    Row(ETXTBSY, Next, Next, Stop, Reason::File),
+    Row(ENODATA, Next, Next, Stop, Reason::File),
+    Row(EFBIG, Next, Next, Stop, Reason::File),
+    Row(EOVERFLOW, Stop, Next, Stop, Reason::File),
+    Row(ENOENT, Next, Next, Stop, Reason::Unsupported),
+    Row(EBADF, StopIfBadDescriptor, StopIfBadDescriptor, Stop, Reason::Unsupported),
+    // Forbidden: by a mark on the file, or by a sandbox that knows nothing of clones.
+    Row(EPERM, StopIfProtected, StopIfProtected, Stop, Reason::Permission),
+    Row(EACCES, Next, Next, Stop, Reason::Permission),
+    // Not now. ZFS answers EAGAIN while the source's blocks are not on disk
+    // (zfs_bclone_wait_dirty=0).
+    Row(EINTR, Again, Again, Again, Reason::Transient),
+    Row(EAGAIN, Next, Later, Later, Reason::Transient),
+    // Real failures. coreutils 7.5 to 9.1 hid them behind a fallback (bugs.gnu.org/60489).
+    Row(EIO, Stop, NextIfRemote, Stop, Reason::Failure),
+    Row(ENOSPC, Stop, Stop, Stop, Reason::Failure),
+    Row(EDQUOT, Stop, Stop, Stop, Reason::Failure),
+    Row(ENOMEM, Stop, Stop, Stop, Reason::Failure),
+    Row(EROFS, Stop, Stop, Stop, Reason::Failure),
+    Row(EISDIR, Stop, Stop, Stop, Reason::File),
+    Row(ENOTDIR, Stop, Stop, Stop, Reason::File),
+    Row(ELOOP, Stop, Stop, Stop, Reason::Failure),
+    Row(ENAMETOOLONG, Stop, Stop, Stop, Reason::Failure),
+    Row(EMFILE, Stop, Stop, Stop, Reason::Transient),
+    Row(ENFILE, Stop, Stop, Stop, Reason::Transient),
+    Row(EFAULT, Stop, Stop, Stop, Reason::Failure),
+    Row(ESPIPE, Stop, Stop, Stop, Reason::File),
+    Row(ESTALE, Stop, Stop, Stop, Reason::Failure),
+    Row(EREMOTEIO, Stop, Stop, Stop, Reason::Failure),
+    Row(ENETDOWN, Stop, Stop, Stop, Reason::Failure),
+    Row(EHOSTDOWN, Stop, Stop, Stop, Reason::Failure),
+    Row(ETIMEDOUT, Stop, Stop, Stop, Reason::Failure),
+    Row(ENOTCONN, Stop, Stop, Stop, Reason::Failure),
+    Row(ENODEV, Stop, Stop, Stop, Reason::Failure),
+    Row(ENXIO, Stop, Stop, Stop, Reason::Failure),
+];
+
+/// An errno that no row names: an oddity of one file system, which read and write then decide on.
+const OTHERS: Row = Row(0, NextAtStart, NextAtStart, Stop, Reason::Unsupported);
+
+fn row(errno: Errno) -> &'static Row {
+    TABLE.iter().find(|row| row.0 == errno.0).unwrap_or(&OTHERS)
+}
+
+/// What `errno` means to `operation`.
+pub fn verdict(operation: Operation, errno: Errno) -> Verdict {
+    let Row(_, clone, kernel_copy, read_write, _) = row(errno);
+    match operation {
+        Operation::Clone => *clone,
+        Operation::KernelCopy => *kernel_copy,
+        Operation::ReadWrite => *read_write,
+    }
+}
+
+/// Why a clone that `errno` refused was not possible.
+pub fn reason(errno: Errno) -> Reason {
+    row(errno).4
+}
+
+/// Whether `O_TMPFILE`'s error says that files without a name are not to be had here: overlayfs
+/// before 6.x, NFS, FUSE, vfat and others (EOPNOTSUPP), kernels before 3.11 (EISDIR: they see the
+/// O_DIRECTORY in it), odd servers (the rest).
+pub fn unnamed_unsupported(errno: Errno) -> bool {
+    matches!(errno.0, EOPNOTSUPP | EISDIR | EINVAL | ENOSYS | ENOTTY)
+}
+
+/// Whether the error of linking an unnamed file says that it cannot be given a name that way,
+/// though another file could: no hard links here (EPERM, EOPNOTSUPP, EMLINK), no procfs (ENOENT), a
+/// parent that now lies elsewhere (EXDEV).
+pub fn link_unsupported(errno: Errno) -> bool {
+    matches!(errno.0, EPERM | EOPNOTSUPP | ENOSYS | EINVAL | EMLINK | ENOENT | EXDEV | EACCES)
+}
+
+/// Whether RENAME_NOREPLACE is what the kernel (before 3.15) or the file system does not know.
+pub fn rename_new_unsupported(errno: Errno) -> bool {
+    matches!(errno.0, EINVAL | ENOSYS | EOPNOTSUPP | EPERM)
+}
+
+/// Whether SEEK_DATA or SEEK_HOLE is unknown to this file, which then counts as one stretch of data
+/// (coreutils does the same).
+pub fn seek_unsupported(errno: Errno) -> bool {
+    matches!(errno.0, EINVAL | EOPNOTSUPP | ENOSYS | ENOTTY | ESPIPE)
+}
+
+/// Whether holes cannot be punched here, and zeros must be written.
+pub fn punch_unsupported(errno: Errno) -> bool {
+    matches!(errno.0, EOPNOTSUPP | ENOSYS | EINVAL | ENOTTY | EPERM)
+}
+
+/// Whether this file system keeps no extended attributes (or not these).
+pub fn attributes_unsupported(errno: Errno) -> bool {
+    matches!(errno.0, EOPNOTSUPP | ENOSYS)
+}
+
+/// Whether a directory cannot be synced here at all: several network and FUSE file systems say
+/// EINVAL.
+pub fn directory_sync_unsupported(errno: Errno) -> bool {
+    matches!(errno.0, EINVAL | ENOSYS | EOPNOTSUPP)
+}
+
+#[cfg(test)]
+mod tests;

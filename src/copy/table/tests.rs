@@ -1,0 +1,99 @@
+//! Every cell of the errno table, written down a second time in the shape of the facts it came from.
+//! A change of one cell must be made in both places, on purpose.
+
+use super::*;
+
+/// One cell as a letter: N next, H stop, R again, L later, S next at the start only, I immutable?, B bad descriptor?, V server?
+fn letter(verdict: Verdict) -> char {
+    match verdict {
+        Next => 'N',
+        Stop => 'H',
+        Again => 'R',
+        Later => 'L',
+        NextAtStart => 'S',
+        StopIfProtected => 'I',
+        StopIfBadDescriptor => 'B',
+        NextIfRemote => 'V',
+    }
+}
+
+const CELLS: &[(&str, i32, &str, Reason)] = &[
+    ("EOPNOTSUPP", 95, "NNH", Reason::Unsupported),
+    ("ENOTTY", 25, "NNH", Reason::Unsupported),
+    ("ENOSYS", 38, "NNH", Reason::Unsupported),
+    ("EXDEV", 18, "NNH", Reason::CrossDevice),
+    ("EINVAL", 22, "NNH", Reason::File),
+    ("ETXTBSY", 26, "NNH", Reason::File),
+    ("ENODATA", 61, "NNH", Reason::File),
+    ("EFBIG", 27, "NNH", Reason::File),
+    ("EOVERFLOW", 75, "HNH", Reason::File),
+    ("ENOENT", 2, "NNH", Reason::Unsupported),
+    ("EBADF", 9, "BBH", Reason::Unsupported),
+    ("EPERM", 1, "IIH", Reason::Permission),
+    ("EACCES", 13, "NNH", Reason::Permission),
+    ("EINTR", 4, "RRR", Reason::Transient),
+    ("EAGAIN", 11, "NLL", Reason::Transient),
+    ("EIO", 5, "HVH", Reason::Failure),
+    ("ENOSPC", 28, "HHH", Reason::Failure),
+    ("EDQUOT", 122, "HHH", Reason::Failure),
+    ("ENOMEM", 12, "HHH", Reason::Failure),
+    ("EROFS", 30, "HHH", Reason::Failure),
+    ("EISDIR", 21, "HHH", Reason::File),
+    ("ENOTDIR", 20, "HHH", Reason::File),
+    ("ELOOP", 40, "HHH", Reason::Failure),
+    ("ENAMETOOLONG", 36, "HHH", Reason::Failure),
+    ("EMFILE", 24, "HHH", Reason::Transient),
+    ("ENFILE", 23, "HHH", Reason::Transient),
+    ("EFAULT", 14, "HHH", Reason::Failure),
+    ("ESPIPE", 29, "HHH", Reason::File),
+    ("ESTALE", 116, "HHH", Reason::Failure),
+    ("EREMOTEIO", 121, "HHH", Reason::Failure),
+    ("ENETDOWN", 100, "HHH", Reason::Failure),
+    ("EHOSTDOWN", 112, "HHH", Reason::Failure),
+    ("ETIMEDOUT", 110, "HHH", Reason::Failure),
+    ("ENOTCONN", 107, "HHH", Reason::Failure),
+    ("ENODEV", 19, "HHH", Reason::Failure),
+    ("ENXIO", 6, "HHH", Reason::Failure),
+];
+
+/// The numbers are x86's; mips, sparc and others have their own.
+#[test]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "x86"))]
+fn every_cell() {
+    for errno in 0..=4095 {
+        let (name, cells, why) = CELLS
+            .iter()
+            .find(|row| row.1 == errno)
+            .map_or(("another", "SSH", Reason::Unsupported), |row| (row.0, row.2, row.3));
+        let found: String = [Operation::Clone, Operation::KernelCopy, Operation::ReadWrite]
+            .into_iter()
+            .map(|operation| letter(verdict(operation, Errno(errno))))
+            .collect();
+        assert_eq!(found, cells, "{name} ({errno})");
+        assert_eq!(reason(Errno(errno)), why, "{name} ({errno})");
+    }
+    assert_eq!(TABLE.len(), CELLS.len());
+}
+
+#[test]
+fn no_errno_has_two_rows() {
+    for (at, one) in TABLE.iter().enumerate() {
+        assert!(TABLE.iter().skip(at + 1).all(|other| other.0 != one.0), "errno {}", one.0);
+    }
+}
+
+#[test]
+fn read_and_write_have_no_next() {
+    assert!(TABLE.iter().chain([&OTHERS]).all(|row| matches!(row.3, Stop | Again | Later)));
+}
+
+#[test]
+fn a_real_failure_is_never_a_missing_feature() {
+    for errno in [EIO, ENOSPC, EDQUOT, ENOMEM, EROFS] {
+        let errno = Errno(errno);
+        assert_eq!(verdict(Operation::Clone, errno), Stop);
+        assert!(!unnamed_unsupported(errno) && !link_unsupported(errno) && !rename_new_unsupported(errno));
+        assert!(!seek_unsupported(errno) && !punch_unsupported(errno) && !attributes_unsupported(errno));
+        assert!(!directory_sync_unsupported(errno));
+    }
+}

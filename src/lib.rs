@@ -1,0 +1,36 @@
+//! libreflink: copy-on-write copies of files, with a correct fallback, behind a C ABI.
+//! This file is the map of the crate; `include/reflink.h` is the manual for its users.
+//!
+//! The path of a copy is one straight walk:
+//!
+//! 1. [`capi`]: the C functions. NULL, sizes and unknown values are dealt with here, and panics end here.
+//! 2. [`copy::file`] (names and publishing), [`copy::descriptor`] (the caller's own descriptors).
+//! 3. [`copy::data`]: the chain of methods; [`copy::table`]: the one table of what each errno means.
+//! 4. [`sys`]: the system calls, behind one trait, one file per platform.
+//!
+//! `unsafe` lives in `capi` and `sys` and nowhere else.
+
+#![deny(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+compile_error!("libreflink 0.1 has a backend for Linux only");
+
+#[allow(unsafe_code)]
+pub mod capi;
+pub mod copy;
+pub mod error;
+pub mod probe;
+#[allow(unsafe_code)]
+pub mod sys;

@@ -1,0 +1,318 @@
+//! What a directory can do, found out by trying: two scratch files without names, a block of data, a clone.
+//! Never by the file system's name or its device number, which say nothing about this pair, this mount, this sandbox.
+
+use core::ffi::CStr;
+
+use crate::copy::name::PrivateName;
+use crate::copy::range::units;
+use crate::copy::{Reason, table};
+use crate::error::{At, Result, Step};
+use crate::sys::errno::{EAGAIN, EEXIST, EFBIG, EINVAL, EIO, EISDIR, ENOTDIR};
+use crate::sys::{Dedupe, Errno, Fd, Handle, Kind, Stat, Sys};
+
+/// The alignments tried after the file system's own answers, up to the largest record size in
+/// common use (ZFS: 1 MiB).
+const LARGER_UNITS: [u64; 4] = [64 << 10, 128 << 10, 256 << 10, LARGEST_UNIT];
+const LARGEST_UNIT: u64 = 1 << 20;
+
+/// The hole that is tried out: larger than any allocation unit in common use.
+const HOLE: u64 = 4 << 20;
+
+/// Tries of a clone that answers "not yet".
+const TRIES: u32 = 3;
+
+/// What was found out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capability {
+    /// Whether clones work; `None` is "unknown".
+    pub clone: Option<bool>,
+    /// Why not, or why unknown.
+    pub reason: Reason,
+    /// The negative errno that said so.
+    pub error: i32,
+    /// Ranges can be cloned.
+    pub range: bool,
+    /// copy_file_range works.
+    pub kernel_copy: bool,
+    /// Equal ranges can be made to share blocks.
+    pub dedupe: bool,
+    /// Files can be made without a name.
+    pub unnamed_files: bool,
+    /// Holes can be made and found.
+    pub sparse: bool,
+    /// The alignment that range clones need, 0 if unknown.
+    pub granularity: u64,
+    /// The file system's name.
+    pub fs_name: &'static str,
+}
+
+impl Capability {
+    fn unknown(&mut self, errno: Errno) {
+        self.clone = None;
+        self.reason = table::reason(errno);
+        self.error = errno.0.saturating_neg();
+    }
+
+    fn refused(&mut self, errno: Errno) {
+        self.unknown(errno);
+        // Only an answer about the volumes is an answer about every file there.
+        if matches!(self.reason, Reason::Unsupported | Reason::CrossDevice) {
+            self.clone = Some(false);
+        }
+    }
+}
+
+/// What clones are to be tried from.
+enum From<'s, S: Sys> {
+    /// A file of the caller's, with data in it.
+    File(Handle<'s, S>, Stat),
+    /// A file of the caller's that stays open and the caller's.
+    Borrowed(Fd, Stat),
+    /// Scratch files in a directory.
+    Directory(Handle<'s, S>),
+    /// Scratch files in a directory of the caller's.
+    BorrowedDirectory(Fd),
+    /// Scratch files in the destination itself.
+    Here,
+}
+
+/// Asks by names. `src` NULL asks about `dst_dir` alone.
+pub fn by_name<S: Sys>(sys: &S, cwd: Fd, src: Option<&CStr>, dst_dir: &CStr) -> Result<Capability> {
+    let directory = Handle::new(sys, sys.open_directory(cwd, dst_dir, false).at(Step::Probe)?);
+    let from = match src {
+        None => From::Here,
+        Some(name) => open_from(sys, cwd, name)?,
+    };
+    trial(sys, &from, directory.fd())
+}
+
+/// Asks by descriptors. `src` negative asks about `dst_dir` alone.
+pub fn by_descriptor<S: Sys>(sys: &S, src: Option<Fd>, dst_dir: Fd) -> Result<Capability> {
+    let stat = sys.stat(dst_dir).at(Step::Probe)?;
+    if stat.kind != Kind::Directory {
+        return Err(Errno(ENOTDIR)).at(Step::Probe);
+    }
+    let from = match src {
+        None => From::Here,
+        Some(fd) => {
+            let stat = sys.stat(fd).at(Step::Probe)?;
+            match stat.kind {
+                Kind::Directory => From::BorrowedDirectory(fd),
+                _ => From::Borrowed(fd, stat),
+            }
+        }
+    };
+    trial(sys, &from, dst_dir)
+}
+
+fn open_from<'s, S: Sys>(sys: &'s S, cwd: Fd, name: &CStr) -> Result<From<'s, S>> {
+    // O_PATH on a directory needs no right to read it; anything else says ENOTDIR.
+    match sys.open_directory(cwd, name, false) {
+        Ok(fd) => return Ok(From::Directory(Handle::new(sys, fd))),
+        Err(Errno(ENOTDIR)) => {}
+        Err(errno) => return Err(errno).at(Step::Probe),
+    }
+    let file = Handle::new(sys, sys.open_source(cwd, name, true).at(Step::Probe)?);
+    let stat = sys.stat(file.fd()).at(Step::Probe)?;
+    Ok(From::File(file, stat))
+}
+
+/// The trial itself. That something cannot be tried is an answer ("unknown, because"), not an
+/// error.
+fn trial<S: Sys>(sys: &S, from: &From<S>, directory: Fd) -> Result<Capability> {
+    let mut found = Capability {
+        fs_name: sys.volume(directory).map_or("unknown", |volume| volume.name),
+        ..Capability::default()
+    };
+    if sys.size_limit() <= HOLE {
+        found.unknown(Errno(EFBIG)); // a larger file would raise SIGXFSZ
+        return Ok(found);
+    }
+    let (target, unnamed) = match scratch(sys, directory) {
+        Ok(made) => made,
+        Err(errno) => {
+            found.unknown(errno);
+            return Ok(found);
+        }
+    };
+    found.unnamed_files = unnamed;
+    found.sparse = keeps_holes(sys, target.fd());
+    let own = match from {
+        From::File(..) | From::Borrowed(..) => None,
+        From::Here => Some(scratch(sys, directory)),
+        From::Directory(there) => Some(scratch(sys, there.fd())),
+        From::BorrowedDirectory(there) => Some(scratch(sys, *there)),
+    };
+    match (own, from) {
+        (Some(Ok((source, _))), _) => from_scratch(sys, source.fd(), target.fd(), &mut found),
+        (Some(Err(errno)), _) => found.unknown(errno),
+        (None, From::File(file, stat)) => from_file(sys, file.fd(), stat, target.fd(), &mut found)?,
+        (None, From::Borrowed(fd, stat)) => from_file(sys, *fd, stat, target.fd(), &mut found)?,
+        (None, _) => {}
+    }
+    Ok(found)
+}
+
+/// A file to try things on, and whether it never had a name. Where it must have one, it loses it at
+/// once.
+fn scratch<S: Sys>(sys: &S, directory: Fd) -> crate::sys::Result<(Handle<'_, S>, bool)> {
+    match sys.create_scratch(directory, None) {
+        Ok(fd) => return Ok((Handle::new(sys, fd), true)),
+        Err(errno) if !table::unnamed_unsupported(errno) => return Err(errno),
+        Err(_) => {}
+    }
+    for _ in 0..TRIES {
+        let name = PrivateName::new(sys.random());
+        match sys.create_scratch(directory, Some(name.as_c_str())) {
+            Ok(fd) => {
+                let file = Handle::new(sys, fd);
+                sys.unlink(directory, name.as_c_str())?;
+                return Ok((file, false));
+            }
+            Err(errno) if errno.0 == EEXIST => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Err(Errno(EEXIST))
+}
+
+/// Whether what is skipped takes no space, and is found again.
+fn keeps_holes<S: Sys>(sys: &S, fd: Fd) -> bool {
+    let kept = sys.set_size(fd, HOLE).is_ok()
+        && matches!(sys.write_at(fd, b"x", HOLE), Ok(1))
+        && sys.seek_data(fd, 0).is_ok_and(|data| data > 0 && data <= HOLE);
+    // A file that cannot be emptied again would falsify the rest; then it is no place for holes
+    // either.
+    sys.set_size(fd, 0).is_ok() && kept
+}
+
+/// Fills a scratch file and clones it, first a block in the middle, then as a whole.
+fn from_scratch<S: Sys>(sys: &S, source: Fd, target: Fd, found: &mut Capability) {
+    let preferred = sys.stat(source).map_or(4096, |stat| stat.block_size);
+    let candidates = candidates(sys, target, preferred);
+    let mut data_end = 0;
+    for unit in candidates {
+        if let Err(errno) = fill(sys, source, &mut data_end, unit.saturating_mul(2)) {
+            found.unknown(errno);
+            return;
+        }
+        match patiently(sys, source, || sys.clone_range(source, unit, unit, target, unit)) {
+            Ok(()) => {
+                found.range = true;
+                found.granularity = unit;
+                break;
+            }
+            Err(errno) if errno.0 == EINVAL => {}
+            Err(errno) => {
+                found.refused(errno);
+                break;
+            }
+        }
+    }
+    if found.error == 0 {
+        let whole =
+            sys.set_size(target, 0).and_then(|()| patiently(sys, source, || sys.clone_file(source, target)));
+        match whole {
+            Ok(()) => found.clone = Some(true),
+            Err(errno) => found.refused(errno),
+        }
+    }
+    let [unit, ..] = candidates;
+    found.kernel_copy = sys.set_size(target, 0).is_ok() && kernel_copies(sys, source, target, unit);
+    // The copy just made is what there is to be shared.
+    found.dedupe = found.kernel_copy && sys.dedupe(source, target, unit) == Ok(Dedupe::Shared);
+}
+
+/// Clones from a file of the caller's: a block of it, or all of it where it is shorter.
+fn from_file<S: Sys>(sys: &S, source: Fd, stat: &Stat, target: Fd, found: &mut Capability) -> Result<()> {
+    match stat.kind {
+        Kind::Regular => {}
+        Kind::Directory => return Err(Errno(EISDIR)).at(Step::Probe),
+        _ => return Err(crate::error::Error::new(Step::Probe, crate::error::Cause::NotRegular)),
+    }
+    if stat.size == 0 {
+        // An empty file clones even where no data would (SMB, NTFS): only a refusal says anything.
+        match sys.clone_file(source, target) {
+            Ok(()) => found.reason = Reason::File,
+            Err(errno) => found.refused(errno),
+        }
+        return Ok(());
+    }
+    let candidates = candidates(sys, target, stat.block_size);
+    for unit in candidates.into_iter().filter(|unit| *unit <= stat.size) {
+        match patiently(sys, source, || sys.clone_range(source, 0, unit, target, 0)) {
+            Ok(()) => {
+                found.range = true;
+                found.granularity = unit;
+                found.clone = Some(true);
+                break;
+            }
+            Err(errno) if errno.0 == EINVAL => {}
+            Err(errno) => {
+                found.refused(errno);
+                break;
+            }
+        }
+    }
+    // Short enough to be cloned whole where no range was: shorter than a block, say.
+    let undecided = found.clone.is_none() && found.error == 0;
+    if undecided && stat.size <= LARGEST_UNIT {
+        match patiently(sys, source, || sys.clone_file(source, target)) {
+            Ok(()) => found.clone = Some(true),
+            Err(errno) => found.refused(errno),
+        }
+    } else if undecided {
+        found.unknown(Errno(EINVAL));
+    }
+    let unit = candidates.first().map_or(stat.size, |unit| stat.size.min(*unit));
+    found.kernel_copy = sys.set_size(target, 0).is_ok() && kernel_copies(sys, source, target, unit);
+    Ok(())
+}
+
+/// The alignments to try, the smallest first.
+fn candidates<S: Sys>(sys: &S, target: Fd, preferred: u64) -> [u64; 7] {
+    let [one, two, three] = units(sys, target, preferred).map(|unit| unit.min(LARGEST_UNIT));
+    let [four, five, six, seven] = LARGER_UNITS;
+    let mut all = [one, two, three, four, five, six, seven];
+    all.sort_unstable();
+    all
+}
+
+/// Waits for data that is not on disk yet (ZFS says EAGAIN of it).
+fn patiently<S: Sys>(
+    sys: &S,
+    source: Fd,
+    call: impl Fn() -> crate::sys::Result<()>,
+) -> crate::sys::Result<()> {
+    let mut outcome = call();
+    for _ in 0..TRIES {
+        if !matches!(outcome, Err(Errno(EAGAIN))) {
+            break;
+        }
+        let _ = sys.sync(source);
+        outcome = call();
+    }
+    outcome
+}
+
+fn kernel_copies<S: Sys>(sys: &S, source: Fd, target: Fd, length: u64) -> bool {
+    sys.kernel_copy_usable() && matches!(sys.kernel_copy(source, 0, target, 0, length), Ok(1..))
+}
+
+/// Writes data up to `end`: no two blocks alike, so that nothing is shared but by a clone.
+fn fill<S: Sys>(sys: &S, fd: Fd, written: &mut u64, end: u64) -> crate::sys::Result<()> {
+    let mut block = [0_u8; 4096];
+    let mut value = 0x9e37_79b9_7f4a_7c15_u64;
+    while *written < end {
+        for chunk in block.chunks_exact_mut(8) {
+            value = value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(*written | 1);
+            chunk.copy_from_slice(&value.to_le_bytes());
+        }
+        let most = usize::try_from(end.saturating_sub(*written)).unwrap_or(usize::MAX).min(block.len());
+        match sys.write_at(fd, block.get(..most).unwrap_or_default(), *written)? {
+            0 => return Err(Errno(EIO)),
+            wrote => *written = written.saturating_add(wrote as u64),
+        }
+    }
+    Ok(())
+}
