@@ -21,10 +21,10 @@ header: ## writes include/reflink.h from src/capi
 	REFLINK_WRITE_HEADER=1 $(CARGO) test --quiet $(CARGO_FLAGS) --test header
 
 examples: lib ## the C programs of examples-c, against the library just built
-	$(MAKE) -C examples-c
+	$(MAKE) -C examples-c BUILD_TREE=1 TARGET_DIR='$(abspath $(TARGET_DIR))'
 
 demo: ## clones a real file and proves that the blocks are shared (FILE=… for one of your own)
-	@./examples-c/demo.sh $(FILE)
+	@./examples-c/demo.sh $${FILE:+"$$FILE"}
 
 tools: ## installs what the tests need (Debian, Ubuntu: as root), or names it
 	@./tests/install-tools.sh

@@ -1,0 +1,355 @@
+#!/bin/sh
+# Clones a real file, beside a plain copy of it, and has the file system itself say that the blocks are shared.
+# usage: demo.sh [FILE]. Everything it makes is removed at the end; nothing is mounted that others could see.
+set -eu
+LC_ALL=C
+export LC_ALL
+
+here=$(cd "$(dirname "$0")" && pwd)
+bin=$here/build
+tmp=${TMPDIR:-/tmp}
+work= # the directory for the demo's files
+mount= # where the XFS image is mounted
+image= # and its file, until it is mounted
+
+die() {
+    echo "demo: $*" >&2
+    exit 1
+}
+
+# ---- Cleaning up: also after Ctrl-C ----
+
+clean_up() {
+    trap '' HUP INT TERM
+    cd /
+    [ -z "$work" ] || rm -rf "$work"
+    [ -z "$image" ] || rm -f "$image"
+    if [ -n "$mount" ]; then
+        ! mountpoint -q "$mount" || umount "$mount" 2>/dev/null || umount -l "$mount"
+        rmdir "$mount"
+    fi
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'echo >&2; echo "Interrupted; what was made is removed." >&2; exit 130' INT
+trap 'exit 143' TERM
+
+# ---- Tools and programs ----
+
+# need COMMAND PACKAGE: notes the Debian package of a command that is missing.
+missing=
+need() {
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+# Installs what was noted, as root where there is apt; else names it and fails.
+install_missing() {
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        echo "Not here (Debian's package names):$missing" >&2
+        return 1
+    fi
+    echo "Installing:$missing"
+    # shellcheck disable=SC2086 # one word each
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 || {
+        apt-get update -qq
+        # shellcheck disable=SC2086
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    }
+    missing=
+}
+
+built() {
+    [ -x "$bin/copy_file" ] && [ -x "$bin/probe" ] && [ -x "$bin/extents" ]
+}
+
+# Builds what is missing. In a tree of somebody else's, what is there is used as it is.
+build() {
+    if [ ! -w "$here" ]; then
+        built || die "the examples are not built, and $here is not yours to write: run 'make examples' first."
+        return 0
+    fi
+    need cc gcc
+    need make make
+    install_missing || exit 1
+    command -v cargo >/dev/null 2>&1 ||
+        die "cargo (Rust 1.85 or later) is needed: https://rustup.rs, or your system's package."
+    built || echo "Building the library and the examples ..."
+    (cd "$here/.." && cargo build --release --locked --quiet &&
+        target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd) &&
+        make -s -C examples-c BUILD_TREE=1 TARGET_DIR="$target") || die "the build failed."
+}
+
+# ---- Small things ----
+
+nanoseconds() {
+    date +%s%N
+}
+
+# seconds BEFORE AFTER: the time between, in seconds.
+seconds() {
+    awk -v before="$1" -v after="$2" 'BEGIN { printf "%.3f", (after - before) / 1e9 }'
+}
+
+# free DIR: bytes free on its file system.
+free() {
+    df -Pk "$1" | awk 'NR == 2 { printf "%.0f", $4 * 1024 }'
+}
+
+# mib BYTES
+mib() {
+    awk -v bytes="$1" 'BEGIN { printf "%.1f MiB", bytes / 1048576 }'
+}
+
+size() {
+    stat -L -c %s -- "$1"
+}
+
+# can_clone DIR [SOURCE]: by trying it.
+can_clone() {
+    [ -d "$1" ] && [ -w "$1" ] && "$bin/probe" "$@" >/dev/null 2>&1
+}
+
+same_device() {
+    [ "$(stat -L -c %d -- "$1")" = "$(stat -L -c %d -- "$2")" ]
+}
+
+# ---- Where to show it ----
+
+# Looks for a directory that can clone (and holds FILE, if one is given): sets `place` to it, or to nothing.
+find_place() {
+    place=
+    if [ -n "$file" ]; then
+        for candidate in "$PWD" "$(dirname "$file")"; do
+            if [ -d "$candidate" ] && same_device "$candidate" "$file" && can_clone "$candidate" "$file"; then
+                place=$candidate
+                return 0
+            fi
+        done
+    else
+        if can_clone "$PWD"; then place=$PWD; fi
+    fi
+}
+
+# Whether an image can be mounted here: root, a mount namespace of one's own, and a loop device.
+may_mount() {
+    [ "$(id -u)" = 0 ] && command -v unshare >/dev/null 2>&1 && [ -e /dev/loop-control ] &&
+        unshare -m --propagation private true 2>/dev/null || return 1
+    need mkfs.xfs xfsprogs
+    need mount mount
+    install_missing
+}
+
+# In a mount namespace of our own: makes the image and mounts it. Nobody else sees it, and without a name it
+# is gone with the mount, whatever becomes of this script.
+mount_image() {
+    needed=$((2 * source_size + 256 * 1024 * 1024))
+    [ "$(free "$tmp")" -gt "$needed" ] || die "$tmp has not the $(mib "$needed") free that two copies need (TMPDIR=... elsewhere?)"
+    image=$(mktemp "$tmp/reflink-demo.XXXXXX")
+    mount=$(mktemp -d "$tmp/reflink-demo.XXXXXX")
+    truncate -s "$((2 * source_size + 1024 * 1024 * 1024))" "$image"
+    mkfs.xfs -q -m reflink=1 "$image" && mount -t xfs -o loop "$image" "$mount" || return 1
+    rm -f "$image"
+    image=
+}
+
+# ---- The demo itself ----
+
+# The source: FILE itself where it lies, a copy of it in the image, or 300 MiB of random data.
+make_source() {
+    if [ -z "$file" ]; then
+        source=$work/source
+        dd if=/dev/urandom of="$source" bs=1048576 count=$((source_size / 1048576)) iflag=fullblock conv=fsync 2>/dev/null
+        described="$(mib "$source_size") of random data"
+    elif [ -n "$mount" ]; then
+        source=$work/source
+        "$bin/copy_file" -q -d "$file" "$source"
+        described="a copy of $file ($(mib "$source_size")), since clones do not cross file systems"
+    else
+        source=$file
+        described="$file ($(mib "$source_size"))"
+    fi
+    [ "$(free "$work")" -gt "$((source_size + 67108864))" ] || die "no room for a plain copy beside the source."
+    cat "$source" >/dev/null # once through memory, for both that follow
+}
+
+# copy_timed NAME OPTION...: copies the source, and sets `line`, `took` and `taken` to what it says, the time and the space.
+copy_timed() {
+    name=$1
+    shift
+    before=$(free "$work")
+    start=$(nanoseconds)
+    line=$("$bin/copy_file" --durable "$@" "$source" "$work/$name")
+    took=$(seconds "$start" "$(nanoseconds)")
+    after=$(free "$work")
+    taken=$((before - after))
+    line=${line#"$work/$name: "}
+    row=$(printf '  %-12s %10s s %16s %16s %16s' "$name" "$took" "$before" "$after" "$taken")
+    echo "$row"
+}
+
+show_copies() {
+    echo
+    echo "Source: $described"
+    echo
+    echo "A clone and a plain copy of it, one after the other. The source has just been read: as far as it fits, it"
+    echo "is in memory for both. Timed is the whole command, until the copy is on the device (fsync)."
+    echo
+    printf '  %-12s %12s %16s %16s %16s\n' "" "time" "free before" "free after" "bytes taken"
+    copy_timed clone
+    clone_line=$line
+    copy_timed plain-copy --never
+    echo
+    echo "  clone:      $clone_line"
+    echo "  plain-copy: $line"
+    cmp -s "$source" "$work/clone" || die "FAILED: the clone differs from the source."
+    cmp -s "$source" "$work/plain-copy" || die "FAILED: the plain copy differs from the source."
+}
+
+# account FILE: sets shared, unshared, holes, extents, common (with the source), as the file system says.
+account() {
+    numbers=$("$bin/extents" --numbers --with "$source" "$1") || die "NO PROOF: the file system gives no account of its extents."
+    # shellcheck disable=SC2086 # the numbers, one each
+    set -- $numbers
+    shared=$1 unshared=$2 extents=$5 common=$6
+}
+
+show_account() { # LABEL FILE
+    account "$2"
+    printf '  %-32s %16s %16s %10s\n' "$1" "$common" "$((shared + unshared - common))" "$extents"
+}
+
+# Overwrites 64 KiB in the middle of the largest extent that is shared (less, where that is smaller).
+write_into_clone() {
+    largest=$("$bin/extents" --list "$work/clone" | awk '/ shared/ && $2 > most && !/bytes:/ { most = $2; at = $1 }
+        END { printf "%.0f %.0f", at, most }')
+    at=${largest% *}
+    length=${largest#* }
+    block=65536
+    [ "$length" -ge $((3 * block)) ] || die "NO PROOF: no shared extent is large enough to write 64 KiB into it."
+    at=$(((at + length / 2) / block * block))
+    written=$block
+    dd if=/dev/urandom of="$work/clone" bs=$block seek=$((at / block)) count=1 conv=notrunc,fsync iflag=fullblock 2>/dev/null
+}
+
+# The clone must differ from the source in what was written, and nowhere else.
+check_contents() {
+    cmp -s "$source" "$work/plain-copy" || die "FAILED: the source changed."
+    cmp -s -n "$at" "$source" "$work/clone" || die "FAILED: the clone changed before what was written."
+    cmp -s -i $((at + written)) "$source" "$work/clone" || die "FAILED: the clone changed after what was written."
+    ! cmp -s "$source" "$work/clone" || die "FAILED: the write did not reach the clone."
+}
+
+show_sharing() {
+    echo
+    echo "The file system's own account (FIEMAP), in bytes:"
+    echo
+    printf '  %-32s %16s %16s %10s\n' "" "of the source" "its own" "extents"
+    show_account "the plain copy" "$work/plain-copy"
+    plain_common=$common
+    show_account "the clone" "$work/clone"
+    data=$((shared + unshared))
+    common_before=$common
+    write_into_clone
+    show_account "the clone, 64 KiB of it written" "$work/clone"
+    common_after=$common
+    check_contents
+}
+
+prove() {
+    echo
+    [ "$plain_common" = 0 ] || die "FAILED: the plain copy shares blocks with the source."
+    [ "$data" -gt 0 ] || die "NO PROOF: the source has no data, only holes."
+    [ "$common_before" = "$data" ] || die "FAILED: of $data bytes only $common_before are shared."
+    [ $((common_before - common_after)) = "$written" ] ||
+        die "FAILED: $written bytes were written, but $((common_before - common_after)) are no longer shared."
+    echo "PROOF: $common_before of $data bytes shared; after writing $((written / 1024)) KiB into the clone, $common_after shared, the source unchanged."
+}
+
+show_directory() { # DIR
+    echo "What this directory can do, found out by trying:"
+    echo
+    "$bin/probe" "$@" || [ $? -lt 3 ] || die "the probe failed."
+}
+
+# Everything, in a directory that can clone.
+demonstrate() { # DIR
+    work=$(mktemp -d "$1/.reflink-demo.XXXXXX")
+    show_directory "$1"
+    make_source
+    show_copies
+    show_sharing
+    prove
+}
+
+# Where nothing can clone: that the copy is right all the same.
+demonstrate_fallback() {
+    for candidate in "$PWD" "$tmp"; do
+        [ -w "$candidate" ] && break
+    done
+    work=$(mktemp -d "$candidate/.reflink-demo.XXXXXX")
+    show_directory "$candidate"
+    make_source
+    show_copies
+    echo
+    echo "NO BLOCKS ARE SHARED: files cannot be cloned here, and only root can mount an image that could show it."
+    echo "The copy is complete and equal to the source; it took the time and the space of a copy."
+}
+
+# Why the image: one line from the probe.
+say_why_image() {
+    if [ -n "$file" ]; then
+        subject=$file
+        answer=$("$bin/probe" "$(dirname "$file")" "$file") || true
+    else
+        subject=$PWD
+        answer=$("$bin/probe" "$PWD") || true
+    fi
+    kind=$(echo "$answer" | sed -n 's/^  file system  *//p')
+    why=$(echo "$answer" | sed -n 's/^  clone  \{2,\}//p')
+    echo "$subject is on $kind. Cloning there: $why."
+    echo "So the demo uses an XFS image of its own in $tmp, mounted for this script alone and gone when it ends."
+    echo
+}
+
+inside=
+if [ "${1:-}" = --inside-namespace ]; then
+    inside=yes
+    shift
+fi
+[ $# -le 1 ] || die "usage: demo.sh [FILE]"
+file=${1:-}
+if [ -n "$file" ]; then
+    [ -e "$file" ] || die "$file: no such file."
+    [ -f "$file" ] || die "$file: not a regular file."
+    [ -r "$file" ] || die "$file: you may not read it."
+    file=$(cd "$(dirname "$file")" && pwd)/$(basename "$file")
+    source_size=$(size "$file")
+    [ "$source_size" -ge 1048576 ] || die "$file: less than 1 MiB shows nothing; a few hundred MiB are better."
+else
+    source_size=314572800
+fi
+
+if [ -n "$inside" ]; then
+    if mount_image; then
+        demonstrate "$mount"
+    else
+        echo "The image could not be mounted."
+        rm -f "$image"
+        image=
+        demonstrate_fallback
+    fi
+    exit 0
+fi
+
+build
+find_place
+if [ -n "$place" ]; then
+    demonstrate "$place"
+elif may_mount; then
+    say_why_image
+    trap - EXIT HUP INT TERM
+    exec unshare -m --propagation private "$0" --inside-namespace ${file:+"$file"}
+else
+    demonstrate_fallback
+fi

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * probe: prints what a directory can do, as a small table in words.
+ * With SOURCEs it is asked whether they can be cloned into the directory. */
+
+#define _POSIX_C_SOURCE 200809L
+#define _FILE_OFFSET_BITS 64 /* large files, on 32-bit systems too */
+
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <reflink.h>
+
+#include "words.h"
+
+/* In the order of how bad they are: of several answers the exit status is the worst. */
+enum { YES = 0, NO = 1, UNKNOWN = 2, FAILED = 3 };
+
+static const char help[] =
+    "usage: probe DIR [SOURCE]...\n"
+    "Finds out by trying whether files inside DIR can be cloned among themselves, or with SOURCEs\n"
+    "(files or directories), whether those can be cloned into DIR. Nothing is left in DIR.\n"
+    "\n"
+    "exit status: 0 yes, 1 no, 2 unknown, 3 error; of several answers the highest.\n";
+
+/* A member that is 1 or 0. Where the trial itself could not be made, 0 means nothing. */
+static const char *yes_or_no(const struct reflink_capability *capability, uint32_t member)
+{
+    if (member != 0)
+        return "yes";
+    return capability->clone < 0 ? "unknown" : "no";
+}
+
+/* A file shorter than a block is cloned whole, and says nothing of ranges. */
+static const char *range_in_words(const struct reflink_capability *capability)
+{
+    if (capability->clone > 0 && capability->range == 0)
+        return "unknown";
+    return yes_or_no(capability, capability->range);
+}
+
+static bool is_directory(const char *name)
+{
+    struct stat there;
+
+    return stat(name, &there) == 0 && S_ISDIR(there.st_mode);
+}
+
+static void print_clone(const struct reflink_capability *capability)
+{
+    const char *answer = capability->clone > 0 ? "yes" : capability->clone == 0 ? "no" : "unknown";
+
+    printf("  %-16s %s", "clone", answer);
+    if (capability->clone != 1)
+        printf(", because %s", reason_in_words(capability->reason));
+    if (capability->clone != 1 && capability->error != 0)
+        printf(" (%s: %s)", reflink_err_name(capability->error),
+               reflink_strerror(capability->error));
+    putchar('\n');
+}
+
+static void print_table(const struct reflink_capability *capability, bool scratch)
+{
+    char text[HUMAN_SIZE];
+
+    print_clone(capability);
+    printf("  %-16s %s\n", "clone a range", range_in_words(capability));
+    if (capability->granularity != 0)
+        printf("  %-16s %s\n", "granularity", human(capability->granularity, text));
+    else
+        printf("  %-16s %s\n", "granularity", "unknown");
+    printf("  %-16s %s\n", "holes", yes_or_no(capability, capability->sparse));
+    printf("  %-16s %s\n", "unnamed files", yes_or_no(capability, capability->unnamed_files));
+    printf("  %-16s %s\n", "copy_file_range", yes_or_no(capability, capability->kernel_copy));
+    /* Not tried on a file of the caller's. */
+    printf("  %-16s %s\n", "dedupe",
+           scratch ? yes_or_no(capability, capability->dedupe) : "unknown");
+    printf("  %-16s %s\n", "file system", capability->fs_name);
+}
+
+static int probe(const char *source, const char *directory)
+{
+    struct reflink_capability capability = REFLINK_CAPABILITY_INIT;
+    int code = reflink_probe(source, directory, &capability);
+
+    if (code < 0) {
+        fflush(stdout);
+        fprintf(stderr, "probe: %s%s%s: %s (%s)\n", source ? source : "", source ? " -> " : "",
+                directory, reflink_strerror(code), reflink_err_name(code));
+        return FAILED;
+    }
+    printf("%s%s%s\n", source ? source : "", source ? " -> " : "", directory);
+    print_table(&capability, source == NULL || is_directory(source));
+    return capability.clone > 0 ? YES : capability.clone == 0 ? NO : UNKNOWN;
+}
+
+int main(int argc, char **argv)
+{
+    int first = 1, worst = YES, at;
+
+    if (argc > 1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
+        fputs(help, stdout);
+        return fflush(stdout) == 0 ? YES : FAILED;
+    }
+    if (argc > 1 && strcmp(argv[1], "--") == 0)
+        first++;
+    else if (argc > 1 && argv[1][0] == '-')
+        argc = 0; /* no other option is known */
+    if (argc <= first) {
+        fputs("usage: probe DIR [SOURCE]...\nTry 'probe --help'.\n", stderr);
+        return FAILED;
+    }
+    if (argc == first + 1)
+        worst = probe(NULL, argv[first]);
+    for (at = first + 1; at < argc; at++) {
+        int answer = probe(argv[at], argv[first]);
+        if (answer > worst)
+            worst = answer;
+    }
+    if (fflush(stdout) != 0) {
+        perror("probe: cannot print");
+        return FAILED;
+    }
+    return worst;
+}
