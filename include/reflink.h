@@ -347,36 +347,6 @@ typedef int reflink_fd;
 #define REFLINK_VERSION_PATCH 0
 
 /**
- * All three in one number, 8 bits for each of the last two.
- */
-#define NUMBER (((REFLINK_VERSION_MAJOR << 16) | (REFLINK_VERSION_MINOR << 8)) | REFLINK_VERSION_PATCH)
-
-/**
- * The largest stretch moved by one call that can be interrupted or that counts: 1 GiB.
- *
- * It keeps clear of the kernel's own limit of 2 GiB - 4 KiB, of FUSE's 32-bit answers, and of
- * 32-bit `ssize_t`.
- */
-#define STEP (1 << 30)
-
-/**
- * The stretch copied between two calls of a progress function: 16 MiB, a second of a slow disk at
- * most.
- */
-#define COPY_STEP (16 << 20)
-
-/**
- * The bits every copy takes from its source. Set-id and sticky bits come only with a verified
- * owner.
- */
-#define PERMISSIONS 511
-
-/**
- * "To the end of the source", as the C interface says it.
- */
-#define TO_END UINT64_MAX
-
-/**
  * How far a copy is. Valid during the call of the progress function only.
  */
 struct reflink_progress {
