@@ -1,0 +1,25 @@
+/* Copies argv[1] to argv[2], as a clone where that can be, and says
+ * which it was. */
+#include <inttypes.h>
+#include <reflink.h>
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+    struct reflink_options options = REFLINK_OPTIONS_INIT;
+    struct reflink_result result = REFLINK_RESULT_INIT;
+    int code;
+
+    if (argc != 3)
+        return 2;
+    options.if_exists = REFLINK_REPLACE;
+    code = reflink_copy_file(argv[1], argv[2], &options, &result);
+    if (code < 0) {
+        fprintf(stderr, "%s: %s\n", argv[1], reflink_strerror(code));
+        return 1;
+    }
+    printf("%" PRIu64 " bytes shared, %" PRIu64 " copied, %" PRIu64
+           " left as holes\n",
+           result.bytes_cloned, result.bytes_copied, result.bytes_hole);
+    return 0;
+}

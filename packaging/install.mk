@@ -1,0 +1,49 @@
+# Installing, packing and checking what is installed. Included by the top Makefile; docs/packaging.md is its manual.
+# Settable: PREFIX DESTDIR LIBDIR and the other directories; CC CFLAGS LDFLAGS RUSTFLAGS CARGO CARGO_FLAGS CARGO_BUILD_TARGET.
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+DOCDIR ?= $(DATADIR)/doc/libreflink
+CMAKEDIR ?= $(DATADIR)/cmake/libreflink
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+DESTDIR ?=
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+# Raised by hand when the ABI breaks; build.rs says the same, and tests/symbols.rs holds them together.
+SOVERSION := 0
+# What rustc says with --print native-static-libs for a target with glibc (tests/symbols.rs asks it).
+NATIVE_LIBS ?= -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+
+ARTIFACTS := $(TARGET_DIR)/$(if $(CARGO_BUILD_TARGET),$(CARGO_BUILD_TARGET)/)release
+BUILT ?= $(ARTIFACTS)/package
+DIST ?= $(TARGET_DIR)/dist
+SHARED := $(BUILT)/libreflink.so.$(VERSION)
+
+export CC CFLAGS LDFLAGS OBJCOPY AR LINK_STRIP NATIVE_LIBS
+
+INSTALL_ENVIRONMENT = VERSION='$(VERSION)' SOVERSION='$(SOVERSION)' BUILT='$(BUILT)' DESTDIR='$(DESTDIR)' \
+	PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' DATADIR='$(DATADIR)' MANDIR='$(MANDIR)' \
+	DOCDIR='$(DOCDIR)' CMAKEDIR='$(CMAKEDIR)' PKGCONFIGDIR='$(PKGCONFIGDIR)'
+
+.PHONY: package-lib install uninstall man dist check-install check-dist check-msrv check-cinstall check-reproducible \
+	check-packages deb rpm abi-dump packaging-tools deny
+
+# Files and not a phony target, so that "sudo make install" after "make" does not call cargo as root.
+$(SHARED): $(shell find src include -type f) Cargo.toml Cargo.lock build.rs packaging/link.sh
+	$(CARGO) build --release $(CARGO_FLAGS)
+	./packaging/link.sh '$(ARTIFACTS)/libreflink.a' '$(BUILT)' '$(SOVERSION)' '$(VERSION)'
+	@touch $@
+
+package-lib: $(SHARED) ## the libraries as they are installed, with versioned symbols
+
+install: $(SHARED) ## installs below PREFIX (DESTDIR=, LIBDIR=… : docs/packaging.md)
+	@$(INSTALL_ENVIRONMENT) ./packaging/install.sh install
+
+uninstall: ## removes what install installs, given the same directories
+	@$(INSTALL_ENVIRONMENT) ./packaging/install.sh uninstall
+
+man: ## writes man/ from include/reflink.h and man/src
+	REFLINK_WRITE_MAN=1 $(CARGO) test --quiet $(CARGO_FLAGS) --test man the_committed_pages

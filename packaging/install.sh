@@ -1,0 +1,76 @@
+#!/bin/sh
+# install.sh install|uninstall: one list of files for both, so that what goes in comes out. Called by install.mk with
+# VERSION SOVERSION BUILT PREFIX LIBDIR INCLUDEDIR DATADIR MANDIR DOCDIR CMAKEDIR PKGCONFIGDIR NATIVE_LIBS DESTDIR set.
+set -eu
+
+action=$1
+here=$(cd "$(dirname "$0")/.." && pwd)
+: "${DESTDIR=}"
+for directory in "$PREFIX" "$LIBDIR" "$INCLUDEDIR" "$DATADIR" "$MANDIR" "$DOCDIR" "$CMAKEDIR" "$PKGCONFIGDIR"; do
+    case $directory in
+        /*) ;;
+        *) echo "install.sh: $directory is not an absolute path" >&2; exit 1 ;;
+    esac
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+put() { # MODE FILE DIRECTORY [NAME]
+    target=$DESTDIR$3/${4:-${2##*/}}
+    case $action in
+        install)
+            mkdir -p "$DESTDIR$3"
+            # Beside its place and then over it: a program that has the old library mapped keeps it.
+            install -m "$1" "$2" "$target.new.$$"
+            mv -f "$target.new.$$" "$target"
+            ;;
+        uninstall) rm -f "$target" ;;
+    esac
+}
+
+link() { # TO DIRECTORY NAME
+    case $action in
+        install) ln -sfn "$1" "$DESTDIR$2/$3" ;;
+        uninstall) rm -f "$DESTDIR$2/$3" ;;
+    esac
+}
+
+# PATH with PREFIX written as ${prefix}, as pkg-config users who move the tree expect.
+in_prefix() {
+    case $1 in
+        "$PREFIX"/*) printf '%s' "\${prefix}${1#"$PREFIX"}" ;;
+        *) printf '%s' "$1" ;;
+    esac
+}
+
+sed -e "s|@PREFIX@|$PREFIX|" -e "s|@LIBDIR@|$(in_prefix "$LIBDIR")|" -e "s|@INCLUDEDIR@|$(in_prefix "$INCLUDEDIR")|" \
+    -e "s|@VERSION@|$VERSION|" -e "s|@NATIVE_LIBS@|$NATIVE_LIBS|" "$here/packaging/libreflink.pc.in" > "$work/libreflink.pc"
+
+# The way from the CMake package to the library, so that the tree can be moved.
+sed -e "s|^set(_libreflink_libdir .*|set(_libreflink_libdir \"$(realpath -ms --relative-to="$CMAKEDIR" "$LIBDIR")\")|" \
+    -e "s|^set(_libreflink_includedir .*|set(_libreflink_includedir \"$(realpath -ms --relative-to="$CMAKEDIR" "$INCLUDEDIR")\")|" \
+    -e "s|^set(_libreflink_native_libs .*|set(_libreflink_native_libs \"$NATIVE_LIBS\")|" \
+    "$here/packaging/libreflink-config.cmake" > "$work/libreflink-config.cmake"
+
+put 755 "$BUILT/libreflink.so.$VERSION" "$LIBDIR"
+link "libreflink.so.$VERSION" "$LIBDIR" "libreflink.so.$SOVERSION"
+link "libreflink.so.$VERSION" "$LIBDIR" libreflink.so
+put 644 "$BUILT/libreflink.a" "$LIBDIR"
+put 644 "$here/include/reflink.h" "$INCLUDEDIR"
+put 644 "$here/include/reflink.hpp" "$INCLUDEDIR"
+put 644 "$work/libreflink.pc" "$PKGCONFIGDIR"
+put 644 "$work/libreflink-config.cmake" "$CMAKEDIR"
+put 644 "$here/packaging/libreflink-config-version.cmake" "$CMAKEDIR"
+for page in "$here"/man/*.[37]; do
+    put 644 "$page" "$MANDIR/man${page##*.}"
+done
+put 644 "$here/LICENSE-MIT" "$DOCDIR"
+put 644 "$here/LICENSE-APACHE" "$DOCDIR"
+
+# Directories of its own go with their last file; those of others stay.
+if [ "$action" = uninstall ]; then
+    for directory in "$CMAKEDIR" "$DOCDIR"; do
+        rmdir "$DESTDIR$directory" 2>/dev/null || :
+    done
+fi
