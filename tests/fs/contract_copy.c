@@ -1,0 +1,86 @@
+/* One watched copy: makes the call, looks on while it runs, and judges what came out.
+ * Used by every check that copies from name to name. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "contract.h"
+
+int watching(void *user, const struct reflink_progress *progress)
+{
+    struct watch *watch = user;
+    char name[256], path[PATH_ROOM];
+    watch->calls++;
+    if (progress->bytes_done > progress->bytes_total)
+        snprintf(watch->problem, sizeof watch->problem, "progress: more done than there is");
+    if (count_names(watch->place->dir, ".reflink-", name) > 0) {
+        watch->private_name = true;
+        unsigned mode = stat_of(join(path, watch->place->dir, name)).st_mode;
+        if (watch->place->modes == MODES_HELD && (mode & 077 & ~watch->allowed))
+            snprintf(watch->problem, sizeof watch->problem, "while it is made it is open to others: %o", mode & 0777);
+    }
+    if (watch->replaces) {
+        struct stat now = stat_of(watch->dst);
+        if (now.st_ino != watch->old.st_ino || now.st_size != watch->old.st_size)
+            snprintf(watch->problem, sizeof watch->problem, "the old file was touched before the end");
+    } else if (!watch->direct && exists(watch->dst)) {
+        snprintf(watch->problem, sizeof watch->problem, "the name was there before the end");
+    }
+    return watch->cancel_at && watch->calls >= watch->cancel_at;
+}
+
+void run_copy(struct copy *copy, const char *src, const char *dst)
+{
+    struct reflink_options options = REFLINK_OPTIONS_INIT;
+    options.mode = copy->mode;
+    options.if_exists = copy->if_exists;
+    options.durability = copy->durability;
+    options.preserve = copy->preserve;
+    options.flags = copy->flags;
+    if (copy->watch) {
+        options.progress = watching;
+        options.progress_user = copy->watch;
+    }
+    copy->result = (struct reflink_result)REFLINK_RESULT_INIT;
+    errno = 4242;
+    copy->code = reflink_copy_file(src, dst, &options, &copy->result);
+    if (errno != 4242)
+        copy->code = REFLINK_ERR_PANIC; /* promised to be left as it was */
+}
+
+static bool adds_up(const struct reflink_result *result, uint64_t size)
+{
+    return result->bytes_cloned + result->bytes_copied + result->bytes_hole == size;
+}
+
+const char *flaw(const struct copy *copy, const char *src, const char *dst)
+{
+    static char text[256];
+    char why[128] = "";
+    const struct reflink_result *result = &copy->result;
+    if (copy->code) {
+        snprintf(text, sizeof text, "%s at step %u", reflink_err_name(copy->code), result->step);
+        return text;
+    }
+    if (copy->watch && copy->watch->problem[0])
+        return copy->watch->problem;
+    if (!same_bytes(src, dst, why)) {
+        snprintf(text, sizeof text, "the content differs: %s", why);
+        return text;
+    }
+    if (!adds_up(result, (uint64_t)stat_of(src).st_size)) {
+        snprintf(text, sizeof text, "cloned %" PRIu64 " + copied %" PRIu64 " + holes %" PRIu64 " is not the size",
+                 result->bytes_cloned, result->bytes_copied, result->bytes_hole);
+        return text;
+    }
+    if (result->flags & REFLINK_SOURCE_CHANGED)
+        return "the source is said to have changed, and did not";
+    if ((result->method == REFLINK_METHOD_CLONE) != (result->reason == REFLINK_REASON_NONE) && stat_of(src).st_size > 0) {
+        snprintf(text, sizeof text, "method %u with reason %u", result->method, result->reason);
+        return text;
+    }
+    if (stat_of(dst).st_nlink != 1)
+        return "it has another name too";
+    return NULL;
+}
