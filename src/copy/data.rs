@@ -60,6 +60,8 @@ pub struct Stretch<'s, S: Sys> {
     ownership: Ownership,
     limit: u64,
     written_to: u64,
+    /// The size that the destination was given before all of its bytes were there, 0 if it was not.
+    sized_to: u64,
     holes: Holes<'s, S>,
     buffer: Vec<u8>,
     at_end: bool,
@@ -93,6 +95,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
             ownership,
             limit,
             written_to: 0,
+            sized_to: 0,
             holes,
             buffer: Vec::new(),
             at_end: false,
@@ -221,13 +224,25 @@ impl<'s, S: Sys> Stretch<'s, S> {
         meter: &mut Meter,
     ) -> Result<()> {
         let kernel = self.mode == Mode::Auto && !edge && !self.sizeless && until > self.done;
-        if !(kernel
-            && self.sys.kernel_copy_usable()
-            && self.run(until, Operation::KernelCopy, report, meter)? == Flow::Finished)
-        {
+        let outcome = self.copy_by_chain(until, kernel, report, meter);
+        if outcome.is_err() && self.ownership == Ownership::Callers {
+            let _ = self.settle_size(); // no zeros behind what was copied; the error is the one to report
+        }
+        report.copy_finished = outcome.is_ok();
+        outcome
+    }
+
+    fn copy_by_chain(
+        &mut self,
+        until: u64,
+        kernel: bool,
+        report: &mut Report,
+        meter: &mut Meter,
+    ) -> Result<()> {
+        let kernel = kernel && self.sys.kernel_copy_usable();
+        if !kernel || self.run(until, Operation::KernelCopy, report, meter)? == Flow::NextMethod {
             self.run(until, Operation::ReadWrite, report, meter)?;
         }
-        report.copy_finished = true;
         Ok(())
     }
 
@@ -316,6 +331,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
             return Ok(0);
         }
         if self.may_elide(data) {
+            self.give_final_size().map_err(Moved::Failed)?;
             self.done = self.done.saturating_add(read as u64);
             report.holes = report.holes.saturating_add(read as u64);
             return Ok(read as u64);
@@ -377,6 +393,9 @@ impl<'s, S: Sys> Stretch<'s, S> {
             }
         }
         let left = if there > 0 { there } else { length };
+        if there == 0 {
+            self.give_final_size()?;
+        }
         self.done = self.done.saturating_add(left);
         report.holes = report.holes.saturating_add(left);
         Ok(())
@@ -409,13 +428,22 @@ impl<'s, S: Sys> Stretch<'s, S> {
         self.written_to = self.dst_position();
     }
 
-    /// Gives the destination its size where the last bytes were a hole. The caller says where it
-    /// must end at the least.
-    pub fn extend_to(&self, end: u64) -> Result<()> {
-        if end > self.written_to.max(self.dst_size) {
+    /// Gives the destination its size before the first hole beyond its end. Otherwise each write after a hole extends the file,
+    /// XFS allocates ahead of it, and what it allocated stays where the next hole should be (coreutils punches it out again).
+    fn give_final_size(&mut self) -> Result<()> {
+        let end = self.dst_offset.saturating_add(self.length);
+        if self.sized_to == 0 && end > self.dst_size {
             self.sys.set_size(self.dst, end).at(Step::Copy)?;
+            self.sized_to = end;
         }
         Ok(())
+    }
+
+    /// Makes the destination end where the last byte or hole of the stretch does, unless it was longer before.
+    pub fn settle_size(&self) -> Result<()> {
+        let end = self.dst_position().max(self.dst_size);
+        let now = self.sized_to.max(self.written_to).max(self.dst_size);
+        if end == now { Ok(()) } else { self.sys.set_size(self.dst, end).at(Step::Copy) }
     }
 
     // ── What an error means ──

@@ -175,7 +175,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         }
         self.check_still_free(draft)?;
         copy_to_end(self.sys, &mut stretch, report, meter)?;
-        stretch.extend_to(stretch.done)?;
+        stretch.settle_size()?;
         self.check_copied(&stretch, report)
     }
 

@@ -215,7 +215,7 @@ fn finish<S: Sys>(sys: &S, pair: &Pair, stretch: &Stretch<S>, report: &mut Repor
         return Ok(());
     }
     let end = stretch.dst_offset.saturating_add(stretch.done);
-    stretch.extend_to(end)?;
+    stretch.settle_size()?;
     if !pair.one_file() {
         report.source_changed = sys.stat(pair.src).at(Step::Copy)?.moved_since(&pair.src_stat);
     }

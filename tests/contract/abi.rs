@@ -1,0 +1,303 @@
+//! The C interface as a caller sees it, written down by hand from include/reflink.h and loaded from the built library.
+//! Nothing here comes from the crate's own sources: a change of the ABI that nobody meant breaks these tests.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+pub const AUTO: u32 = 0;
+pub const ALWAYS: u32 = 1;
+pub const NEVER: u32 = 2;
+pub const REPLACE: u32 = 1;
+pub const ATOMIC: u32 = 0;
+pub const DURABLE: u32 = 1;
+pub const DIRECT: u32 = 2;
+pub const TIMES: u32 = 1;
+pub const OWNER: u32 = 2;
+pub const XATTRS: u32 = 4;
+pub const ACL: u32 = 8;
+pub const NOFOLLOW: u64 = 1;
+pub const BEST_EFFORT: u64 = 2;
+pub const TO_EOF: u64 = u64::MAX;
+
+pub const METHOD_NONE: u32 = 0;
+pub const METHOD_CLONE: u32 = 1;
+pub const METHOD_MIXED: u32 = 2;
+pub const METHOD_KERNEL_COPY: u32 = 3;
+pub const METHOD_COPY: u32 = 4;
+
+pub const REASON_NONE: u32 = 0;
+pub const REASON_UNSUPPORTED: u32 = 1;
+pub const REASON_CROSS_DEVICE: u32 = 2;
+pub const REASON_FILE: u32 = 3;
+pub const REASON_PERMISSION: u32 = 4;
+pub const REASON_NOT_ASKED: u32 = 6;
+
+pub const STEP_OPEN_SOURCE: u32 = 2;
+pub const STEP_CHECK: u32 = 3;
+pub const STEP_PROGRESS: u32 = 11;
+
+pub const ERR_NOT_REGULAR: c_int = -4098;
+pub const ERR_SAME_FILE: c_int = -4099;
+pub const ERR_OVERLAP: c_int = -4100;
+pub const ERR_APPEND: c_int = -4101;
+
+pub type ProgressFn = unsafe extern "C" fn(*mut c_void, *const Progress) -> c_int;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Options {
+    pub size: usize,
+    pub mode: u32,
+    pub if_exists: u32,
+    pub durability: u32,
+    pub preserve: u32,
+    pub flags: u64,
+    pub progress: Option<ProgressFn>,
+    pub progress_user: *mut c_void,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            size: size_of::<Self>(),
+            mode: 0,
+            if_exists: 0,
+            durability: 0,
+            preserve: 0,
+            flags: 0,
+            progress: None,
+            progress_user: std::ptr::null_mut(),
+        }
+    }
+}
+
+#[repr(C)]
+pub struct Progress {
+    pub size: usize,
+    pub bytes_done: u64,
+    pub bytes_total: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub size: usize,
+    pub method: u32,
+    pub reason: u32,
+    pub clone_error: i32,
+    pub os_error: i32,
+    pub step: u32,
+    pub flags: u32,
+    pub cloned: u64,
+    pub copied: u64,
+    pub holes: u64,
+}
+
+impl Outcome {
+    /// Full of rubbish, so that a member that is not written is seen.
+    pub fn unwritten() -> Self {
+        let rubbish = 0xdead_beef_u32;
+        Self {
+            size: size_of::<Self>(),
+            method: rubbish,
+            reason: rubbish,
+            clone_error: 77,
+            os_error: 77,
+            step: rubbish,
+            flags: rubbish,
+            cloned: 1 << 60,
+            copied: 1 << 60,
+            holes: 1 << 60,
+        }
+    }
+
+    pub fn total(&self) -> u64 {
+        self.cloned + self.copied + self.holes
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capability {
+    pub size: usize,
+    pub clone: i32,
+    pub reason: u32,
+    pub error: i32,
+    pub range: u32,
+    pub kernel_copy: u32,
+    pub dedupe: u32,
+    pub unnamed_files: u32,
+    pub sparse: u32,
+    pub granularity: u64,
+    pub fs_name: [u8; 32],
+}
+
+impl Capability {
+    pub fn unwritten() -> Self {
+        Self {
+            size: size_of::<Self>(),
+            clone: 9,
+            reason: 9,
+            error: 9,
+            range: 9,
+            kernel_copy: 9,
+            dedupe: 9,
+            unnamed_files: 9,
+            sparse: 9,
+            granularity: 9,
+            fs_name: [b'!'; 32],
+        }
+    }
+
+    pub fn fs_name(&self) -> &str {
+        CStr::from_bytes_until_nul(&self.fs_name).unwrap().to_str().unwrap()
+    }
+}
+
+type CopyFile = unsafe extern "C" fn(*const c_char, *const c_char, *const Options, *mut Outcome) -> c_int;
+type CopyFileAt =
+    unsafe extern "C" fn(c_int, *const c_char, c_int, *const c_char, *const Options, *mut Outcome) -> c_int;
+type CopyFd = unsafe extern "C" fn(c_int, c_int, *const Options, *mut Outcome) -> c_int;
+type CopyRange = unsafe extern "C" fn(c_int, u64, c_int, u64, u64, *const Options, *mut Outcome) -> c_int;
+type Probe = unsafe extern "C" fn(*const c_char, *const c_char, *mut Capability) -> c_int;
+type ProbeFd = unsafe extern "C" fn(c_int, c_int, *mut Capability) -> c_int;
+type Text = unsafe extern "C" fn(c_int) -> *const c_char;
+
+pub struct Library {
+    pub copy_file: CopyFile,
+    pub copy_file_at: CopyFileAt,
+    pub copy_fd: CopyFd,
+    pub copy_range: CopyRange,
+    pub probe: Probe,
+    pub probe_fd: ProbeFd,
+    pub strerror: Text,
+    pub err_name: Text,
+    pub version_number: unsafe extern "C" fn() -> u32,
+    pub version_string: unsafe extern "C" fn() -> *const c_char,
+}
+
+/// Where the library under test is: REFLINK_LIBRARY, or the one that `cargo build --release` makes.
+pub fn path() -> PathBuf {
+    std::env::var_os("REFLINK_LIBRARY").map(PathBuf::from).unwrap_or_else(|| {
+        // CARGO_TARGET_TMPDIR is TARGET/tmp, wherever TARGET is.
+        Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("release").join("libreflink.so")
+    })
+}
+
+/// Makes sure that the library under test is the one that the sources say.
+pub fn build() {
+    if std::env::var_os("REFLINK_LIBRARY").is_some() {
+        return;
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = std::process::Command::new(cargo)
+        .args(["build", "--release", "--quiet", "--locked"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap())
+        .status()
+        .expect("cargo");
+    assert!(status.success(), "the library does not build");
+}
+
+pub fn library() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let file = CString::new(path().as_os_str().as_bytes()).unwrap();
+        let handle = unsafe { libc::dlopen(file.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        assert!(!handle.is_null(), "{} cannot be loaded", path().display());
+        let symbol = |name: &CStr| {
+            let found = unsafe { libc::dlsym(handle, name.as_ptr()) };
+            assert!(!found.is_null(), "{name:?} is not exported");
+            found
+        };
+        unsafe {
+            Library {
+                copy_file: std::mem::transmute::<*mut c_void, CopyFile>(symbol(c"reflink_copy_file")),
+                copy_file_at: std::mem::transmute::<*mut c_void, CopyFileAt>(symbol(c"reflink_copy_file_at")),
+                copy_fd: std::mem::transmute::<*mut c_void, CopyFd>(symbol(c"reflink_copy_fd")),
+                copy_range: std::mem::transmute::<*mut c_void, CopyRange>(symbol(c"reflink_copy_range")),
+                probe: std::mem::transmute::<*mut c_void, Probe>(symbol(c"reflink_probe")),
+                probe_fd: std::mem::transmute::<*mut c_void, ProbeFd>(symbol(c"reflink_probe_fd")),
+                strerror: std::mem::transmute::<*mut c_void, Text>(symbol(c"reflink_strerror")),
+                err_name: std::mem::transmute::<*mut c_void, Text>(symbol(c"reflink_err_name")),
+                version_number: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> u32>(symbol(
+                    c"reflink_version_number",
+                )),
+                version_string: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *const c_char>(
+                    symbol(c"reflink_version_string"),
+                ),
+            }
+        }
+    })
+}
+
+pub fn c_path(path: &Path) -> CString {
+    CString::new(path.as_os_str().as_bytes()).unwrap()
+}
+
+/// Runs a call with errno set to a mark, and checks that it is still there.
+fn with_errno_watched(call: impl FnOnce() -> c_int) -> c_int {
+    unsafe { *libc::__errno_location() = 4242 };
+    let code = call();
+    assert_eq!(unsafe { *libc::__errno_location() }, 4242, "errno was changed (code {code})");
+    code
+}
+
+pub fn copy_file(src: &Path, dst: &Path, options: &Options) -> (c_int, Outcome) {
+    let (src, dst) = (c_path(src), c_path(dst));
+    let mut outcome = Outcome::unwritten();
+    let code = with_errno_watched(|| unsafe {
+        (library().copy_file)(src.as_ptr(), dst.as_ptr(), options, &mut outcome)
+    });
+    check(code, &outcome);
+    (code, outcome)
+}
+
+pub fn copy_fd(src: c_int, dst: c_int, options: &Options) -> (c_int, Outcome) {
+    let mut outcome = Outcome::unwritten();
+    let code = with_errno_watched(|| unsafe { (library().copy_fd)(src, dst, options, &mut outcome) });
+    check(code, &outcome);
+    (code, outcome)
+}
+
+pub fn copy_range(src: (c_int, u64), dst: (c_int, u64), length: u64, options: &Options) -> (c_int, Outcome) {
+    let mut outcome = Outcome::unwritten();
+    let code = with_errno_watched(|| unsafe {
+        (library().copy_range)(src.0, src.1, dst.0, dst.1, length, options, &mut outcome)
+    });
+    check(code, &outcome);
+    (code, outcome)
+}
+
+pub fn probe(src: Option<&Path>, dst_dir: &Path) -> (c_int, Capability) {
+    let (src, dst_dir) = (src.map(c_path), c_path(dst_dir));
+    let mut capability = Capability::unwritten();
+    let src = src.as_ref().map_or(std::ptr::null(), |src| src.as_ptr());
+    let code = with_errno_watched(|| unsafe { (library().probe)(src, dst_dir.as_ptr(), &mut capability) });
+    (code, capability)
+}
+
+/// What must hold of every result, whatever happened.
+fn check(code: c_int, outcome: &Outcome) {
+    assert_eq!(outcome.size, size_of::<Outcome>());
+    assert!(
+        outcome.method <= METHOD_COPY && outcome.reason <= 7 && outcome.step <= STEP_PROGRESS,
+        "{outcome:?}"
+    );
+    assert!(outcome.clone_error <= 0 && outcome.os_error >= 0, "{outcome:?}");
+    assert!(outcome.total() < 1 << 50, "{outcome:?}");
+    if code == 0 {
+        assert_eq!((outcome.step, outcome.os_error), (0, 0), "{outcome:?}");
+        assert!(!(outcome.method == METHOD_CLONE && outcome.copied + outcome.holes > 0), "{outcome:?}");
+        assert!(
+            !(outcome.method == METHOD_MIXED && (outcome.cloned == 0 || outcome.copied + outcome.holes == 0))
+        );
+        assert!(!(outcome.method == METHOD_COPY && outcome.cloned > 0), "{outcome:?}");
+    } else {
+        assert!(code < 0, "{code}");
+        assert_ne!(outcome.step, 0, "a failure names its step: {code} {outcome:?}");
+        assert!(outcome.os_error == 0 || outcome.os_error == -code, "{code} {outcome:?}");
+    }
+}

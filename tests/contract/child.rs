@@ -1,0 +1,45 @@
+//! Tests of what belongs to a whole process (limits, umask, stdio, identity, system calls) run in a child of their own.
+//! A child is this program again, told by its environment what to do; it says "fine" or dies.
+
+use std::process::{Command, Output};
+
+const WHAT: &str = "REFLINK_TEST_CHILD";
+
+pub fn is_one() -> bool {
+    std::env::var_os(WHAT).is_some()
+}
+
+pub fn main() {
+    let what = std::env::var(WHAT).unwrap();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let known =
+        crate::limits::CHILDREN.iter().chain(crate::metadata::CHILDREN).chain(crate::probing::CHILDREN);
+    let (_, test) = known.into_iter().find(|(name, _)| *name == what).expect("a child that is known");
+    test(&arguments);
+    // Its own stdout may be closed or limited: the exit status is what counts.
+    std::process::exit(0);
+}
+
+pub type Child = (&'static str, fn(&[String]));
+
+/// A child, to be started as it is or by another program.
+pub fn command(what: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(WHAT, what).args(arguments);
+    command
+}
+
+/// Starts a child and expects it to be fine.
+pub fn run(what: &str, arguments: &[&str]) {
+    check(what, command(what, arguments).output().unwrap());
+}
+
+pub fn check(what: &str, output: Output) {
+    assert!(
+        output.status.success(),
+        "{what}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

@@ -1,0 +1,203 @@
+//! reflink_copy_fd, and what both descriptor calls check before they write.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::abi;
+use crate::files::{self, Room};
+use crate::lab::Place;
+use crate::whole::options;
+use crate::{Contract, Where};
+
+pub const ALL: &[Contract] = &[
+    Contract("fd_makes_the_destination_equal", Where::Everywhere, fd_makes_the_destination_equal),
+    Contract("fd_always_refused_changes_nothing", Where::IfNotCloning, fd_always_refused_changes_nothing),
+    Contract("fd_clones_over_a_longer_file", Where::IfCloning, fd_clones_over_a_longer_file),
+    Contract("fd_offsets_stay", Where::Everywhere, fd_offsets_stay),
+    Contract("wrong_descriptors_are_refused", Where::Everywhere, wrong_descriptors_are_refused),
+    Contract("a_marked_destination_is_refused", Where::Everywhere, a_marked_destination_is_refused),
+    Contract("memfds_are_files", Where::Everywhere, memfds_are_files),
+];
+
+fn rw(path: &Path) -> File {
+    OpenOptions::new().read(true).write(true).open(path).unwrap()
+}
+
+fn fd_makes_the_destination_equal(place: &Place) {
+    let room = Room::new(&place.dir);
+    let modes: &[u32] =
+        if place.clones { &[abi::AUTO, abi::ALWAYS, abi::NEVER] } else { &[abi::AUTO, abi::NEVER] };
+    let plain = files::file(&room.path("plain"), &files::bytes(40, 300_001));
+    let tiny = files::file(&room.path("tiny"), b"tiny");
+    let empty = files::file(&room.path("empty"), b"");
+    let aligned = files::file(&room.path("aligned"), &files::bytes(41, 262_144));
+    let holes = files::sparse(&room.path("holes"), 3 << 20, &[(65536, 65536), (2 << 20, 100)]);
+    for src in [&plain, &tiny, &empty, &aligned, &holes] {
+        for old in [0_usize, 1, 4096, 262_144, 300_000, 300_001, 4 << 20] {
+            for mode in modes {
+                let dst = files::file(&room.path("dst"), &files::bytes(42, old));
+                let (from, to) = (File::open(src).unwrap(), rw(&dst));
+                let (code, outcome) = abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &options(*mode));
+                assert_eq!(code, 0, "{src:?} over {old} bytes, mode {mode}: {outcome:?}");
+                files::assert_same(src, &dst);
+                assert_eq!(outcome.total(), fs::metadata(src).unwrap().len(), "{outcome:?}");
+            }
+        }
+    }
+    // What the destination had where the source has holes is gone, and its blocks too.
+    let dst = files::file(&room.path("dst"), &files::bytes(43, 4 << 20));
+    let (code, outcome) =
+        abi::copy_fd(File::open(&holes).unwrap().as_raw_fd(), rw(&dst).as_raw_fd(), &options(abi::NEVER));
+    assert!(code == 0 && outcome.holes >= 2 << 20, "{outcome:?}");
+    assert!(files::allocated(&dst) <= 1 << 20, "{} bytes allocated", files::allocated(&dst));
+}
+
+fn fd_always_refused_changes_nothing(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(44, 10_000));
+    for old in [0_usize, 5_000, 10_000, 20_000] {
+        let content = files::bytes(45, old);
+        let dst = files::file(&room.path("dst"), &content);
+        let (from, to) = (File::open(&src).unwrap(), rw(&dst));
+        let (code, outcome) = abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &options(abi::ALWAYS));
+        assert_eq!((code, outcome.reason), (-libc::EOPNOTSUPP, abi::REASON_UNSUPPORTED), "{outcome:?}");
+        assert!(fs::read(&dst).unwrap() == content);
+    }
+}
+
+fn fd_clones_over_a_longer_file(place: &Place) {
+    let room = Room::new(&place.dir);
+    for size in [100_usize, 10_000, 65_536, 1_000_001] {
+        let src = files::file(&room.path("src"), &files::bytes(46, size));
+        let dst = files::file(&room.path("dst"), &files::bytes(47, 2 << 20));
+        let (from, to) = (File::open(&src).unwrap(), rw(&dst));
+        let (code, outcome) = abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &options(abi::AUTO));
+        assert_eq!(
+            (code, outcome.method, outcome.cloned),
+            (0, abi::METHOD_CLONE, size as u64),
+            "{outcome:?}"
+        );
+        files::assert_same(&src, &dst);
+    }
+}
+
+fn fd_offsets_stay(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = files::sparse(&room.path("src"), 1 << 20, &[(100_000, 100_000), (500_000, 10)]);
+    let dst = files::file(&room.path("dst"), b"0123456789");
+    let (from, to) = (File::open(&src).unwrap(), rw(&dst));
+    let position = |file: &File| unsafe { libc::lseek64(file.as_raw_fd(), 0, libc::SEEK_CUR) };
+    unsafe {
+        libc::lseek64(from.as_raw_fd(), 12_345, libc::SEEK_SET);
+        libc::lseek64(to.as_raw_fd(), 7, libc::SEEK_SET);
+    }
+    for mode in [abi::AUTO, abi::NEVER] {
+        assert_eq!(abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &options(mode)).0, 0);
+        let range = abi::copy_range((from.as_raw_fd(), 5), (to.as_raw_fd(), 9), abi::TO_EOF, &options(mode));
+        assert_eq!(range.0, 0);
+        assert_eq!((position(&from), position(&to)), (12_345, 7));
+    }
+}
+
+/// Both calls, on the same pair of descriptors.
+fn both(src: i32, dst: i32, mode: u32) -> [i32; 2] {
+    let range = abi::copy_range((src, 0), (dst, 0), 100, &options(mode));
+    [abi::copy_fd(src, dst, &options(mode)).0, range.0]
+}
+
+fn wrong_descriptors_are_refused(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(48, 10_000));
+    let dst = files::file(&room.path("dst"), b"precious");
+    files::fifo(&room.path("fifo"));
+    let open = |path: &Path, flags: i32| -> OwnedFd {
+        let name = abi::c_path(path);
+        let fd = unsafe { libc::open(name.as_ptr(), flags | libc::O_NONBLOCK) };
+        assert!(fd >= 0, "{path:?}: {}", std::io::Error::last_os_error());
+        unsafe { OwnedFd::from_raw_fd(fd) }
+    };
+    let (good_src, good_dst) = (open(&src, libc::O_RDONLY), open(&dst, libc::O_RDWR));
+    let fifo = open(&room.path("fifo"), libc::O_RDWR);
+    let mut pair = [0; 2];
+    unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, pair.as_mut_ptr()) };
+    let sockets = pair.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    let directory = open(&room.0, libc::O_RDONLY);
+    let null = open(Path::new("/dev/null"), libc::O_RDWR);
+    for mode in [abi::AUTO, abi::ALWAYS, abi::NEVER] {
+        let as_src = |fd: i32| both(fd, good_dst.as_raw_fd(), mode);
+        let as_dst = |fd: i32| both(good_src.as_raw_fd(), fd, mode);
+        for closed in [-1, -100, 1_000_000, i32::MAX, i32::MIN] {
+            assert_eq!((as_src(closed), as_dst(closed)), ([-libc::EBADF; 2], [-libc::EBADF; 2]));
+        }
+        assert_eq!(as_src(open(&src, libc::O_PATH).as_raw_fd()), [-libc::EBADF; 2]);
+        assert_eq!(as_dst(open(&dst, libc::O_PATH).as_raw_fd()), [-libc::EBADF; 2]);
+        assert_eq!(as_src(open(&src, libc::O_WRONLY).as_raw_fd()), [-libc::EBADF; 2]);
+        assert_eq!(as_dst(open(&dst, libc::O_RDONLY).as_raw_fd()), [-libc::EBADF; 2]);
+        assert_eq!(as_dst(open(&dst, libc::O_WRONLY | libc::O_APPEND).as_raw_fd()), [abi::ERR_APPEND; 2]);
+        assert_eq!(
+            (as_src(directory.as_raw_fd()), as_dst(directory.as_raw_fd())),
+            ([-libc::EISDIR; 2], [-libc::EISDIR; 2])
+        );
+        for other in [fifo.as_raw_fd(), sockets[0].as_raw_fd(), null.as_raw_fd()] {
+            assert_eq!(
+                (as_src(other), as_dst(other)),
+                ([abi::ERR_NOT_REGULAR; 2], [abi::ERR_NOT_REGULAR; 2])
+            );
+        }
+        let again = open(&dst, libc::O_RDONLY);
+        let same = both(again.as_raw_fd(), good_dst.as_raw_fd(), mode);
+        assert_eq!(same, [abi::ERR_SAME_FILE, abi::ERR_OVERLAP]);
+    }
+    assert_eq!(fs::read(&dst).unwrap(), b"precious");
+}
+
+/// `chattr +i` or `+a` after the destination was opened: the descriptor could still write.
+fn a_marked_destination_is_refused(place: &Place) {
+    const IMMUTABLE: i32 = 0x10;
+    const APPEND: i32 = 0x20;
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(49, 10_000));
+    let dst = files::file(&room.path("dst"), b"precious");
+    let (from, to) = (File::open(&src).unwrap(), rw(&dst));
+    for mark in [IMMUTABLE, APPEND] {
+        let set = |mut flags: i32| unsafe {
+            // _IOW('f', 2, long), though the kernel reads an int
+            libc::ioctl(to.as_raw_fd(), libc::_IOW::<libc::c_long>(u32::from(b'f'), 2), &raw mut flags)
+        };
+        if set(mark) != 0 {
+            println!("SKIPPED: {} does not mark files here: {}", place.name, std::io::Error::last_os_error());
+            return;
+        }
+        for mode in [abi::AUTO, abi::ALWAYS, abi::NEVER] {
+            assert_eq!(both(from.as_raw_fd(), to.as_raw_fd(), mode), [-libc::EPERM; 2]);
+        }
+        assert_eq!(set(0), 0);
+        assert_eq!(fs::read(&dst).unwrap(), b"precious");
+    }
+}
+
+fn memfds_are_files(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(50, 100_000));
+    let memfd = |flags| unsafe { File::from_raw_fd(libc::memfd_create(c"reflink-test".as_ptr(), flags)) };
+    for mode in [abi::AUTO, abi::NEVER] {
+        let (memory, from, to) = (memfd(0), File::open(&src).unwrap(), OpenOptions::new());
+        let _ = to;
+        assert_eq!(abi::copy_fd(from.as_raw_fd(), memory.as_raw_fd(), &options(mode)).0, 0);
+        let back = OpenOptions::new().write(true).create(true).mode(0o600).open(room.path("back")).unwrap();
+        assert_eq!(abi::copy_fd(memory.as_raw_fd(), back.as_raw_fd(), &options(mode)).0, 0);
+        files::assert_same(&src, &room.path("back"));
+    }
+    let sealed = memfd(libc::MFD_ALLOW_SEALING);
+    sealed.write_all_at(b"precious", 0).unwrap();
+    assert_eq!(unsafe { libc::fcntl(sealed.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_WRITE) }, 0);
+    for mode in [abi::AUTO, abi::NEVER] {
+        let from = File::open(&src).unwrap();
+        assert_eq!(both(from.as_raw_fd(), sealed.as_raw_fd(), mode), [-libc::EPERM; 2]);
+    }
+    let mut content = [0; 8];
+    sealed.read_exact_at(&mut content, 0).unwrap();
+    assert_eq!((&content, sealed.metadata().unwrap().len()), (b"precious", 8));
+}

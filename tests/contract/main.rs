@@ -1,0 +1,99 @@
+//! The contract of the C interface, on every file system that this machine can mount: one test for each pair of both.
+//! A file system that is not to be had is shown, with the reason, and its tests count as ignored, never as passed.
+
+mod abi;
+mod child;
+mod descriptors;
+mod files;
+mod lab;
+mod limits;
+mod metadata;
+mod names;
+mod pairs;
+mod probing;
+mod ranges;
+mod structs;
+mod whole;
+
+use lab::Place;
+use libtest_mimic::{Arguments, Trial};
+
+/// Where a contract holds.
+pub enum Where {
+    Everywhere,
+    IfCloning,
+    IfNotCloning,
+    Only(&'static str),
+}
+
+impl Where {
+    fn includes(&self, place: &Place) -> bool {
+        match self {
+            // Of a file system that is missing it is not known which it would be: its tests are all shown as ignored.
+            _ if place.missing.is_some() => true,
+            Where::Everywhere => true,
+            Where::IfCloning => place.clones,
+            Where::IfNotCloning => !place.clones,
+            Where::Only(name) => place.name == *name,
+        }
+    }
+}
+
+/// One thing that the library promises.
+pub struct Contract(pub &'static str, pub Where, pub fn(&Place));
+
+/// What does not depend on a file system.
+pub type Once = (&'static str, fn());
+
+fn trial(place: &Place, contract: &'static Contract) -> Trial {
+    let (place, test) = (place.clone(), contract.2);
+    let missing = place.missing.is_some();
+    Trial::test(format!("{}::{}", place.name, contract.0), move || {
+        test(&place);
+        Ok(())
+    })
+    .with_ignored_flag(missing)
+}
+
+fn main() {
+    if child::is_one() {
+        return child::main();
+    }
+    let arguments = Arguments::from_args();
+    abi::build();
+    // Before the first thread: a mount namespace is a thread's own.
+    let places = if arguments.list { Vec::new() } else { lab::places() };
+    for (place, why) in places.iter().filter_map(|place| place.missing.as_ref().map(|why| (place, why))) {
+        println!("SKIPPED: everything on {}: {why}", place.name);
+    }
+    let contracts =
+        [whole::ALL, metadata::ALL, names::ALL, descriptors::ALL, ranges::ALL, probing::ALL, limits::ALL]
+            .concat_all();
+    let mut trials: Vec<Trial> = Vec::new();
+    for place in &places {
+        trials.extend(
+            contracts.iter().filter(|contract| contract.1.includes(place)).map(|one| trial(place, one)),
+        );
+    }
+    trials.extend(pairs::trials(&places));
+    for (name, test) in structs::ALL.iter().chain(limits::ONCE) {
+        let test = *test;
+        trials.push(Trial::test(*name, move || {
+            test();
+            Ok(())
+        }));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    lab::clean(&places);
+    conclusion.exit();
+}
+
+trait ConcatAll {
+    fn concat_all(self) -> Vec<&'static Contract>;
+}
+
+impl<const N: usize> ConcatAll for [&'static [Contract]; N] {
+    fn concat_all(self) -> Vec<&'static Contract> {
+        self.into_iter().flatten().collect()
+    }
+}
