@@ -35,6 +35,21 @@ fn the_committed_header_is_what_the_code_says() {
     );
 }
 
+/// cbindgen makes a macro of every `pub const` of the crate: one too many would be in every user's program.
+#[test]
+fn every_name_it_defines_is_the_librarys() {
+    let header = generated();
+    let names = header.lines().filter_map(|line| {
+        let rest = line
+            .strip_prefix("#define ")
+            .or_else(|| line.strip_prefix("struct ").filter(|_| line.ends_with('{')))?;
+        rest.split([' ', '(']).next()
+    });
+    let foreign: Vec<&str> =
+        names.filter(|name| !name.starts_with("REFLINK_") && !name.starts_with("reflink_")).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+}
+
 /// A scratch directory that goes with its owner.
 struct Scratch(PathBuf);
 

@@ -10,7 +10,7 @@ use crate::sys::{Errno, Fd, Stat, Sys};
 
 /// The bits every copy takes from its source. Set-id and sticky bits come only with a verified
 /// owner.
-pub const PERMISSIONS: u32 = 0o777;
+pub(crate) const PERMISSIONS: u32 = 0o777;
 
 const ACL: &CStr = c"system.posix_acl_access";
 const CAPABILITY: &[u8] = b"security.capability";

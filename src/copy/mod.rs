@@ -9,6 +9,8 @@ pub mod metadata;
 pub mod name;
 pub mod range;
 pub mod table;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use crate::error::{Cause, Error, Result, Step};
 
@@ -16,11 +18,11 @@ use crate::error::{Cause, Error, Result, Step};
 ///
 /// It keeps clear of the kernel's own limit of 2 GiB - 4 KiB, of FUSE's 32-bit answers, and of
 /// 32-bit `ssize_t`.
-pub const STEP: u64 = 1 << 30;
+pub(crate) const STEP: u64 = 1 << 30;
 
 /// The stretch copied between two calls of a progress function: 16 MiB, a second of a slow disk at
 /// most.
-pub const COPY_STEP: u64 = 16 << 20;
+pub(crate) const COPY_STEP: u64 = 16 << 20;
 
 /// Whether to clone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

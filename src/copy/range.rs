@@ -10,7 +10,7 @@ use crate::sys::errno::EINVAL;
 use crate::sys::{Errno, Fd, Sys};
 
 /// "To the end of the source", as the C interface says it.
-pub const TO_END: u64 = u64::MAX;
+pub(crate) const TO_END: u64 = u64::MAX;
 
 /// The largest offset that a file can have.
 const LARGEST: u64 = i64::MAX.unsigned_abs();

@@ -148,8 +148,10 @@ fn every_size_in_every_mode(place: &Place) {
 
 const MEGABYTE: u64 = 1 << 20;
 
-/// Where the data is, in files of so many bytes.
-const SPARSE: &[(&str, u64, &[(u64, usize)])] = &[
+/// A file's name, its size, and where its data is: (offset, length).
+type Shape = (&'static str, u64, &'static [(u64, usize)]);
+
+const SPARSE: &[Shape] = &[
     ("trailing", 8 * MEGABYTE, &[(0, 65536)]),
     ("leading", 8 * MEGABYTE, &[(8 * MEGABYTE - 65536, 65536)]),
     ("middle", 8 * MEGABYTE, &[(4 * MEGABYTE, 1)]),
