@@ -1,0 +1,25 @@
+#!/bin/sh
+# Builds the wheel into dist/ (or the folder given): with the library linked against an old glibc by zig, where PyPI
+# can be reached, so that one wheel runs on every distribution since 2014; else with the glibc of this machine.
+set -eu
+
+cd "$(dirname "$0")"
+out=${1:-dist}
+python=${PYTHON:-python3}
+: "${CARGO_TARGET_DIR:=$(cd ../.. && pwd)/target}"
+export CARGO_TARGET_DIR
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+
+"$python" -m venv "$tools/venv"
+bin=$tools/venv/bin
+"$bin/pip" install -q --disable-pip-version-check build
+if [ -z "${LIBREFLINK_BUILT:-}" ] && [ -z "${NO_ZIG:-}" ] &&
+    "$bin/pip" install -q --disable-pip-version-check ziglang cargo-zigbuild; then
+    target=$(rustc -vV | sed -n 's/^host: //p')
+    (cd ../.. && PATH="$bin:$PATH" CARGO_ZIGBUILD_ZIG_PATH="$bin/python-zig" \
+        "$bin/cargo-zigbuild" zigbuild --release --locked --target "$target.2.17")
+    LIBREFLINK_BUILT=$CARGO_TARGET_DIR/$target/release/libreflink.so
+    export LIBREFLINK_BUILT
+fi
+"$bin/python" -m build --wheel --outdir "$out"

@@ -1,0 +1,32 @@
+"""Copy-on-write (reflink) copies of files, with a correct fallback, over the C library libreflink.
+
+>>> import reflink
+>>> done = reflink.copyfile("disk.img", "snapshot.img")          # doctest: +SKIP
+>>> done.method, done.bytes_cloned                               # doctest: +SKIP
+(<Method.CLONE: 1>, 10737418240)
+
+Where the file system can, a copy shares its blocks with the source and takes no space until one of both is
+written; where it cannot, the bytes are copied. The destination's name never shows a part of a file.
+"""
+
+from ._copy import copyfd, copyfile, copyfile_range, probe
+from ._native import library_path, library_version
+from ._shutil import copy, copy2
+from ._types import Capability, Method, NotCloneable, Reason, Result, Step
+
+__all__ = [
+    "Capability",
+    "Method",
+    "NotCloneable",
+    "Reason",
+    "Result",
+    "Step",
+    "copy",
+    "copy2",
+    "copyfd",
+    "copyfile",
+    "copyfile_range",
+    "library_path",
+    "library_version",
+    "probe",
+]

@@ -1,0 +1,80 @@
+"""shutil's copy and copy2, so that copytree and move clone: its signatures, the library's promises.
+
+Where the two differ, README.md lists it; tests/test_shutil_conformance.py runs CPython's own tests over it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ._copy import copyfile
+from ._errors import from_code
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ._copy import Preserve, StrPath
+
+_SAME_FILE = -4099
+
+
+def copy(src: StrPath, dst: StrPath, *, follow_symlinks: bool = True) -> Any:
+    """Copy data and permission bits, as `shutil.copy` does. Return the destination's name.
+
+    ``dst`` may be a directory. If ``follow_symlinks`` is false, a symbolic link is copied as a link. An
+    existing file is replaced in one step, not written into.
+    """
+    return _copy(src, dst, follow_symlinks, (), shutil.copy)
+
+
+def copy2(src: StrPath, dst: StrPath, *, follow_symlinks: bool = True) -> Any:
+    """Copy data, permission bits, times, extended attributes and ACL, as `shutil.copy2` does.
+
+    As `copy` in everything else. For ``copy_function`` of `shutil.copytree` and `shutil.move`.
+    """
+    return _copy(src, dst, follow_symlinks, ("times", "xattrs", "acl"), shutil.copy2)
+
+
+def _copy(src: StrPath, dst: StrPath, follow: bool, preserve: Collection[Preserve], of_links: Any) -> Any:
+    if os.path.isdir(dst):
+        dst = os.path.join(dst, os.path.basename(src))  # type: ignore[type-var, arg-type]
+    if not follow and os.path.islink(src):
+        return of_links(src, dst, follow_symlinks=False)  # a link has no blocks to share
+    replace(src, dst, preserve)
+    return dst
+
+
+def replace(src: StrPath, dst: StrPath, preserve: Collection[Preserve] = ()) -> None:
+    """Copy over whatever file ``dst`` is, with shutil's exceptions."""
+    if os.path.islink(dst) and _same(src, dst):
+        # The library would put a copy in the link's place, which harms nobody; shutil refuses.
+        raise from_code(_SAME_FILE, os.fspath(src), os.fspath(dst))
+    try:
+        # shutil, too, lets pass what a file system cannot hold: attributes on tmpfs, modes on vfat.
+        copyfile(src, dst, replace=True, preserve=preserve, best_effort_metadata=True)
+    except IsADirectoryError as error:
+        # As shutil since Python 3.10 (bpo-43219): "name/" that does not exist is missing, not a directory.
+        if os.path.exists(src) and not os.path.isdir(src) and not os.path.exists(dst):
+            number, message = 2, "Directory does not exist"
+            raise FileNotFoundError(number, message, os.fspath(dst)) from error
+        raise
+
+
+def _same(src: StrPath, dst: StrPath) -> bool:
+    try:
+        return os.path.samefile(src, dst)
+    except OSError:
+        return False
+
+
+def shutil_copyfile(src: StrPath, dst: StrPath, *, follow_symlinks: bool = True) -> Any:
+    """`shutil.copyfile` in its own signature, to run CPython's tests of shutil with it."""
+    sys.audit("shutil.copyfile", src, dst)
+    if not follow_symlinks and os.path.islink(src):
+        os.symlink(os.readlink(src), dst)
+    else:
+        replace(src, dst)
+    return dst

@@ -1,0 +1,182 @@
+"""What a copy and a probe answer with. The numbers are those of reflink.h; a test compares them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Optional
+
+_SOURCE_CHANGED = 1
+_METADATA_INCOMPLETE = 2
+
+
+class _Number(enum.IntEnum):
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        # A library newer than this package may know more.
+        return cls.__members__["UNKNOWN"]
+
+
+class Method(_Number):
+    """How the data came over."""
+
+    UNKNOWN = -1
+    #: No data came over.
+    NONE = 0
+    #: All of it shares its blocks with the source.
+    CLONE = 1
+    #: Part of it shares its blocks with the source.
+    MIXED = 2
+    #: copy_file_range(2), which may have shared blocks or not, and does not say.
+    KERNEL_COPY = 3
+    #: Read and written: nothing is shared.
+    COPY = 4
+
+
+class Reason(_Number):
+    """Why not everything was cloned."""
+
+    UNKNOWN = -1
+    #: Everything was, or it did not come to that.
+    NONE = 0
+    #: This volume cannot clone.
+    UNSUPPORTED = 1
+    #: Not between these two file systems.
+    CROSS_DEVICE = 2
+    #: Not this file or range: alignment, NOCOW, a limit.
+    FILE = 3
+    #: Forbidden, or filtered away by a sandbox.
+    PERMISSION = 4
+    #: Not now; later it may be.
+    TRANSIENT = 5
+    #: mode="never".
+    NOT_ASKED = 6
+    #: Cloning is possible and went wrong: no space, an I/O error.
+    FAILURE = 7
+
+
+class Step(_Number):
+    """Which operation failed."""
+
+    UNKNOWN = -1
+    NONE = 0
+    ARGUMENTS = 1
+    OPEN_SOURCE = 2
+    CHECK = 3
+    CREATE = 4
+    CLONE = 5
+    COPY = 6
+    METADATA = 7
+    SYNC = 8
+    PUBLISH = 9
+    CLOSE = 10
+    PROGRESS = 11
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a copy did. An exception raised by one has it too, as its attribute ``result``."""
+
+    #: How the data came over.
+    method: Method
+    #: Why not everything was cloned.
+    reason: Reason
+    #: The errno that refused the clone, or None.
+    clone_errno: Optional[int]
+    #: The operating system's own error behind a failure, or None.
+    os_error: Optional[int]
+    #: Which operation failed; ``Step.NONE`` after a success.
+    step: Step
+    #: Bytes that share their blocks with the source.
+    bytes_cloned: int
+    #: Bytes copied.
+    bytes_copied: int
+    #: Bytes left as holes.
+    bytes_hole: int
+    #: The source was written while it was copied: old and new content may be mixed.
+    source_changed: bool
+    #: Some metadata could not be set, and ``best_effort_metadata`` let it pass.
+    metadata_incomplete: bool
+
+    @property
+    def cloned(self) -> bool:
+        """Whether all of it shares its blocks with the source."""
+        return self.method is Method.CLONE
+
+    @property
+    def length(self) -> int:
+        """Bytes dealt with, in whichever way."""
+        return self.bytes_cloned + self.bytes_copied + self.bytes_hole
+
+    @classmethod
+    def from_c(cls, raw: Any) -> Result:
+        """Take over a ``struct reflink_result``."""
+        return cls(
+            method=Method(raw.method),
+            reason=Reason(raw.reason),
+            clone_errno=-raw.clone_error or None,
+            os_error=raw.os_error or None,
+            step=Step(raw.step),
+            bytes_cloned=raw.bytes_cloned,
+            bytes_copied=raw.bytes_copied,
+            bytes_hole=raw.bytes_hole,
+            source_changed=bool(raw.flags & _SOURCE_CHANGED),
+            metadata_incomplete=bool(raw.flags & _METADATA_INCOMPLETE),
+        )
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What a directory can do, found out by trying it. The copy itself remains the authority."""
+
+    #: Whether files can be cloned there; None where that could not be found out.
+    clone: Optional[bool]
+    #: Why not, or why unknown.
+    reason: Reason
+    #: The errno that said so, or None.
+    errno: Optional[int]
+    #: Ranges can be cloned.
+    range: bool
+    #: copy_file_range(2) works there.
+    kernel_copy: bool
+    #: Equal ranges of two files can be made to share blocks. Not tried where the source is a file.
+    dedupe: bool
+    #: A copy can be built without a name.
+    unnamed_files: bool
+    #: Holes take no space and can be found.
+    sparse: bool
+    #: The alignment in bytes that range clones were seen to need, or None.
+    granularity: Optional[int]
+    #: The file system's name. For people, not for decisions.
+    fs_name: str
+
+    def __bool__(self) -> bool:
+        """Whether files can be cloned there: unknown counts as no."""
+        return bool(self.clone)
+
+    @classmethod
+    def from_c(cls, raw: Any, fs_name: str) -> Capability:
+        """Take over a ``struct reflink_capability``."""
+        return cls(
+            clone=None if raw.clone < 0 else bool(raw.clone),
+            reason=Reason(raw.reason),
+            errno=-raw.error or None,
+            range=bool(raw.range),
+            kernel_copy=bool(raw.kernel_copy),
+            dedupe=bool(raw.dedupe),
+            unnamed_files=bool(raw.unnamed_files),
+            sparse=bool(raw.sparse),
+            granularity=raw.granularity or None,
+            fs_name=fs_name,
+        )
+
+
+class NotCloneable(OSError):  # noqa: N818 - named as the state it reports, like FileExistsError's siblings
+    """``mode="always"``, and no clone is possible. Nothing was changed.
+
+    ``reason`` says whether it is this file, this volume, this pair of volumes, a permission, or the moment;
+    ``result`` is the whole answer.
+    """
+
+    reason: Reason = Reason.NONE
+    result: Optional[Result] = None

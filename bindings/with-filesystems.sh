@@ -1,0 +1,45 @@
+#!/bin/sh
+# Runs a command where real file systems are mounted: REFLINK_TEST_XFS, _BTRFS (they clone), _EXT4, _TMPFS and _XFS2
+# (another XFS) name them; one that cannot be had here is left out and named. All of it is in a private mount
+# namespace and ends with it: nothing is left mounted or on disk.
+set -eu
+
+if [ "${1:-}" != --inside ]; then
+    if [ "$(id -u)" != 0 ] || ! unshare -m --propagation private true 2>/dev/null; then
+        echo "with-filesystems: not root, or no mount namespace here: tests that need real file systems will be SKIPPED" >&2
+        exec "$@"
+    fi
+    exec unshare -m --propagation private -- "$0" --inside "$@"
+fi
+shift
+
+at=/mnt
+mount -t tmpfs -o size=4g,mode=755 reflink-tests "$at"
+
+# The image loses its name at once: the loop device keeps it as long as the mount lives.
+filesystem() { # NAME MKFS...
+    name=$1
+    shift
+    image=$at/.$name.img
+    truncate -s 1g "$image"
+    mkdir "$at/$name"
+    if "$@" "$image" >/dev/null 2>&1 && mount -o loop "$image" "$at/$name" 2>/dev/null; then
+        chmod 1777 "$at/$name"
+        variable=REFLINK_TEST_$(echo "$name" | tr '[:lower:]' '[:upper:]')
+        export "$variable=$at/$name"
+    else
+        echo "with-filesystems: no $name here: its tests will be SKIPPED" >&2
+    fi
+    rm -f "$image"
+}
+
+filesystem xfs mkfs.xfs -q -m reflink=1
+filesystem xfs2 mkfs.xfs -q -m reflink=1
+filesystem btrfs mkfs.btrfs -q
+filesystem ext4 mkfs.ext4 -q -F
+mkdir "$at/tmpfs"
+mount -t tmpfs -o mode=1777 reflink-tests "$at/tmpfs"
+REFLINK_TEST_TMPFS=$at/tmpfs
+export REFLINK_TEST_TMPFS
+
+exec "$@"
