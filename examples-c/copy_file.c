@@ -4,7 +4,7 @@
  * A complete command to start from: options, a progress bar, Ctrl-C, exit codes, the result in
  * words. */
 
-#define _POSIX_C_SOURCE 200809L
+#define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64 /* large files, on 32-bit systems too */
 
 #include <errno.h>
@@ -183,12 +183,11 @@ static void print_amount(const char *before, uint64_t bytes, const char *what)
 /* One line with everything that the result says. */
 static void print_result(const char *dest, const struct reflink_result *result)
 {
-    const char *copied = result->method == REFLINK_METHOD_KERNEL_COPY ? "by it" : "copied";
     uint64_t total = result->bytes_cloned + result->bytes_copied + result->bytes_hole;
 
     printf("%s: %s", dest, method_in_words(result->method));
     print_amount("; ", result->bytes_cloned, "shared");
-    print_amount("; ", result->bytes_copied, copied);
+    print_amount("; ", result->bytes_copied, "copied");
     print_amount("; ", result->bytes_hole, "left as holes");
     if (total == 0)
         printf("; the source is empty");

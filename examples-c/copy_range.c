@@ -3,7 +3,7 @@
  * copy_range: patches a range of one file into another, sharing the blocks that lie whole in it.
  * DEST is created if it is missing, and never truncated. */
 
-#define _POSIX_C_SOURCE 200809L
+#define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64 /* large files, on 32-bit systems too */
 
 #include <errno.h>

@@ -20,7 +20,7 @@ die() {
 # ---- Cleaning up: also after Ctrl-C ----
 
 clean_up() {
-    trap '' HUP INT TERM
+    trap '' HUP INT PIPE TERM
     cd /
     [ -z "$work" ] || rm -rf "$work"
     [ -z "$image" ] || rm -f "$image"
@@ -32,6 +32,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 129' HUP
 trap 'echo >&2; echo "Interrupted; what was made is removed." >&2; exit 130' INT
+trap 'exit 141' PIPE
 trap 'exit 143' TERM
 
 # ---- Tools and programs ----
@@ -170,7 +171,10 @@ make_source() {
         described="$file ($(mib "$source_size"))"
     fi
     [ "$(free "$work")" -gt "$((source_size + 67108864))" ] || die "no room for a plain copy beside the source."
-    cat "$source" >/dev/null # once through memory, for both that follow
+    # Once through memory, for both that follow. And what of this one file is in memory only is written out (extents
+    # has the kernel do that), else the clone would have to, and its time and space would be the source's.
+    cat "$source" >/dev/null
+    "$bin/extents" "$source" >/dev/null 2>&1 || true
 }
 
 # copy_timed NAME OPTION...: copies the source, and sets `line`, `took` and `taken` to what it says, the time and the space.
@@ -188,30 +192,30 @@ copy_timed() {
     echo "$row"
 }
 
-show_copies() {
+show_copies() { # NAME of the copy that is a clone where that can be
     echo
     echo "Source: $described"
     echo
-    echo "A clone and a plain copy of it, one after the other. The source has just been read: as far as it fits, it"
+    echo "The $1 and a plain copy, one after the other. The source has just been read: as far as it fits, it"
     echo "is in memory for both. Timed is the whole command, until the copy is on the device (fsync)."
     echo
     printf '  %-12s %12s %16s %16s %16s\n' "" "time" "free before" "free after" "bytes taken"
-    copy_timed clone
-    clone_line=$line
+    copy_timed "$1"
+    first_line=$line
     copy_timed plain-copy --never
     echo
-    echo "  clone:      $clone_line"
-    echo "  plain-copy: $line"
-    cmp -s "$source" "$work/clone" || die "FAILED: the clone differs from the source."
+    printf '  %-12s %s\n' "$1" "$first_line" plain-copy "$line"
+    cmp -s "$source" "$work/$1" || die "FAILED: the $1 differs from the source."
     cmp -s "$source" "$work/plain-copy" || die "FAILED: the plain copy differs from the source."
 }
 
-# account FILE: sets shared, unshared, holes, extents, common (with the source), as the file system says.
+# account FILE: sets shared, unshared, hollow (holes), extents, common (with the source), as the file system says.
 account() {
     numbers=$("$bin/extents" --numbers --with "$source" "$1") || die "NO PROOF: the file system gives no account of its extents."
     # shellcheck disable=SC2086 # the numbers, one each
     set -- $numbers
     shared=$1 unshared=$2 extents=$5 common=$6
+    hollow=$(($3 + $4))
 }
 
 show_account() { # LABEL FILE
@@ -261,6 +265,7 @@ prove() {
     [ "$plain_common" = 0 ] || die "FAILED: the plain copy shares blocks with the source."
     [ "$data" -gt 0 ] || die "NO PROOF: the source has no data, only holes."
     [ "$common_before" = "$data" ] || die "FAILED: of $data bytes only $common_before are shared."
+    [ "$hollow" = 0 ] || echo "(The source has $source_size bytes; $hollow of them are holes, without blocks to share.)"
     [ $((common_before - common_after)) = "$written" ] ||
         die "FAILED: $written bytes were written, but $((common_before - common_after)) are no longer shared."
     echo "PROOF: $common_before of $data bytes shared; after writing $((written / 1024)) KiB into the clone, $common_after shared, the source unchanged."
@@ -277,27 +282,13 @@ demonstrate() { # DIR
     work=$(mktemp -d "$1/.reflink-demo.XXXXXX")
     show_directory "$1"
     make_source
-    show_copies
+    show_copies clone
     show_sharing
     prove
 }
 
-# Where nothing can clone: that the copy is right all the same.
-demonstrate_fallback() {
-    for candidate in "$PWD" "$tmp"; do
-        [ -w "$candidate" ] && break
-    done
-    work=$(mktemp -d "$candidate/.reflink-demo.XXXXXX")
-    show_directory "$candidate"
-    make_source
-    show_copies
-    echo
-    echo "NO BLOCKS ARE SHARED: files cannot be cloned here, and only root can mount an image that could show it."
-    echo "The copy is complete and equal to the source; it took the time and the space of a copy."
-}
-
-# Why the image: one line from the probe.
-say_why_image() {
+# Why not simply here: one line from the probe.
+say_why() {
     if [ -n "$file" ]; then
         subject=$file
         answer=$("$bin/probe" "$(dirname "$file")" "$file") || true
@@ -308,8 +299,30 @@ say_why_image() {
     kind=$(echo "$answer" | sed -n 's/^  file system  *//p')
     why=$(echo "$answer" | sed -n 's/^  clone  \{2,\}//p')
     echo "$subject is on $kind. Cloning there: $why."
-    echo "So the demo uses an XFS image of its own in $tmp, mounted for this script alone and gone when it ends."
+}
+
+# Where nothing can clone: that the copy is right all the same.
+demonstrate_fallback() {
+    say_why
+    echo "An XFS image to show it on cannot be mounted either (that takes root and a loop device). So this is the"
+    echo "fallback: what a program gets from the library where there are no clones."
     echo
+    for candidate in "$PWD" "$tmp"; do
+        [ ! -w "$candidate" ] || break
+    done
+    work=$(mktemp -d "$candidate/.reflink-demo.XXXXXX")
+    show_directory "$candidate"
+    make_source
+    show_copies fallback
+    echo
+    if "$bin/extents" "$source" >/dev/null 2>&1; then
+        account "$work/fallback"
+        [ "$common" = 0 ] || die "FAILED: the probe says no, but $common bytes are shared."
+        echo "NO PROOF OF SHARING, since nothing is shared here, as the file system's own account (FIEMAP) says too."
+    else
+        echo "NO PROOF OF SHARING: this file system does not clone, and gives no account of its extents."
+    fi
+    echo "The copy is complete and equal to the source; it took the time and the space of a copy."
 }
 
 inside=
@@ -344,12 +357,12 @@ fi
 
 build
 find_place
-if [ -n "$place" ]; then
-    demonstrate "$place"
-elif may_mount; then
-    say_why_image
-    trap - EXIT HUP INT TERM
+if [ -z "$place" ] && may_mount; then
+    say_why
+    echo "So the demo uses an XFS image of its own in $tmp, mounted for this script alone and gone when it ends."
+    echo
+    trap - EXIT HUP INT PIPE TERM
     exec unshare -m --propagation private "$0" --inside-namespace ${file:+"$file"}
-else
-    demonstrate_fallback
 fi
+if [ -z "$place$file" ] && can_clone "$tmp"; then place=$tmp; fi
+if [ -n "$place" ]; then demonstrate "$place"; else demonstrate_fallback; fi

@@ -3,7 +3,7 @@
  * extents: how much of this file is shared? The file system's own account of it, by FIEMAP (Linux).
  * It asks the kernel alone and does not use libreflink: an independent witness of what that did. */
 
-#define _POSIX_C_SOURCE 200809L
+#define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64 /* large files, on 32-bit systems too */
 
 #include <errno.h>
@@ -134,10 +134,10 @@ static bool read_map(const char *name, struct map *map)
 
 /* ---- Counting ---- */
 
-/* Extents whose address is not the place of their bytes alone. */
+/* Extents without data of their own at their address: none yet, or other data with it. */
 #define NO_PLACE                                                                                   \
-    (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_DATA_INLINE |                  \
-     FIEMAP_EXTENT_DATA_TAIL)
+    (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_UNWRITTEN |                    \
+     FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_DATA_TAIL)
 
 /* Whether the bytes from `offset` on, in both extents, lie at one place. Of a compressed extent
  * (ENCODED) only its beginning has an address, and the bytes in it are counted from there. */

@@ -3,7 +3,7 @@
  * probe: prints what a directory can do, as a small table in words.
  * With SOURCEs it is asked whether they can be cloned into the directory. */
 
-#define _POSIX_C_SOURCE 200809L
+#define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64 /* large files, on 32-bit systems too */
 
 #include <stdbool.h>

@@ -23,7 +23,7 @@ static inline const char *method_in_words(uint32_t method)
     case REFLINK_METHOD_MIXED:
         return "cloned in part";
     case REFLINK_METHOD_KERNEL_COPY:
-        return "copied by the kernel (which does not say whether it shared blocks)";
+        return "copied by the kernel, which may have shared blocks";
     case REFLINK_METHOD_COPY:
         return "copied";
     default: /* of a newer library */
