@@ -80,7 +80,7 @@ const TABLE: &[Row] = &[
     Row(ENOSPC, Stop, Stop, Stop, Reason::Failure),
     Row(EDQUOT, Stop, Stop, Stop, Reason::Failure),
     Row(ENOMEM, Stop, Stop, Stop, Reason::Failure),
-    Row(EROFS, Stop, Stop, Stop, Reason::Failure),
+    Row(EROFS, Stop, Stop, Stop, Reason::Permission),
     Row(EISDIR, Stop, Stop, Stop, Reason::File),
     Row(ENOTDIR, Stop, Stop, Stop, Reason::File),
     Row(ELOOP, Stop, Stop, Stop, Reason::Failure),

@@ -92,7 +92,9 @@ fn clones_between_subvolumes(place: &Place) {
     }
     let (code, _) = abi::copy_file(&src, &snapshot.join("dst"), &options(abi::AUTO));
     assert_eq!(code, -libc::EROFS);
-    assert_eq!(abi::probe(None, &snapshot).1.clone, -1);
+    let (code, found) = abi::probe(None, &snapshot);
+    assert_eq!((code, found.clone, found.reason), (0, -1, abi::REASON_PERMISSION), "{found:?}");
+    assert_eq!(found.error, -libc::EROFS);
     for subvolume in [&snapshot, &one, &two] {
         btrfs(&["subvolume", "delete"], &[subvolume]);
     }

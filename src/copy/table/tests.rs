@@ -37,7 +37,7 @@ const CELLS: &[(&str, i32, &str, Reason)] = &[
     ("ENOSPC", 28, "HHH", Reason::Failure),
     ("EDQUOT", 122, "HHH", Reason::Failure),
     ("ENOMEM", 12, "HHH", Reason::Failure),
-    ("EROFS", 30, "HHH", Reason::Failure),
+    ("EROFS", 30, "HHH", Reason::Permission),
     ("EISDIR", 21, "HHH", Reason::File),
     ("ENOTDIR", 20, "HHH", Reason::File),
     ("ELOOP", 40, "HHH", Reason::Failure),
