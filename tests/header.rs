@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -21,7 +24,6 @@ fn generated() -> String {
     String::from_utf8(header).expect("UTF-8")
 }
 
-#[test]
 fn the_committed_header_is_what_the_code_says() {
     let path = root().join("include/reflink.h");
     let wanted = generated();
@@ -36,7 +38,6 @@ fn the_committed_header_is_what_the_code_says() {
 }
 
 /// cbindgen makes a macro of every `pub const` of the crate: one too many would be in every user's program.
-#[test]
 fn every_name_it_defines_is_the_librarys() {
     let header = generated();
     let names = header.lines().filter_map(|line| {
@@ -88,35 +89,52 @@ int use(void)
 }
 "#;
 
-#[test]
-fn it_compiles_without_a_warning_as_c_and_as_cpp() {
-    let scratch = Scratch::new("header");
-    let mut compiled = 0;
-    for (extension, compilers, standards) in [
-        ("c", ["gcc", "clang"], &["c99", "c11", "c17", "gnu17"][..]),
-        ("cpp", ["g++", "clang++"], &["c++11", "c++14", "c++17", "c++20"][..]),
-    ] {
-        let source = scratch.0.join(format!("use.{extension}"));
+/// One compiler, one standard; ignored where the compiler is not here.
+fn compiles(scratch: &Arc<Scratch>, compiler: &'static str, standard: &'static str) -> Trial {
+    let missing = Command::new(compiler).arg("--version").output().is_err();
+    let scratch = Arc::clone(scratch);
+    let compile = move || {
+        let extension = if standard.contains("++") { "cpp" } else { "c" };
+        let source = scratch.0.join(format!("{compiler}-{standard}.{extension}"));
         std::fs::write(&source, PROGRAM).expect("a source file");
+        let output = Command::new(compiler)
+            .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"])
+            .arg(format!("-std={standard}"))
+            .arg("-I")
+            .arg(root().join("include"))
+            .arg(&source)
+            .output()
+            .expect("a compiler that answers to --version");
+        let says = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(says.into()) }
+    };
+    if missing {
+        println!("SKIPPED: no {compiler} here");
+    }
+    Trial::test(format!("{compiler}_compiles_it_as_{standard}"), compile).with_ignored_flag(missing)
+}
+
+fn main() {
+    let scratch = Arc::new(Scratch::new("header"));
+    let mut trials = vec![
+        Trial::test("the_committed_header_is_what_the_code_says", || {
+            the_committed_header_is_what_the_code_says();
+            Ok(())
+        }),
+        Trial::test("every_name_it_defines_is_the_librarys", || {
+            every_name_it_defines_is_the_librarys();
+            Ok(())
+        }),
+    ];
+    for (compilers, standards) in [
+        (["gcc", "clang"], ["c99", "c11", "c17", "gnu17"]),
+        (["g++", "clang++"], ["c++11", "c++14", "c++17", "c++20"]),
+    ] {
         for compiler in compilers {
-            if Command::new(compiler).arg("--version").output().is_err() {
-                println!("SKIPPED: no {compiler} here");
-                continue;
-            }
-            for standard in standards {
-                let output = Command::new(compiler)
-                    .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"])
-                    .arg(format!("-std={standard}"))
-                    .arg("-I")
-                    .arg(root().join("include"))
-                    .arg(&source)
-                    .output()
-                    .expect("a compiler that answers to --version");
-                let says = String::from_utf8_lossy(&output.stderr).into_owned();
-                assert!(output.status.success(), "{compiler} -std={standard}:\n{says}");
-                compiled += 1;
-            }
+            trials.extend(standards.map(|standard| compiles(&scratch, compiler, standard)));
         }
     }
-    assert!(compiled > 0, "neither gcc nor clang is here");
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    drop(scratch);
+    conclusion.exit();
 }

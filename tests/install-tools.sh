@@ -3,6 +3,7 @@
 # Only a C compiler and cargo are indispensable: without the rest, tests are skipped and say so.
 set -eu
 
+PATH=$PATH:/usr/sbin:/sbin # where mkfs is, and where an ordinary user does not look
 missing=
 need() { # COMMAND PACKAGE
     command -v "$1" >/dev/null 2>&1 || missing="$missing $2"

@@ -10,7 +10,8 @@ pub const REFLINK_VERSION_MINOR: u32 = 1;
 pub const REFLINK_VERSION_PATCH: u32 = 0;
 
 /// All three in one number, 8 bits for each of the last two.
-pub(crate) const NUMBER: u32 = (REFLINK_VERSION_MAJOR << 16) | (REFLINK_VERSION_MINOR << 8) | REFLINK_VERSION_PATCH;
+pub(crate) const NUMBER: u32 =
+    (REFLINK_VERSION_MAJOR << 16) | (REFLINK_VERSION_MINOR << 8) | REFLINK_VERSION_PATCH;
 
 const TEXT: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 

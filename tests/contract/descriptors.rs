@@ -9,7 +9,7 @@ use crate::abi;
 use crate::files::{self, Room};
 use crate::lab::Place;
 use crate::whole::options;
-use crate::{Contract, Where};
+use crate::{Contract, Where, skip};
 
 pub const ALL: &[Contract] = &[
     Contract("fd_makes_the_destination_equal", Where::Everywhere, fd_makes_the_destination_equal),
@@ -167,8 +167,7 @@ fn a_marked_destination_is_refused(place: &Place) {
             libc::ioctl(to.as_raw_fd(), libc::_IOW::<libc::c_long>(u32::from(b'f'), 2), &raw mut flags)
         };
         if set(mark) != 0 {
-            println!("SKIPPED: {} does not mark files here: {}", place.name, std::io::Error::last_os_error());
-            return;
+            skip(format!("{} does not mark files here: {}", place.name, std::io::Error::last_os_error()));
         }
         for mode in [abi::AUTO, abi::ALWAYS, abi::NEVER] {
             assert_eq!(both(from.as_raw_fd(), to.as_raw_fd(), mode), [-libc::EPERM; 2]);

@@ -11,7 +11,7 @@ use crate::child::{self, Child};
 use crate::files::{self, Room};
 use crate::lab::Place;
 use crate::whole::options;
-use crate::{Contract, Once, Where};
+use crate::{Contract, Once, Where, skip};
 
 pub const ALL: &[Contract] = &[
     Contract("a_size_limit_is_efbig_and_no_signal", Where::Everywhere, a_size_limit_is_efbig_and_no_signal),
@@ -192,8 +192,7 @@ fn memory(arguments: &[String]) {
 
 fn a_full_disk_leaves_nothing(place: &Place) {
     if unsafe { libc::geteuid() } != 0 {
-        println!("SKIPPED: needs root, to mount");
-        return;
+        skip("needs root, to mount");
     }
     let room = Room::new(&place.dir);
     files::file(&room.path("src"), &files::bytes(92, 12 << 20));
@@ -274,19 +273,15 @@ fn traced(
     Some((output.status.success(), calls))
 }
 
-fn can_trace() -> bool {
+fn need_strace() {
     let works = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
-    let works = works.is_ok_and(|output| output.status.success());
-    if !works {
-        println!("SKIPPED: no strace here, or it may not trace");
+    if !works.is_ok_and(|output| output.status.success()) {
+        skip("no strace here, or it may not trace");
     }
-    works
 }
 
 fn a_small_clone_takes_few_calls(place: &Place) {
-    if !can_trace() {
-        return;
-    }
+    need_strace();
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(93, 20_000));
     for (durability, most) in [(abi::DIRECT, 7), (abi::ATOMIC, 8)] {
@@ -304,9 +299,7 @@ fn a_small_clone_takes_few_calls(place: &Place) {
 
 /// SIGKILL instead of each system call of a copy, one after the other.
 fn a_kill_at_any_call_leaves_old_or_new(place: &Place) {
-    if !can_trace() {
-        return;
-    }
+    need_strace();
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(94, 600_000));
     let (content, logs) = (fs::read(&src).unwrap(), Room::new(&std::env::temp_dir()));
@@ -375,8 +368,7 @@ fn the_library_is_small() {
     let size = fs::metadata(&copy).unwrap().len();
     let _ = fs::remove_file(&copy);
     if !stripped.is_ok_and(|status| status.success()) {
-        println!("SKIPPED: no strip here");
-        return;
+        skip("no strip here");
     }
     assert!(size <= 400 << 10, "{size} bytes stripped");
 }

@@ -16,7 +16,7 @@ mod structs;
 mod whole;
 
 use lab::Place;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Completion, Trial};
 
 /// Where a contract holds.
 pub enum Where {
@@ -45,19 +45,39 @@ pub struct Contract(pub &'static str, pub Where, pub fn(&Place));
 /// What does not depend on a file system.
 pub type Once = (&'static str, fn());
 
-fn trial(place: &Place, contract: &'static Contract) -> Trial {
-    let (place, test) = (place.clone(), contract.2);
-    let missing = place.missing.is_some();
-    Trial::test(format!("{}::{}", place.name, contract.0), move || {
-        test(&place);
-        Ok(())
+/// Why a test could not be made here, on its way out of it.
+struct Skipped(String);
+
+/// Ends a test that needs what is not here: it counts as ignored, with the reason.
+pub fn skip(why: impl Into<String>) -> ! {
+    std::panic::resume_unwind(Box::new(Skipped(why.into())))
+}
+
+/// A test that may find out that it cannot be made here.
+pub fn trial(name: String, test: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::ignorable_test(name.clone(), move || {
+        let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(test)) else {
+            return Ok(Completion::Completed);
+        };
+        match payload.downcast::<Skipped>() {
+            Ok(skipped) => {
+                println!("SKIPPED: {name}: {}", skipped.0);
+                Ok(Completion::ignored_with(skipped.0))
+            }
+            Err(failure) => std::panic::resume_unwind(failure),
+        }
     })
-    .with_ignored_flag(missing)
+}
+
+fn contract_trial(place: &Place, contract: &'static Contract) -> Trial {
+    let (owned, test) = (place.clone(), contract.2);
+    let name = format!("{}::{}", place.name, contract.0);
+    trial(name, move || test(&owned)).with_ignored_flag(place.missing.is_some())
 }
 
 fn main() {
     if child::is_one() {
-        return child::main();
+        return child::main(&[limits::CHILDREN, metadata::CHILDREN, probing::CHILDREN]);
     }
     let arguments = Arguments::from_args();
     abi::build();
@@ -72,16 +92,15 @@ fn main() {
     let mut trials: Vec<Trial> = Vec::new();
     for place in &places {
         trials.extend(
-            contracts.iter().filter(|contract| contract.1.includes(place)).map(|one| trial(place, one)),
+            contracts
+                .iter()
+                .filter(|contract| contract.1.includes(place))
+                .map(|one| contract_trial(place, one)),
         );
     }
     trials.extend(pairs::trials(&places));
     for (name, test) in structs::ALL.iter().chain(limits::ONCE) {
-        let test = *test;
-        trials.push(Trial::test(*name, move || {
-            test();
-            Ok(())
-        }));
+        trials.push(trial(name.to_string(), *test));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     lab::clean(&places);

@@ -9,7 +9,7 @@ use crate::abi::{self, Options};
 use crate::child::{self, Child};
 use crate::files::{self, Room};
 use crate::lab::Place;
-use crate::{Contract, Where};
+use crate::{Contract, Where, skip};
 
 pub const ALL: &[Contract] = &[
     Contract("permission_bits_follow_the_source", Where::Everywhere, permission_bits_follow_the_source),
@@ -72,7 +72,7 @@ fn modes_under_umask(arguments: &[String]) {
 
 fn special_bits_need_a_verified_owner(place: &Place) {
     if !is_root() {
-        return; // who is not root cannot make such a source
+        skip("only root can make such a source");
     }
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(21, 9000));
@@ -97,7 +97,7 @@ fn special_bits_need_a_verified_owner(place: &Place) {
 
 fn an_owner_that_cannot_be_given_is_an_error(place: &Place) {
     if !is_root() {
-        return; // the source's owner is to be another than the one who copies
+        skip("needs root, to be somebody else than the owner");
     }
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(22, 9000));
@@ -163,8 +163,7 @@ fn attributes_are_kept_when_asked(place: &Place) {
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(24, 9000));
     if !files::set_xattr(&src, "user.empty", b"") {
-        println!("SKIPPED: {} keeps no user attributes", place.name);
-        return;
+        skip(format!("{} keeps no user attributes", place.name));
     }
     let large = files::bytes(25, 2000);
     assert!(files::set_xattr(&src, "user.large", &large));
@@ -194,8 +193,7 @@ fn acls_are_kept_when_asked(place: &Place) {
         Command::new("setfacl").args(["-m", acl]).arg(path).output().is_ok_and(|done| done.status.success())
     };
     if !set(&src, "u:1234:rwx,g::---,m::rwx") {
-        println!("SKIPPED: no setfacl, or {} keeps no ACLs", place.name);
-        return;
+        skip(format!("no setfacl, or {} keeps no ACLs", place.name));
     }
     const ACL: &str = "system.posix_acl_access";
     let wanted = files::get_xattr(&src, ACL).unwrap();

@@ -10,6 +10,7 @@ use libtest_mimic::Trial;
 use crate::abi::{self, Options};
 use crate::files::{self, Room};
 use crate::lab::Place;
+use crate::trial;
 use crate::whole::options;
 
 /// Every file system to the next one in the list, and the tests of single file systems by name.
@@ -22,19 +23,13 @@ pub fn trials(places: &[Place]) -> Vec<Trial> {
             continue;
         }
         let (one, other) = ((*one).clone(), other.clone());
-        trials.push(Trial::test(format!("{}::copies_to_{}", one.name, other.name), move || {
-            copies_to(&one, &other);
-            Ok(())
-        }));
+        trials
+            .push(trial(format!("{}::copies_to_{}", one.name, other.name), move || copies_to(&one, &other)));
     }
     for (name, place, test) in SPECIAL {
         let Some(place) = places.iter().find(|known| known.name == *place).cloned() else { continue };
         let ignored = place.missing.is_some();
-        let run = move || {
-            test(&place);
-            Ok(())
-        };
-        trials.push(Trial::test(*name, run).with_ignored_flag(ignored));
+        trials.push(trial(name.to_string(), move || test(&place)).with_ignored_flag(ignored));
     }
     trials
 }
