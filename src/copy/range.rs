@@ -118,9 +118,10 @@ fn wanted(range: &Range, pair: &Pair) -> Result<u64> {
         return Err(Errno(EINVAL)).at(Step::Arguments);
     }
     let room = LARGEST.saturating_sub(range.src_offset).min(LARGEST.saturating_sub(range.dst_offset));
-    // A source without a size (procfs) ends where reading it ends.
-    let there =
-        if pair.src_stat.size == 0 { room } else { pair.src_stat.size.saturating_sub(range.src_offset) };
+    // A source without a size (procfs) ends where reading it ends; but one that is the destination too
+    // is empty if it says so.
+    let sizeless = pair.src_stat.size == 0 && !pair.one_file();
+    let there = if sizeless { room } else { pair.src_stat.size.saturating_sub(range.src_offset) };
     let length = asked.min(there);
     if length > room {
         return Err(Errno(crate::sys::errno::EFBIG)).at(Step::Check);

@@ -1,0 +1,68 @@
+//! Every promise attacked: faults at each system call, a model under chance, races, hostile surroundings, crashes.
+//! Short by default; `make torture TIME=seconds SEED=n` is the long form. What cannot be had here is shown and ignored.
+
+#[path = "../contract/abi.rs"]
+#[allow(dead_code)]
+mod abi;
+#[path = "../contract/child.rs"]
+#[allow(dead_code)]
+mod child;
+#[path = "../contract/files.rs"]
+#[allow(dead_code)]
+mod files;
+mod found;
+#[path = "../contract/lab.rs"]
+#[allow(dead_code)]
+mod lab;
+mod model;
+mod seed;
+
+use lab::Place;
+use libtest_mimic::{Arguments, Trial};
+
+/// An attack, and the file systems it is made on ("" for each).
+pub struct Attack(pub &'static str, pub &'static [&'static str], pub fn(&Place));
+
+const BLOCK_SIZES: &[&str] =
+    &["xfs-1k", "xfs-4k", "xfs-64k", "btrfs", "btrfs-nodatacow", "ext4", "tmpfs", "overlay-xfs"];
+
+const ATTACKS: &[Attack] = &[
+    Attack("model", BLOCK_SIZES, model::model),
+    Attack(
+        "an_empty_file_has_no_range_to_overlap",
+        BLOCK_SIZES,
+        found::an_empty_file_has_no_range_to_overlap,
+    ),
+];
+
+fn trial(place: &Place, attack: &'static Attack) -> Trial {
+    let (place, test) = (place.clone(), attack.2);
+    let missing = place.missing.is_some();
+    Trial::test(format!("{}::{}", place.name, attack.0), move || {
+        test(&place);
+        Ok(())
+    })
+    .with_ignored_flag(missing)
+}
+
+fn main() {
+    if child::is_one() {
+        return child::main(&[]);
+    }
+    let arguments = Arguments::from_args();
+    abi::build();
+    println!("seed {} (REFLINK_SEED={} repeats this run)", seed::seed(), seed::seed());
+    // Before the first thread: a mount namespace is a thread's own.
+    let places = if arguments.list { Vec::new() } else { lab::places() };
+    let mut trials: Vec<Trial> = Vec::new();
+    for place in &places {
+        if let Some(why) = &place.missing {
+            println!("SKIPPED: everything on {}: {why}", place.name);
+        }
+        let wanted = ATTACKS.iter().filter(|attack| attack.1.contains(&place.name));
+        trials.extend(wanted.map(|attack| trial(place, attack)));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    lab::clean(&places);
+    conclusion.exit();
+}
