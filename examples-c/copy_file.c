@@ -331,7 +331,8 @@ static char *destination(const char *source, const char *dest)
     name = malloc(strlen(dest) + 1 + (end - start) + 1);
     if (name != NULL) {
         strcpy(name, dest);
-        strcat(name, "/");
+        if (dest[strlen(dest) - 1] != '/')
+            strcat(name, "/");
         strncat(name, source + start, end - start);
     }
     return name;

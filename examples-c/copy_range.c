@@ -129,6 +129,14 @@ static void remove_created(const char *name, int fd)
         unlink(name);
 }
 
+/* Where no clone was refused, it is the edges: their blocks are not whole in the range. */
+static const char *why_not_all(const struct reflink_result *result)
+{
+    if (result->reason == REFLINK_REASON_FILE && result->clone_error == 0)
+        return "not all of it lies on whole blocks of both files";
+    return reason_in_words(result->reason);
+}
+
 static void print_result(uint64_t asked, const struct reflink_result *result)
 {
     char cloned[HUMAN_SIZE], copied[HUMAN_SIZE], holes[HUMAN_SIZE];
@@ -138,7 +146,7 @@ static void print_result(uint64_t asked, const struct reflink_result *result)
            human(result->bytes_cloned, cloned), human(result->bytes_copied, copied),
            human(result->bytes_hole, holes));
     if (result->reason != REFLINK_REASON_NONE)
-        printf("; not all was cloned because %s", reason_in_words(result->reason));
+        printf("; not all was cloned because %s", why_not_all(result));
     if (result->clone_error != 0)
         printf(" (%s)", reflink_err_name(result->clone_error));
     if (asked != REFLINK_TO_EOF && done < asked)
@@ -205,7 +213,8 @@ int main(int argc, char **argv)
     struct reflink_options options = REFLINK_OPTIONS_INIT;
     int letter, status;
 
-    while ((letter = getopt_long(argc, argv, "anh", long_options, NULL)) != -1) {
+    /* "+": options come first, so that "-1" is a wrong number and not a wrong option. */
+    while ((letter = getopt_long(argc, argv, "+anh", long_options, NULL)) != -1) {
         uint32_t mode = letter == 'a' ? REFLINK_ALWAYS : REFLINK_NEVER;
         if (letter == 'h') {
             fputs(help, stdout);

@@ -47,13 +47,21 @@ static bool is_directory(const char *name)
     return stat(name, &there) == 0 && S_ISDIR(there.st_mode);
 }
 
+/* An empty file clones even where no data would. */
+static const char *why_not(const struct reflink_capability *capability)
+{
+    if (capability->reason == REFLINK_REASON_FILE && capability->error == 0)
+        return "an empty file proves nothing";
+    return reason_in_words(capability->reason);
+}
+
 static void print_clone(const struct reflink_capability *capability)
 {
     const char *answer = capability->clone > 0 ? "yes" : capability->clone == 0 ? "no" : "unknown";
 
     printf("  %-16s %s", "clone", answer);
     if (capability->clone != 1)
-        printf(", because %s", reason_in_words(capability->reason));
+        printf(", because %s", why_not(capability));
     if (capability->clone != 1 && capability->error != 0)
         printf(" (%s: %s)", reflink_err_name(capability->error),
                reflink_strerror(capability->error));

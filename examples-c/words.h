@@ -42,7 +42,7 @@ static inline const char *reason_in_words(uint32_t reason)
     case REFLINK_REASON_CROSS_DEVICE:
         return "these are two file systems";
     case REFLINK_REASON_FILE:
-        return "not this file, or not this range, can be cloned";
+        return "this file, or this range of it, cannot be cloned";
     case REFLINK_REASON_PERMISSION:
         return "it is forbidden";
     case REFLINK_REASON_TRANSIENT:
