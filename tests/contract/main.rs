@@ -12,11 +12,13 @@ mod names;
 mod pairs;
 mod probing;
 mod ranges;
+mod skipping;
 mod structs;
 mod whole;
 
 use lab::Place;
-use libtest_mimic::{Arguments, Completion, Trial};
+use libtest_mimic::{Arguments, Trial};
+pub use skipping::{skip, trial};
 
 /// Where a contract holds.
 pub enum Where {
@@ -44,30 +46,6 @@ pub struct Contract(pub &'static str, pub Where, pub fn(&Place));
 
 /// What does not depend on a file system.
 pub type Once = (&'static str, fn());
-
-/// Why a test could not be made here, on its way out of it.
-struct Skipped(String);
-
-/// Ends a test that needs what is not here: it counts as ignored, with the reason.
-pub fn skip(why: impl Into<String>) -> ! {
-    std::panic::resume_unwind(Box::new(Skipped(why.into())))
-}
-
-/// A test that may find out that it cannot be made here.
-pub fn trial(name: String, test: impl FnOnce() + Send + 'static) -> Trial {
-    Trial::ignorable_test(name.clone(), move || {
-        let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(test)) else {
-            return Ok(Completion::Completed);
-        };
-        match payload.downcast::<Skipped>() {
-            Ok(skipped) => {
-                println!("SKIPPED: {name}: {}", skipped.0);
-                Ok(Completion::ignored_with(skipped.0))
-            }
-            Err(failure) => std::panic::resume_unwind(failure),
-        }
-    })
-}
 
 fn contract_trial(place: &Place, contract: &'static Contract) -> Trial {
     let (owned, test) = (place.clone(), contract.2);

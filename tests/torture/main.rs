@@ -7,6 +7,7 @@ mod abi;
 #[path = "../contract/child.rs"]
 #[allow(dead_code)]
 mod child;
+mod dedupe;
 #[path = "../contract/files.rs"]
 #[allow(dead_code)]
 mod files;
@@ -16,9 +17,12 @@ mod found;
 mod lab;
 mod model;
 mod seed;
+#[path = "../contract/skipping.rs"]
+mod skipping;
 
 use lab::Place;
 use libtest_mimic::{Arguments, Trial};
+pub use skipping::{skip, trial};
 
 /// An attack, and the file systems it is made on ("" for each).
 pub struct Attack(pub &'static str, pub &'static [&'static str], pub fn(&Place));
@@ -35,14 +39,10 @@ const ATTACKS: &[Attack] = &[
     ),
 ];
 
-fn trial(place: &Place, attack: &'static Attack) -> Trial {
-    let (place, test) = (place.clone(), attack.2);
-    let missing = place.missing.is_some();
-    Trial::test(format!("{}::{}", place.name, attack.0), move || {
-        test(&place);
-        Ok(())
-    })
-    .with_ignored_flag(missing)
+fn attack_trial(place: &Place, attack: &'static Attack) -> Trial {
+    let (owned, test) = (place.clone(), attack.2);
+    let name = format!("{}::{}", place.name, attack.0);
+    trial(name, move || test(&owned)).with_ignored_flag(place.missing.is_some())
 }
 
 fn main() {
@@ -60,7 +60,7 @@ fn main() {
             println!("SKIPPED: everything on {}: {why}", place.name);
         }
         let wanted = ATTACKS.iter().filter(|attack| attack.1.contains(&place.name));
-        trials.extend(wanted.map(|attack| trial(place, attack)));
+        trials.extend(wanted.map(|attack| attack_trial(place, attack)));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     lab::clean(&places);

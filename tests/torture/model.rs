@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::abi::{self, Options};
+use crate::dedupe;
 use crate::files::{self, Room};
 use crate::lab::Place;
 use crate::seed::{self, Random};
@@ -356,7 +357,7 @@ impl<'p> Model<'p> {
     /// What a deduplicating tool does behind the library's back: it may share, and must change nothing.
     fn dedupe(&mut self, src: (usize, u64), dst: (usize, u64), length: u64) {
         let (from, to) = (self.files[src.0].file.as_raw_fd(), self.files[dst.0].file.as_raw_fd());
-        if files::dedupe((from, src.1), (to, dst.1), length) == Some(0) {
+        if dedupe::ranges((from, src.1), (to, dst.1), length) == Some(0) {
             self.tally.deduped += 1;
         }
     }
