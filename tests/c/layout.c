@@ -1,0 +1,89 @@
+/* The layouts that compiled programs rely on, as the C compiler sees them; and that the header's
+ * version is the library's. src/capi/structs.rs asserts the same numbers for Rust. They never
+ * change. */
+#include "reflink.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* _Static_assert is C11; this works in C99 and C++11. */
+#define ASSERT_CONCAT(a, b) a##b
+#define ASSERT_NAME(line)   ASSERT_CONCAT(layout_, line)
+#define LAYOUT(condition)   typedef char ASSERT_NAME(__LINE__)[(condition) ? 1 : -1]
+
+#if UINTPTR_MAX > 0xffffffffu
+LAYOUT(sizeof(struct reflink_options) == 48);
+LAYOUT(offsetof(struct reflink_options, size) == 0);
+LAYOUT(offsetof(struct reflink_options, mode) == 8);
+LAYOUT(offsetof(struct reflink_options, if_exists) == 12);
+LAYOUT(offsetof(struct reflink_options, durability) == 16);
+LAYOUT(offsetof(struct reflink_options, preserve) == 20);
+LAYOUT(offsetof(struct reflink_options, flags) == 24);
+LAYOUT(offsetof(struct reflink_options, progress) == 32);
+LAYOUT(offsetof(struct reflink_options, progress_user) == 40);
+LAYOUT(sizeof(struct reflink_progress) == 24);
+LAYOUT(offsetof(struct reflink_progress, bytes_done) == 8);
+LAYOUT(offsetof(struct reflink_progress, bytes_total) == 16);
+LAYOUT(sizeof(struct reflink_result) == 56);
+LAYOUT(offsetof(struct reflink_result, method) == 8);
+LAYOUT(offsetof(struct reflink_result, reason) == 12);
+LAYOUT(offsetof(struct reflink_result, clone_error) == 16);
+LAYOUT(offsetof(struct reflink_result, os_error) == 20);
+LAYOUT(offsetof(struct reflink_result, step) == 24);
+LAYOUT(offsetof(struct reflink_result, flags) == 28);
+LAYOUT(offsetof(struct reflink_result, bytes_cloned) == 32);
+LAYOUT(offsetof(struct reflink_result, bytes_copied) == 40);
+LAYOUT(offsetof(struct reflink_result, bytes_hole) == 48);
+LAYOUT(sizeof(struct reflink_capability) == 80);
+LAYOUT(offsetof(struct reflink_capability, clone) == 8);
+LAYOUT(offsetof(struct reflink_capability, reason) == 12);
+LAYOUT(offsetof(struct reflink_capability, error) == 16);
+LAYOUT(offsetof(struct reflink_capability, range) == 20);
+LAYOUT(offsetof(struct reflink_capability, kernel_copy) == 24);
+LAYOUT(offsetof(struct reflink_capability, dedupe) == 28);
+LAYOUT(offsetof(struct reflink_capability, unnamed_files) == 32);
+LAYOUT(offsetof(struct reflink_capability, sparse) == 36);
+LAYOUT(offsetof(struct reflink_capability, granularity) == 40);
+LAYOUT(offsetof(struct reflink_capability, fs_name) == 48);
+#endif
+
+/* Numbers that programs have compiled in. */
+LAYOUT(REFLINK_AUTO == 0 && REFLINK_ALWAYS == 1 && REFLINK_NEVER == 2);
+LAYOUT(REFLINK_FAIL == 0 && REFLINK_REPLACE == 1);
+LAYOUT(REFLINK_ATOMIC == 0 && REFLINK_DURABLE == 1 && REFLINK_DIRECT == 2);
+LAYOUT(REFLINK_PRESERVE_TIMES == 1 && REFLINK_PRESERVE_OWNER == 2);
+LAYOUT(REFLINK_PRESERVE_XATTRS == 4 && REFLINK_PRESERVE_ACL == 8);
+LAYOUT(REFLINK_NOFOLLOW == 1 && REFLINK_BEST_EFFORT_METADATA == 2);
+LAYOUT(REFLINK_METHOD_NONE == 0 && REFLINK_METHOD_CLONE == 1 && REFLINK_METHOD_MIXED == 2);
+LAYOUT(REFLINK_METHOD_KERNEL_COPY == 3 && REFLINK_METHOD_COPY == 4);
+LAYOUT(REFLINK_REASON_NONE == 0 && REFLINK_REASON_UNSUPPORTED == 1 &&
+       REFLINK_REASON_CROSS_DEVICE == 2);
+LAYOUT(REFLINK_REASON_FILE == 3 && REFLINK_REASON_PERMISSION == 4 && REFLINK_REASON_TRANSIENT == 5);
+LAYOUT(REFLINK_REASON_NOT_ASKED == 6 && REFLINK_REASON_FAILURE == 7);
+LAYOUT(REFLINK_STEP_NONE == 0 && REFLINK_STEP_ARGUMENTS == 1 && REFLINK_STEP_OPEN_SOURCE == 2);
+LAYOUT(REFLINK_STEP_CHECK == 3 && REFLINK_STEP_CREATE == 4 && REFLINK_STEP_CLONE == 5 &&
+       REFLINK_STEP_COPY == 6);
+LAYOUT(REFLINK_STEP_METADATA == 7 && REFLINK_STEP_SYNC == 8 && REFLINK_STEP_PUBLISH == 9);
+LAYOUT(REFLINK_STEP_CLOSE == 10 && REFLINK_STEP_PROGRESS == 11);
+LAYOUT(REFLINK_SOURCE_CHANGED == 1 && REFLINK_METADATA_INCOMPLETE == 2);
+LAYOUT(REFLINK_ERR_PANIC == -4097 && REFLINK_ERR_NOT_REGULAR == -4098 &&
+       REFLINK_ERR_SAME_FILE == -4099);
+LAYOUT(REFLINK_ERR_OVERLAP == -4100 && REFLINK_ERR_APPEND == -4101 &&
+       REFLINK_ERR_INCONSISTENT == -4102);
+
+int main(void)
+{
+    char text[32];
+    if (reflink_version_number() != REFLINK_VERSION_NUMBER) {
+        fprintf(stderr, "compiled %#x, loaded %#x\n", (unsigned)REFLINK_VERSION_NUMBER,
+                (unsigned)reflink_version_number());
+        return 1;
+    }
+    snprintf(text, sizeof text, "%d.%d.%d", REFLINK_VERSION_MAJOR, REFLINK_VERSION_MINOR,
+             REFLINK_VERSION_PATCH);
+    if (strcmp(text, reflink_version_string()) != 0) {
+        fprintf(stderr, "header %s, library %s\n", text, reflink_version_string());
+        return 1;
+    }
+    return 0;
+}
