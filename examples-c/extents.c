@@ -321,12 +321,12 @@ int main(int argc, char **argv)
 {
     struct command command = {false, false, NULL};
     struct map other = {0, 0, NULL, 0};
-    bool good = true;
+    bool ready, good;
 
     read_options(argc, argv, &command);
-    if (command.other != NULL && !read_map(command.other, &other))
-        return FAILED;
-    for (int at = optind; at < argc; at++)
+    ready = command.other == NULL || read_map(command.other, &other);
+    good = ready;
+    for (int at = optind; ready && at < argc; at++)
         good = show(argv[at], &command, command.other ? &other : NULL) && good;
     free(other.extents);
     if (fflush(stdout) != 0) {
