@@ -17,6 +17,10 @@ SOVERSION := 0
 # What rustc says with --print native-static-libs for a target with glibc (tests/symbols.rs asks it).
 NATIVE_LIBS ?= -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 
+# Taken out of the shared library; Debian and Fedora set it to nothing and make packages of debugging symbols.
+LINK_STRIP ?= -Wl,--strip-debug
+OBJCOPY ?= objcopy
+
 ARTIFACTS := $(TARGET_DIR)/$(if $(CARGO_BUILD_TARGET),$(CARGO_BUILD_TARGET)/)release
 BUILT ?= $(ARTIFACTS)/package
 DIST ?= $(TARGET_DIR)/dist
@@ -47,3 +51,8 @@ uninstall: ## removes what install installs, given the same directories
 
 man: ## writes man/ from include/reflink.h and man/src
 	REFLINK_WRITE_MAN=1 $(CARGO) test --quiet $(CARGO_FLAGS) --test man the_committed_pages
+
+# The top Makefile's tools, and those for packaging.
+tools: packaging-tools
+packaging-tools:
+	@./packaging/install-tools.sh

@@ -7,7 +7,9 @@ mod roff;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitCode, Output};
+
+use libtest_mimic::{Arguments, Trial};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -43,7 +45,6 @@ fn committed() -> Vec<PathBuf> {
     pages
 }
 
-#[test]
 fn the_committed_pages_are_what_the_header_says() {
     let wanted = wanted();
     if std::env::var_os("REFLINK_WRITE_MAN").is_some() {
@@ -61,8 +62,7 @@ fn the_committed_pages_are_what_the_header_says() {
     assert_eq!(committed().len(), wanted.len(), "a page in man/ that belongs to nothing");
 }
 
-#[test]
-fn every_exported_function_has_a_page_with_every_section() {
+fn every_function_has_a_page_with_every_section() {
     let symbols = read(&root().join("include/reflink.symbols"));
     let symbols =
         symbols.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').nth(1));
@@ -81,16 +81,33 @@ fn every_exported_function_has_a_page_with_every_section() {
     }
 }
 
-/// None, loudly, where the program is not here.
-fn run(command: &mut Command) -> Option<Output> {
-    match command.output() {
-        Ok(output) => Some(output),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            println!("SKIPPED: no {} here", command.get_program().display());
-            None
+fn main() -> ExitCode {
+    let checker = |name: &str, program: &'static str, check: fn()| {
+        let here = Command::new(program).arg("--version").output().is_ok();
+        if !here {
+            eprintln!("SKIPPED: {name}: no {program} here");
         }
-        Err(error) => panic!("{command:?}: {error}"),
-    }
+        trial(name, check).with_ignored_flag(!here)
+    };
+    let trials = vec![
+        trial("the_committed_pages_are_what_the_header_says", the_committed_pages_are_what_the_header_says),
+        trial("every_function_has_a_page_with_every_section", every_function_has_a_page_with_every_section),
+        checker("groff_has_no_warnings", "groff", groff_has_no_warnings),
+        checker("mandoc_has_no_warnings", "mandoc", mandoc_has_no_warnings),
+        checker("man_shows_them_without_a_warning", "man", man_shows_them_without_a_warning),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn trial(name: &str, check: fn()) -> Trial {
+    Trial::test(name, move || {
+        check();
+        Ok(())
+    })
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 fn silent(output: &Output, what: &str) {
@@ -99,37 +116,26 @@ fn silent(output: &Output, what: &str) {
     assert!(output.status.success() && said.trim().is_empty(), "{what}:\n{said}");
 }
 
-#[test]
 fn groff_has_no_warnings() {
     for page in committed() {
-        let mut groff = Command::new("groff");
-        groff.args(["-ww", "-man", "-Tutf8", "-z"]).arg(&page);
-        let Some(output) = run(&mut groff) else { return };
+        let output = run(Command::new("groff").args(["-ww", "-man", "-Tutf8", "-z"]).arg(&page));
         silent(&output, &format!("groff -ww {}", page.display()));
     }
 }
 
-#[test]
 fn mandoc_has_no_warnings() {
     for page in committed() {
-        let mut mandoc = Command::new("mandoc");
         // Of the matters of style below a warning it would have titles in capitals, which man-pages(7) no longer has.
-        mandoc.args(["-T", "lint", "-W", "warning"]).arg(&page);
-        let Some(output) = run(&mut mandoc) else { return };
+        let output = run(Command::new("mandoc").args(["-T", "lint", "-W", "warning"]).arg(&page));
         silent(&output, &format!("mandoc -T lint {}", page.display()));
     }
 }
 
-#[test]
 fn man_shows_them_without_a_warning() {
     for page in committed() {
         let mut man = Command::new("man");
-        man.args(["--warnings=w", "-l"])
-            .arg(&page)
-            .env("LC_ALL", "C.UTF-8")
-            .env("MANWIDTH", "80")
-            .env("MANPAGER", "cat");
-        let Some(output) = run(&mut man) else { return };
+        man.args(["--warnings=w", "-l"]).arg(&page);
+        let output = run(man.env("LC_ALL", "C.UTF-8").env("MANWIDTH", "80").env("MANPAGER", "cat"));
         assert!(output.status.success() && output.stderr.is_empty(), "man -l {}: {output:?}", page.display());
         let shown = String::from_utf8_lossy(&output.stdout);
         assert!(shown.contains("SEE ALSO"), "man -l {} shows nothing", page.display());

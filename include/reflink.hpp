@@ -1,0 +1,628 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// reflink.hpp - libreflink for C++17: std::filesystem::path in, std::error_code or an exception out
+//
+//     libreflink::options options;
+//     options.if_exists = libreflink::if_exists::replace;
+//     const libreflink::result result = libreflink::copy_file("disk.img", "snapshot.img", options);
+//     if (result.method == libreflink::method::clone)
+//         std::cout << result.bytes_cloned << " bytes shared\n";
+//
+// Errors.  Each function has two forms, as those of std::filesystem have: one throws
+// libreflink::error, which is a std::filesystem::filesystem_error; the other takes a
+// std::error_code and sets it. A code of the system is in std::generic_category(), so that it
+// compares with std::errc; one of the library's own is in libreflink::category().
+//
+// Ownership.  There is nothing to be closed or freed. File descriptors stay the caller's.
+//
+// What each call does, and each of its errors, is written in reflink.h. This file is all inline: no
+// symbol is added to the library, and its ABI stays that of C.
+
+#ifndef REFLINK_HPP
+#define REFLINK_HPP
+
+#include <reflink.h>
+
+#if !defined(__cplusplus) ||                                                                       \
+    (__cplusplus < 201703L && !(defined(_MSVC_LANG) && _MSVC_LANG >= 201703L))
+#error "reflink.hpp needs C++17; reflink.h does with C++11"
+#endif
+
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+/// libreflink for C++. (Not "reflink": some systems have a function of that name in <unistd.h>.)
+namespace libreflink
+{
+
+/// As a length: the rest of the source.
+inline constexpr std::uint64_t to_eof = REFLINK_TO_EOF;
+
+/// The library's own errors. The system's are those of std::errc.
+enum class errc : int {
+    panic = REFLINK_ERR_PANIC,              ///< A defect of the library.
+    not_regular = REFLINK_ERR_NOT_REGULAR,  ///< Not a regular file, where one is needed.
+    same_file = REFLINK_ERR_SAME_FILE,      ///< Source and destination are the same file.
+    overlap = REFLINK_ERR_OVERLAP,          ///< Both ranges are in one file, and they overlap.
+    append = REFLINK_ERR_APPEND,            ///< The destination is open with O_APPEND.
+    inconsistent = REFLINK_ERR_INCONSISTENT ///< The system's answers contradict each other.
+};
+
+/// How the data is to come over.
+enum class mode : std::uint32_t {
+    automatic = REFLINK_AUTO, ///< Clone if possible, else copy.
+    always = REFLINK_ALWAYS,  ///< Clone or fail, and change nothing then.
+    never = REFLINK_NEVER     ///< A true second copy that shares nothing.
+};
+
+/// What is to happen where the destination exists.
+enum class if_exists : std::uint32_t {
+    fail = REFLINK_FAIL,      ///< Fail with std::errc::file_exists.
+    replace = REFLINK_REPLACE ///< Replace it by one rename.
+};
+
+/// What the destination's name is safe against.
+enum class durability : std::uint32_t {
+    atomic = REFLINK_ATOMIC,   ///< Other processes, errors, signals, kills.
+    durable = REFLINK_DURABLE, ///< And power loss.
+    direct =
+        REFLINK_DIRECT ///< For callers that own the directory: a kill can leave a part of the file.
+};
+
+/// Metadata to be preserved: a set, made with |.
+enum class preserve : std::uint32_t {
+    nothing = 0,
+    times = REFLINK_PRESERVE_TIMES,   ///< Times of last access and last change.
+    owner = REFLINK_PRESERVE_OWNER,   ///< Owner and group; set-id and sticky bits.
+    xattrs = REFLINK_PRESERVE_XATTRS, ///< Extended attributes.
+    acl = REFLINK_PRESERVE_ACL        ///< The POSIX access control list.
+};
+
+/// Further wishes: a set, made with |.
+enum class flags : std::uint64_t {
+    none = 0,
+    nofollow = REFLINK_NOFOLLOW, ///< A symbolic link as the source is an error.
+    best_effort_metadata =
+        REFLINK_BEST_EFFORT_METADATA ///< Metadata that cannot be set is not an error.
+};
+
+/// How the data came over. A newer library may say something that is not listed.
+enum class method : std::uint32_t {
+    none = REFLINK_METHOD_NONE,   ///< No data came over.
+    clone = REFLINK_METHOD_CLONE, ///< All of it shares its blocks with the source.
+    mixed = REFLINK_METHOD_MIXED, ///< Part of it was cloned.
+    kernel_copy =
+        REFLINK_METHOD_KERNEL_COPY, ///< The kernel copied, and does not say whether it shared.
+    copy = REFLINK_METHOD_COPY      ///< Read and written: nothing is shared.
+};
+
+/// Why not everything was cloned. A newer library may say something that is not listed.
+enum class reason : std::uint32_t {
+    none = REFLINK_REASON_NONE, ///< Everything was cloned, or it did not come to that.
+    unsupported = REFLINK_REASON_UNSUPPORTED,   ///< This volume cannot clone.
+    cross_device = REFLINK_REASON_CROSS_DEVICE, ///< Not between these two file systems.
+    file = REFLINK_REASON_FILE,                 ///< Not this file or this range.
+    permission = REFLINK_REASON_PERMISSION,     ///< Forbidden, or filtered away by a sandbox.
+    transient = REFLINK_REASON_TRANSIENT,       ///< Not now; later it may.
+    not_asked = REFLINK_REASON_NOT_ASKED,       ///< mode::never was asked for.
+    failure = REFLINK_REASON_FAILURE            ///< Cloning is possible, and went wrong.
+};
+
+/// Which operation failed. A newer library may say something that is not listed.
+enum class step : std::uint32_t {
+    none = REFLINK_STEP_NONE,               ///< Nothing failed.
+    arguments = REFLINK_STEP_ARGUMENTS,     ///< Reading the arguments.
+    open_source = REFLINK_STEP_OPEN_SOURCE, ///< Opening the source.
+    check = REFLINK_STEP_CHECK,             ///< Checking both files before anything is written.
+    create = REFLINK_STEP_CREATE,           ///< Making the new file.
+    clone = REFLINK_STEP_CLONE,             ///< Cloning.
+    copy = REFLINK_STEP_COPY,               ///< Copying.
+    metadata = REFLINK_STEP_METADATA, ///< Setting owner, extended attributes, ACL, mode or times.
+    sync = REFLINK_STEP_SYNC,         ///< Syncing to the device.
+    publish = REFLINK_STEP_PUBLISH,   ///< Giving the new file its name.
+    close = REFLINK_STEP_CLOSE,       ///< Closing.
+    progress = REFLINK_STEP_PROGRESS  ///< The progress function.
+};
+
+/// Both sets together.
+constexpr preserve operator|(preserve left, preserve right) noexcept
+{
+    return static_cast<preserve>(static_cast<std::uint32_t>(left) |
+                                 static_cast<std::uint32_t>(right));
+}
+
+/// Both sets together.
+constexpr flags operator|(flags left, flags right) noexcept
+{
+    return static_cast<flags>(static_cast<std::uint64_t>(left) | static_cast<std::uint64_t>(right));
+}
+
+/// How far a copy is.
+struct progress {
+    std::uint64_t bytes_done;  ///< Cloned bytes and holes included.
+    std::uint64_t bytes_total; ///< Never less than `bytes_done`.
+};
+
+/// How to copy. As it is made, it holds the defaults.
+struct options {
+    libreflink::mode mode = libreflink::mode::automatic;
+    libreflink::if_exists if_exists = libreflink::if_exists::fail;
+    libreflink::durability durability = libreflink::durability::atomic;
+    libreflink::preserve preserve = libreflink::preserve::nothing;
+    libreflink::flags flags = libreflink::flags::none;
+    /// Called between stretches of at most 1 GiB; false cancels with std::errc::operation_canceled.
+    /// What it throws cancels too, and is thrown on by the function that copies, in both of its
+    /// forms, once the copy is undone.
+    std::function<bool(const libreflink::progress &)> progress;
+};
+
+/// What was done, or why it failed.
+struct result {
+    libreflink::method method = libreflink::method::none;
+    libreflink::reason reason = libreflink::reason::none;
+    libreflink::step step = libreflink::step::none; ///< Which operation failed.
+    std::error_code clone_error;                    ///< What refused the clone.
+    int os_error = 0; ///< The raw error of the operating system behind a failure, 0 if none.
+    bool source_changed =
+        false; ///< The source was written while it was copied: old and new may be mixed.
+    bool metadata_incomplete = false; ///< Some metadata could not be set, and was let pass.
+    std::uint64_t bytes_cloned = 0;   ///< Bytes that share their blocks with the source.
+    std::uint64_t bytes_copied = 0;   ///< Bytes copied.
+    std::uint64_t bytes_hole = 0;     ///< Bytes left as holes.
+};
+
+/// Whether clones are possible somewhere.
+enum class answer : std::int32_t { unknown = -1, no = 0, yes = 1 };
+
+/// What a directory can do, found out by trying.
+struct capability {
+    answer clone = answer::unknown;                       ///< Whether files can be cloned there.
+    libreflink::reason reason = libreflink::reason::none; ///< Why not, or why unknown.
+    std::error_code error;                                ///< What said so.
+    bool range = false;                                   ///< Ranges can be cloned.
+    bool kernel_copy = false;                             ///< copy_file_range(2) works there.
+    bool dedupe = false;           ///< Equal ranges can be made to share blocks.
+    bool unnamed_files = false;    ///< A copy can be built without a name.
+    bool sparse = false;           ///< Holes take no space and can be found.
+    std::uint64_t granularity = 0; ///< The alignment of range clones, 0 if not known.
+    std::string fs_name;           ///< For people, not for decisions.
+};
+
+namespace detail
+{
+
+class category final : public std::error_category
+{
+  public:
+    const char *name() const noexcept override
+    {
+        return "reflink";
+    }
+
+    std::string message(int code) const override
+    {
+        return ::reflink_strerror(code);
+    }
+
+    std::error_condition default_error_condition(int code) const noexcept override
+    {
+        switch (static_cast<errc>(code)) {
+        case errc::not_regular:
+        case errc::same_file:
+        case errc::overlap:
+        case errc::append:
+            return std::errc::invalid_argument;
+        case errc::inconsistent:
+            return std::errc::io_error;
+        case errc::panic:
+            break;
+        }
+        return std::error_condition(code, *this);
+    }
+};
+
+} // namespace detail
+
+/// The category of libreflink::errc. Its name is "reflink"; where they have one, its codes compare
+/// equal to the std::errc that is nearest: errc::same_file == std::errc::invalid_argument.
+inline const std::error_category &category() noexcept
+{
+    static const detail::category instance;
+    return instance;
+}
+
+/// So that an errc is a std::error_code.
+inline std::error_code make_error_code(errc code) noexcept
+{
+    return std::error_code(static_cast<int>(code), category());
+}
+
+/// What a function of reflink.h returned, as a std::error_code.
+inline std::error_code make_error_code(int code) noexcept
+{
+    if (code >= 0)
+        return std::error_code();
+    // The system's codes end at -4095.
+    return code > -4096 ? std::error_code(-code, std::generic_category())
+                        : std::error_code(code, category());
+}
+
+/// The name of a code, for logs: "EXDEV", "REFLINK_ERR_PANIC". Static text, never NULL.
+inline const char *name(const std::error_code &code) noexcept
+{
+    return ::reflink_err_name(code.category() == category() ? code.value() : -code.value());
+}
+
+/// What the functions without a std::error_code throw: what(), code() and the paths are the base's.
+class error : public std::filesystem::filesystem_error
+{
+  public:
+    error(const char *what, std::error_code code, const libreflink::result &result)
+        : filesystem_error(what, code), result_(result)
+    {
+    }
+
+    error(const char *what, const std::filesystem::path &path1, const std::filesystem::path &path2,
+          std::error_code code, const libreflink::result &result)
+        : filesystem_error(what, path1, path2, code), result_(result)
+    {
+    }
+
+    /// How far it got, which operation failed, and the raw error of the system.
+    const libreflink::result &details() const noexcept
+    {
+        return result_;
+    }
+
+  private:
+    libreflink::result result_;
+};
+
+namespace detail
+{
+
+/// A name as the C functions take it. One with a NUL inside would be cut short by them and mean
+/// another file.
+class native_name
+{
+  public:
+    explicit native_name(const std::filesystem::path &path)
+#ifdef _WIN32
+    {
+        const auto utf8 = path.u8string();
+        text_.assign(utf8.begin(), utf8.end());
+    }
+#else
+        : text_(path.native())
+    {
+    }
+#endif
+
+    bool valid() const noexcept
+    {
+        return text_.find('\0') == std::string::npos;
+    }
+    const char *get() const noexcept
+    {
+        return text_.c_str();
+    }
+
+  private:
+    std::string text_;
+};
+
+/// The options for C, and the exception that the progress function threw, if it did.
+class call
+{
+  public:
+    explicit call(const libreflink::options &from) : from_(from)
+    {
+        to_.mode = static_cast<std::uint32_t>(from.mode);
+        to_.if_exists = static_cast<std::uint32_t>(from.if_exists);
+        to_.durability = static_cast<std::uint32_t>(from.durability);
+        to_.preserve = static_cast<std::uint32_t>(from.preserve);
+        to_.flags = static_cast<std::uint64_t>(from.flags);
+        if (from.progress) {
+            to_.progress = &call::step;
+            to_.progress_user = this;
+        }
+    }
+
+    call(const call &) = delete;
+    call &operator=(const call &) = delete;
+
+    const ::reflink_options *options() const noexcept
+    {
+        return &to_;
+    }
+    ::reflink_result *result() noexcept
+    {
+        return &result_;
+    }
+
+    /// Ends the call: throws on what the progress function threw, else says what came of it.
+    libreflink::result finish(int code, std::error_code &error) const
+    {
+        if (thrown_)
+            std::rethrow_exception(thrown_);
+        error = make_error_code(code);
+        libreflink::result result;
+        result.method = static_cast<libreflink::method>(result_.method);
+        result.reason = static_cast<libreflink::reason>(result_.reason);
+        result.step = static_cast<libreflink::step>(result_.step);
+        result.clone_error = make_error_code(result_.clone_error);
+        result.os_error = result_.os_error;
+        result.source_changed = (result_.flags & REFLINK_SOURCE_CHANGED) != 0;
+        result.metadata_incomplete = (result_.flags & REFLINK_METADATA_INCOMPLETE) != 0;
+        result.bytes_cloned = result_.bytes_cloned;
+        result.bytes_copied = result_.bytes_copied;
+        result.bytes_hole = result_.bytes_hole;
+        return result;
+    }
+
+    /// A name that no file can have.
+    static libreflink::result refuse(std::error_code &error)
+    {
+        error = std::make_error_code(std::errc::invalid_argument);
+        libreflink::result result;
+        result.step = libreflink::step::arguments;
+        return result;
+    }
+
+  private:
+    /// No exception may pass through the library, so it waits here for the end of the call.
+    static int step(void *user, const ::reflink_progress *at) noexcept
+    {
+        call *self = static_cast<call *>(user);
+        try {
+            return self->from_.progress(libreflink::progress{at->bytes_done, at->bytes_total}) ? 0
+                                                                                               : 1;
+        } catch (...) {
+            self->thrown_ = std::current_exception();
+            return 1;
+        }
+    }
+
+    const libreflink::options &from_;
+    ::reflink_options to_ = REFLINK_OPTIONS_INIT;
+    ::reflink_result result_ = REFLINK_RESULT_INIT;
+    std::exception_ptr thrown_;
+};
+
+inline libreflink::capability converted(const ::reflink_capability &from)
+{
+    libreflink::capability to;
+    to.clone = from.clone == 1 ? answer::yes : from.clone == 0 ? answer::no : answer::unknown;
+    to.reason = static_cast<libreflink::reason>(from.reason);
+    to.error = make_error_code(from.error);
+    to.range = from.range != 0;
+    to.kernel_copy = from.kernel_copy != 0;
+    to.dedupe = from.dedupe != 0;
+    to.unnamed_files = from.unnamed_files != 0;
+    to.sparse = from.sparse != 0;
+    to.granularity = from.granularity;
+    to.fs_name = from.fs_name;
+    return to;
+}
+
+} // namespace detail
+
+/// Copies a file under a new name, both names relative to open directories: reflink_copy_file_at().
+///
+/// @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h>.
+/// @param src      The file to copy.
+/// @param dst_dir  An open directory that `dst` is relative to, or AT_FDCWD.
+/// @param dst      The name to give the copy.
+/// @param options  How to copy.
+/// @param error    Cleared on success, set on failure.
+/// @return What was done, or how far it got. A name with a NUL inside is
+/// std::errc::invalid_argument.
+inline result copy_file_at(reflink_fd src_dir, const std::filesystem::path &src, reflink_fd dst_dir,
+                           const std::filesystem::path &dst, const options &options,
+                           std::error_code &error)
+{
+    const detail::native_name from(src), to(dst);
+    if (!from.valid() || !to.valid())
+        return detail::call::refuse(error);
+    detail::call call(options);
+    const int code = ::reflink_copy_file_at(src_dir, from.get(), dst_dir, to.get(), call.options(),
+                                            call.result());
+    return call.finish(code, error);
+}
+
+/// The same, and throws libreflink::error.
+inline result copy_file_at(reflink_fd src_dir, const std::filesystem::path &src, reflink_fd dst_dir,
+                           const std::filesystem::path &dst, const options &options = {})
+{
+    std::error_code code;
+    const result result = copy_file_at(src_dir, src, dst_dir, dst, options, code);
+    if (code)
+        throw error("libreflink::copy_file_at", src, dst, code, result);
+    return result;
+}
+
+/// Copies a file under a new name, sharing its blocks where the file system can:
+/// reflink_copy_file().
+///
+/// @param src      The file to copy. A symbolic link is followed, unless flags::nofollow is set.
+/// @param dst      The name to give the copy. A symbolic link there is never followed.
+/// @param options  How to copy.
+/// @param error    Cleared on success, set on failure.
+/// @return What was done, or how far it got. A name with a NUL inside is
+/// std::errc::invalid_argument.
+inline result copy_file(const std::filesystem::path &src, const std::filesystem::path &dst,
+                        const options &options, std::error_code &error)
+{
+    const detail::native_name from(src), to(dst);
+    if (!from.valid() || !to.valid())
+        return detail::call::refuse(error);
+    detail::call call(options);
+    const int code = ::reflink_copy_file(from.get(), to.get(), call.options(), call.result());
+    return call.finish(code, error);
+}
+
+/// The same, with the defaults.
+inline result copy_file(const std::filesystem::path &src, const std::filesystem::path &dst,
+                        std::error_code &error)
+{
+    return copy_file(src, dst, options(), error);
+}
+
+/// The same, and throws libreflink::error.
+inline result copy_file(const std::filesystem::path &src, const std::filesystem::path &dst,
+                        const options &options = {})
+{
+    std::error_code code;
+    const result result = copy_file(src, dst, options, code);
+    if (code)
+        throw error("libreflink::copy_file", src, dst, code, result);
+    return result;
+}
+
+/// Makes the content of one open file equal to that of another: reflink_copy_fd().
+///
+/// @param src      A regular file, open for reading.
+/// @param dst      A regular file, open for writing without O_APPEND.
+/// @param options  How to copy.
+/// @param error    Cleared on success, set on failure.
+/// @return What was done, or how far it got.
+inline result copy_fd(reflink_fd src, reflink_fd dst, const options &options,
+                      std::error_code &error)
+{
+    detail::call call(options);
+    return call.finish(::reflink_copy_fd(src, dst, call.options(), call.result()), error);
+}
+
+/// The same, and throws libreflink::error.
+inline result copy_fd(reflink_fd src, reflink_fd dst, const options &options = {})
+{
+    std::error_code code;
+    const result result = copy_fd(src, dst, options, code);
+    if (code)
+        throw error("libreflink::copy_fd", code, result);
+    return result;
+}
+
+/// Copies a range of bytes from one open file into another: reflink_copy_range().
+///
+/// @param src         A regular file, open for reading.
+/// @param src_offset  Where the range begins in it, in bytes.
+/// @param dst         A regular file, open for writing without O_APPEND.
+/// @param dst_offset  Where the range begins in it, in bytes.
+/// @param length      The range's length in bytes, or libreflink::to_eof.
+/// @param options     How to copy.
+/// @param error       Cleared on success, set on failure.
+/// @return What was done, or how far it got.
+inline result copy_range(reflink_fd src, std::uint64_t src_offset, reflink_fd dst,
+                         std::uint64_t dst_offset, std::uint64_t length, const options &options,
+                         std::error_code &error)
+{
+    detail::call call(options);
+    const int code = ::reflink_copy_range(src, src_offset, dst, dst_offset, length, call.options(),
+                                          call.result());
+    return call.finish(code, error);
+}
+
+/// The same, and throws libreflink::error.
+inline result copy_range(reflink_fd src, std::uint64_t src_offset, reflink_fd dst,
+                         std::uint64_t dst_offset, std::uint64_t length,
+                         const options &options = {})
+{
+    std::error_code code;
+    const result result = copy_range(src, src_offset, dst, dst_offset, length, options, code);
+    if (code)
+        throw error("libreflink::copy_range", code, result);
+    return result;
+}
+
+/// Finds out whether files can be cloned into a directory, by trying it: reflink_probe().
+///
+/// @param src      A file or a directory that clones are to be made from; an empty path for the
+/// directory itself.
+/// @param dst_dir  The directory that clones are to be made in.
+/// @param error    Cleared on success, set on failure. That something cannot be cloned is no
+/// failure.
+/// @return The answer.
+[[nodiscard]] inline capability probe(const std::filesystem::path &src,
+                                      const std::filesystem::path &dst_dir, std::error_code &error)
+{
+    const detail::native_name from(src), to(dst_dir);
+    ::reflink_capability capability = REFLINK_CAPABILITY_INIT;
+    if (from.valid() && to.valid())
+        error = make_error_code(
+            ::reflink_probe(src.empty() ? nullptr : from.get(), to.get(), &capability));
+    else
+        error = std::make_error_code(std::errc::invalid_argument);
+    return error ? libreflink::capability() : detail::converted(capability);
+}
+
+/// The same, and throws libreflink::error.
+[[nodiscard]] inline capability probe(const std::filesystem::path &src,
+                                      const std::filesystem::path &dst_dir)
+{
+    std::error_code code;
+    capability capability = probe(src, dst_dir, code);
+    if (code)
+        throw error("libreflink::probe", src, dst_dir, code, result());
+    return capability;
+}
+
+/// Finds out whether files can be cloned inside a directory, and throws libreflink::error.
+[[nodiscard]] inline capability probe(const std::filesystem::path &dst_dir)
+{
+    return probe(std::filesystem::path(), dst_dir);
+}
+
+/// Finds out whether files can be cloned into an open directory, by trying it: reflink_probe_fd().
+///
+/// @param src      An open file or directory that clones are to be made from, or -1 for the
+/// directory itself.
+/// @param dst_dir  The open directory that clones are to be made in.
+/// @param error    Cleared on success, set on failure. That something cannot be cloned is no
+/// failure.
+/// @return The answer.
+[[nodiscard]] inline capability probe_fd(reflink_fd src, reflink_fd dst_dir, std::error_code &error)
+{
+    ::reflink_capability capability = REFLINK_CAPABILITY_INIT;
+    error = make_error_code(::reflink_probe_fd(src, dst_dir, &capability));
+    return error ? libreflink::capability() : detail::converted(capability);
+}
+
+/// The same, and throws libreflink::error.
+[[nodiscard]] inline capability probe_fd(reflink_fd src, reflink_fd dst_dir)
+{
+    std::error_code code;
+    capability capability = probe_fd(src, dst_dir, code);
+    if (code)
+        throw error("libreflink::probe_fd", code, result());
+    return capability;
+}
+
+/// The version of the library that is loaded, to be compared with REFLINK_VERSION_NUMBER, which was
+/// compiled in.
+inline std::uint32_t version_number() noexcept
+{
+    return ::reflink_version_number();
+}
+
+/// The version of the library that is loaded, as text: "0.1.0".
+inline const char *version_string() noexcept
+{
+    return ::reflink_version_string();
+}
+
+} // namespace libreflink
+
+namespace std
+{
+template <> struct is_error_code_enum<libreflink::errc> : true_type {
+};
+} // namespace std
+
+#endif // REFLINK_HPP

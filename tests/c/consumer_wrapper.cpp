@@ -1,0 +1,163 @@
+// A program of somebody else that uses reflink.hpp, built against what is installed, as C++17 and
+// later: both forms of each function, codes and conditions, and exceptions of the progress
+// function.
+#include <reflink.hpp>
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                   \
+            std::exit(1);                                                                          \
+        }                                                                                          \
+    } while (0)
+
+namespace fs = std::filesystem;
+
+static std::string content(const fs::path &name)
+{
+    std::ifstream file(name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+static void copies(const fs::path &source, const fs::path &copy)
+{
+    const std::string text = content(source);
+    const libreflink::result result = libreflink::copy_file(source, copy);
+    CHECK(content(copy) == text);
+    CHECK(result.bytes_cloned + result.bytes_copied + result.bytes_hole == text.size());
+    CHECK(result.method != libreflink::method::none && result.step == libreflink::step::none);
+
+    libreflink::options options;
+    options.if_exists = libreflink::if_exists::replace;
+    options.mode = libreflink::mode::never;
+    options.preserve = libreflink::preserve::times | libreflink::preserve::xattrs;
+    options.flags = libreflink::flags::nofollow | libreflink::flags::best_effort_metadata;
+    std::error_code error = std::make_error_code(std::errc::io_error);
+    const libreflink::result second = libreflink::copy_file(source, copy, options, error);
+    CHECK(!error && second.method == libreflink::method::copy);
+    CHECK(second.reason == libreflink::reason::not_asked);
+    CHECK(fs::last_write_time(source) == fs::last_write_time(copy));
+    libreflink::copy_file_at(AT_FDCWD, source, AT_FDCWD, copy, options);
+}
+
+static void failures(const fs::path &source, const fs::path &copy)
+{
+    std::error_code error;
+    const libreflink::result result = libreflink::copy_file(source, copy, error);
+    CHECK(error == std::errc::file_exists && error.category() == std::generic_category());
+    CHECK(result.os_error == EEXIST && std::string(libreflink::name(error)) == "EEXIST");
+
+    libreflink::options replace;
+    replace.if_exists = libreflink::if_exists::replace;
+    libreflink::copy_file(source, source, replace, error);
+    CHECK(error == libreflink::errc::same_file && error == std::errc::invalid_argument);
+    CHECK(std::string(error.category().name()) == "reflink" && !error.message().empty());
+    CHECK(std::string(libreflink::name(error)) == "REFLINK_ERR_SAME_FILE");
+    CHECK(error != libreflink::errc::overlap && error != std::errc::io_error);
+
+    // Not a copy of "source" under a name cut short.
+    libreflink::copy_file(source, fs::path(std::string("cut\0short", 9)), error);
+    CHECK(error == std::errc::invalid_argument && !fs::exists("cut"));
+
+    bool thrown = false;
+    try {
+        libreflink::copy_file("nowhere", copy);
+    } catch (const libreflink::error &failure) {
+        thrown = true;
+        CHECK(failure.code() == std::errc::no_such_file_or_directory &&
+              failure.path1() == "nowhere");
+        CHECK(failure.path2() == copy && failure.details().step == libreflink::step::open_source);
+        CHECK(std::string(failure.what()).find("nowhere") != std::string::npos);
+    }
+    CHECK(thrown);
+    try {
+        libreflink::copy_file("nowhere", copy);
+    } catch (const fs::filesystem_error &) {
+        thrown = false;
+    }
+    CHECK(!thrown);
+}
+
+static void progress(const fs::path &source)
+{
+    libreflink::options options;
+    std::uint64_t last = 0;
+    options.progress = [&last](const libreflink::progress &at) {
+        last = at.bytes_done;
+        return at.bytes_done <= at.bytes_total;
+    };
+    libreflink::copy_file(source, "watched", options);
+    CHECK(last == fs::file_size(source));
+
+    options.progress = [](const libreflink::progress &) { return false; };
+    std::error_code error;
+    libreflink::copy_file(source, "cancelled", options, error);
+    CHECK(error == std::errc::operation_canceled && !fs::exists("cancelled"));
+
+    options.progress = [](const libreflink::progress &) -> bool {
+        throw std::runtime_error("mine");
+    };
+    bool thrown = false;
+    try {
+        libreflink::copy_file(source, "thrown", options, error);
+    } catch (const std::runtime_error &mine) {
+        thrown = std::string(mine.what()) == "mine";
+    }
+    CHECK(thrown && !fs::exists("thrown"));
+}
+
+static void descriptors(const fs::path &source)
+{
+    const int from = open(source.c_str(), O_RDONLY);
+    const int to = open("range", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    CHECK(from >= 0 && to >= 0);
+    libreflink::copy_range(from, 0, to, 0, 100);
+    libreflink::copy_range(from, 100, to, 100, libreflink::to_eof);
+    CHECK(content("range") == content(source));
+    libreflink::copy_fd(from, to);
+    std::error_code error;
+    libreflink::copy_range(to, 0, to, 1, 10, {}, error);
+    CHECK(error == libreflink::errc::overlap);
+    libreflink::copy_fd(-1, to, {}, error);
+    CHECK(error == std::errc::bad_file_descriptor);
+    CHECK(close(from) == 0 && close(to) == 0);
+}
+
+static void probes(const fs::path &source)
+{
+    const libreflink::capability here = libreflink::probe(".");
+    const libreflink::capability pair = libreflink::probe(source, ".");
+    CHECK(here.clone == pair.clone && !here.fs_name.empty());
+    CHECK((here.clone == libreflink::answer::yes) == !here.error);
+    std::error_code error;
+    static_cast<void>(libreflink::probe("", "nowhere", error));
+    CHECK(error == std::errc::no_such_file_or_directory);
+    const int directory = open(".", O_RDONLY);
+    CHECK(libreflink::probe_fd(-1, directory).clone == here.clone && close(directory) == 0);
+    CHECK(libreflink::version_number() == REFLINK_VERSION_NUMBER);
+}
+
+// argv[1]: an empty directory
+int main(int argc, char **argv)
+{
+    CHECK(argc == 2);
+    fs::current_path(argv[1]);
+    std::ofstream("source") << std::string(200000, 'x') << "end";
+    copies("source", "copy");
+    failures("source", "copy");
+    progress("source");
+    descriptors("source");
+    probes("source");
+    std::printf("libreflink %s\n", libreflink::version_string());
+    return 0;
+}

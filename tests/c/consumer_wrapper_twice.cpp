@@ -1,0 +1,10 @@
+// A second translation unit with reflink.hpp: everything in it is inline, so that both link
+// together.
+#include <reflink.hpp>
+
+bool has_the_same_category(const std::error_category &category);
+
+bool has_the_same_category(const std::error_category &category)
+{
+    return category == libreflink::category();
+}
