@@ -9,11 +9,14 @@ if [ "${1:-}" != --inside ]; then
         echo "with-filesystems: not root, or no mount namespace here: tests that need real file systems will be SKIPPED" >&2
         exec "$@"
     fi
-    exec unshare -m --propagation private -- "$0" --inside "$@"
+    at=$(mktemp -d)
+    trap 'rmdir "$at"' EXIT
+    unshare -m --propagation private -- "$0" --inside "$at" "$@"
+    exit
 fi
-shift
+at=$2
+shift 2
 
-at=/mnt
 mount -t tmpfs -o size=4g,mode=755 reflink-tests "$at"
 
 # The image loses its name at once: the loop device keeps it as long as the mount lives.

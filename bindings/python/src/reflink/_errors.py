@@ -30,7 +30,14 @@ _ERRNO: Mapping[int, int] = {
 }
 
 _IMPOSSIBLE = frozenset(
-    {Reason.UNSUPPORTED, Reason.CROSS_DEVICE, Reason.FILE, Reason.PERMISSION, Reason.TRANSIENT, Reason.UNKNOWN}
+    {
+        Reason.UNSUPPORTED,
+        Reason.CROSS_DEVICE,
+        Reason.FILE,
+        Reason.PERMISSION,
+        Reason.TRANSIENT,
+        Reason.UNKNOWN,
+    }
 )
 
 
