@@ -164,7 +164,7 @@ make_source() {
         described="$(mib "$source_size") of random data"
     elif [ -n "$mount" ]; then
         source=$work/source
-        "$bin/copy_file" -q -d "$file" "$source"
+        "$bin/copy_file" --durable "$file" "$source" >/dev/null # with its progress bar
         described="a copy of $file ($(mib "$source_size")), since clones do not cross file systems"
     else
         source=$file
