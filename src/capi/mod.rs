@@ -197,6 +197,9 @@ pub unsafe extern "C" fn reflink_copy_file_at(
 /// REFLINK_DURABLE syncs the destination at the end; `preserve` is honoured, while the destination
 /// keeps its own permission bits.
 ///
+/// A descriptor that is open with O_DIRECT can be cloned from and to; where bytes must be copied, its
+/// rules of alignment hold, and -EINVAL is what the system says of the rest.
+///
 /// @param src      A regular file, open for reading.
 /// @param dst      A regular file, open for writing without O_APPEND.
 /// @param options  How to copy, or NULL for the defaults.
