@@ -6,7 +6,7 @@ CARGO_FLAGS ?= --locked
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 
-.PHONY: all lib header test lint demo examples tools clean help
+.PHONY: all lib header test test-filesystems test-zfs lint demo examples tools clean help
 
 all: lib examples
 
@@ -31,6 +31,12 @@ tools: ## installs what the tests need (Debian, Ubuntu: as root), or names it
 
 test: tools lint lib ## everything
 	$(CARGO) test $(CARGO_FLAGS)
+
+test-filesystems: lib ## the contract on some thirty file systems and three kernels (root, some minutes); writes docs/filesystems.md
+	@./tests/fs/run.sh $(RELEASE) matrix
+
+test-zfs: lib ## the same on ZFS and bcachefs under emulation (half an hour; builds the ZFS module once)
+	@./tests/fs/run.sh $(RELEASE) zfs
 
 lint: ## formatting and warnings, as CI sees them
 	$(CARGO) fmt --check

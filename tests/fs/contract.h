@@ -28,6 +28,7 @@ struct copy {
     uint32_t mode, if_exists, durability, preserve;
     uint64_t flags;
     struct watch *watch;
+    bool times_moved; /* the file system gave the source other times meanwhile: servers do, when they write it out */
     int code;
     struct reflink_result result;
 };

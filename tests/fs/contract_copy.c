@@ -30,6 +30,18 @@ int watching(void *user, const struct reflink_progress *progress)
     return watch->cancel_at && watch->calls >= watch->cancel_at;
 }
 
+static bool same_time(struct timespec one, struct timespec other)
+{
+    return one.tv_sec == other.tv_sec && one.tv_nsec == other.tv_nsec;
+}
+
+static bool times_moved(const struct stat *before, const char *src)
+{
+    struct stat now;
+    return lstat(src, &now) == 0 &&
+           !(same_time(before->st_mtim, now.st_mtim) && same_time(before->st_ctim, now.st_ctim));
+}
+
 void run_copy(struct copy *copy, const char *src, const char *dst)
 {
     struct reflink_options options = REFLINK_OPTIONS_INIT;
@@ -43,10 +55,13 @@ void run_copy(struct copy *copy, const char *src, const char *dst)
         options.progress_user = copy->watch;
     }
     copy->result = (struct reflink_result)REFLINK_RESULT_INIT;
+    struct stat before;
+    bool known = lstat(src, &before) == 0;
     errno = 4242;
     copy->code = reflink_copy_file(src, dst, &options, &copy->result);
     if (errno != 4242)
         copy->code = REFLINK_ERR_PANIC; /* promised to be left as it was */
+    copy->times_moved = known && times_moved(&before, src);
 }
 
 static bool adds_up(const struct reflink_result *result, uint64_t size)
@@ -74,13 +89,11 @@ const char *flaw(const struct copy *copy, const char *src, const char *dst)
                  result->bytes_cloned, result->bytes_copied, result->bytes_hole);
         return text;
     }
-    if (result->flags & REFLINK_SOURCE_CHANGED)
+    if ((result->flags & REFLINK_SOURCE_CHANGED) && !copy->times_moved)
         return "the source is said to have changed, and did not";
     if ((result->method == REFLINK_METHOD_CLONE) != (result->reason == REFLINK_REASON_NONE) && stat_of(src).st_size > 0) {
         snprintf(text, sizeof text, "method %u with reason %u", result->method, result->reason);
         return text;
     }
-    if (stat_of(dst).st_nlink != 1)
-        return "it has another name too";
     return NULL;
 }

@@ -8,6 +8,7 @@
 #   root-zfs/                 with "zfs": the same root with the ZFS module built for that kernel (some 15 minutes)
 set -euo pipefail
 
+here=$(dirname "$(realpath "$0")")
 cache=${REFLINK_FS_CACHE:-$HOME/.cache/libreflink-fs}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 apt_wait='-o DPkg::Lock::Timeout=120'
@@ -182,6 +183,10 @@ for kind in "${@:-uml}"; do
     check_machine
     build "$kind"
     echo "$tools" >"$cache/complete-$kind"
+done
+for root in root root-zfs; do
+    [ ! -d "$cache/$root" ] || cmp -s "$here/guest-init" "$cache/$root/sbin/guest-init" ||
+        install -m 755 "$here/guest-init" "$cache/$root/sbin/guest-init"
 done
 say "$(du -sh "$cache" | cut -f1) in $cache"
 echo "$cache"

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CHUNK = 1 << 16, EXTENTS = 256, WHY = 128 };
@@ -62,13 +63,16 @@ void make_sparse(const char *path, uint64_t size, const uint64_t *at, size_t str
     uint8_t *bytes = malloc(length + 1);
     if (fd < 0 || !bytes)
         die("create", path);
+    /* The size first: that is how a file becomes sparse on a server that must be told (SMB). */
+    if (ftruncate(fd, (off_t)size))
+        die("size", path);
     for (size_t i = 0; i < stretches; i++) {
         fill_bytes(bytes, length, size + at[i]);
         write_all(fd, bytes, length, at[i], path);
     }
     free(bytes);
-    if (ftruncate(fd, (off_t)size) || fsync(fd) || close(fd))
-        die("size or sync", path);
+    if (fsync(fd) || close(fd))
+        die("sync", path);
 }
 
 void make_file(const char *path, size_t length, uint64_t seed)
@@ -255,15 +259,8 @@ static bool listed(const char *const *names, const char *name)
     return false;
 }
 
-bool holds_names(const char *path, const char *const *names, char *why)
+static bool no_surplus(const char *path, const char *const *names, char *why)
 {
-    char name[PATH_ROOM];
-    for (const char *const *wanted = names; *wanted; wanted++) {
-        if (!exists(join(name, path, *wanted))) {
-            snprintf(why, WHY, "%.100s is missing", *wanted);
-            return false;
-        }
-    }
     DIR *dir = opendir(path);
     if (!dir)
         die("opendir", path);
@@ -277,6 +274,21 @@ bool holds_names(const char *path, const char *const *names, char *why)
     }
     closedir(dir);
     return good;
+}
+
+bool holds_names(const char *path, const char *const *names, char *why)
+{
+    char name[PATH_ROOM];
+    for (const char *const *wanted = names; *wanted; wanted++) {
+        if (!exists(join(name, path, *wanted))) {
+            snprintf(why, WHY, "%.100s is missing", *wanted);
+            return false;
+        }
+    }
+    /* An open file that is unlinked becomes ".nfs..." on NFS, which its client removes a moment after the last close. */
+    for (int tries = 0; tries < 20 && count_names(path, ".nfs", NULL) > 0; tries++)
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    return no_surplus(path, names, why);
 }
 
 int count_names(const char *path, const char *prefix, char *found)

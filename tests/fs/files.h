@@ -23,7 +23,7 @@ void fill_bytes(uint8_t *bytes, size_t length, uint64_t seed);
 /* Makes (or empties) a file, writes `length` bytes of fill_bytes, syncs and closes it. */
 void make_file(const char *path, size_t length, uint64_t seed);
 
-/* The same, written at `at`, with the file's size set to `size` at the end; again for each stretch. */
+/* Makes a file of `size` bytes with `length` bytes of data at each of `at`; the rest is never written. */
 void make_sparse(const char *path, uint64_t size, const uint64_t *at, size_t stretches, size_t length);
 
 struct stat stat_of(const char *path);

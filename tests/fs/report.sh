@@ -1,0 +1,96 @@
+#!/bin/bash
+# report.sh: writes docs/filesystems.md to its output, from document-header.md and the results that the last runs left in results/.
+# Lines that say the same of several kernels become one.
+set -euo pipefail
+here=$(dirname "$(realpath "$0")")
+cat "$here/document-header.md"
+
+echo "## The runs"
+echo
+echo "| kernel | release | date | passed | failed | skipped |"
+echo "|---|---|---|---|---|---|"
+for file in "$here"/results/*.tsv; do
+    awk -F '\t' '$1 == "#" { label = $2; release = $3; date = $4; next } { count[$2]++ }
+        END { printf "| %s | %s | %s | %d | %d | %d |\n", label, release, date, count["passed"], count["failed"], count["skipped"] }' "$file"
+done
+[ -e "$here/results/qemu-6.12.tsv" ] || { echo; echo "ZFS and bcachefs (\`make test-zfs\`): not run."; }
+
+# shellcheck disable=SC2016 # awk's own
+library='
+function word(key,    found, i, all, n) {
+    n = split($5, all, " ")
+    for (i = 1; i <= n; i++) if (index(all[i], key "=") == 1) return substr(all[i], length(key) + 2)
+    return ""
+}
+function keep(row) {
+    if (!(row in kernels)) { order[++rows] = row; kernels[row] = label; return }
+    kernels[row] = kernels[row] ", " label
+}
+function is_fault(name) { return name ~ /_quota$|_qgroup$|^dust_|^error_/ }
+function outcome() { return $2 == "passed" ? "kept" : $2 == "skipped" ? "skipped" : "**" $4 " checks failed**" }
+$1 == "#" { label = $2; next }
+'
+
+echo
+echo "## What each file system can do"
+echo
+echo "| file system | kernels | clone | ranges | shared | fallback | holes | unnamed files | new name by | permission bits | contract |"
+echo "|---|---|---|---|---|---|---|---|---|---|---|"
+# shellcheck disable=SC2016
+awk -F '\t' "$library"'
+function sharing(value) { return value == "all" ? "yes" : value == "none" ? "no" : value == "some" ? "partly" : "?" }
+function shared(    here, behind) {
+    here = sharing(word("shared")); behind = word("shared_behind")
+    return behind == "" ? here : here " / " sharing(behind)
+}
+function named(value) {
+    return value == "unnamed,linked" ? "link" : value == "renamed" ? "rename" : value == "linked,unlinked" ? "link, unlink" : value
+}
+function answer(value) { return value == "1" ? "yes" : value == "0" ? "no" : "unknown" }
+!is_fault($1) && $2 == "skipped" { next }
+!is_fault($1) && word("clone") == "" { keep("| " $1 " | @ | | | | | | | | | " outcome() " |"); next }
+!is_fault($1) {
+    range = word("range") == "1" ? word("granularity") : "no"
+    keep("| " $1 " | @ | " answer(word("clone")) " | " range " | " shared() " | " word("fallback") " | " word("holes") " | " \
+        answer(word("unnamed")) " | " named(word("publish")) " | " word("permissions") " | " outcome() " |")
+}
+END { for (i = 1; i <= rows; i++) { row = order[i]; sub("@", kernels[row], row); print row } }' \
+    "$here"/results/*.tsv | sort -s -t '|' -k 2,2
+
+echo
+echo "## Faults and quotas"
+echo
+echo "A failing copy gives the errno, leaves an old file as it was and no new name, and what fits afterwards still does."
+echo
+echo "| fault | kernels | contract |"
+echo "|---|---|---|"
+awk -F '\t' "$library"'
+is_fault($1) { keep("| " $1 " | @ | " outcome() " |") }
+END { for (i = 1; i <= rows; i++) { row = order[i]; sub("@", kernels[row], row); print row } }' \
+    "$here"/results/*.tsv | sort -s -t '|' -k 2,2
+
+echo
+echo "## Checks that failed"
+echo
+awk -F '\t' "$library"'
+$2 == "failed" {
+    lines = $6
+    gsub(/not ok /, "", lines)
+    n = split(lines, all, / \| /)
+    for (i = 1; i <= n; i++) keep("- `" $1 "` (@): " all[i])
+    failed = 1
+}
+END {
+    for (i = 1; i <= rows; i++) { row = order[i]; sub("@", kernels[order[i]], row); print row }
+    if (!failed) print "None."
+}' "$here"/results/*.tsv
+
+echo
+echo "## Skipped"
+echo
+awk -F '\t' "$library"'
+$2 == "skipped" { reason = $6; sub(/^skip /, "", reason); keep("- `" $1 "` (@): " reason); skipped = 1 }
+END {
+    for (i = 1; i <= rows; i++) { row = order[i]; sub("@", kernels[order[i]], row); print row }
+    if (!skipped) print "None."
+}' "$here"/results/*.tsv
