@@ -56,3 +56,6 @@ man: ## writes man/ from include/reflink.h and man/src
 tools: packaging-tools
 packaging-tools:
 	@./packaging/install-tools.sh
+
+dist: ## source and vendored tarballs with checksums, from the last commit
+	@./packaging/dist.sh '$(DIST)' '$(VERSION)'

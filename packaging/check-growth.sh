@@ -1,0 +1,53 @@
+#!/bin/sh
+# check-growth.sh DIRECTORY (of the library of now).
+# A program compiled against the header of the first release runs with a later library, whose structures have grown: such
+# a library is made here from a copy of the source with a member more in each, and the program is run with both.
+set -eu
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+: "${CARGO:=cargo}" "${CC:=cc}" "${NATIVE_LIBS:=-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc}"
+export CC NATIVE_LIBS
+target=${CARGO_TARGET_DIR:-$here/target}/growth
+
+mkdir "$work/source" "$work/first" "$work/run"
+cd "$here"
+cp -r Cargo.toml Cargo.lock build.rs src include tests packaging "$work/source"
+[ ! -d .cargo ] || cp -r .cargo vendor "$work/source"
+cp packaging/abi/reflink.h "$work/first"
+
+structs=$work/source/src/capi/structs.rs
+# The layouts that are asserted there are those of now. 0x4c is what a grown library writes into its new members.
+sed -i -E -e 's/^mod layout \{/#[cfg(any())]\nmod layout {/' \
+    -e '0,/^    pub progress_user: .*/s//&\n    \/\/\/ New.\n    pub later: u64,/' \
+    -e 's/^    pub bytes_hole: u64,/&\n    \/\/\/ New.\n    pub later: u64,/' \
+    -e 's/^    pub fs_name: .*/&\n    \/\/\/ New.\n    pub later: u64,/' \
+    -e 's/^        bytes_hole: .*/&\n        later: 0x4c4c_4c4c_4c4c_4c4c,/' \
+    -e 's/^        fs_name,/&\n        later: 0x4c4c_4c4c_4c4c_4c4c,/' "$structs"
+if [ "$(grep -c 'pub later: u64' "$structs")" != 3 ] || [ "$(grep -c 'later: 0x4c' "$structs")" != 2 ]; then
+    echo "check-growth.sh: src/capi/structs.rs is written in another way now" >&2
+    exit 2
+fi
+
+(cd "$work/source" && CARGO_TARGET_DIR=$target $CARGO build --quiet --release --locked)
+"$work/source/packaging/link.sh" "$target/release/libreflink.a" "$work/grown" 0 0.99.0
+
+$CC -std=c99 -D_DEFAULT_SOURCE -I"$work/first" -o "$work/sizes" tests/c/consumer_sizes.c -L"$work/grown" -lreflink
+$CC -std=c99 -D_POSIX_C_SOURCE=200809L -I"$work/first" -o "$work/use" tests/c/consumer_use.c -L"$work/grown" -lreflink
+for program in sizes use; do
+    mkdir "$work/run/$program"
+    LD_LIBRARY_PATH=$work/grown "$work/$program" "$work/run/$program" > /dev/null
+    echo "consumer_$program, made with the first release's header: runs with a library of larger structures"
+done
+
+# And the other way round: a program of later, with the library of now.
+sed -E -e 's/^  void \*progress_user;/&\n  uint64_t later;/' -e 's/^  uint64_t bytes_hole;/&\n  uint64_t later;/' \
+    -e 's/^  char fs_name.*/&\n  uint64_t later;/' include/reflink.h > "$work/first/reflink.h"
+sed -i -E -e '/INIT \{/s/ \}$/, 0 }/' "$work/first/reflink.h"
+[ "$(grep -c 'uint64_t later;' "$work/first/reflink.h")" = 3 ] || exit 2
+# sizes takes its own header for the first one, and is no test of this.
+$CC -std=c99 -Wall -Werror -D_POSIX_C_SOURCE=200809L -I"$work/first" -o "$work/use" tests/c/consumer_use.c -L"$1" -lreflink
+mkdir "$work/run/later"
+LD_LIBRARY_PATH=$1 "$work/use" "$work/run/later" > /dev/null
+echo "consumer_use, made with a later header of larger structures: runs with this library"
