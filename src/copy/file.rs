@@ -408,7 +408,9 @@ impl<'s, S: Sys> Draft<'s, S> {
                 // A second link says EEXIST as reliably. Where neither is to be had there is no
                 // safe way to publish.
                 self.sys.link(directory, name.as_c_str(), directory, job.to.leaf).at(Step::Publish)?;
-                self.sys.unlink(directory, name.as_c_str()).at(Step::Publish)?;
+                // Once more before it is an error: the copy has its name, and cannot lose it again.
+                let unlink = || self.sys.unlink(directory, name.as_c_str());
+                unlink().or_else(|_| unlink()).at(Step::Publish)?;
             }
             outcome => outcome.at(Step::Publish)?,
         }
@@ -432,18 +434,24 @@ impl<'s, S: Sys> Draft<'s, S> {
         }
     }
 
-    /// Removes the name that an unfinished file stands under, if it is still this file's.
+    /// Removes the name that an unfinished file stands under, if it is still this file's. Tried once
+    /// more, since what stays behind would stay for good.
     fn discard(&self, to: &Destination) {
+        if self.try_discard(to).is_err() {
+            let _ = self.try_discard(to);
+        }
+    }
+
+    fn try_discard(&self, to: &Destination) -> crate::sys::Result<()> {
         let (dir, name) = match (&self.directory, &self.name) {
             (Some(directory), Some(name)) => (directory.fd(), name.as_c_str()),
             _ if self.direct => (to.dir, to.path),
-            _ => return,
+            _ => return Ok(()),
         };
-        let (Ok(mine), Ok(there)) = (self.sys.stat(self.file.fd()), self.sys.stat_name(dir, name)) else {
-            return;
-        };
-        if mine.same_file(&there) {
-            let _ = self.sys.unlink(dir, name);
+        let mine = self.sys.stat(self.file.fd())?;
+        match self.sys.stat_name(dir, name) {
+            Ok(there) if mine.same_file(&there) => self.sys.unlink(dir, name),
+            outcome => outcome.map(drop),
         }
     }
 
