@@ -76,7 +76,9 @@ pub fn copy<S: Sys>(
     if options.mode == Mode::Never {
         report.reason = Reason::NotAsked;
         copy_to_end(sys, &mut stretch, report, meter)?;
-    } else if clone(sys, &pair, &mut stretch, meter, report)? == Flow::NextMethod {
+    } else if clone(sys, &pair, &mut stretch, meter, report)? == Flow::NextMethod
+        || !is_as_long(sys, &pair, &mut stretch, options.mode, report)?
+    {
         stretch.length = length;
         copy_to_end(sys, &mut stretch, report, meter)?;
     }
@@ -112,7 +114,37 @@ fn clone<S: Sys>(
         sys.set_size(pair.dst, size).at(Step::Clone)?;
         stretch.dst_size = size;
     }
-    if meter.listens() { stretch.clone_until(size, report, meter) } else { stretch.clone_file(report, meter) }
+    // A source that says it is empty is asked in any case: one of procfs refuses, and is read then.
+    if meter.listens() && !stretch.sizeless {
+        stretch.clone_until(size, report, meter)
+    } else {
+        stretch.clone_file(report, meter)
+    }
+}
+
+/// FICLONE's 0 is not believed without the size (openzfs#15728): setting the size afterwards would
+/// fill up with zeros what was left out. A destination that was as long before gives nothing to
+/// know it by.
+fn is_as_long<S: Sys>(
+    sys: &S,
+    pair: &Pair,
+    stretch: &mut Stretch<S>,
+    mode: Mode,
+    report: &mut Report,
+) -> Result<bool> {
+    if sys.stat(pair.dst).at(Step::Clone)?.size >= pair.src_stat.size
+        || sys.stat(pair.src).at(Step::Clone)?.moved_since(&pair.src_stat)
+    {
+        return Ok(true);
+    }
+    report.cloned = 0;
+    report.clone_succeeded = false;
+    report.reason = Reason::Failure;
+    if mode == Mode::Always {
+        return Err(Error::new(Step::Clone, Cause::Inconsistent));
+    }
+    stretch.done = 0;
+    Ok(false)
 }
 
 /// Sets the size, and makes sure that it is.
