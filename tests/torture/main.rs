@@ -12,10 +12,12 @@ mod dedupe;
 #[allow(dead_code)]
 mod files;
 mod found;
+mod inject;
 #[path = "../contract/lab.rs"]
 #[allow(dead_code)]
 mod lab;
 mod model;
+mod programs;
 mod seed;
 #[path = "../contract/skipping.rs"]
 mod skipping;
@@ -31,6 +33,7 @@ const BLOCK_SIZES: &[&str] =
     &["xfs-1k", "xfs-4k", "xfs-64k", "btrfs", "btrfs-nodatacow", "ext4", "tmpfs", "overlay-xfs"];
 
 const ATTACKS: &[Attack] = &[
+    Attack("inject", &["xfs-4k", "btrfs", "tmpfs"], inject::inject),
     Attack("model", BLOCK_SIZES, model::model),
     Attack(
         "an_empty_file_has_no_range_to_overlap",
@@ -64,5 +67,6 @@ fn main() {
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     lab::clean(&places);
+    programs::clean();
     conclusion.exit();
 }
