@@ -187,7 +187,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
                 // wait for them.
                 let _ = self.sys.sync(self.src);
             }
-            let decision = self.decide(Operation::Clone, errno, &mut tries)?;
+            let decision = self.decide(Operation::Clone, errno, report.cloned > 0, &mut tries)?;
             if decision == Decision::Again {
                 continue;
             }
@@ -285,11 +285,13 @@ impl<'s, S: Sys> Stretch<'s, S> {
                 }
                 Ok(_) => tries = Tries::default(),
                 Err(Moved::Failed(error)) => return Err(error),
-                Err(Moved::Refused(errno)) => match self.decide(operation, errno, &mut tries)? {
-                    Decision::Again => {}
-                    Decision::Next => return Ok(Flow::NextMethod),
-                    Decision::Stop => return Err(errno).at(Step::Copy),
-                },
+                Err(Moved::Refused(errno)) => {
+                    match self.decide(operation, errno, report.kernel_copied > 0, &mut tries)? {
+                        Decision::Again => {}
+                        Decision::Next => return Ok(Flow::NextMethod),
+                        Decision::Stop => return Err(errno).at(Step::Copy),
+                    }
+                }
             }
         }
         self.tell(meter)?;
@@ -369,7 +371,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
                     self.advance(written as u64);
                 }
                 Err(errno) => {
-                    if self.decide(Operation::ReadWrite, errno, &mut tries)? != Decision::Again {
+                    if self.decide(Operation::ReadWrite, errno, true, &mut tries)? != Decision::Again {
                         return Err(errno).at(Step::Copy);
                     }
                 }
@@ -449,7 +451,14 @@ impl<'s, S: Sys> Stretch<'s, S> {
     // ── What an error means ──
 
     /// Asks the table, and the system where the table wants to know more.
-    fn decide(&self, operation: Operation, errno: Errno, tries: &mut Tries) -> Result<Decision> {
+    /// `started`: the operation has worked before in this copy, so that it is not merely unknown here.
+    fn decide(
+        &self,
+        operation: Operation,
+        errno: Errno,
+        started: bool,
+        tries: &mut Tries,
+    ) -> Result<Decision> {
         let only_method = self.mode == Mode::Always || operation == Operation::ReadWrite;
         let give_up = if only_method { Decision::Stop } else { Decision::Next };
         Ok(match table::verdict(operation, errno) {
@@ -458,10 +467,10 @@ impl<'s, S: Sys> Stretch<'s, S> {
             Verdict::Stop => Decision::Stop,
             Verdict::Again => tries.again(give_up),
             Verdict::Later => tries.later(give_up),
-            Verdict::NextAtStart => Decision::next_if(self.done == 0),
+            Verdict::NextAtStart => Decision::next_if(!started),
             Verdict::StopIfProtected => Decision::next_if(!self.sys.protected(self.dst).at(Step::Check)?),
             Verdict::StopIfBadDescriptor => Decision::next_if(self.descriptors_are_good()),
-            Verdict::NextIfRemote => Decision::next_if(self.done == 0 && self.is_remote()),
+            Verdict::NextIfRemote => Decision::next_if(!started && self.is_remote()),
         })
     }
 

@@ -28,7 +28,7 @@ pub enum Verdict {
     /// Not yet: make the call again a few times, then [`Verdict::Next`] (or stop, where there is no
     /// next).
     Later,
-    /// Not possible here before any byte has moved; a real failure after.
+    /// Not possible here if the operation never worked before in this copy; a real failure if it did.
     NextAtStart,
     /// Stop if the destination is marked immutable or append-only, else [`Verdict::Next`]. The
     /// kernel checks the mark when it clones, but not in every write to a file that was open before
