@@ -24,7 +24,7 @@ CRATE_TARGETS = ["tests", "benches", "examples"]
 
 
 def crate_of(root: Path) -> Path:
-    """The crate: two levels up in the repository, beside us in a source distribution."""
+    """Find the crate: two levels up in the repository, beside us in a source distribution."""
     for there in (root / "crate", root.parent.parent):
         if (there / "include" / "reflink.h").exists():
             return there
@@ -32,7 +32,7 @@ def crate_of(root: Path) -> Path:
 
 
 def declarations(header: Path) -> str:
-    """What cffi can read of the header: its declarations after the preprocessor, and its plain constants.
+    """Make what cffi can read of the header: its declarations after the preprocessor, and its plain constants.
 
     cffi knows the types of stddef.h and stdint.h, so that these are left empty.
     """
@@ -65,7 +65,7 @@ def build_library(crate: Path) -> Path:
 
 
 def platform_tag(library: Path) -> str:
-    """The oldest glibc that the library runs with, by the symbol versions that it asks for (PEP 600)."""
+    """Name the oldest glibc that the library runs with, by the symbol versions that it asks for (PEP 600)."""
     machine = platform.machine()
     versions = re.findall(rb"GLIBC_(\d+)\.(\d+)(?=[.\0])", library.read_bytes())
     if not versions:

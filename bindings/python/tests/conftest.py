@@ -78,9 +78,7 @@ def shared_bytes(path) -> int:
         os.fsync(file.fileno())
         total, start = 0, 0
         while True:
-            request = array.array(
-                "B", struct.pack("=QQLLLL", start, 2**64 - 1 - start, 1, 0, 64, 0) + bytes(64 * 56)
-            )
+            request = array.array("B", struct.pack("=QQLLLL", start, 2**64 - 1 - start, 1, 0, 64, 0) + bytes(64 * 56))
             fcntl.ioctl(file.fileno(), _FS_IOC_FIEMAP, request)
             mapped = struct.unpack_from("=L", request, 20)[0]
             for index in range(mapped):

@@ -11,8 +11,9 @@ import socket
 import stat
 
 import pytest
-import reflink
 from conftest import shared_bytes
+
+import reflink
 
 SIZE = 1_000_000  # not a whole number of blocks
 

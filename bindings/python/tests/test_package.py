@@ -12,6 +12,7 @@ import sys
 import typing
 
 import pytest
+
 import reflink
 from reflink import _copy, _errors, _types
 from reflink._cffi import ffi
@@ -34,9 +35,7 @@ def test_the_other_numbers_too():
     assert {name.upper(): value for name, value in _copy._MODES.items()} == {
         name: header(name) for name in ("AUTO", "ALWAYS", "NEVER")
     }
-    assert _copy._PRESERVE == {
-        name: header("PRESERVE_" + name.upper()) for name in ("times", "owner", "xattrs", "acl")
-    }
+    assert _copy._PRESERVE == {name: header("PRESERVE_" + name.upper()) for name in ("times", "owner", "xattrs", "acl")}
     assert (_copy._REPLACE, _copy._DURABLE) == (header("REPLACE"), header("DURABLE"))
     assert (_copy._NOFOLLOW, _copy._BEST_EFFORT_METADATA) == (
         header("NOFOLLOW"),
@@ -46,9 +45,7 @@ def test_the_other_numbers_too():
         header("SOURCE_CHANGED"),
         header("METADATA_INCOMPLETE"),
     )
-    own = {
-        name[len("REFLINK_ERR") :]: getattr(lib, name) for name in dir(lib) if name.startswith("REFLINK_ERR_")
-    }
+    own = {name[len("REFLINK_ERR") :]: getattr(lib, name) for name in dir(lib) if name.startswith("REFLINK_ERR_")}
     assert own == {name: getattr(_errors, name) for name in own}
     assert set(own.values()) == set(_errors._ERRNO)
 
@@ -116,9 +113,7 @@ def test_the_library_of_the_system_is_found(tmp_path):
     shutil.copy(path, system / "libreflink.so.0")
     code = "import reflink, os; print(reflink.__file__, reflink.library_path(), reflink.library_version())"
     found = run(code, PYTHONPATH=str(site), LD_LIBRARY_PATH=str(system))
-    assert found.stdout == f"{site}/reflink/__init__.py libreflink.so.0 {reflink.library_version()}\n", (
-        found.stderr
-    )
+    assert found.stdout == f"{site}/reflink/__init__.py libreflink.so.0 {reflink.library_version()}\n", found.stderr
     missing = run(code, PYTHONPATH=str(site), LD_LIBRARY_PATH=str(tmp_path))
     if re.search("neither bundled", missing.stderr) is None:
         assert "libreflink.so.0" in missing.stdout  # the system does have one installed

@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+
 import reflink
 
 LARGE = 100 << 20
@@ -178,7 +179,7 @@ def test_many_threads_at_once(cow, make):
             reflink.copyfile(cow / "a", cow / f"b{number}", progress=lambda done, _total: seen.append(done))
             assert seen[-1] == 300_000
             assert (cow / f"b{number}").read_bytes() == data
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             failed.append(error)
 
     threads = [threading.Thread(target=copy, args=(number,)) for number in range(16)]

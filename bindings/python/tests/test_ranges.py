@@ -8,8 +8,9 @@ import os
 import shutil
 
 import pytest
-import reflink
 from conftest import shared_bytes
+
+import reflink
 
 BLOCK = 4096
 

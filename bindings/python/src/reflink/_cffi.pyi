@@ -1,5 +1,5 @@
 # What cffi writes from include/reflink.h when the wheel is built (see hatch_build.py).
 
-from cffi import FFI
+from typing import Any
 
-ffi: FFI
+ffi: Any  # its structures are known at run time only

@@ -59,9 +59,7 @@ def _bits(names: Collection[str], known: dict[str, int]) -> int:
     return bits
 
 
-def _options(
-    mode: str, *, durable: bool, preserve: Collection[str] = (), replace: bool = False, flags: int = 0
-) -> Any:
+def _options(mode: str, *, durable: bool, preserve: Collection[str] = (), replace: bool = False, flags: int = 0) -> Any:
     if mode not in _MODES:
         raise ValueError(f"mode {mode!r} is none of {', '.join(_MODES)}")
     options = ffi.new("struct reflink_options *")
@@ -95,9 +93,7 @@ class _Watcher:
         return _CANCEL
 
 
-def _perform(
-    call: Callable[[Any, Any], int], options: Any, progress: Optional[Progress], src: Any, dst: Any
-) -> Result:
+def _perform(call: Callable[[Any, Any], int], options: Any, progress: Optional[Progress], src: Any, dst: Any) -> Result:
     watcher = None if progress is None else _Watcher(progress)
     if watcher is not None:
         options.progress = watcher.callback
@@ -265,6 +261,4 @@ def probe(path: Union[StrPath, int], source: Union[StrPath, int, None] = None) -
     if code < 0:
         raise from_code(code, *names)
     fs_name = ffi.string(raw.fs_name)
-    return Capability.from_c(
-        raw, fs_name.decode("ascii", "replace") if isinstance(fs_name, bytes) else fs_name
-    )
+    return Capability.from_c(raw, fs_name.decode("ascii", "replace") if isinstance(fs_name, bytes) else fs_name)

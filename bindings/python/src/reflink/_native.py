@@ -53,6 +53,8 @@ def _load() -> tuple[Any, str]:
 
 lib, _path = _load()
 
+__all__ = ["ffi", "lib", "library_path", "library_version", "text"]
+
 
 def library_version() -> tuple[int, int, int]:
     """Version of the C library in use, as (major, minor, patch)."""

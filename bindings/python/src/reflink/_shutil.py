@@ -27,7 +27,7 @@ def copy(src: StrPath, dst: StrPath, *, follow_symlinks: bool = True) -> Any:
     ``dst`` may be a directory. If ``follow_symlinks`` is false, a symbolic link is copied as a link. An
     existing file is replaced in one step, not written into.
     """
-    return _copy(src, dst, follow_symlinks, (), shutil.copy)
+    return _copy(src, dst, follow_symlinks, (), shutil.copymode)
 
 
 def copy2(src: StrPath, dst: StrPath, *, follow_symlinks: bool = True) -> Any:
@@ -35,15 +35,17 @@ def copy2(src: StrPath, dst: StrPath, *, follow_symlinks: bool = True) -> Any:
 
     As `copy` in everything else. For ``copy_function`` of `shutil.copytree` and `shutil.move`.
     """
-    return _copy(src, dst, follow_symlinks, ("times", "xattrs", "acl"), shutil.copy2)
+    return _copy(src, dst, follow_symlinks, ("times", "xattrs", "acl"), shutil.copystat)
 
 
-def _copy(src: StrPath, dst: StrPath, follow: bool, preserve: Collection[Preserve], of_links: Any) -> Any:
+def _copy(src: Any, dst: Any, follow: bool, preserve: Collection[Preserve], link_metadata: Any) -> Any:
     if os.path.isdir(dst):
-        dst = os.path.join(dst, os.path.basename(src))  # type: ignore[type-var, arg-type]
+        dst = os.path.join(dst, os.path.basename(src))
     if not follow and os.path.islink(src):
-        return of_links(src, dst, follow_symlinks=False)  # a link has no blocks to share
-    replace(src, dst, preserve)
+        os.symlink(os.readlink(src), dst)  # as shutil does; a link has no blocks to share
+        link_metadata(src, dst, follow_symlinks=False)
+    else:
+        replace(src, dst, preserve)
     return dst
 
 
@@ -70,7 +72,7 @@ def _same(src: StrPath, dst: StrPath) -> bool:
         return False
 
 
-def shutil_copyfile(src: StrPath, dst: StrPath, *, follow_symlinks: bool = True) -> Any:
+def shutil_copyfile(src: Any, dst: Any, *, follow_symlinks: bool = True) -> Any:
     """`shutil.copyfile` in its own signature, to run CPython's tests of shutil with it."""
     sys.audit("shutil.copyfile", src, dst)
     if not follow_symlinks and os.path.islink(src):

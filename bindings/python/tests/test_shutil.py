@@ -1,0 +1,244 @@
+"""copy and copy2 under copytree and move, and CPython's own tests of shutil with parts of it replaced."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pathlib
+import re
+import shutil
+import stat
+import subprocess
+import sys
+
+import pytest
+from conftest import shared_bytes
+
+import reflink
+from reflink._shutil import shutil_copyfile
+
+SIZE = 100_000
+
+
+@pytest.fixture
+def tree(anywhere, make):
+    """A tree of files, links and attributes, and what is in it."""
+    root = anywhere / "tree"
+    (root / "sub" / "empty").mkdir(parents=True)
+    make(root / "data", SIZE)
+    make(root / "sub" / "more", SIZE)
+    (root / "nothing").touch()
+    os.symlink("data", root / "link")
+    os.setxattr(root / "data", "user.note", b"kept")
+    os.chmod(root / "data", 0o640)
+    os.utime(root / "data", ns=(1_000_000_001, 2_000_000_002))
+    return root
+
+
+def contents(root: pathlib.Path):
+    return {
+        str(path.relative_to(root)): (
+            path.read_bytes() if path.is_file() else None,
+            path.is_symlink(),
+            stat.S_IMODE(os.lstat(path).st_mode),
+            os.stat(path).st_mtime_ns if path.is_file() else None,
+        )
+        for path in root.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("symlinks", [False, True])
+def test_copytree(tree, symlinks):
+    theirs, ours = tree.with_name("theirs"), tree.with_name("ours")
+    shutil.copytree(tree, theirs, symlinks=symlinks)
+    shutil.copytree(tree, ours, symlinks=symlinks, copy_function=reflink.copy2)
+    assert contents(ours) == contents(theirs)
+    assert os.getxattr(ours / "data", "user.note") == b"kept"
+    if "xfs" in str(ours) or "btrfs" in str(ours):
+        assert shared_bytes(ours / "data") >= SIZE
+
+
+def test_copytree_over_an_existing_one(tree):
+    shutil.copytree(tree, tree.with_name("b"), copy_function=reflink.copy)
+    (tree / "data").write_text("changed")
+    shutil.copytree(tree, tree.with_name("b"), copy_function=reflink.copy2, dirs_exist_ok=True)
+    assert (tree.with_name("b") / "data").read_text() == "changed"
+
+
+def test_copytree_collects_errors_as_with_shutil(tree):
+    os.mkfifo(tree / "pipe")
+    with pytest.raises(shutil.Error) as caught:
+        shutil.copytree(tree, tree.with_name("b"), copy_function=reflink.copy2)
+    [(src, dst, why)] = caught.value.args[0]
+    assert (src, dst) == (str(tree / "pipe"), str(tree.with_name("b") / "pipe"))
+    assert "Not a regular file" in why
+    assert (tree.with_name("b") / "sub" / "more").exists()
+
+
+def test_copytree_onto_itself_raises_shutils_error(tree):
+    with pytest.raises(shutil.Error):
+        shutil.copytree(tree, tree, copy_function=reflink.copy2, dirs_exist_ok=True)
+    assert (tree / "data").stat().st_size == SIZE
+
+
+def test_move_between_file_systems(tree, xfs2):
+    before = contents(tree)
+    shutil.move(str(tree), str(xfs2 / "moved"), copy_function=reflink.copy2)
+    assert not tree.exists()
+    assert contents(xfs2 / "moved") == before
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, pathlib.Path])
+@pytest.mark.parametrize("function", [reflink.copy, reflink.copy2])
+def test_the_destination_may_be_a_directory(tree, kind, function):
+    (tree / "into").mkdir()
+    assert os.fsencode(function(kind(tree / "data"), kind(tree / "into"))) == os.fsencode(tree / "into" / "data")
+    assert (tree / "into" / "data").stat().st_size == SIZE
+    target = kind(tree / "name")
+    assert function(kind(tree / "data"), target) is target
+
+
+@pytest.mark.parametrize("function", [reflink.copy, reflink.copy2])
+def test_links_can_be_copied_as_links(tree, function):
+    function(tree / "link", tree / "link2", follow_symlinks=False)
+    assert os.readlink(tree / "link2") == "data"
+    function(tree / "link", tree / "file")
+    assert not (tree / "file").is_symlink()
+
+
+def test_it_may_stand_in_for_shutils_own(tree, monkeypatch):
+    monkeypatch.setattr(shutil, "copy", reflink.copy)
+    monkeypatch.setattr(shutil, "copy2", reflink.copy2)
+    shutil.copy(tree / "link", tree / "link2", follow_symlinks=False)
+    shutil.copy2(tree / "link", tree / "link3", follow_symlinks=False)
+    assert os.readlink(tree / "link3") == "data"
+
+
+def test_what_differs_an_existing_file_is_replaced_not_written_into(tree):
+    """README, "What differs from shutil": 1 and 2."""
+    for copy, kept in ((shutil.copy, True), (reflink.copy, False)):
+        (tree / "old").write_text("old")
+        os.link(tree / "old", tree / "other")
+        os.symlink("old", tree / "to-old")
+        number = os.stat(tree / "old").st_ino
+        copy(tree / "data", tree / "old")
+        assert ((tree / "other").read_bytes() != b"old") is kept
+        assert (os.stat(tree / "old").st_ino == number) is kept
+        copy(tree / "nothing", tree / "to-old")
+        assert (tree / "to-old").is_symlink() is kept
+        assert ((tree / "old").stat().st_size == 0) is kept
+        for name in ("old", "other", "to-old"):
+            (tree / name).unlink()
+
+
+def test_what_differs_set_id_bits_stay_behind(tree):
+    """README, "What differs from shutil": 3."""
+    os.chmod(tree / "data", 0o4755)
+    for copy, mode in ((shutil.copy, 0o4755), (reflink.copy, 0o755), (shutil.copy2, 0o4755), (reflink.copy2, 0o755)):
+        copy(tree / "data", tree / "b")
+        assert stat.S_IMODE(os.stat(tree / "b").st_mode) == mode
+        (tree / "b").unlink()
+
+
+def test_what_differs_devices_are_refused(tree):
+    """README, "What differs from shutil": 4."""
+    shutil.copy(tree / "data", "/dev/null")
+    with pytest.raises(shutil.SpecialFileError):
+        reflink.copy(tree / "data", "/dev/null")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_same_file_by_whatever_name(tree):
+    for function in (shutil.copy, reflink.copy, shutil.copy2, reflink.copy2):
+        with pytest.raises(shutil.SameFileError) as caught:
+            function(tree / "data", tree / "link")
+        assert "are the same file" in caught.value.args[0]
+    assert (tree / "link").is_symlink()
+
+
+def test_a_directory_that_is_not_there(tree):
+    for function in (shutil.copy, reflink.copy):
+        with pytest.raises((FileNotFoundError, IsADirectoryError)) as caught:
+            function(tree / "data", str(tree / "missing") + "/")
+        expected = errno.EISDIR if function is shutil.copy and sys.version_info < (3, 10) else None
+        assert caught.value.errno in {expected, None, errno.ENOENT}
+
+
+# --- CPython's own tests -------------------------------------------------------------------------------------------
+
+#: The tests whose outcome is another one with shutil.copyfile replaced, and why.
+INTERNALS = "replaces shutil's own open() or os.sendfile by a mock, and asks what copyfile does with it"
+MESSAGE = "asks for the words of the message in copytree's list; the class (SpecialFileError) is the same"
+DIFFERENT = {
+    "copyfile": {
+        "TestCopyFile.test_w_dest_close_fails": INTERNALS,
+        "TestCopyFile.test_w_dest_open_fails": INTERNALS,
+        "TestCopyFile.test_w_source_close_fails": INTERNALS,
+        "TestZeroCopySendfile.test_blocksize_arg": INTERNALS,
+        "TestZeroCopySendfile.test_unhandled_exception": INTERNALS,
+        "TestCopyTree.test_copytree_named_pipe": MESSAGE,
+    },
+    "copy": {
+        "TestCopyTree.test_copytree_named_pipe": MESSAGE,
+    },
+}
+
+
+def outcomes(what: str, where: pathlib.Path, user: str | None) -> dict[str, str]:
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shutil_conformance.py")
+    where = where / what
+    where.mkdir()
+    where.chmod(0o777)
+    as_user = {} if user is None else {"user": user, "group": "nogroup", "extra_groups": []}
+    done = subprocess.run(
+        [sys.executable, program, what],
+        cwd=where,
+        env={**os.environ, "TMPDIR": str(where), "HOME": str(where), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        **as_user,
+    )
+    if "No module named 'test" in done.stderr:
+        pytest.skip("this Python has no test.test_shutil (Debian: libpython3.x-testsuite)")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def readable_by_all(path: str) -> bool:
+    resolved = pathlib.Path(path).resolve()
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in [resolved, *resolved.parents])
+
+
+@pytest.mark.parametrize("user", [None, "nobody"])
+@pytest.mark.parametrize("what", ["copyfile", "copy"])
+def test_cpythons_own_tests_of_shutil(anywhere, what, user):
+    anywhere.chmod(0o777)
+    if user is not None:
+        here = [sys.executable, reflink.__file__, __file__, os.__file__]
+        if os.getuid() != 0 or sys.version_info < (3, 9) or not all(map(readable_by_all, here)):
+            pytest.skip("this Python cannot be run as another user")
+    original = outcomes("original", anywhere, user)
+    replaced = outcomes(what, anywhere, user)
+    assert len(original) > 100
+    assert set(original) == set(replaced)
+    assert {name for name, outcome in original.items() if outcome not in {"ok", "skipped"}} <= FAIL_WITHOUT_US
+    differing = {name: replaced[name] for name in original if plain(original[name]) != plain(replaced[name])}
+    known = {name for name in DIFFERENT[what] if original.get(name) == "ok"}
+    assert set(differing) - known == set(), differing
+    assert known - set(differing) == set(), "these are the same now: they must come off the list"
+
+
+#: Tests that fail on some file system or Python before anything is replaced.
+FAIL_WITHOUT_US: set[str] = set()
+
+
+def plain(outcome: str) -> str:
+    return re.sub(r"@test_\d+", "@test", outcome)
+
+
+def test_the_function_put_in_place_of_copyfile_clones(cow, make):
+    make(cow / "a", SIZE)
+    assert shutil_copyfile(cow / "a", cow / "b") == cow / "b"
+    assert shared_bytes(cow / "b") >= SIZE
