@@ -4,6 +4,7 @@
 use super::data::{self, Flow, Ownership, Stretch};
 use super::file::{check_end, check_regular, copy_to_end};
 use super::metadata::{Permissions, Transfer};
+use super::range::units;
 use super::{Durability, Meter, Mode, Options, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::EBADF;
@@ -76,7 +77,7 @@ pub fn copy<S: Sys>(
     if options.mode == Mode::Never {
         report.reason = Reason::NotAsked;
         copy_to_end(sys, &mut stretch, report, meter)?;
-    } else if clone(sys, &pair, &mut stretch, meter, report)? == Flow::NextMethod
+    } else if clone(sys, &pair, &mut stretch, options.mode, meter, report)? == Flow::NextMethod
         || !is_as_long(sys, &pair, &mut stretch, options.mode, report)?
     {
         stretch.length = length;
@@ -97,11 +98,13 @@ pub fn copy<S: Sys>(
 
 /// Clones over what is there. FICLONE never shortens a file, and refuses to put the source's last
 /// partial block inside a longer one; so a longer destination is cut first, but only once the
-/// kernel has said that it would clone.
+/// kernel has said that it would clone. Some servers say so of a clone of nothing and refuse one of
+/// data: where that must leave the destination as it was, whole blocks are cloned before the cut.
 fn clone<S: Sys>(
     sys: &S,
     pair: &Pair,
     stretch: &mut Stretch<S>,
+    mode: Mode,
     meter: &mut Meter,
     report: &mut Report,
 ) -> Result<Flow> {
@@ -111,11 +114,16 @@ fn clone<S: Sys>(
         if stretch.try_clone_nothing(report)? == Flow::NextMethod {
             return Ok(Flow::NextMethod);
         }
+        if mode == Mode::Always {
+            let [.., unit] = units(sys, pair.dst, pair.dst_stat.block_size);
+            let whole = size.saturating_sub(size.checked_rem(unit).unwrap_or(size));
+            stretch.clone_until(whole, report, meter)?;
+        }
         sys.set_size(pair.dst, size).at(Step::Clone)?;
         stretch.dst_size = size;
     }
     // A source that says it is empty is asked in any case: one of procfs refuses, and is read then.
-    if meter.listens() && !stretch.sizeless {
+    if stretch.done > 0 || (meter.listens() && !stretch.sizeless) {
         stretch.clone_until(size, report, meter)
     } else {
         stretch.clone_file(report, meter)
