@@ -208,7 +208,9 @@ def outcomes(what: str, where: pathlib.Path, user: str | None) -> dict[str, str]
 
 def readable_by_all(path: str) -> bool:
     resolved = pathlib.Path(path).resolve()
-    return all(parent.stat().st_mode & stat.S_IXOTH for parent in [resolved, *resolved.parents])
+    if not resolved.stat().st_mode & stat.S_IROTH:
+        return False
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in resolved.parents)
 
 
 @pytest.mark.parametrize("user", [None, "nobody"])
@@ -223,19 +225,19 @@ def test_cpythons_own_tests_of_shutil(anywhere, what, user):
     replaced = outcomes(what, anywhere, user)
     assert len(original) > 100
     assert set(original) == set(replaced)
-    assert {name for name, outcome in original.items() if outcome not in {"ok", "skipped"}} <= FAIL_WITHOUT_US
-    differing = {name: replaced[name] for name in original if plain(original[name]) != plain(replaced[name])}
+    # Some of archives and terminals fail as it is, on some machines; none that copies does.
+    assert [name for name, outcome in original.items() if short(outcome) == "failed" and COPIES.match(name)] == []
+    differing = {name: replaced[name] for name in original if short(original[name]) != short(replaced[name])}
     known = {name for name in DIFFERENT[what] if original.get(name) == "ok"}
     assert set(differing) - known == set(), differing
     assert known - set(differing) == set(), "these are the same now: they must come off the list"
 
 
-#: Tests that fail on some file system or Python before anything is replaced.
-FAIL_WITHOUT_US: set[str] = set()
+COPIES = re.compile(r"Test(Copy|Move|ZeroCopy|RmTree)")
 
 
-def plain(outcome: str) -> str:
-    return re.sub(r"@test_\d+", "@test", outcome)
+def short(outcome: str) -> str:
+    return outcome if outcome in {"ok", "skipped"} else "failed"
 
 
 def test_the_function_put_in_place_of_copyfile_clones(cow, make):
