@@ -38,9 +38,8 @@ test-filesystems: lib ## the contract on some thirty file systems and three kern
 test-zfs: lib ## the same on ZFS and bcachefs under emulation (half an hour; builds the ZFS module once)
 	@./tests/fs/run.sh $(RELEASE) zfs
 
-lint: ## formatting and warnings, as CI sees them
-	$(CARGO) fmt --check
-	$(CARGO) clippy $(CARGO_FLAGS) --all-targets -- --deny warnings
+lint: ## formatting, warnings and the project's own rules, as CI sees them
+	@./tests/lint.sh
 
 clean:
 	$(CARGO) clean

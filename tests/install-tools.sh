@@ -21,6 +21,8 @@ need setfacl acl
 need setfattr attr
 need nm binutils
 need shellcheck shellcheck
+need clang-format clang-format
+need valgrind valgrind
 [ -z "$missing" ] && exit 0
 
 case $missing in *rustup-or-cargo*)

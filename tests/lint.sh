@@ -1,0 +1,96 @@
+#!/bin/sh
+# Formatting, warnings and the rules that no compiler knows, as CI sees them.
+# Tools of another version see other things: then what they say is shown and does not count.
+set -eu
+cd "$(dirname "$0")/.."
+cargo=${CARGO:-cargo}
+failed=0
+
+skipped() { echo "SKIPPED: $*"; }
+
+# check NAME RELEVANT COMMAND...: runs a check that counts if RELEVANT is yes.
+check() {
+    name=$1 relevant=$2
+    shift 2
+    if "$@"; then
+        echo "lint: $name: ok"
+    elif [ "$relevant" = yes ]; then
+        echo "lint: $name: FAILED" >&2
+        failed=1
+    else
+        skipped "$name: this version of the tool is not the one that the code is held to"
+    fi
+}
+
+# Files under version control, or all where there is none (a tarball).
+files() {
+    if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+        git ls-files -- "$@"
+    else
+        for pattern; do
+            find . -path ./target -prune -o -name "${pattern##*/}" -type f -print
+        done
+    fi
+}
+
+rust() {
+    held_to=no
+    case $("$cargo" --version) in "cargo 1.95."*) held_to=yes ;; esac
+    if "$cargo" fmt --version >/dev/null 2>&1; then
+        check rustfmt $held_to "$cargo" fmt --check
+    else
+        skipped "rustfmt is not here"
+    fi
+    if "$cargo" clippy --version >/dev/null 2>&1; then
+        check clippy $held_to "$cargo" clippy --quiet --locked --all-targets -- --deny warnings
+    else
+        skipped "clippy is not here"
+    fi
+}
+
+c() {
+    if ! command -v clang-format >/dev/null 2>&1; then
+        skipped "clang-format is not here"
+        return
+    fi
+    held_to=no
+    case $(clang-format --version) in *"version 14."*) held_to=yes ;; esac
+    # The header is cbindgen's.
+    sources=$(files '*.c' '*.h' '*.hpp' '*.cpp' | grep -v -x -e include/reflink.h -e ./include/reflink.h)
+    # shellcheck disable=SC2086 # no name here has a space
+    check clang-format $held_to clang-format --dry-run --Werror $sources
+}
+
+shell() {
+    if ! command -v shellcheck >/dev/null 2>&1; then
+        skipped "shellcheck is not here"
+        return
+    fi
+    # shellcheck disable=SC2046 # no name here has a space
+    check shellcheck yes shellcheck $(files '*.sh' .ci/run)
+}
+
+# nowhere PATTERN PLACE...: no line of the sources there may match.
+# shellcheck disable=SC2317 # called by name, through check
+nowhere() {
+    pattern=$1
+    shift
+    ! grep -rnE "$pattern" "$@"
+}
+
+rules() {
+    safe=$(find src -name '*.rs' ! -path 'src/sys/*' ! -path 'src/capi/*' ! -path src/lib.rs ! -path '*/tests*')
+    # shellcheck disable=SC2086
+    check "unsafe only in src/sys and src/capi" yes nowhere '^[^/]*\bunsafe\b' $safe
+    # shellcheck disable=SC2086
+    check "system calls only in src/sys and src/capi" yes nowhere '^[^/]*\blibc::' $safe
+    # systemd#29044: splice keeps references to pages; a mapped file that shrinks is a SIGBUS.
+    check "no splice, no mmap of files, no umask" yes nowhere '^[^/]*\b(splice|vmsplice|mmap|umask)\(' src --include=*.rs --exclude-dir=model --exclude=model.rs
+    check "no std::fs::copy, no io::copy" yes nowhere '^[^/]*\b(fs::copy|io::copy)\(' src
+}
+
+rust
+c
+shell
+rules
+exit $failed
