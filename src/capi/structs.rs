@@ -377,7 +377,6 @@ unsafe fn write<T: Extensible>(to: *mut T, value: &T) {
 }
 
 /// The caller's wishes, understood.
-#[derive(Default)]
 pub struct Asked {
     /// What the engine needs to know.
     pub options: Options,
@@ -385,6 +384,13 @@ pub struct Asked {
     pub progress: Option<unsafe extern "C" fn(*mut c_void, *const reflink_progress) -> c_int>,
     /// What it is handed.
     pub progress_user: *mut c_void,
+}
+
+// Written out, since Rust 1.85 has no default for a pointer.
+impl Default for Asked {
+    fn default() -> Self {
+        Self { options: Options::default(), progress: None, progress_user: core::ptr::null_mut() }
+    }
 }
 
 /// Reads the options; NULL is all defaults. An unknown value is an error: it asks for something
