@@ -181,9 +181,20 @@ fn clone_middle<S: Sys>(
         return Ok(());
     }
     if report.cloned > 0 {
+        check_reached(sys, pair, stretch)?;
         return stretch.copy_until(stretch.length, report.reason == Reason::File, report, meter);
     }
     copy_to_end(sys, stretch, report, meter)
+}
+
+/// A clone that left out its end (openzfs#15728) is seen by the size, until what is copied behind it
+/// makes the file longer.
+fn check_reached<S: Sys>(sys: &S, pair: &Pair, stretch: &Stretch<S>) -> Result<()> {
+    let reached = stretch.dst_offset.saturating_add(stretch.done);
+    if reached > pair.dst_stat.size && sys.stat(pair.dst).at(Step::Clone)?.size < reached {
+        return Err(Error::new(Step::Clone, Cause::Inconsistent));
+    }
+    Ok(())
 }
 
 /// ALWAYS: the range as it is, or nothing.
@@ -212,16 +223,17 @@ fn clone_or_fail<S: Sys>(
 /// Gives the destination its size where the range ended in a hole, and makes sure that the range is
 /// inside it.
 fn finish<S: Sys>(sys: &S, pair: &Pair, stretch: &Stretch<S>, report: &mut Report) -> Result<()> {
-    if stretch.done == 0 {
+    let end = stretch.dst_offset.saturating_add(stretch.done);
+    if stretch.done > 0 {
+        stretch.settle_size()?;
+    } else if !stretch.source_ended() {
         return Ok(());
     }
-    let end = stretch.dst_offset.saturating_add(stretch.done);
-    stretch.settle_size()?;
     if !pair.one_file() {
         report.source_changed = sys.stat(pair.src).at(Step::Copy)?.moved_since(&pair.src_stat);
     }
     check_end(stretch, report)?;
-    if sys.stat(pair.dst).at(Step::Copy)?.size < end {
+    if stretch.done > 0 && sys.stat(pair.dst).at(Step::Copy)?.size < end {
         return Err(Error::new(Step::Copy, Cause::Inconsistent));
     }
     Ok(())
