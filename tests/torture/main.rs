@@ -7,6 +7,7 @@ mod abi;
 #[path = "../contract/child.rs"]
 #[allow(dead_code)]
 mod child;
+mod crash;
 mod dedupe;
 #[path = "../contract/files.rs"]
 #[allow(dead_code)]
@@ -18,9 +19,11 @@ mod inject;
 mod lab;
 mod model;
 mod programs;
+mod sandbox;
 mod seed;
 #[path = "../contract/skipping.rs"]
 mod skipping;
+mod volume;
 
 use lab::Place;
 use libtest_mimic::{Arguments, Trial};
@@ -42,6 +45,10 @@ const ATTACKS: &[Attack] = &[
     ),
 ];
 
+/// Attacks that make their own surroundings.
+const OWN: &[(&str, fn())] =
+    &[("crash::xfs", crash::xfs), ("crash::ext4", crash::ext4), ("crash::btrfs", crash::btrfs)];
+
 fn attack_trial(place: &Place, attack: &'static Attack) -> Trial {
     let (owned, test) = (place.clone(), attack.2);
     let name = format!("{}::{}", place.name, attack.0);
@@ -50,7 +57,7 @@ fn attack_trial(place: &Place, attack: &'static Attack) -> Trial {
 
 fn main() {
     if child::is_one() {
-        return child::main(&[]);
+        return child::main(&[sandbox::CHILDREN]);
     }
     let arguments = Arguments::from_args();
     abi::build();
@@ -62,9 +69,10 @@ fn main() {
         if let Some(why) = &place.missing {
             println!("SKIPPED: everything on {}: {why}", place.name);
         }
-        let wanted = ATTACKS.iter().filter(|attack| attack.1.contains(&place.name));
+        let wanted = ATTACKS.iter().chain(sandbox::ALL).filter(|attack| attack.1.contains(&place.name));
         trials.extend(wanted.map(|attack| attack_trial(place, attack)));
     }
+    trials.extend(OWN.iter().map(|(name, test)| trial(name.to_string(), *test)));
     let conclusion = libtest_mimic::run(&arguments, trials);
     lab::clean(&places);
     programs::clean();

@@ -1,0 +1,195 @@
+//! Power cuts: what each level of durability leaves when a file system stops right after a copy. DURABLE must keep all of it.
+//! What the other levels kept is told, not asserted, but for one thing: what is not promised must not become a third state.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use crate::abi::{self, Options};
+use crate::files;
+use crate::volume::{Volume, run};
+
+const LENGTH: usize = 3_000_000;
+const OLD: &[u8] = b"precious, and on the disk long since";
+
+/// How the power goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cut {
+    /// The file system is told to stop, its log not written (XFS_IOC_GOINGDOWN).
+    ShutDown,
+    /// The device as it is at that instant.
+    Image,
+}
+
+/// What was seen under a name after the crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    New,
+    Old,
+    Absent,
+    Empty,
+    /// Neither: so many bytes.
+    Broken(usize),
+}
+
+impl Seen {
+    fn at(path: &Path, content: &[u8]) -> Self {
+        match fs::read(path) {
+            Err(_) => Self::Absent,
+            Ok(found) if found == content => Self::New,
+            Ok(found) if found == OLD => Self::Old,
+            Ok(found) if found.is_empty() => Self::Empty,
+            Ok(found) => Self::Broken(found.len()),
+        }
+    }
+
+    fn word(self) -> String {
+        match self {
+            Self::New => "new, complete".into(),
+            Self::Old => "old".into(),
+            Self::Absent => "no file".into(),
+            Self::Empty => "EMPTY".into(),
+            Self::Broken(length) => format!("BROKEN ({length} of {LENGTH} bytes)"),
+        }
+    }
+}
+
+/// One line of the table: a copy, and what came before the crash.
+#[derive(Clone, Copy)]
+struct Turn {
+    mode: u32,
+    durability: u32,
+    replace: bool,
+    /// Another program syncs a file of its own in between, which writes the log out.
+    neighbour: bool,
+}
+
+impl Turn {
+    fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for mode in [abi::AUTO, abi::NEVER] {
+            for durability in [abi::DIRECT, abi::ATOMIC, abi::DURABLE] {
+                for replace in [false, true] {
+                    for neighbour in [false, true] {
+                        all.push(Self { mode, durability, replace, neighbour });
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn name(&self) -> String {
+        let method = if self.mode == abi::NEVER { "copy" } else { "auto" };
+        let level = ["ATOMIC", "DURABLE", "DIRECT"][self.durability as usize];
+        let what = if self.replace { "replace" } else { "new" };
+        format!("{method}-{level}-{what}{}", if self.neighbour { "-neighbour" } else { "" })
+    }
+
+    /// Does it, on a volume where everything before is on disk, and returns it after the crash.
+    fn crash(&self, mut volume: Volume, cut: Cut) -> (Volume, u32) {
+        let dst = volume.path(&self.name());
+        if self.replace {
+            files::file(&dst, OLD);
+        }
+        // A clean slate: unmounting writes everything.
+        volume.unmount();
+        volume.mount();
+        let how = Options {
+            mode: self.mode,
+            durability: self.durability,
+            if_exists: u32::from(self.replace),
+            ..Options::default()
+        };
+        let (code, outcome) = abi::copy_file(&volume.path("src"), &dst, &how);
+        assert_eq!(code, 0, "{}: {outcome:?}", self.name());
+        if self.neighbour {
+            files::file(&volume.path("neighbour"), b"of another program");
+        }
+        match cut {
+            Cut::ShutDown => {
+                volume.shut_down();
+                volume.unmount();
+                volume.mount();
+                (volume, outcome.method)
+            }
+            Cut::Image => (volume.after_power_cut(), outcome.method),
+        }
+    }
+}
+
+/// The table's lines, for docs/reliability.md.
+static TABLE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn crash(kind: &str, cut: Cut, mut make: impl FnMut() -> Volume) {
+    let content = files::bytes(77, LENGTH);
+    let mut lines = Vec::new();
+    let mut wrong = Vec::new();
+    let mut volume = make();
+    for turn in Turn::all() {
+        if cut == Cut::Image {
+            volume = make();
+        }
+        let src = volume.path("src");
+        if !src.exists() {
+            files::file(&src, &content);
+        }
+        let dst = turn.name();
+        let method;
+        (volume, method) = turn.crash(volume, cut);
+        assert_eq!(Seen::at(&volume.path("src"), &content), Seen::New, "the source, which was synced");
+        let seen = Seen::at(&volume.path(&dst), &content);
+        let litter: Vec<String> =
+            files::names(&volume.dir).into_iter().filter(|name| name.starts_with(".reflink-")).collect();
+        let method = ["none", "clone", "mixed", "kernel copy", "copy"][method as usize];
+        let extra = if litter.is_empty() { "" } else { ", and the private name" };
+        lines.push((turn, format!("{kind}: {method}, {dst}: {}{extra}", seen.word()), method, seen, extra));
+        if turn.durability == abi::DURABLE && (seen != Seen::New || !litter.is_empty()) {
+            wrong.push(format!("{dst}: {}{extra}", seen.word()));
+        }
+        for name in litter {
+            fs::remove_file(volume.path(&name)).unwrap();
+        }
+    }
+    let mut table = TABLE.lock().unwrap();
+    for (turn, _, method, seen, extra) in &lines {
+        if turn.neighbour {
+            continue;
+        }
+        let other = lines.iter().find(|line| {
+            line.0.neighbour
+                && (line.0.mode, line.0.durability, line.0.replace)
+                    == (turn.mode, turn.durability, turn.replace)
+        });
+        let other = other.unwrap();
+        let level = ["ATOMIC", "DURABLE", "DIRECT"][turn.durability as usize];
+        let what = if turn.replace { "replace" } else { "new" };
+        table.push(format!(
+            "| {kind} | {method} | {level} | {what} | {}{extra} | {}{} |",
+            seen.word(),
+            other.3.word(),
+            other.4
+        ));
+    }
+    println!("crash on {kind}: {} crashes, DURABLE kept all but {}", lines.len(), wrong.len());
+    for line in table.iter().filter(|line| line.starts_with(&format!("| {kind} "))) {
+        println!("{line}");
+    }
+    assert!(wrong.is_empty(), "DURABLE lost:\n{}", wrong.join("\n"));
+}
+
+pub fn xfs() {
+    crash("XFS, shutdown", Cut::ShutDown, || Volume::new("xfs", 400, &["-f"], ""));
+}
+
+pub fn ext4() {
+    crash("ext4, shutdown", Cut::ShutDown, || Volume::new("ext4", 300, &["-F"], ""));
+}
+
+/// Btrfs has no shutdown before Linux 6.19: the device is copied as it lies there.
+pub fn btrfs() {
+    crash("Btrfs, device copied", Cut::Image, || {
+        let _ = run("btrfs", &["device", "scan", "--forget"]);
+        Volume::new("btrfs", 256, &["-f"], "")
+    });
+}

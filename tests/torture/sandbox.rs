@@ -1,0 +1,390 @@
+//! What containers do to a program: system calls that a filter refuses, rights that Landlock withholds, descriptors that are few,
+//! no /proc. Each runs in a child that locks itself in; it must copy all the same, or refuse and leave nothing.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use crate::abi::{self, Options};
+use crate::child::{self, Child};
+use crate::files::{self, Room};
+use crate::lab::Place;
+use crate::{Attack, skip};
+
+const PLACES: &[&str] = &["xfs-4k", "btrfs", "ext4", "tmpfs", "overlay-xfs"];
+
+pub const ALL: &[Attack] = &[
+    Attack("seccomp_refuses_one_call", PLACES, refused_calls),
+    Attack("landlock_withholds_rights", PLACES, landlock),
+    Attack("few_descriptors", PLACES, few_descriptors),
+    Attack("no_proc", PLACES, no_proc),
+];
+
+pub const CHILDREN: &[Child] = &[
+    ("seccomp", in_seccomp),
+    ("landlock", in_landlock),
+    ("few-descriptors", with_few_descriptors),
+    ("no-proc", without_proc),
+];
+
+const LENGTH: usize = 300_000;
+
+/// Room for a child: a source with a hole, an old file. The child may have lost root.
+fn room(place: &Place) -> Room {
+    let room = Room::new(&place.dir);
+    files::sparse(&room.path("src"), LENGTH as u64, &[(0, 50_000), (200_000, 100_000)]);
+    files::file(&room.path("old"), b"precious");
+    room
+}
+
+// ── seccomp ──
+
+/// The filter in the kernel's own words (linux/filter.h): for each call given, the errno it answers.
+fn install_filter(refused: &[(i64, i32)]) {
+    let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
+    const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS; the number of the call is at 0
+    const EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    const ERRNO: u32 = 0x0005_0000;
+    const ALLOW: u32 = 0x7fff_0000;
+    let mut program = vec![statement(LOAD, 0)];
+    for (call, errno) in refused {
+        program.push(libc::sock_filter { code: EQUAL, jt: 0, jf: 1, k: *call as u32 });
+        program.push(statement(RETURN, ERRNO | *errno as u32));
+    }
+    program.push(statement(RETURN, ALLOW));
+    let whole = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        let set = libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const whole);
+        if set != 0 {
+            println!("cannot: {}", std::io::Error::last_os_error());
+            std::process::exit(77);
+        }
+    }
+}
+
+/// What a filter refuses, by name.
+const CALLS: &[(&str, &[i64])] = &[
+    ("ioctl", &[libc::SYS_ioctl]),
+    ("copy_file_range", &[libc::SYS_copy_file_range]),
+    ("ioctl and copy_file_range", &[libc::SYS_ioctl, libc::SYS_copy_file_range]),
+    ("statx", &[libc::SYS_statx]),
+    ("close_range", &[libc::SYS_close_range]),
+    ("renameat2", &[libc::SYS_renameat2]),
+    ("getrandom", &[libc::SYS_getrandom]),
+    ("fallocate", &[libc::SYS_fallocate]),
+    ("lseek", &[libc::SYS_lseek]),
+    ("linkat", &[libc::SYS_linkat]),
+    ("linkat and renameat2", &[libc::SYS_linkat, libc::SYS_renameat2]),
+    ("prlimit64", &[libc::SYS_prlimit64]),
+    ("uname", &[libc::SYS_uname]),
+    ("fstatfs", &[libc::SYS_fstatfs]),
+    (
+        "all of these",
+        &[
+            libc::SYS_ioctl,
+            libc::SYS_copy_file_range,
+            libc::SYS_statx,
+            libc::SYS_close_range,
+            libc::SYS_getrandom,
+            libc::SYS_fallocate,
+            libc::SYS_uname,
+            libc::SYS_fstatfs,
+        ],
+    ),
+];
+
+fn refused_calls(place: &Place) {
+    let room = room(place);
+    for number in 0..CALLS.len() {
+        for errno in [libc::EPERM, libc::ENOSYS] {
+            // No sandbox forbids lseek; but one may not know what it is to find holes.
+            if CALLS[number].0 == "lseek" && errno == libc::EPERM {
+                continue;
+            }
+            let arguments = [room.0.to_str().unwrap(), &number.to_string(), &errno.to_string()];
+            let output = child::command("seccomp", &arguments).output().unwrap();
+            if output.status.code() == Some(77) {
+                skip("no seccomp filters here");
+            }
+            child::check(&format!("seccomp {} -> {errno}", CALLS[number].0), output);
+            assert_eq!(room.names(), ["old", "src"], "{}", CALLS[number].0);
+        }
+    }
+}
+
+fn in_seccomp(arguments: &[String]) {
+    let room = PathBuf::from(&arguments[0]);
+    let (what, calls) = CALLS[arguments[1].parse::<usize>().unwrap()];
+    let errno: i32 = arguments[2].parse().unwrap();
+    abi::library();
+    let content = fs::read(room.join("src")).unwrap();
+    install_filter(&calls.iter().map(|call| (*call, errno)).collect::<Vec<_>>());
+    // Without linkat and renameat2 there is no safe way to give a new name, and without linkat alone there is none on a
+    // file system where renameat2 does not know RENAME_NOREPLACE: all these do.
+    let nameless = calls.contains(&libc::SYS_linkat) && calls.contains(&libc::SYS_renameat2);
+    let no_clone = calls.contains(&libc::SYS_ioctl);
+    for (mode, durability, if_exists) in ways() {
+        let how = Options { mode, durability, if_exists, ..Options::default() };
+        let dst = room.join("dst");
+        if if_exists == abi::REPLACE {
+            fs::write(&dst, b"old").unwrap();
+        }
+        let (code, outcome) = abi::copy_file(&room.join("src"), &dst, &how);
+        let told =
+            format!("{what} -> {errno}, {how:?}: {code} {outcome:?}", how = (mode, durability, if_exists));
+        if nameless && if_exists == 0 && durability != abi::DIRECT {
+            assert_eq!(code, -errno, "{told}");
+            assert!(!dst.exists(), "{told}");
+            continue;
+        }
+        assert_eq!(code, 0, "{told}");
+        assert!(fs::read(&dst).unwrap() == content, "{told}");
+        if no_clone && mode == abi::AUTO {
+            let reason = if errno == libc::EPERM { abi::REASON_PERMISSION } else { abi::REASON_UNSUPPORTED };
+            assert_eq!((outcome.cloned, outcome.clone_error, outcome.reason), (0, -errno, reason), "{told}");
+        }
+        fs::remove_file(&dst).unwrap();
+    }
+    descriptors_still_work(&room, &content);
+    let (code, capability) = abi::probe(None, &room);
+    assert_eq!(code, 0, "{what}: {capability:?}");
+    assert!(!no_clone || capability.clone != 1, "{what}: {capability:?}");
+}
+
+fn ways() -> Vec<(u32, u32, u32)> {
+    let mut all = Vec::new();
+    for mode in [abi::AUTO, abi::NEVER] {
+        for durability in [abi::ATOMIC, abi::DURABLE, abi::DIRECT] {
+            for if_exists in [0, abi::REPLACE] {
+                all.push((mode, durability, if_exists));
+            }
+        }
+    }
+    all
+}
+
+/// The calls on descriptors: whole, and a range with edges; the offsets stay.
+fn descriptors_still_work(room: &Path, content: &[u8]) {
+    use std::io::Seek;
+    let mut from = File::open(room.join("src")).unwrap();
+    // The position is asked for by lseek, which may be refused here.
+    let positioned = from.seek(std::io::SeekFrom::Start(17)).is_ok();
+    let path = room.join("fd");
+    let to = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+    for mode in [abi::AUTO, abi::NEVER] {
+        let how = Options { mode, ..Options::default() };
+        let (code, outcome) = abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &how);
+        assert_eq!(code, 0, "{outcome:?}");
+        assert!(fs::read(&path).unwrap() == content);
+        let (code, outcome) =
+            abi::copy_range((from.as_raw_fd(), 77), (to.as_raw_fd(), 77), abi::TO_EOF, &how);
+        assert_eq!((code, outcome.total()), (0, LENGTH as u64 - 77), "{outcome:?}");
+        assert!(fs::read(&path).unwrap() == content);
+    }
+    if positioned {
+        assert_eq!(from.stream_position().unwrap(), 17);
+    }
+    fs::remove_file(path).unwrap();
+}
+
+// ── Landlock ──
+
+const WRITE_FILE: u64 = 1 << 1;
+
+/// Rights of linux/landlock.h that a copy may need.
+const RIGHTS: &[(&str, u64)] = &[
+    ("WRITE_FILE", WRITE_FILE),
+    ("READ_FILE", 1 << 2),
+    ("READ_DIR", 1 << 3),
+    ("REMOVE_FILE", 1 << 5),
+    ("MAKE_REG", 1 << 8),
+    ("REFER", 1 << 13),
+    ("TRUNCATE", 1 << 14),
+    ("IOCTL_DEV", 1 << 15),
+];
+
+fn landlock(place: &Place) {
+    let room = room(place);
+    let mut had = 0;
+    for (name, right) in RIGHTS {
+        let output =
+            child::command("landlock", &[room.0.to_str().unwrap(), &right.to_string()]).output().unwrap();
+        if output.status.code() == Some(77) {
+            continue; // an older Landlock, or none
+        }
+        had += 1;
+        child::check(&format!("Landlock without {name}"), output);
+        assert_eq!(room.names(), ["old", "src"], "{name}");
+        assert_eq!(fs::read(room.path("old")).unwrap(), b"precious", "{name}");
+    }
+    if had == 0 {
+        skip("no Landlock in this kernel");
+    }
+}
+
+/// Takes one right away from this process, everywhere.
+fn restrict(right: u64) {
+    const CREATE_RULESET: i64 = 444;
+    const RESTRICT_SELF: i64 = 446;
+    unsafe {
+        let handled = right;
+        let rules = libc::syscall(CREATE_RULESET, &raw const handled, size_of::<u64>(), 0);
+        if rules < 0 {
+            println!("cannot: {}", std::io::Error::last_os_error());
+            std::process::exit(77);
+        }
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::syscall(RESTRICT_SELF, rules, 0), 0);
+    }
+}
+
+fn in_landlock(arguments: &[String]) {
+    let room = PathBuf::from(&arguments[0]);
+    let right: u64 = arguments[1].parse().unwrap();
+    abi::library();
+    let content = fs::read(room.join("src")).unwrap();
+    // What was open before Landlock can still be looked at and written.
+    let view = |name: &str| File::open(room.join(name));
+    let old = view("old").unwrap();
+    restrict(right);
+    let mut worked = 0;
+    for (mode, durability, if_exists) in ways() {
+        let how = Options { mode, durability, if_exists, ..Options::default() };
+        let dst = room.join("dst");
+        let (code, outcome) = abi::copy_file(&room.join("src"), &dst, &how);
+        if code == 0 {
+            worked += 1;
+            // Without the right to read or to remove there is no looking at it or tidying up here.
+            if let Ok(found) = fs::read(&dst) {
+                assert!(found == content, "{right:#x}: {outcome:?}");
+            }
+            let _ = fs::remove_file(&dst);
+            continue;
+        }
+        assert!([libc::EACCES, libc::EXDEV, libc::EPERM].contains(&-code), "{right:#x}: {code} {outcome:?}");
+        // open(2) makes the file and only then asks Landlock whether it may be written: the kernel leaves an empty one,
+        // of which the library cannot know that it is its own.
+        let kernels_own = right == WRITE_FILE && durability == abi::DIRECT;
+        let empty = fs::symlink_metadata(&dst).is_ok_and(|there| there.len() == 0);
+        if kernels_own && empty {
+            fs::remove_file(&dst).unwrap();
+            continue;
+        }
+        assert!(
+            fs::symlink_metadata(&dst).is_err(),
+            "{how:?}: {right:#x}: {code} {outcome:?} left a file",
+            how = (mode, durability, if_exists)
+        );
+        let over = Options { if_exists: abi::REPLACE, ..how };
+        let code = abi::copy_file(&room.join("src"), &room.join("old"), &over).0;
+        assert!([libc::EACCES, libc::EXDEV, libc::EPERM].contains(&-code), "{right:#x}: {code}");
+        use std::os::unix::fs::FileExt;
+        let mut found = [0; 8];
+        old.read_exact_at(&mut found, 0).unwrap();
+        assert_eq!(&found, b"precious");
+    }
+    let harmless = [1_u64 << 3, 1 << 13, 1 << 15].contains(&right);
+    assert!(!harmless || worked == ways().len(), "{right:#x}: {worked} ways worked");
+}
+
+// ── Descriptors ──
+
+fn few_descriptors(place: &Place) {
+    let room = room(place);
+    child::run("few-descriptors", &[room.0.to_str().unwrap()]);
+    assert_eq!(room.names(), ["old", "src"]);
+}
+
+fn with_few_descriptors(arguments: &[String]) {
+    let room = PathBuf::from(&arguments[0]);
+    abi::library();
+    let content = fs::read(room.join("src")).unwrap();
+    // The lowest number that is free now: a limit of it allows none, each one more allows one more.
+    let free = File::open("/").unwrap().as_raw_fd() as u64;
+    let limit = |soft| {
+        let raw = libc::rlimit64 { rlim_cur: soft, rlim_max: 1024 };
+        assert_eq!(unsafe { libc::setrlimit64(libc::RLIMIT_NOFILE, &raw) }, 0);
+    };
+    let mut enough = 0;
+    for more in 0..6 {
+        for (mode, durability, if_exists) in ways() {
+            let how = Options {
+                mode,
+                durability,
+                if_exists,
+                preserve: 15,
+                flags: abi::BEST_EFFORT,
+                ..Options::default()
+            };
+            let dst = room.join("dst");
+            if if_exists == abi::REPLACE {
+                fs::write(&dst, b"precious").unwrap();
+            }
+            limit(free + more);
+            let (code, outcome) = abi::copy_file(&room.join("src"), &dst, &how);
+            limit(1024);
+            if code == 0 {
+                enough += 1;
+                assert!(fs::read(&dst).unwrap() == content);
+            } else {
+                assert_eq!(code, -libc::EMFILE, "{more} more: {outcome:?}");
+                let found = fs::read(&dst).ok();
+                let old = (if_exists == abi::REPLACE).then(|| b"precious".to_vec());
+                assert!(found == old, "{more} more: {outcome:?}");
+            }
+            let _ = fs::remove_file(&dst);
+            assert_eq!(files::names(&room), ["old", "src"], "{more} more: {outcome:?}");
+        }
+        limit(free + more);
+        let (code, capability) = abi::probe(None, &room);
+        limit(1024);
+        assert!(code == 0 || code == -libc::EMFILE, "{code} {capability:?}");
+        assert_eq!(files::names(&room), ["old", "src"]);
+    }
+    assert!(enough > 0, "six descriptors are not enough");
+}
+
+// ── No /proc ──
+
+fn no_proc(place: &Place) {
+    if unsafe { libc::geteuid() } != 0 {
+        skip("needs root, to change the root directory");
+    }
+    let room = room(place);
+    for who in ["root", "nobody"] {
+        child::run("no-proc", &[room.0.to_str().unwrap(), who]);
+        assert_eq!(room.names(), ["old", "src"], "{who}");
+    }
+}
+
+fn without_proc(arguments: &[String]) {
+    use std::os::unix::fs::PermissionsExt;
+    abi::library();
+    let content = fs::read(Path::new(&arguments[0]).join("src")).unwrap();
+    fs::set_permissions(&arguments[0], fs::Permissions::from_mode(0o777)).unwrap();
+    std::os::unix::fs::chroot(&arguments[0]).unwrap();
+    std::env::set_current_dir("/").unwrap();
+    assert!(!Path::new("/proc").exists());
+    if arguments[1] == "nobody" {
+        // Not allowed to link by AT_EMPTY_PATH before Linux 6.10, and now not by /proc either.
+        assert_eq!(unsafe { libc::setgroups(0, std::ptr::null()) }, 0);
+        assert_eq!(unsafe { libc::setresgid(65534, 65534, 65534) }, 0);
+        assert_eq!(unsafe { libc::setresuid(65534, 65534, 65534) }, 0);
+    }
+    let room = Path::new("/");
+    for (mode, durability, if_exists) in ways() {
+        let how = Options { mode, durability, if_exists, ..Options::default() };
+        let dst = room.join("dst");
+        if if_exists == abi::REPLACE {
+            fs::write(&dst, b"old").unwrap();
+        }
+        let (code, outcome) = abi::copy_file(&room.join("src"), &dst, &how);
+        assert_eq!(code, 0, "{outcome:?}");
+        assert!(fs::read(&dst).unwrap() == content);
+        fs::remove_file(&dst).unwrap();
+        assert_eq!(files::names(room), ["old", "src"]);
+    }
+    descriptors_still_work(room, &content);
+}
