@@ -7,6 +7,8 @@ use core::ffi::CStr;
 mod linux;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux_volumes;
+#[cfg(test)]
+pub mod model;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use linux::{Linux as Native, errno, restore_thread_errno, thread_errno};
 

@@ -1,0 +1,318 @@
+//! What must hold after a scenario ran, whatever was put into it: the destination, the directories, the descriptors,
+//! the report and the error. The instants in between are the model's watch.
+
+use super::{Api, Bench, Outcome, Scenario, Source, There};
+use crate::copy::{Durability, Mode, Reason};
+use crate::error::{Cause, Error, Step};
+use crate::sys::Errno;
+use crate::sys::model::fault::{Fault, Lasting, Odd};
+use crate::sys::model::{Call, Event};
+use libc::{EDQUOT, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS};
+
+/// A fault as the sweep put it in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Injected {
+    pub fault: Fault,
+    pub lasting: Lasting,
+}
+
+impl Injected {
+    fn errno(self) -> Option<i32> {
+        match self.fault {
+            Fault::Errno(errno) | Fault::DoneThen(errno) | Fault::Odd(Odd::DirtyClone(errno)) => Some(errno),
+            _ => None,
+        }
+    }
+}
+
+/// One run to be judged.
+pub(crate) struct Judged<'a> {
+    pub scenario: &'a Scenario,
+    pub bench: &'a Bench,
+    pub outcome: &'a Outcome,
+    /// What the scenario came to with nothing put in.
+    pub untouched: &'a Outcome,
+    pub injected: Option<Injected>,
+}
+
+impl Judged<'_> {
+    /// Says what does not hold, with the story of the calls that led to it.
+    pub(crate) fn broken(&self) -> Option<String> {
+        let broken = self.leaks().or_else(|| self.litter()).or_else(|| self.swallowed()).or_else(|| {
+            match self.outcome.result {
+                Ok(()) => self.success(),
+                Err(error) => self.failure(error),
+            }
+        })?;
+        let world = self.bench.model.world();
+        let (result, report) = (self.outcome.result, self.outcome.report);
+        Some(format!("{broken}\n{result:?} {report:?}\n{}\n{}", world.label, world.story()))
+    }
+
+    fn leaks(&self) -> Option<String> {
+        let leaked = self.bench.model.world().leaked();
+        (!leaked.is_empty()).then(|| format!("descriptors were left open: {leaked:?}"))
+    }
+
+    /// Whether the very calls by which a name is removed, or seen to be the engine's own, fail for
+    /// good.
+    fn cannot_clean(&self) -> bool {
+        let world = self.bench.model.world();
+        let for_good = self.injected.is_some_and(|injected| {
+            matches!(injected.lasting, Lasting::Kind | Lasting::All | Lasting::Times(_))
+        });
+        let cleaning = |event: &&Event| matches!(event.call, Call::Unlink | Call::StatName | Call::Stat);
+        for_good && world.log.iter().filter(cleaning).any(|event| event.injected)
+    }
+
+    fn litter(&self) -> Option<String> {
+        let litter = self.bench.litter();
+        let excused = self.cannot_clean() || self.unlink_failed_twice();
+        (!litter.is_empty() && !excused).then(|| format!("left behind: {litter:?}"))
+    }
+
+    fn unlink_failed_twice(&self) -> bool {
+        let world = self.bench.model.world();
+        world.log.iter().filter(|event| event.call == Call::Unlink && event.outcome.is_err()).count() > 1
+    }
+
+    /// A real failure of a call that moves or keeps data must come out.
+    fn swallowed(&self) -> Option<String> {
+        let errno = self.injected?.errno()?;
+        let real = [EIO, ENOSPC, EDQUOT, ENOMEM, EROFS].contains(&errno);
+        if !real || self.outcome.result.is_err() {
+            return None;
+        }
+        let world = self.bench.model.world();
+        let failed = |event: &&Event| event.injected && event.outcome == Err(errno);
+        let event = world.log.iter().filter(failed).find(|event| !self.may_pass(event, errno))?;
+        let last = std::ptr::from_ref(event).addr() - world.log.as_ptr().addr();
+        let later = &world.log[last / size_of::<Event>() + 1..];
+        let closing = later.iter().all(|event| matches!(event.call, Call::Close | Call::ClosePair));
+        if event.call == Call::Stat && closing {
+            return None; // who it is, in case the close goes wrong; it did not
+        }
+        Some(format!("{:?} failed with {errno}, and nothing was said", event.call))
+    }
+
+    /// The calls whose failure costs no data: questions that only look for a better way, and closes
+    /// of files that were only read.
+    fn may_pass(&self, event: &Event, errno: i32) -> bool {
+        let best_effort = self.scenario.options.best_effort_metadata;
+        match event.call {
+            Call::StatName | Call::ReopenSource | Call::Volume | Call::Access => true,
+            // Of a range in one file the source is the destination.
+            Call::Stat => event.of_copy.is_none() || self.scenario.there == There::Source,
+            Call::Unlink => self.bench.litter().is_empty(), // the second try went well
+            // Of a source that was only read, or of a draft that was thrown away; a caller's file is not closed.
+            Call::Close => event
+                .of_copy
+                .is_none_or(|ino| self.scenario.api != Api::File || self.bench.there() != Some(ino)),
+            Call::KernelCopy => errno == EIO && (self.scenario.from.remote || self.scenario.to.remote),
+            Call::SetMode | Call::SetOwner | Call::SetTimes | Call::SetAttribute | Call::RemoveAttribute => {
+                best_effort
+            }
+            _ => false,
+        }
+    }
+
+    fn success(&self) -> Option<String> {
+        if let Err(error) = self.untouched.result {
+            // A fault cannot make possible what was not, but for a source that says it has no
+            // attributes to bring over.
+            let none =
+                self.injected.and_then(Injected::errno).is_some_and(|e| e == EOPNOTSUPP || e == ENOSYS);
+            if none && error.step == Step::Metadata {
+                return None;
+            }
+            return Some(format!("succeeded where it is {error}"));
+        }
+        match self.scenario.api {
+            Api::File => self.published(),
+            Api::Descriptor | Api::Range { .. } => self.range_is_there(),
+        }
+        .or_else(|| self.report())
+    }
+
+    fn published(&self) -> Option<String> {
+        let Some(ino) = self.bench.there() else { return Some("success, and no file".into()) };
+        let world = self.bench.model.world();
+        let made = &world.disk.inodes[ino];
+        if !made.engines {
+            return Some("success, and the old file".into());
+        }
+        drop(world);
+        if !self.bench.is_copy(ino) && !self.source_cut_short() {
+            return Some("success, and the bytes differ".into());
+        }
+        None
+    }
+
+    /// A source without size or blocks that reads as ended cannot be known to be longer.
+    fn source_cut_short(&self) -> bool {
+        let zero = self.injected.is_some_and(|injected| injected.fault == Fault::Odd(Odd::Zero));
+        zero && matches!(self.scenario.source, Source::Pseudo | Source::Sysfs | Source::Hole)
+    }
+
+    /// A clone of a range that shares less than it says, inside what the destination has already,
+    /// leaves nothing to see it by.
+    fn clone_lied_unseen(&self) -> bool {
+        self.injected.is_some_and(|injected| injected.fault == Fault::Odd(Odd::ShortClone))
+            && matches!(self.scenario.api, Api::Range { .. } | Api::Descriptor)
+            && !matches!(self.scenario.there, There::File(0))
+            && self.scenario.ranges(self.bench).0.start < 9000
+    }
+
+    fn range_is_there(&self) -> Option<String> {
+        let (to, from) = self.scenario.ranges(self.bench);
+        let total = self.outcome.report.total();
+        if self.source_cut_short() || self.clone_lied_unseen() {
+            return None;
+        }
+        if total != to.end - to.start {
+            return Some(format!("success, and {total} bytes done of {}", to.end - to.start));
+        }
+        self.stretch_differs(to.start, from.start, total).or_else(|| {
+            let world = self.bench.model.world();
+            let ino = world.watch.callers.as_ref()?.ino;
+            let as_long = world.disk.data(ino).size == to.end;
+            (self.scenario.api == Api::Descriptor && !as_long).then(|| "success, and the size differs".into())
+        })
+    }
+
+    fn stretch_differs(&self, to: u64, from: u64, length: u64) -> Option<String> {
+        let world = self.bench.model.world();
+        let ino = world.watch.callers.as_ref()?.ino;
+        let copy = world.disk.data(ino);
+        let same = match &world.disk.inodes[self.bench.source].what {
+            crate::sys::model::disk::What::Pseudo { content, .. } => {
+                copy.bytes(to, length)
+                    == content.iter().skip(from as usize).take(length as usize).copied().collect::<Vec<u8>>()
+            }
+            crate::sys::model::disk::What::File(source) if ino != self.bench.source => {
+                copy.same_stretch(to, source, from, length)
+            }
+            _ => {
+                let before = &world.watch.callers.as_ref()?.before;
+                copy.same_stretch(to, before, from, length)
+            }
+        };
+        (!same).then(|| format!("{length} bytes are said to be done, and differ"))
+    }
+
+    /// The report of a success: it adds up, and what it calls shared is.
+    fn report(&self) -> Option<String> {
+        let report = &self.outcome.report;
+        let (to, from) = self.scenario.ranges(self.bench);
+        if report.total() != to.end - to.start && !self.source_cut_short() && !self.clone_lied_unseen() {
+            return Some("the report does not add up".into());
+        }
+        let world = self.bench.model.world();
+        let ino = match self.scenario.api {
+            Api::File => world.disk.lookup(self.bench.directory, b"copy")?,
+            _ => world.watch.callers.as_ref()?.ino,
+        };
+        let crate::sys::model::disk::What::File(source) = &world.disk.inodes[self.bench.source].what else {
+            return (report.cloned > 0).then(|| "a clone of a file that has no blocks".into());
+        };
+        let found = world.disk.data(ino).sharing(to.start, source, from.start, to.end - to.start);
+        if report.cloned > found.shared + found.holes && !self.clone_lied_unseen() {
+            return Some(format!("{} bytes are called cloned, and it is {found:?}", report.cloned));
+        }
+        if report.cloned == 0 && report.kernel_copied == 0 && found.shared > 0 {
+            return Some(format!("{} bytes are shared, and nobody says so", found.shared));
+        }
+        if self.scenario.options.mode == Mode::Never && found.shared > 0 {
+            return Some("shared, though a true copy was asked for".into());
+        }
+        if self.scenario.options.mode == Mode::Always && report.cloned < report.total() {
+            return Some("copied, though a clone was asked for".into());
+        }
+        let all_cloned = report.cloned == report.total();
+        if all_cloned != (report.reason == Reason::None) && report.total() > 0 {
+            return Some(format!("the reason is {:?} for {} bytes cloned", report.reason, report.cloned));
+        }
+        report.source_changed.then(|| "the source is said to have changed".into())
+    }
+
+    fn failure(&self, error: Error) -> Option<String> {
+        self.unexplained(error).or_else(|| match self.scenario.api {
+            Api::File => self.name_after_failure(error),
+            Api::Descriptor | Api::Range { .. } => self.callers_after_failure(),
+        })
+    }
+
+    fn name_after_failure(&self, error: Error) -> Option<String> {
+        let world = self.bench.model.world();
+        if world.watch.name_is_old(&world.disk) {
+            return None;
+        }
+        let new = world.disk.lookup(self.bench.directory, b"copy");
+        let complete = new.is_some_and(|ino| world.disk.inodes[ino].engines && self.bench.is_copy(ino));
+        drop(world);
+        let options = self.scenario.options;
+        let direct = options.durability == Durability::Direct && self.scenario.there == There::Nothing;
+        if direct && self.cannot_clean() {
+            return None;
+        }
+        // The header's own exceptions: the directory's sync and the close come after the name, and
+        // so does a lost reply to the very call that gave it.
+        let after_name = error.step == Step::Close
+            || (error.step == Step::Sync && options.durability == Durability::Durable)
+            || self.injected.is_some_and(|injected| matches!(injected.fault, Fault::DoneThen(_)))
+            || self.unlink_failed_twice();
+        if after_name && complete {
+            return None;
+        }
+        Some(format!("it failed, and the name shows {}", if complete { "the copy" } else { "a part" }))
+    }
+
+    /// What was done so far is done right; a clone that was refused changed nothing.
+    fn callers_after_failure(&self) -> Option<String> {
+        let (to, from) = self.scenario.ranges(self.bench);
+        let total = self.outcome.report.total();
+        if total > to.end - to.start {
+            return Some(format!("{total} bytes are said to be done of {}", to.end - to.start));
+        }
+        let dirty = matches!(self.injected.map(|injected| injected.fault), Some(Fault::Odd(_)));
+        if dirty {
+            return None;
+        }
+        if let Some(differs) = self.stretch_differs(to.start, from.start, total) {
+            return Some(differs);
+        }
+        let world = self.bench.model.world();
+        let callers = world.watch.callers.as_ref()?;
+        let refused = self.scenario.options.mode == Mode::Always
+            && self.outcome.result.is_err_and(|error| error.step == Step::Clone && not_possible(error))
+            && self.injected.is_none_or(|injected| matches!(injected.fault, Fault::Errno(_)));
+        // Of less than a block only the real call tells whether it can be cloned.
+        let small = to.end - to.start < world.disk.traits(callers.ino).clone_unit;
+        let changed = !world.disk.data(callers.ino).same_bytes(&callers.before) && total == 0 && !small;
+        (refused && changed).then(|| "the clone was refused, and the destination changed".into())
+    }
+
+    /// The error is the one that was put in, or the one that is there without it, or follows from it.
+    fn unexplained(&self, error: Error) -> Option<String> {
+        if self.untouched.result == Err(error) {
+            return None;
+        }
+        let Some(injected) = self.injected else { return Some(format!("failed: {error}")) };
+        let mine = injected.errno().is_some_and(|errno| errno == error.os_error());
+        let odd = matches!(injected.fault, Fault::Odd(_))
+            && (error.cause == Cause::Inconsistent || error.os_error() == EIO);
+        // Without links there is no other way than the one that was made to fail.
+        let no_way = !self.scenario.to.links && error.step == Step::Publish && error.os_error() == EPERM;
+        // A reply that was lost: the name is there when it is asked for again.
+        let lost = matches!(injected.fault, Fault::DoneThen(_)) && error.step == Step::Publish;
+        let same_errno = self.untouched.result.is_err_and(|untouched| untouched.cause == error.cause);
+        let explained = mine || odd || no_way || lost || same_errno;
+        (!explained).then(|| format!("failed with {error}, which was not put in"))
+    }
+}
+
+/// Whether the error is one of those that say that a clone cannot be had, not that it went wrong.
+fn not_possible(error: Error) -> bool {
+    let reason = crate::copy::table::reason(Errno(error.os_error()));
+    matches!(reason, Reason::Unsupported | Reason::CrossDevice | Reason::File | Reason::Permission)
+}

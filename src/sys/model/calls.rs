@@ -1,0 +1,651 @@
+//! The trait of system calls over the model's world: each method does what its manual page says, errors in its order.
+//! What would cost a real caller its process or another's file (SIGXFSZ, a write past a mark) fails the test at once.
+
+use core::ffi::CStr;
+
+use super::data::Data;
+use super::disk::{Disk, Found, Ino, KernelCopy, What};
+use super::fault::Odd;
+use super::{About, Call, Errno, Model, Open, Result, World};
+use crate::sys::{Access, Dedupe, Fd, Stat, Sys, Time, Volume};
+use libc::{
+    EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENODATA, ENOENT, ENOTDIR, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM,
+    ERANGE, EXDEV,
+};
+
+/// The most that a short read, write or kernel copy moves: no multiple of a block.
+const SHORT: usize = 301;
+
+const ACL: &[u8] = b"system.posix_acl_access";
+
+impl World {
+    /// Before the content of a file is changed by the engine.
+    pub(super) fn written(&self, ino: Ino, offset: u64, length: u64) {
+        let inode = &self.disk.inodes[ino];
+        if inode.immutable {
+            self.violated("a change of a file marked immutable");
+        }
+        if offset.saturating_add(length) > self.limit {
+            self.violated("a write beyond RLIMIT_FSIZE: SIGXFSZ");
+        }
+        self.owned(ino);
+    }
+
+    /// Only what the engine made, and the caller's destination, may be changed.
+    fn owned(&self, ino: Ino) {
+        let callers = self.watch.callers.as_ref().is_some_and(|callers| callers.ino == ino);
+        if !self.disk.inodes[ino].engines && !callers {
+            self.violated("a file that is not the copy was changed");
+        }
+    }
+
+    fn writable(&self, fd: Fd) -> Result<Ino> {
+        let open = self.open_file(fd)?;
+        if !open.write {
+            return Err(Errno(EBADF));
+        }
+        if open.append {
+            self.violated("a write to a descriptor that appends");
+        }
+        Ok(open.ino)
+    }
+
+    fn create(&mut self, directory: Ino, name: Option<Found>, mode: u32, read: bool) -> Result<Fd> {
+        let traits = *self.disk.traits(directory);
+        let default_acl = self.disk.inodes[directory].default_acl.clone();
+        let mode = match default_acl {
+            _ if !traits.modes => 0o755,
+            Some(_) => mode,
+            None => mode & !self.umask,
+        };
+        let ino = self.disk.new_inode(
+            self.disk.inodes[directory].volume,
+            What::File(Data::new(traits.block)),
+            mode,
+        );
+        self.disk.inodes[ino].engines = true;
+        self.disk.inodes[ino].acl = default_acl;
+        if let Some(found) = name {
+            self.disk.add_name(ino, &found)?;
+        }
+        Ok(self.open_ino(Open { ino, read, write: true, append: false, engines: true }))
+    }
+
+    fn create_named(&mut self, dir: Fd, name: &CStr, mode: u32, read: bool) -> Result<Fd> {
+        let found = self.disk.walk(self.directory(dir)?, name.to_bytes(), false)?;
+        if found.ino.is_some() {
+            return Err(Errno(EEXIST));
+        }
+        self.create(found.directory, Some(found), mode, read)
+    }
+
+    fn create_without_name(&mut self, dir: Fd, path: &CStr, mode: u32, read: bool) -> Result<Fd> {
+        let directory = self.find_directory(dir, path)?;
+        if !self.disk.traits(directory).unnamed {
+            return Err(Errno(EOPNOTSUPP));
+        }
+        self.create(directory, None, mode, read)
+    }
+
+    fn find_directory(&self, dir: Fd, path: &CStr) -> Result<Ino> {
+        let found = self.disk.walk(self.directory(dir)?, path.to_bytes(), true)?;
+        let ino = found.ino.ok_or(Errno(ENOENT))?;
+        match self.disk.inodes[ino].what {
+            What::Directory(_) => Ok(ino),
+            _ => Err(Errno(ENOTDIR)),
+        }
+    }
+
+    /// The kernel shortens a copy to the limit, and sends the signal only where nothing fits.
+    fn copy_in_kernel(
+        &mut self,
+        (src, src_offset): (Fd, u64),
+        (dst, dst_offset): (Fd, u64),
+        length: u64,
+        odd: Option<Odd>,
+    ) -> Result<u64> {
+        let (from, to) = (self.open_file(src)?.clone(), self.open_file(dst)?.clone());
+        if !from.read || !to.write || to.append {
+            return Err(Errno(EBADF));
+        }
+        let traits = *self.disk.traits(to.ino);
+        match (&self.disk.inodes[from.ino].what, traits.kernel_copy) {
+            (_, KernelCopy::Refuses(errno)) => return Err(Errno(errno)),
+            (What::Pseudo { .. }, _) => return Ok(0), // Linux 5.3 to 5.18
+            _ => {}
+        }
+        if self.disk.inodes[to.ino].immutable {
+            return Err(Errno(EPERM));
+        }
+        if self.disk.traits(from.ino).pool != traits.pool {
+            return Err(Errno(EXDEV));
+        }
+        if src_offset.checked_add(length).is_none() || dst_offset.checked_add(length).is_none() {
+            return Err(Errno(EOVERFLOW));
+        }
+        let source = self.disk.data(from.ino).clone();
+        if src_offset >= source.size || odd == Some(Odd::Zero) {
+            return Ok(0);
+        }
+        if dst_offset >= self.limit {
+            self.violated("a kernel copy at or beyond RLIMIT_FSIZE: SIGXFSZ");
+        }
+        let most = length.min(source.size - src_offset).min(traits.most).min(self.limit - dst_offset);
+        let moved = if odd == Some(Odd::Short) { most.min(SHORT as u64) } else { most };
+        if from.ino == to.ino && src_offset.abs_diff(dst_offset) < moved {
+            return Err(Errno(EINVAL));
+        }
+        self.written(to.ino, dst_offset, moved);
+        self.disk.change(to.ino, |data| match traits.kernel_copy {
+            KernelCopy::Shares => copy_sharing(data, &source, src_offset, dst_offset, moved),
+            _ => data.write(dst_offset, &source.bytes(src_offset, moved)),
+        });
+        Ok(if odd == Some(Odd::TooMuch) { length + 1 } else { moved })
+    }
+
+    fn read(&self, fd: Fd, buffer: &mut [u8], offset: u64, odd: Option<Odd>) -> Result<usize> {
+        let open = self.open_file(fd)?;
+        if !open.read {
+            return Err(Errno(EBADF));
+        }
+        let most = (self.disk.traits(open.ino).most as usize).min(buffer.len());
+        let asked = buffer.len();
+        let window = match odd {
+            Some(Odd::Zero) => return Ok(0),
+            Some(Odd::Short) => &mut buffer[..most.min(SHORT)],
+            _ => &mut buffer[..most],
+        };
+        let read = match &self.disk.inodes[open.ino].what {
+            What::File(data) => data.read(offset, window),
+            What::Pseudo { content, .. } => {
+                let rest = content.get(offset as usize..).unwrap_or_default();
+                let length = rest.len().min(window.len());
+                window[..length].copy_from_slice(&rest[..length]);
+                length
+            }
+            What::Directory(_) => return Err(Errno(EISDIR)),
+            _ => return Err(Errno(EINVAL)),
+        };
+        Ok(if odd == Some(Odd::TooMuch) { asked + 1 } else { read })
+    }
+
+    fn write(&mut self, fd: Fd, bytes: &[u8], offset: u64, odd: Option<Odd>) -> Result<usize> {
+        let ino = self.writable(fd)?;
+        let traits = *self.disk.traits(ino);
+        let most = match odd {
+            Some(Odd::Zero) => return Ok(0),
+            Some(Odd::Short) => bytes.len().min(SHORT),
+            _ => bytes.len().min(traits.most as usize),
+        };
+        self.written(ino, offset, bytes.len() as u64);
+        self.disk.change(ino, |data| {
+            let size = data.size;
+            data.write(offset, &bytes[..most]);
+            if !traits.has_holes {
+                data.allocate(size.min(offset), data.size);
+            }
+        });
+        Ok(if odd == Some(Odd::TooMuch) { bytes.len() + 1 } else { most })
+    }
+
+    fn seek(&self, fd: Fd, offset: u64, odd: Option<Odd>, hole: bool) -> Result<u64> {
+        let open = self.open_file(fd)?;
+        if !open.engines {
+            self.violated("the offset of a descriptor of the caller's was moved");
+        }
+        let inode = &self.disk.inodes[open.ino];
+        let What::File(data) = &inode.what else { return Err(Errno(EINVAL)) };
+        if offset >= data.size || (inode.hides_data && !hole) {
+            return Err(Errno(ENXIO));
+        }
+        let tells = self.disk.traits(open.ino).tells_holes;
+        match (odd, hole, tells) {
+            (Some(Odd::Backwards), ..) => Ok(0),
+            (_, true, true) => Ok(data.next_hole(offset)),
+            (_, true, false) => Ok(data.size),
+            (_, false, true) => data.next_data(offset).ok_or(Errno(ENXIO)),
+            (_, false, false) => Ok(offset),
+        }
+    }
+
+    /// The inode of a descriptor whose metadata the engine changes.
+    fn to_change(&self, fd: Fd) -> Result<Ino> {
+        let ino = self.open_file(fd)?.ino;
+        self.owned(ino);
+        Ok(ino)
+    }
+
+    fn attribute(&self, ino: Ino, name: &[u8]) -> Result<Vec<u8>> {
+        if !self.disk.traits(ino).attributes {
+            return Err(Errno(EOPNOTSUPP));
+        }
+        let inode = &self.disk.inodes[ino];
+        if name == ACL {
+            let named = inode.acl.as_ref().ok_or(Errno(ENODATA))?;
+            let mut value: Vec<u8> = [6, 3, 0].iter().map(|shift| (inode.mode >> shift & 7) as u8).collect();
+            value.extend(named.iter().flat_map(|(id, bits)| [*id, *bits]));
+            return Ok(value);
+        }
+        inode.attributes.get(name).cloned().ok_or(Errno(ENODATA))
+    }
+
+    fn put_attribute(&mut self, ino: Ino, name: &[u8], value: &[u8]) -> Result<()> {
+        if !self.disk.traits(ino).attributes {
+            return Err(Errno(EOPNOTSUPP));
+        }
+        if name != ACL {
+            self.disk.change_meta(ino, |inode| drop(inode.attributes.insert(name.to_vec(), value.to_vec())));
+            return Ok(());
+        }
+        let [user, mask, other, named @ ..] = value else { return Err(Errno(EINVAL)) };
+        let bits = u32::from(*user) << 6 | u32::from(*mask) << 3 | u32::from(*other);
+        let named = named.chunks_exact(2).map(|entry| (entry[0], entry[1])).collect();
+        self.disk.change_meta(ino, |inode| {
+            inode.mode = inode.mode & 0o7000 | bits;
+            inode.acl = Some(named);
+        });
+        Ok(())
+    }
+
+    fn remove_name(&mut self, found: &Found) -> Result<()> {
+        let ino = found.ino.ok_or(Errno(ENOENT))?;
+        if matches!(self.disk.inodes[ino].what, What::Directory(_)) {
+            return Err(Errno(EISDIR));
+        }
+        if !self.disk.inodes[ino].engines {
+            self.violated("somebody else's file was removed");
+        }
+        self.disk.names_mut(found.directory).remove(&found.leaf);
+        Ok(())
+    }
+
+    fn rename(&mut self, from: (Fd, &CStr), to: (Fd, &CStr), replace: bool) -> Result<()> {
+        let old = self.disk.walk(self.directory(from.0)?, from.1.to_bytes(), false)?;
+        let ino = old.ino.ok_or(Errno(ENOENT))?;
+        let new = self.disk.walk(self.directory(to.0)?, to.1.to_bytes(), false)?;
+        if new.ino.is_some() && !replace {
+            return Err(Errno(EEXIST));
+        }
+        if !replace && !self.disk.traits(old.directory).rename_new {
+            return Err(Errno(EINVAL));
+        }
+        if self.disk.inodes[ino].volume != self.disk.inodes[new.directory].volume {
+            return Err(Errno(EXDEV));
+        }
+        match new.ino.map(|there| &self.disk.inodes[there].what) {
+            Some(What::Directory(_)) => return Err(Errno(EISDIR)),
+            _ if new.ino == Some(ino) => return Ok(()), // two names of one file: nothing happens (rename(2))
+            _ => {}
+        }
+        self.disk.names_mut(old.directory).remove(&old.leaf);
+        self.disk.names_mut(new.directory).insert(new.leaf, ino);
+        self.disk.inodes[ino].changed = self.disk.tick();
+        Ok(())
+    }
+
+    fn shut(&mut self, fd: Fd) -> Result<()> {
+        match self.open.get(&fd) {
+            None => Err(Errno(EBADF)),
+            Some(open) if !open.engines => {
+                self.violated("a descriptor of the caller's was closed");
+                Ok(())
+            }
+            Some(_) => {
+                self.open.remove(&fd);
+                self.closed.insert(fd);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whole blocks are shared, holes stay holes, the rest is copied.
+fn copy_sharing(data: &mut Data, source: &Data, src_offset: u64, dst_offset: u64, length: u64) {
+    let unit = data.unit;
+    let aligned = src_offset % unit == 0 && dst_offset % unit == 0 && source.unit == unit;
+    let whole = if aligned { length / unit * unit } else { 0 };
+    if whole > 0 {
+        data.share(source, src_offset, dst_offset, whole);
+    }
+    data.write(dst_offset + whole, &source.bytes(src_offset + whole, length - whole));
+}
+
+/// Gives out a value as the attribute calls do: its length for an empty buffer, ERANGE for a short
+/// one.
+fn give(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
+    if !buffer.is_empty() {
+        buffer.get_mut(..value.len()).ok_or(Errno(ERANGE))?.copy_from_slice(value);
+    }
+    Ok(value.len())
+}
+
+impl Sys for Model {
+    fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
+        self.call(Call::OpenSource, About::name(dir, name), |world, _| {
+            let found = world.disk.walk(world.directory(dir)?, name.to_bytes(), follow)?;
+            let ino = found.ino.ok_or(Errno(ENOENT))?;
+            if matches!(world.disk.inodes[ino].what, What::Symlink(_)) {
+                return Err(Errno(ELOOP));
+            }
+            Ok(world.open_ino(Open { ino, read: true, write: false, append: false, engines: true }))
+        })
+    }
+
+    fn reopen_source(&self, fd: Fd) -> Result<Fd> {
+        self.call(Call::ReopenSource, About::fd(fd), |world, _| {
+            let ino = world.open_file(fd)?.ino;
+            if !world.procfs {
+                return Err(Errno(ENOENT));
+            }
+            Ok(world.open_ino(Open { ino, read: true, write: false, append: false, engines: true }))
+        })
+    }
+
+    fn open_directory(&self, dir: Fd, name: &CStr, sync: bool) -> Result<Fd> {
+        let about = About::name(dir, name).numbers(u64::from(sync), 0, 0);
+        self.call(Call::OpenDirectory, about, |world, _| {
+            let ino = world.find_directory(dir, name)?;
+            // O_PATH, which fsync refuses, where it is not to be synced.
+            Ok(world.open_ino(Open { ino, read: sync, write: false, append: false, engines: true }))
+        })
+    }
+
+    fn create_unnamed(&self, dir: Fd, directory: &CStr, mode: u32) -> Result<Fd> {
+        let about = About::name(dir, directory).numbers(mode.into(), 0, 0);
+        self.call(Call::CreateUnnamed, about, |world, _| {
+            world.create_without_name(dir, directory, mode, false)
+        })
+    }
+
+    fn create_new(&self, dir: Fd, name: &CStr, mode: u32) -> Result<Fd> {
+        let about = About::name(dir, name).numbers(mode.into(), 0, 0);
+        self.call(Call::CreateNew, about, |world, _| world.create_named(dir, name, mode, false))
+    }
+
+    fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd> {
+        self.call(Call::CreateScratch, About::name(dir, name.unwrap_or_default()), |world, _| match name {
+            None => world.create_without_name(dir, c".", 0o600, true),
+            Some(name) => world.create_named(dir, name, 0o600, true),
+        })
+    }
+
+    fn close(&self, fd: Fd) -> Result<()> {
+        self.call(Call::Close, About::fd(fd), |world, _| world.shut(fd))
+    }
+
+    fn close_pair(&self, one: Fd, other: Fd) -> Result<()> {
+        self.call(Call::ClosePair, About::fds(one, other), |world, _| {
+            let first = world.shut(one);
+            world.shut(other).and(first)
+        })
+    }
+
+    fn flush(&self, fd: Fd) -> Result<()> {
+        self.call(Call::Flush, About::fd(fd), |world, _| world.open_file(fd).map(drop))
+    }
+
+    fn stat(&self, fd: Fd) -> Result<Stat> {
+        self.call(Call::Stat, About::fd(fd), |world, _| {
+            world.open_file(fd).map(|open| world.disk.stat(open.ino))
+        })
+    }
+
+    fn stat_name(&self, dir: Fd, name: &CStr) -> Result<Stat> {
+        self.call(Call::StatName, About::name(dir, name), |world, _| {
+            let found = world.disk.walk(world.directory(dir)?, name.to_bytes(), false)?;
+            Ok(world.disk.stat(found.ino.ok_or(Errno(ENOENT))?))
+        })
+    }
+
+    fn access(&self, fd: Fd) -> Result<Access> {
+        self.call(Call::Access, About::fd(fd), |world, _| {
+            let Open { read, write, append, .. } = *world.open_file(fd)?;
+            Ok(Access { read, write, append })
+        })
+    }
+
+    fn protected(&self, fd: Fd) -> Result<bool> {
+        self.call(Call::Protected, About::fd(fd), |world, _| {
+            Ok(world.disk.inodes[world.open_file(fd)?.ino].immutable)
+        })
+    }
+
+    fn size_limit(&self) -> u64 {
+        self.world().limit
+    }
+
+    fn volume(&self, fd: Fd) -> Result<Volume> {
+        self.call(Call::Volume, About::fd(fd), |world, _| {
+            let traits = world.disk.traits(world.open_file(fd)?.ino);
+            Ok(Volume { block_size: traits.told_block, remote: traits.remote, name: traits.name })
+        })
+    }
+
+    fn random(&self) -> u64 {
+        let mut world = self.world_mut();
+        world.drawn += 1;
+        if world.random.is_empty() { world.drawn } else { world.random.remove(0) }
+    }
+
+    fn clone_file(&self, src: Fd, dst: Fd) -> Result<()> {
+        self.call(Call::CloneFile, About::fds(src, dst), |world, odd| world.remap((src, 0), (dst, 0), 0, odd))
+    }
+
+    fn clone_range(&self, src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()> {
+        let about = About::fds(src, dst).numbers(src_offset, dst_offset, length);
+        self.call(Call::CloneRange, about, |world, odd| {
+            if length == 0 {
+                world.violated("a range clone of length 0, which the kernel takes for the whole file");
+            }
+            world.remap((src, src_offset), (dst, dst_offset), length, odd)
+        })
+    }
+
+    fn clone_nothing(&self, src: Fd, src_size: u64, dst: Fd) -> Result<()> {
+        let about = About::fds(src, dst).numbers(src_size, 0, 0);
+        self.call(Call::CloneNothing, about, |world, odd| world.remap((src, src_size), (dst, 0), 0, odd))
+    }
+
+    fn dedupe(&self, src: Fd, dst: Fd, length: u64) -> Result<Dedupe> {
+        let about = About::fds(src, dst).numbers(length, 0, 0);
+        self.call(Call::Dedupe, about, |world, _| world.dedupe_range(src, dst, length))
+    }
+
+    fn kernel_copy_usable(&self) -> bool {
+        self.world().kernel_copy_usable
+    }
+
+    fn kernel_copy(&self, src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<u64> {
+        let about = About::fds(src, dst).numbers(src_offset, dst_offset, length);
+        self.call(Call::KernelCopy, about, |world, odd| {
+            world.copy_in_kernel((src, src_offset), (dst, dst_offset), length, odd)
+        })
+    }
+
+    fn read_at(&self, fd: Fd, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let about = About::fd(fd).numbers(offset, buffer.len() as u64, 0);
+        self.call(Call::ReadAt, about, |world, odd| world.read(fd, buffer, offset, odd))
+    }
+
+    fn write_at(&self, fd: Fd, buffer: &[u8], offset: u64) -> Result<usize> {
+        let about = About::fd(fd).numbers(offset, buffer.len() as u64, 0);
+        self.call(Call::WriteAt, about, |world, odd| world.write(fd, buffer, offset, odd))
+    }
+
+    fn seek_data(&self, fd: Fd, offset: u64) -> Result<u64> {
+        let about = About::fd(fd).numbers(offset, 0, 0);
+        self.call(Call::SeekData, about, |world, odd| world.seek(fd, offset, odd, false))
+    }
+
+    fn seek_hole(&self, fd: Fd, offset: u64) -> Result<u64> {
+        let about = About::fd(fd).numbers(offset, 0, 0);
+        self.call(Call::SeekHole, about, |world, odd| world.seek(fd, offset, odd, true))
+    }
+
+    fn punch_hole(&self, fd: Fd, offset: u64, length: u64) -> Result<()> {
+        let about = About::fd(fd).numbers(offset, length, 0);
+        self.call(Call::PunchHole, about, |world, _| {
+            let ino = world.writable(fd)?;
+            if length == 0 {
+                return Err(Errno(EINVAL));
+            }
+            if !world.disk.traits(ino).punches {
+                return Err(Errno(EOPNOTSUPP));
+            }
+            world.written(ino, offset, 0);
+            world.disk.change(ino, |data| data.punch(offset, length));
+            Ok(())
+        })
+    }
+
+    fn set_size(&self, fd: Fd, size: u64) -> Result<()> {
+        self.call(Call::SetSize, About::fd(fd).numbers(size, 0, 0), |world, _| {
+            let ino = world.writable(fd)?;
+            let (now, has_holes) = (world.disk.data(ino).size, world.disk.traits(ino).has_holes);
+            world.written(ino, 0, if size > now { size } else { 0 });
+            world.disk.change(ino, |data| {
+                data.set_size(size);
+                if !has_holes {
+                    data.allocate(now.min(size), size);
+                }
+            });
+            Ok(())
+        })
+    }
+
+    fn sync(&self, fd: Fd) -> Result<()> {
+        self.call(Call::Sync, About::fd(fd), |world, _| {
+            let open = world.open_file(fd)?;
+            let directory = matches!(world.disk.inodes[open.ino].what, What::Directory(_));
+            if directory && !open.read {
+                return Err(Errno(EBADF)); // O_PATH
+            }
+            let syncs = !directory || world.disk.traits(open.ino).syncs_directories;
+            if syncs { Ok(()) } else { Err(Errno(EINVAL)) }
+        })
+    }
+
+    fn set_mode(&self, fd: Fd, mode: u32) -> Result<()> {
+        self.call(Call::SetMode, About::fd(fd).numbers(mode.into(), 0, 0), |world, _| {
+            let ino = world.to_change(fd)?;
+            if !world.disk.traits(ino).modes {
+                return Err(Errno(EPERM));
+            }
+            world.disk.change_meta(ino, |inode| inode.mode = mode);
+            Ok(())
+        })
+    }
+
+    fn set_owner(&self, fd: Fd, owner: Option<u32>, group: u32) -> Result<()> {
+        let about = About::fd(fd).numbers(owner.unwrap_or(u32::MAX).into(), group.into(), 0);
+        self.call(Call::SetOwner, about, |world, _| {
+            let ino = world.to_change(fd)?;
+            world.disk.change_meta(ino, |inode| {
+                inode.owner = owner.unwrap_or(inode.owner);
+                inode.group = group;
+                inode.mode &= !0o6000; // chown(2)
+                inode.attributes.remove(b"security.capability".as_slice());
+            });
+            Ok(())
+        })
+    }
+
+    fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()> {
+        self.call(Call::SetTimes, About::fd(fd), |world, _| {
+            let ino = world.to_change(fd)?;
+            world.disk.change_meta(ino, |inode| (inode.accessed, inode.modified) = (accessed, modified));
+            Ok(())
+        })
+    }
+
+    fn list_attributes(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
+        self.call(Call::ListAttributes, About::fd(fd), |world, _| {
+            let ino = world.open_file(fd)?.ino;
+            if !world.disk.traits(ino).attributes {
+                return Err(Errno(EOPNOTSUPP));
+            }
+            let inode = &world.disk.inodes[ino];
+            let mut names = if inode.acl.is_some() { [ACL, b"\0"].concat() } else { Vec::new() };
+            for name in inode.attributes.keys() {
+                names.extend(name);
+                names.push(0);
+            }
+            give(&names, buffer)
+        })
+    }
+
+    fn get_attribute(&self, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
+        self.call(Call::GetAttribute, About::name(fd, name), |world, _| {
+            let value = world.attribute(world.open_file(fd)?.ino, name.to_bytes())?;
+            give(&value, buffer)
+        })
+    }
+
+    fn set_attribute(&self, fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
+        self.call(Call::SetAttribute, About::name(fd, name), |world, _| {
+            let ino = world.to_change(fd)?;
+            world.put_attribute(ino, name.to_bytes(), value)
+        })
+    }
+
+    fn remove_attribute(&self, fd: Fd, name: &CStr) -> Result<()> {
+        self.call(Call::RemoveAttribute, About::name(fd, name), |world, _| {
+            let ino = world.to_change(fd)?;
+            world.attribute(ino, name.to_bytes())?;
+            world.disk.change_meta(ino, |inode| {
+                inode.attributes.remove(name.to_bytes());
+                if name.to_bytes() == ACL {
+                    inode.acl = None;
+                }
+            });
+            Ok(())
+        })
+    }
+
+    fn link_unnamed(&self, fd: Fd, dir: Fd, name: &CStr) -> Result<()> {
+        self.call(Call::LinkUnnamed, About { fds: [fd, dir], ..About::name(fd, name) }, |world, _| {
+            let ino = world.open_file(fd)?.ino;
+            let found = world.disk.walk(world.directory(dir)?, name.to_bytes(), false)?;
+            can_link(&world.disk, ino, &found)?;
+            if !world.disk.traits(ino).links_unnamed {
+                return Err(Errno(EOPNOTSUPP));
+            }
+            world.disk.add_name(ino, &found)
+        })
+    }
+
+    fn rename_new(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
+        let about = About { fds: [from_dir, to_dir], ..About::name(to_dir, to) };
+        self.call(Call::RenameNew, about, |world, _| world.rename((from_dir, from), (to_dir, to), false))
+    }
+
+    fn rename_over(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
+        let about = About { fds: [from_dir, to_dir], ..About::name(to_dir, to) };
+        self.call(Call::RenameOver, about, |world, _| world.rename((from_dir, from), (to_dir, to), true))
+    }
+
+    fn link(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
+        self.call(Call::Link, About { fds: [from_dir, to_dir], ..About::name(to_dir, to) }, |world, _| {
+            let old = world.disk.walk(world.directory(from_dir)?, from.to_bytes(), false)?;
+            let ino = old.ino.ok_or(Errno(ENOENT))?;
+            let found = world.disk.walk(world.directory(to_dir)?, to.to_bytes(), false)?;
+            can_link(&world.disk, ino, &found)?;
+            world.disk.add_name(ino, &found)
+        })
+    }
+
+    fn unlink(&self, dir: Fd, name: &CStr) -> Result<()> {
+        self.call(Call::Unlink, About::name(dir, name), |world, _| {
+            let found = world.disk.walk(world.directory(dir)?, name.to_bytes(), false)?;
+            world.remove_name(&found)
+        })
+    }
+}
+
+/// The kernel looks at the new name before it asks the file system whether it has links at all.
+fn can_link(disk: &Disk, ino: Ino, found: &Found) -> Result<()> {
+    if found.ino.is_some() {
+        return Err(Errno(EEXIST));
+    }
+    if disk.traits(ino).links { Ok(()) } else { Err(Errno(EPERM)) }
+}

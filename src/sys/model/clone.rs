@@ -1,0 +1,146 @@
+//! FICLONE, FICLONERANGE and FIDEDUPERANGE by the kernel's own rules (fs/remap_range.c, ioctl_ficlonerange(2)).
+//! In the order in which Linux makes the checks, since the order decides which error comes out.
+
+use super::disk::{Ino, What};
+use super::fault::Odd;
+use super::{Errno, Result, World};
+use crate::sys::{Dedupe, Fd};
+use libc::{EBADF, EINVAL, EISDIR, EOPNOTSUPP, EPERM, ETXTBSY, EXDEV};
+
+impl World {
+    /// `length` 0 is "to the end of the source", as in the kernel.
+    pub(super) fn remap(
+        &mut self,
+        (src, src_offset): (Fd, u64),
+        (dst, dst_offset): (Fd, u64),
+        length: u64,
+        odd: Option<Odd>,
+    ) -> Result<()> {
+        let (from, to) = (self.open_file(src)?.clone(), self.open_file(dst)?.clone());
+        self.check_pair(from.ino, to.ino)?;
+        if !from.read || !to.write || to.append {
+            return Err(Errno(EBADF));
+        }
+        let traits = *self.disk.traits(to.ino);
+        if !traits.clones {
+            return Err(Errno(EOPNOTSUPP));
+        }
+        let (source, target) = (&self.disk.inodes[from.ino], &self.disk.inodes[to.ino]);
+        if source.nocow != target.nocow {
+            return Err(Errno(EINVAL));
+        }
+        if target.immutable {
+            return Err(Errno(EPERM));
+        }
+        if source.swap || target.swap {
+            return Err(Errno(ETXTBSY));
+        }
+        let size = source.data().size;
+        if length == 0 && src_offset >= size {
+            return match odd {
+                Some(Odd::DirtyClone(errno)) => Err(Errno(errno)),
+                _ if src_offset == size => Ok(()),
+                _ => Err(Errno(EINVAL)),
+            };
+        }
+        let length = if length == 0 { size - src_offset } else { length };
+        self.check_range((from.ino, src_offset), (to.ino, dst_offset), length, traits.clone_unit)?;
+        if traits.clones_only_nothing {
+            return Err(Errno(EOPNOTSUPP));
+        }
+        self.written(to.ino, dst_offset, length);
+        self.share((from.ino, src_offset), (to.ino, dst_offset), length, odd)
+    }
+
+    fn check_pair(&self, from: Ino, to: Ino) -> Result<()> {
+        for ino in [from, to] {
+            match self.disk.inodes[ino].what {
+                What::File(_) => {}
+                What::Directory(_) => return Err(Errno(EISDIR)),
+                What::Pseudo { .. } => return Err(Errno(EXDEV)),
+                _ => return Err(Errno(EINVAL)),
+            }
+        }
+        if self.disk.traits(from).pool != self.disk.traits(to).pool {
+            return Err(Errno(EXDEV));
+        }
+        Ok(())
+    }
+
+    /// generic_remap_checks() and generic_remap_check_len().
+    fn check_range(
+        &self,
+        (from, src_offset): (Ino, u64),
+        (to, dst_offset): (Ino, u64),
+        length: u64,
+        unit: u64,
+    ) -> Result<()> {
+        let invalid = Err(Errno(EINVAL));
+        if src_offset % unit != 0 || dst_offset % unit != 0 {
+            return invalid;
+        }
+        let (Some(src_end), Some(dst_end)) = (src_offset.checked_add(length), dst_offset.checked_add(length))
+        else {
+            return invalid;
+        };
+        let (src_size, dst_size) = (self.disk.data(from).size, self.disk.data(to).size);
+        if src_end > src_size || src_end > i64::MAX as u64 || dst_end > i64::MAX as u64 {
+            return invalid;
+        }
+        if dst_offset >= self.limit {
+            self.violated("a clone at or beyond RLIMIT_FSIZE: SIGXFSZ");
+        }
+        if dst_end > self.limit {
+            return invalid; // shortened, which a clone cannot be
+        }
+        let rounded = if src_end == src_size { length.next_multiple_of(unit) } else { length };
+        if rounded % unit != 0 {
+            return invalid;
+        }
+        if from == to && dst_offset + rounded > src_offset && dst_offset < src_offset + rounded {
+            return invalid;
+        }
+        if length % unit != 0 && dst_end < dst_size {
+            return invalid; // the source's last partial block would land inside the destination
+        }
+        Ok(())
+    }
+
+    fn share(
+        &mut self,
+        (from, src_offset): (Ino, u64),
+        (to, dst_offset): (Ino, u64),
+        length: u64,
+        odd: Option<Odd>,
+    ) -> Result<()> {
+        let source = self.disk.data(from).clone();
+        let unit = source.unit;
+        let (length, outcome) = match odd {
+            Some(Odd::ShortClone) => ((length - 1) / unit * unit, Ok(())),
+            Some(Odd::DirtyClone(errno)) => (length.min(unit), Err(Errno(errno))),
+            _ => (length, Ok(())),
+        };
+        if length > 0 {
+            self.disk.change(to, |data| data.share(&source, src_offset, dst_offset, length));
+        }
+        outcome
+    }
+
+    pub(super) fn dedupe_range(&mut self, src: Fd, dst: Fd, length: u64) -> Result<Dedupe> {
+        let (from, to) = (self.open_file(src)?.clone(), self.open_file(dst)?.clone());
+        self.check_pair(from.ino, to.ino)?;
+        if !self.disk.traits(to.ino).clones {
+            return Err(Errno(EOPNOTSUPP));
+        }
+        let (one, other) = (self.disk.data(from.ino).clone(), self.disk.data(to.ino));
+        if length % one.unit != 0 || length > one.size || length > other.size {
+            return Err(Errno(EINVAL));
+        }
+        if !one.same_stretch(0, other, 0, length) {
+            return Ok(Dedupe::Differs);
+        }
+        self.written(to.ino, 0, length);
+        self.disk.change(to.ino, |data| data.share(&one, 0, 0, length));
+        Ok(Dedupe::Shared)
+    }
+}

@@ -1,0 +1,437 @@
+//! The model's world: volumes with their traits, inodes, names in directories. Nothing here knows of descriptors.
+//! Tests build and change it directly; the engine reaches it through the calls only.
+
+use std::collections::BTreeMap;
+
+use super::data::Data;
+use crate::sys::{Errno, Kind, Result, Stat, Time};
+use libc::{EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EXDEV};
+
+/// An inode's number: its place in the table.
+pub type Ino = usize;
+
+/// The directory that names without one are relative to.
+pub const ROOT: Ino = 0;
+
+/// What the system's own copy call does on a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelCopy {
+    /// It is refused with this errno.
+    Refuses(i32),
+    /// It copies bytes, holes as zeros (ext4, tmpfs).
+    Fills,
+    /// It shares whole blocks and keeps holes (XFS, Btrfs).
+    Shares,
+}
+
+/// What a volume can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traits {
+    /// Its name, for people.
+    pub name: &'static str,
+    /// The unit of allocation.
+    pub block: u64,
+    /// What statfs calls the block size.
+    pub told_block: u64,
+    /// What fstat calls the preferred unit of I/O.
+    pub preferred: u64,
+    /// Volumes of one pool clone among themselves (Btrfs subvolumes have device numbers of their own).
+    pub pool: u32,
+    /// It can clone.
+    pub clones: bool,
+    /// What a clone must be aligned to: `block` or a multiple.
+    pub clone_unit: u64,
+    /// It clones nothing but empty stretches, and says so only when there is data (SMB on NTFS).
+    pub clones_only_nothing: bool,
+    /// Its copy call.
+    pub kernel_copy: KernelCopy,
+    /// It has files without names.
+    pub unnamed: bool,
+    /// It knows RENAME_NOREPLACE.
+    pub rename_new: bool,
+    /// It has hard links.
+    pub links: bool,
+    /// It can give an unnamed file a name.
+    pub links_unnamed: bool,
+    /// SEEK_DATA and SEEK_HOLE know where the holes are.
+    pub tells_holes: bool,
+    /// It has holes at all.
+    pub has_holes: bool,
+    /// It can punch holes.
+    pub punches: bool,
+    /// It keeps extended attributes and ACLs.
+    pub attributes: bool,
+    /// It keeps permission bits.
+    pub modes: bool,
+    /// A server answers behind it.
+    pub remote: bool,
+    /// The largest read, write or kernel copy in one call.
+    pub most: u64,
+    /// Directories can be synced.
+    pub syncs_directories: bool,
+}
+
+impl Traits {
+    /// A volume that can do everything, as XFS, with small blocks.
+    pub const XFS: Self = Self {
+        name: "xfs",
+        block: 1024,
+        told_block: 1024,
+        preferred: 1024,
+        pool: 1,
+        clones: true,
+        clone_unit: 1024,
+        clones_only_nothing: false,
+        kernel_copy: KernelCopy::Shares,
+        unnamed: true,
+        rename_new: true,
+        links: true,
+        links_unnamed: true,
+        tells_holes: true,
+        has_holes: true,
+        punches: true,
+        attributes: true,
+        modes: true,
+        remote: false,
+        most: 2048,
+        syncs_directories: true,
+    };
+
+    /// One that has everything but clones.
+    pub const EXT4: Self =
+        Self { name: "ext4", clones: false, kernel_copy: KernelCopy::Fills, pool: 2, ..Self::XFS };
+
+    /// procfs: nothing but reading works.
+    pub const PROC: Self = Self {
+        name: "proc",
+        clones: false,
+        pool: 3,
+        unnamed: false,
+        links: false,
+        attributes: false,
+        tells_holes: false,
+        most: 700,
+        ..Self::XFS
+    };
+}
+
+/// What an inode is.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A regular file.
+    File(Data),
+    /// A file that makes its content when it is read: procfs has size 0, sysfs says a page.
+    Pseudo {
+        /// What reading gives.
+        content: Vec<u8>,
+        /// What fstat says.
+        size: u64,
+    },
+    /// A directory.
+    Directory(BTreeMap<Vec<u8>, Ino>),
+    /// A symbolic link.
+    Symlink(Vec<u8>),
+    /// A FIFO.
+    Fifo,
+}
+
+/// One inode.
+#[derive(Clone, Debug)]
+pub struct Inode {
+    /// Its volume's number.
+    pub volume: usize,
+    /// What it is.
+    pub what: What,
+    /// Permission and special bits.
+    pub mode: u32,
+    /// Owner.
+    pub owner: u32,
+    /// Group.
+    pub group: u32,
+    /// Last access.
+    pub accessed: Time,
+    /// Last change of the content.
+    pub modified: Time,
+    /// Last change of anything.
+    pub changed: Time,
+    /// Extended attributes, the ACL apart.
+    pub attributes: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Named entries of the ACL, id and permissions; the mask is the mode's group bits.
+    pub acl: Option<Vec<(u8, u8)>>,
+    /// A directory's default for the same.
+    pub default_acl: Option<Vec<(u8, u8)>>,
+    /// Marked immutable.
+    pub immutable: bool,
+    /// An active swap file.
+    pub swap: bool,
+    /// Btrfs's NOCOW: clones only with its like.
+    pub nocow: bool,
+    /// Preallocated, unwritten: SEEK_DATA does not see it, or it lies (ZFS).
+    pub hides_data: bool,
+    /// The engine made it.
+    pub engines: bool,
+    /// Moves with each change of the content.
+    pub version: u64,
+    /// Moves with each change of the metadata.
+    pub meta_version: u64,
+}
+
+impl Inode {
+    /// The content of a regular file.
+    pub fn data(&self) -> &Data {
+        match &self.what {
+            What::File(data) => data,
+            _ => panic!("not a regular file"),
+        }
+    }
+
+    /// The effective permissions of an ACL's named entries: no more than the mask.
+    pub fn named_permissions(&self) -> Vec<(u8, u8)> {
+        let mask = (self.mode >> 3 & 7) as u8;
+        self.acl.iter().flatten().map(|(id, bits)| (*id, bits & mask)).collect()
+    }
+}
+
+/// All volumes and inodes.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The volumes; device numbers are their places in it, plus 10.
+    pub volumes: Vec<Traits>,
+    /// The inodes.
+    pub inodes: Vec<Inode>,
+    clock: i64,
+}
+
+/// What a path led to.
+pub struct Found {
+    /// The directory of the last component.
+    pub directory: Ino,
+    /// The last component.
+    pub leaf: Vec<u8>,
+    /// What stands there.
+    pub ino: Option<Ino>,
+}
+
+impl Disk {
+    /// A world with an empty root directory on the first volume.
+    pub fn new(volumes: Vec<Traits>) -> Self {
+        let mut disk = Self { volumes, inodes: Vec::new(), clock: 1000 };
+        disk.new_inode(0, What::Directory(BTreeMap::new()), 0o755);
+        disk
+    }
+
+    /// The next instant.
+    pub fn tick(&mut self) -> Time {
+        self.clock += 1;
+        Time { seconds: self.clock, nanoseconds: 7 }
+    }
+
+    /// A new inode without a name.
+    pub fn new_inode(&mut self, volume: usize, what: What, mode: u32) -> Ino {
+        let now = self.tick();
+        self.inodes.push(Inode {
+            volume,
+            what,
+            mode,
+            owner: 0,
+            group: 0,
+            accessed: now,
+            modified: now,
+            changed: now,
+            attributes: BTreeMap::new(),
+            acl: None,
+            default_acl: None,
+            immutable: false,
+            swap: false,
+            nocow: false,
+            hides_data: false,
+            engines: false,
+            version: 0,
+            meta_version: 0,
+        });
+        self.inodes.len() - 1
+    }
+
+    /// A directory in the root.
+    pub fn add_directory(&mut self, name: &str, volume: usize) -> Ino {
+        let ino = self.new_inode(volume, What::Directory(BTreeMap::new()), 0o755);
+        self.names_mut(ROOT).insert(name.into(), ino);
+        ino
+    }
+
+    /// A file of the given kind under a name.
+    pub fn add(&mut self, directory: Ino, name: &str, what: What, mode: u32) -> Ino {
+        let volume = self.inodes[directory].volume;
+        let ino = self.new_inode(volume, what, mode);
+        self.names_mut(directory).insert(name.into(), ino);
+        ino
+    }
+
+    /// A regular file under a name: `content` in order, a `None` being a block-sized hole.
+    pub fn add_file(&mut self, directory: Ino, name: &str, content: &[Option<&[u8]>], mode: u32) -> Ino {
+        let mut data = Data::new(self.traits(directory).block);
+        for piece in content {
+            match piece {
+                Some(bytes) => data.write(data.size, bytes),
+                None => data.set_size(data.size + data.unit),
+            }
+        }
+        self.add(directory, name, What::File(data), mode)
+    }
+
+    /// The traits of an inode's volume.
+    pub fn traits(&self, ino: Ino) -> &Traits {
+        &self.volumes[self.inodes[ino].volume]
+    }
+
+    /// The names in a directory.
+    pub fn names(&self, directory: Ino) -> &BTreeMap<Vec<u8>, Ino> {
+        match &self.inodes[directory].what {
+            What::Directory(names) => names,
+            _ => panic!("not a directory"),
+        }
+    }
+
+    /// The same, to change them.
+    pub fn names_mut(&mut self, directory: Ino) -> &mut BTreeMap<Vec<u8>, Ino> {
+        match &mut self.inodes[directory].what {
+            What::Directory(names) => names,
+            _ => panic!("not a directory"),
+        }
+    }
+
+    /// What stands under a name.
+    pub fn lookup(&self, directory: Ino, name: &[u8]) -> Option<Ino> {
+        self.names(directory).get(name).copied()
+    }
+
+    /// The content of a regular file.
+    pub fn data(&self, ino: Ino) -> &Data {
+        self.inodes[ino].data()
+    }
+
+    /// Changes the content of a regular file, and its times.
+    pub fn change(&mut self, ino: Ino, change: impl FnOnce(&mut Data)) {
+        let now = self.tick();
+        let inode = &mut self.inodes[ino];
+        inode.version += 1;
+        (inode.modified, inode.changed) = (now, now);
+        match &mut inode.what {
+            What::File(data) => change(data),
+            _ => panic!("not a regular file"),
+        }
+    }
+
+    /// Changes the metadata, and the time of that.
+    pub fn change_meta(&mut self, ino: Ino, change: impl FnOnce(&mut Inode)) {
+        let now = self.tick();
+        let inode = &mut self.inodes[ino];
+        inode.meta_version += 1;
+        inode.changed = now;
+        change(inode);
+    }
+
+    /// How many names an inode has.
+    pub fn links(&self, ino: Ino) -> usize {
+        let directories = self.inodes.iter().filter_map(|inode| match &inode.what {
+            What::Directory(names) => Some(names),
+            _ => None,
+        });
+        directories.flat_map(|names| names.values()).filter(|named| **named == ino).count()
+    }
+
+    /// Every name in every directory.
+    pub fn all_names(&self) -> Vec<(Ino, Vec<u8>, Ino)> {
+        let mut all = Vec::new();
+        for (directory, inode) in self.inodes.iter().enumerate() {
+            if let What::Directory(names) = &inode.what {
+                all.extend(names.iter().map(|(name, ino)| (directory, name.clone(), *ino)));
+            }
+        }
+        all
+    }
+
+    /// Follows a path to its last component, and that one too where it is a symbolic link and
+    /// `follow` is set.
+    pub fn walk(&self, from: Ino, path: &[u8], follow: bool) -> Result<Found> {
+        self.walk_links(from, path, follow, 0)
+    }
+
+    fn walk_links(&self, from: Ino, path: &[u8], follow: bool, depth: u32) -> Result<Found> {
+        if path.is_empty() {
+            return Err(Errno(ENOENT));
+        }
+        if depth > 8 {
+            return Err(Errno(ELOOP));
+        }
+        let mut directory = if path.starts_with(b"/") { ROOT } else { from };
+        let parts: Vec<&[u8]> =
+            path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
+        let Some((leaf, parents)) = parts.split_last() else {
+            return Ok(Found { directory, leaf: b".".to_vec(), ino: Some(directory) });
+        };
+        for part in parents {
+            let next = self.lookup_checked(directory, part)?.ok_or(Errno(ENOENT))?;
+            directory = match &self.inodes[next].what {
+                What::Symlink(to) => {
+                    self.walk_links(directory, to, true, depth + 1)?.ino.ok_or(Errno(ENOENT))?
+                }
+                _ => next,
+            };
+        }
+        let ino = self.lookup_checked(directory, leaf)?;
+        if let (true, Some(What::Symlink(to))) = (follow, ino.map(|ino| &self.inodes[ino].what)) {
+            return self.walk_links(directory, to, true, depth + 1);
+        }
+        Ok(Found { directory, leaf: leaf.to_vec(), ino })
+    }
+
+    fn lookup_checked(&self, directory: Ino, name: &[u8]) -> Result<Option<Ino>> {
+        match &self.inodes[directory].what {
+            What::Directory(names) => Ok(names.get(name).copied()),
+            _ => Err(Errno(ENOTDIR)),
+        }
+    }
+
+    /// Gives an inode another name, which must be free.
+    pub fn add_name(&mut self, ino: Ino, found: &Found) -> Result<()> {
+        if found.ino.is_some() {
+            return Err(Errno(EEXIST));
+        }
+        if self.inodes[ino].volume != self.inodes[found.directory].volume {
+            return Err(Errno(EXDEV));
+        }
+        if matches!(self.inodes[ino].what, What::Directory(_)) {
+            return Err(Errno(EISDIR));
+        }
+        self.names_mut(found.directory).insert(found.leaf.clone(), ino);
+        self.inodes[ino].changed = self.tick();
+        Ok(())
+    }
+
+    /// What fstat says.
+    pub fn stat(&self, ino: Ino) -> Stat {
+        let inode = &self.inodes[ino];
+        let (kind, size, allocated) = match &inode.what {
+            What::File(data) => (Kind::Regular, data.size, data.allocated()),
+            What::Pseudo { size, .. } => (Kind::Regular, *size, 0),
+            What::Directory(_) => (Kind::Directory, 0, 0),
+            What::Symlink(to) => (Kind::Symlink, to.len() as u64, 0),
+            What::Fifo => (Kind::Other, 0, 0),
+        };
+        Stat {
+            device: inode.volume as u64 + 10,
+            inode: ino as u64,
+            kind,
+            mode: inode.mode,
+            owner: inode.owner,
+            group: inode.group,
+            size,
+            allocated,
+            block_size: self.volumes[inode.volume].preferred,
+            accessed: inode.accessed,
+            modified: inode.modified,
+            changed: inode.changed,
+        }
+    }
+}
