@@ -23,6 +23,7 @@ mod sandbox;
 mod seed;
 #[path = "../contract/skipping.rs"]
 mod skipping;
+mod surroundings;
 mod volume;
 
 use lab::Place;
@@ -69,10 +70,14 @@ fn main() {
         if let Some(why) = &place.missing {
             println!("SKIPPED: everything on {}: {why}", place.name);
         }
-        let wanted = ATTACKS.iter().chain(sandbox::ALL).filter(|attack| attack.1.contains(&place.name));
+        let wanted = ATTACKS
+            .iter()
+            .chain(sandbox::ALL)
+            .chain(surroundings::ALL)
+            .filter(|attack| attack.1.contains(&place.name));
         trials.extend(wanted.map(|attack| attack_trial(place, attack)));
     }
-    trials.extend(OWN.iter().map(|(name, test)| trial(name.to_string(), *test)));
+    trials.extend(OWN.iter().chain(surroundings::OWN).map(|(name, test)| trial(name.to_string(), *test)));
     let conclusion = libtest_mimic::run(&arguments, trials);
     lab::clean(&places);
     programs::clean();
