@@ -1,0 +1,87 @@
+// Errors: the library's codes as what errors.Is and errors.As understand.
+
+package reflink
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
+
+// The library's own errors, for errors.Is. Those of the system are syscall.Errno, so that errors.Is(err, fs.ErrExist)
+// and its like work.
+var (
+	// ErrNotCloneable: Always was asked for, and no clone is possible. Nothing was changed. Result.Reason of the
+	// *Error says why.
+	ErrNotCloneable = errors.New("not cloneable")
+	// ErrNotRegular: a FIFO, a socket or a device where a regular file is needed.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrSameFile: source and destination are one file.
+	ErrSameFile = errors.New("source and destination are the same file")
+	// ErrOverlap: both ranges are in one file, and they overlap.
+	ErrOverlap = errors.New("the ranges overlap")
+	// ErrAppend: the destination is open with O_APPEND.
+	ErrAppend = errors.New("the destination is open for appending")
+	// ErrInconsistent: the system's answers contradict each other.
+	ErrInconsistent = errors.New("the system's answers contradict each other")
+	// ErrPanic: a defect of the library.
+	ErrPanic = errors.New("the library panicked")
+)
+
+const codeCanceled = -int(syscall.ECANCELED)
+
+var own = map[int]error{
+	-4097: ErrPanic,
+	-4098: ErrNotRegular,
+	-4099: ErrSameFile,
+	-4100: ErrOverlap,
+	-4101: ErrAppend,
+	-4102: ErrInconsistent,
+}
+
+// Error is what every function of this package returns when it fails.
+type Error struct {
+	// Op is the function: "copyfile", "copycontent", "copyrange" or "probe".
+	Op string
+	// Src and Dst are the names given, or those of the files.
+	Src, Dst string
+	// Code is what the library returned, 0 if it did not come to that.
+	Code int
+	// Result is what the library said besides: the step that failed, how far it got, why no clone was possible.
+	Result Result
+
+	cause error
+}
+
+// Error says what failed, with which names.
+func (e *Error) Error() string {
+	return fmt.Sprintf("reflink %s %s -> %s: %v", e.Op, e.Src, e.Dst, e.cause)
+}
+
+// Unwrap gives the syscall.Errno, one of the errors above, the context's error, or the progress function's.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Is makes errors.Is(err, ErrNotCloneable) true beside the errno.
+func (e *Error) Is(target error) bool {
+	return target == ErrNotCloneable && e.Result.Step == StepClone && e.Result.Reason.impossible()
+}
+
+// impossible: the clone itself was refused, where it did not go wrong.
+func (r Reason) impossible() bool {
+	switch r {
+	case ReasonNone, ReasonNotAsked, ReasonFailure:
+		return false
+	default:
+		return true
+	}
+}
+
+func causeOf(code int) error {
+	if err, found := own[code]; found {
+		return err
+	}
+	if code > -4096 {
+		return syscall.Errno(-code)
+	}
+	return errors.New(message(code)) // of a library newer than this package
+}

@@ -1,0 +1,209 @@
+// The calls into C, and nothing else: what they need from Go arrives by value, so that C never sees a Go pointer but
+// the one to its result.
+
+package reflink
+
+/*
+#cgo pkg-config: libreflink
+#include <stdlib.h>
+#include <reflink.h>
+
+// What Go asks for. The progress function is added here, where function pointers are at home; its argument is a
+// cgo.Handle, which is a number.
+struct goreflink_how {
+	uint32_t mode, if_exists, durability, preserve;
+	uint64_t flags;
+	uintptr_t watcher;
+};
+
+extern int goreflinkProgress(uintptr_t watcher, uint64_t done, uint64_t total);
+
+static int goreflink_forward(void *user, const struct reflink_progress *now)
+{
+	return goreflinkProgress((uintptr_t)user, now->bytes_done, now->bytes_total);
+}
+
+static struct reflink_options goreflink_options(const struct goreflink_how *how)
+{
+	struct reflink_options options = REFLINK_OPTIONS_INIT;
+	options.mode = how->mode;
+	options.if_exists = how->if_exists;
+	options.durability = how->durability;
+	options.preserve = how->preserve;
+	options.flags = how->flags;
+	if (how->watcher != 0) {
+		options.progress = goreflink_forward;
+		options.progress_user = (void *)how->watcher;
+	}
+	return options;
+}
+
+static int goreflink_copy_file(const char *src, const char *dst, struct goreflink_how how, struct reflink_result *result)
+{
+	struct reflink_options options = goreflink_options(&how);
+	return reflink_copy_file(src, dst, &options, result);
+}
+
+static int goreflink_copy_fd(int src, int dst, struct goreflink_how how, struct reflink_result *result)
+{
+	struct reflink_options options = goreflink_options(&how);
+	return reflink_copy_fd(src, dst, &options, result);
+}
+
+static int goreflink_copy_range(int src, uint64_t src_offset, int dst, uint64_t dst_offset, uint64_t length,
+                                struct goreflink_how how, struct reflink_result *result)
+{
+	struct reflink_options options = goreflink_options(&how);
+	return reflink_copy_range(src, src_offset, dst, dst_offset, length, &options, result);
+}
+*/
+import "C"
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime/cgo"
+	"strings"
+	"syscall"
+	"unsafe"
+)
+
+const toEOF = uint64(C.REFLINK_TO_EOF)
+
+// how turns the options into what C takes.
+func (c *config) how(watcher cgo.Handle) C.struct_goreflink_how {
+	return C.struct_goreflink_how{
+		mode:       C.uint32_t(c.mode),
+		if_exists:  C.uint32_t(c.ifExists),
+		durability: C.uint32_t(c.durability),
+		preserve:   C.uint32_t(c.preserve),
+		flags:      C.uint64_t(c.flags),
+		watcher:    C.uintptr_t(watcher),
+	}
+}
+
+// cString copies a name to C. A NUL in it would silently end it there.
+func cString(name string) (*C.char, error) {
+	if strings.IndexByte(name, 0) >= 0 {
+		return nil, syscall.EINVAL
+	}
+	return C.CString(name), nil
+}
+
+func free(text *C.char) { C.free(unsafe.Pointer(text)) }
+
+func nativeCopyFile(src, dst string, c *config, watcher cgo.Handle) (int, Result, error) {
+	source, err := cString(src)
+	if err != nil {
+		return 0, Result{}, err
+	}
+	defer free(source)
+	target, err := cString(dst)
+	if err != nil {
+		return 0, Result{}, err
+	}
+	defer free(target)
+	raw := C.struct_reflink_result{size: C.sizeof_struct_reflink_result}
+	code := C.goreflink_copy_file(source, target, c.how(watcher), &raw)
+	return int(code), resultOf(&raw), nil
+}
+
+func nativeCopyContent(src, dst *os.File, c *config, watcher cgo.Handle) (int, Result, error) {
+	raw := C.struct_reflink_result{size: C.sizeof_struct_reflink_result}
+	var code C.int
+	err := withDescriptors(src, dst, func(source, target C.int) {
+		code = C.goreflink_copy_fd(source, target, c.how(watcher), &raw)
+	})
+	return int(code), resultOf(&raw), err
+}
+
+type span struct{ src, dst, length uint64 }
+
+func nativeCopyRange(src, dst *os.File, at span, c *config, watcher cgo.Handle) (int, Result, error) {
+	raw := C.struct_reflink_result{size: C.sizeof_struct_reflink_result}
+	var code C.int
+	err := withDescriptors(src, dst, func(source, target C.int) {
+		code = C.goreflink_copy_range(source, C.uint64_t(at.src), target, C.uint64_t(at.dst), C.uint64_t(at.length),
+			c.how(watcher), &raw)
+	})
+	return int(code), resultOf(&raw), err
+}
+
+// withDescriptors runs work with both descriptors open: Control keeps each from being closed or collected meanwhile
+// (which runtime.KeepAlive would not: another goroutine may call Close), and leaves its blocking mode alone, which
+// File.Fd would not.
+func withDescriptors(src, dst *os.File, work func(src, dst C.int)) error {
+	source, err := src.SyscallConn()
+	if err != nil {
+		return err
+	}
+	target, err := dst.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	outer := source.Control(func(from uintptr) {
+		inner = target.Control(func(to uintptr) { work(C.int(from), C.int(to)) })
+	})
+	if outer == nil {
+		outer = inner
+	}
+	if outer != nil && !errors.Is(outer, fs.ErrInvalid) {
+		return fs.ErrClosed // the only other error; Go 1.19 gives an internal one for it
+	}
+	return outer
+}
+
+func nativeProbe(src, dir string, hasSource bool) (int, Capability, error) {
+	directory, err := cString(dir)
+	if err != nil {
+		return 0, Capability{}, err
+	}
+	defer free(directory)
+	var source *C.char
+	if hasSource {
+		if source, err = cString(src); err != nil {
+			return 0, Capability{}, err
+		}
+		defer free(source)
+	}
+	raw := C.struct_reflink_capability{size: C.sizeof_struct_reflink_capability}
+	code := C.reflink_probe(source, directory, &raw)
+	return int(code), capabilityOf(&raw), nil
+}
+
+func resultOf(raw *C.struct_reflink_result) Result {
+	return Result{
+		Method:             Method(raw.method),
+		Reason:             Reason(raw.reason),
+		CloneError:         syscall.Errno(-raw.clone_error),
+		OSError:            syscall.Errno(raw.os_error),
+		Step:               Step(raw.step),
+		BytesCloned:        uint64(raw.bytes_cloned),
+		BytesCopied:        uint64(raw.bytes_copied),
+		BytesHole:          uint64(raw.bytes_hole),
+		SourceChanged:      raw.flags&C.REFLINK_SOURCE_CHANGED != 0,
+		MetadataIncomplete: raw.flags&C.REFLINK_METADATA_INCOMPLETE != 0,
+	}
+}
+
+func capabilityOf(raw *C.struct_reflink_capability) Capability {
+	return Capability{
+		Clone:        Answer(raw.clone),
+		Reason:       Reason(raw.reason),
+		Err:          syscall.Errno(-raw.error),
+		Range:        raw._range != 0,
+		KernelCopy:   raw.kernel_copy != 0,
+		Dedupe:       raw.dedupe != 0,
+		UnnamedFiles: raw.unnamed_files != 0,
+		Sparse:       raw.sparse != 0,
+		Granularity:  uint64(raw.granularity),
+		FSName:       C.GoString(&raw.fs_name[0]),
+	}
+}
+
+func message(code int) string { return C.GoString(C.reflink_strerror(C.int(code))) }
+
+// Version is that of the C library loaded: "0.1.0".
+func Version() string { return C.GoString(C.reflink_version_string()) }

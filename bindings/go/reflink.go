@@ -1,0 +1,175 @@
+// The functions and their options.
+
+package reflink
+
+import (
+	"context"
+	"os"
+	"runtime/cgo"
+	"syscall"
+)
+
+// Mode is whether to clone.
+type Mode uint32
+
+// Modes.
+const (
+	Auto   Mode = 0 // clone, else copy: the default
+	Always Mode = 1 // clone, or fail with ErrNotCloneable and change nothing
+	Never  Mode = 2 // a true second copy, which shares nothing
+)
+
+// Metadata is what to preserve besides the permission bits, which always follow the source.
+type Metadata uint32
+
+// Metadata to preserve; they can be or-ed.
+const (
+	Times  Metadata = 1
+	Owner  Metadata = 2
+	Xattrs Metadata = 4
+	ACL    Metadata = 8
+)
+
+const (
+	replace            = 1
+	durable            = 1
+	noFollow           = 1
+	bestEffortMetadata = 2
+)
+
+// ToEOF as a length is the rest of the source.
+const ToEOF = -1
+
+type config struct {
+	ctx        context.Context
+	mode       Mode
+	ifExists   uint32
+	durability uint32
+	preserve   Metadata
+	flags      uint64
+	progress   func(done, total uint64) error
+}
+
+// Option says how to copy.
+type Option func(*config)
+
+// WithMode sets whether to clone.
+func WithMode(mode Mode) Option { return func(c *config) { c.mode = mode } }
+
+// WithReplace replaces an existing file or symbolic link in one step, where CopyFile would fail with fs.ErrExist.
+func WithReplace() Option { return func(c *config) { c.ifExists = replace } }
+
+// WithDurable returns only when the copy, and its name, are on the device.
+func WithDurable() Option { return func(c *config) { c.durability = durable } }
+
+// WithPreserve preserves metadata besides the permission bits.
+func WithPreserve(what Metadata) Option { return func(c *config) { c.preserve |= what } }
+
+// WithNoFollow makes a symbolic link as the source an error (ELOOP). One as the destination is never followed.
+func WithNoFollow() Option { return func(c *config) { c.flags |= noFollow } }
+
+// WithBestEffortMetadata does not fail where the file system cannot hold the metadata; the result says so.
+func WithBestEffortMetadata() Option { return func(c *config) { c.flags |= bestEffortMetadata } }
+
+// WithProgress has progress called with the bytes done and the bytes in all, every 16 MiB copied or 1 GiB cloned, on
+// the goroutine that copies. An error cancels the copy and is what it fails with; a panic is passed on. With it, a
+// clone of more than 1 GiB is not of one instant. It must not call runtime.Goexit (nor t.FailNow of a test).
+func WithProgress(progress func(done, total uint64) error) Option {
+	return func(c *config) { c.progress = progress }
+}
+
+// WithContext gives CopyContent and CopyRange a context.
+func WithContext(ctx context.Context) Option { return func(c *config) { c.ctx = ctx } }
+
+func configured(ctx context.Context, options []Option) *config {
+	c := &config{ctx: ctx}
+	for _, option := range options {
+		option(c)
+	}
+	return c
+}
+
+// CopyFile copies the file src under the new name dst, sharing its blocks where the file system can.
+//
+// The context is asked wherever a progress function would be called, so that a context that can be cancelled means
+// steps of at most 1 GiB for a clone too. Cancelled, the copy is gone, and the error is the context's.
+func CopyFile(ctx context.Context, src, dst string, options ...Option) (Result, error) {
+	c := configured(ctx, options)
+	code, result, w, err := watched(c, func(handle cgo.Handle) (int, Result, error) {
+		return nativeCopyFile(src, dst, c, handle)
+	})
+	return outcome("copyfile", src, dst, code, result, w, err)
+}
+
+// CopyContent makes the content of the open file dst equal to that of src: the data, then the size. Positions and
+// permission bits stay as they are. An error in the middle leaves dst partly written.
+func CopyContent(dst, src *os.File, options ...Option) (Result, error) {
+	c := configured(context.Background(), options)
+	code, result, w, err := watched(c, func(handle cgo.Handle) (int, Result, error) {
+		return nativeCopyContent(src, dst, c, handle)
+	})
+	return outcome("copycontent", nameOf(src), nameOf(dst), code, result, w, err)
+}
+
+// CopyRange copies length bytes (ToEOF: all the rest) from one open file into another, sharing the blocks that lie
+// whole in it. Any offsets will do: where both are at the same place within a block, only the edges are copied. It
+// stops at the end of src; Result.Length says how much was done. Positions stay as they are.
+//
+// With Always the range must fall on whole blocks or end at the end of both files; else it is ErrNotCloneable, and
+// nothing is written.
+func CopyRange(dst, src *os.File, dstOffset, srcOffset, length int64, options ...Option) (Result, error) {
+	c := configured(context.Background(), options)
+	at := span{uint64(srcOffset), uint64(dstOffset), uint64(length)}
+	if length == ToEOF {
+		at.length = toEOF
+	}
+	code, result, w, err := watched(c, func(handle cgo.Handle) (int, Result, error) {
+		if srcOffset < 0 || dstOffset < 0 || length < ToEOF {
+			return 0, Result{Step: StepArguments}, syscall.EINVAL
+		}
+		return nativeCopyRange(src, dst, at, c, handle)
+	})
+	return outcome("copyrange", nameOf(src), nameOf(dst), code, result, w, err)
+}
+
+func nameOf(file *os.File) string {
+	if file == nil {
+		return ""
+	}
+	return file.Name()
+}
+
+// outcome makes the error, where there is one: what failed before the library was called, what the caller's own
+// functions said, or the library's code.
+func outcome(op, src, dst string, code int, result Result, w *watcher, err error) (Result, error) {
+	failed := &Error{Op: op, Src: src, Dst: dst, Code: code, Result: result}
+	switch {
+	case err != nil:
+		failed.cause = err
+	case code == 0:
+		return result, nil
+	case w.err != nil:
+		failed.cause = w.err
+	default:
+		failed.cause = causeOf(code)
+	}
+	return result, failed
+}
+
+// Probe finds out, by trying it, whether files inside the directory can be cloned. Nothing is ever visible there, and
+// nothing is left.
+func Probe(dir string) (Capability, error) { return probe("", dir, false) }
+
+// ProbeFrom finds out whether files can be cloned from src, a file or a directory, into the directory dir.
+func ProbeFrom(src, dir string) (Capability, error) { return probe(src, dir, true) }
+
+func probe(src, dir string, hasSource bool) (Capability, error) {
+	code, found, err := nativeProbe(src, dir, hasSource)
+	if err == nil && code < 0 {
+		err = causeOf(code)
+	}
+	if err != nil {
+		return Capability{Clone: Unknown}, &Error{Op: "probe", Src: src, Dst: dir, Code: code, cause: err}
+	}
+	return found, nil
+}
