@@ -34,7 +34,16 @@ packed=$(sed -n 's/^version = "\(.*\)"/\1/p' "$work/$name/Cargo.toml" | head -n 
 pack "$name.tar.gz"
 
 # Those of tests and tools are in it too: a package is tested where there is no network either.
-(cd "$work/$name" && mkdir -p .cargo && $CARGO vendor --quiet --locked --versioned-dirs vendor > .cargo/config.toml)
+(cd "$work/$name" && $CARGO vendor --quiet --locked --versioned-dirs vendor)
+mkdir "$work/$name/.cargo"
+cat > "$work/$name/.cargo/config.toml" << 'END'
+# The dependencies are in vendor/, with checksums; nothing is fetched.
+[source.crates-io]
+replace-with = "vendored-sources"
+
+[source.vendored-sources]
+directory = "vendor"
+END
 pack "$name-vendored.tar.gz"
 
 cd "$out"
