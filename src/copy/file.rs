@@ -313,7 +313,7 @@ impl<'s, S: Sys> Draft<'s, S> {
             Durability::Durable => Some(open_parent(job, true)?),
             _ => None,
         };
-        match sys.create_unnamed(job.to.dir, job.to.parent(), mode) {
+        match job.to.with_parent(|parent| sys.create_unnamed(job.to.dir, parent, mode)) {
             Ok(fd) => Ok(Self { sys, file: Handle::new(sys, fd), directory, name: None, direct: false }),
             Err(errno) if table::unnamed_unsupported(errno) => Self::private_in(job, directory),
             Err(errno) => Err(errno).at(Step::Create),
@@ -361,6 +361,8 @@ impl<'s, S: Sys> Draft<'s, S> {
             if self.link_private(job)? == Published::NotThisWay {
                 return Ok(Published::NotThisWay);
             }
+        } else {
+            self.check_still_mine()?;
         }
         if replace { self.rename_over(job) } else { self.rename_new(job) }.map(|()| Published::Yes)
     }
@@ -390,6 +392,15 @@ impl<'s, S: Sys> Draft<'s, S> {
             Err(errno) if table::link_unsupported(errno) => Ok(Published::NotThisWay),
             Err(errno) => Err(errno).at(Step::Publish),
         }
+    }
+
+    /// A private name that has stood there since before the data came: whoever may write to the
+    /// directory may have put something else in its place, which would be published as the copy.
+    fn check_still_mine(&self) -> Result<()> {
+        let (directory, name) = self.named()?;
+        let mine = self.sys.stat(self.file.fd()).at(Step::Publish)?;
+        let there = self.sys.stat_name(directory, name.as_c_str()).at(Step::Publish)?;
+        if mine.same_file(&there) { Ok(()) } else { Err(Error::new(Step::Publish, Cause::Inconsistent)) }
     }
 
     fn rename_over(&mut self, job: &Job<'s, '_, S>) -> Result<()> {
@@ -473,7 +484,8 @@ impl<'s, S: Sys> Draft<'s, S> {
 }
 
 fn open_parent<'s, S: Sys>(job: &Job<'s, '_, S>, sync: bool) -> Result<Handle<'s, S>> {
-    let fd = job.sys.open_directory(job.to.dir, job.to.parent(), sync).at(Step::Create)?;
+    let opened = job.to.with_parent(|parent| job.sys.open_directory(job.to.dir, parent, sync));
+    let fd = opened.at(Step::Create)?;
     Ok(Handle::new(job.sys, fd))
 }
 
