@@ -281,6 +281,9 @@ impl Sys for Linux {
 
     fn size_limit(&self) -> u64 {
         let mut limit = libc::rlimit64 { rlim_cur: libc::RLIM64_INFINITY, rlim_max: libc::RLIM64_INFINITY };
+        if own_limit(&mut limit) {
+            return limit.rlim_cur;
+        }
         // SAFETY: one structure of the right type; where the call is filtered the limit stays
         // "none".
         unsafe { libc::getrlimit64(libc::RLIMIT_FSIZE, &mut limit) };
@@ -550,6 +553,22 @@ impl Sys for Linux {
         // SAFETY: `name` is NUL-terminated.
         done(|| c_long::from(unsafe { libc::unlinkat(dir, name.as_ptr(), 0) }))
     }
+}
+
+/// The old call for the limit where it is as wide as the new one: the C library's goes through
+/// prlimit64, which takes three times as long, 1 to 2 % of a small clone.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn own_limit(limit: &mut libc::rlimit64) -> bool {
+    if size_of::<c_long>() != size_of::<u64>() {
+        return false; // x32 and its like
+    }
+    // SAFETY: two unsigned longs of 64 bits, which is what `limit` is.
+    unsafe { libc::syscall(libc::SYS_getrlimit, libc::RLIMIT_FSIZE, ptr::from_mut(limit)) == 0 }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const fn own_limit(_: &mut libc::rlimit64) -> bool {
+    false
 }
 
 /// copy_file_range can be trusted from Linux 5.3 on: before, some file systems gave an empty copy
