@@ -15,13 +15,12 @@ need groff groff
 need man man-db
 need mandoc mandoc
 need abidiff abigail-tools
-need clang-format clang-format
 if [ "${1-}" = all ]; then
     need mmdebstrap mmdebstrap
     need lintian lintian
     need rpmbuild rpm
     need rpmlint rpmlint
-    need xz xz-utils
+    need cpio cpio
 fi
 [ -z "$missing" ] && exit 0
 

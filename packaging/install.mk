@@ -32,8 +32,8 @@ INSTALL_ENVIRONMENT = VERSION='$(VERSION)' SOVERSION='$(SOVERSION)' BUILT='$(BUI
 	PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' DATADIR='$(DATADIR)' MANDIR='$(MANDIR)' \
 	DOCDIR='$(DOCDIR)' CMAKEDIR='$(CMAKEDIR)' PKGCONFIGDIR='$(PKGCONFIGDIR)'
 
-.PHONY: package-lib install uninstall man dist check-install check-dist check-msrv check-cinstall check-reproducible \
-	check-packages deb rpm abi-dump packaging-tools deny
+.PHONY: package-lib install uninstall man licenses dist deny abi-dump check-install check-abi check-dist check-msrv \
+	check-cinstall check-packages deb rpm packaging-tools packaging-tools-all
 
 # Files and not a phony target, so that "sudo make install" after "make" does not call cargo as root.
 $(SHARED): $(shell find src include -type f) Cargo.toml Cargo.lock build.rs packaging/link.sh
@@ -52,10 +52,52 @@ uninstall: ## removes what install installs, given the same directories
 man: ## writes man/ from include/reflink.h and man/src
 	REFLINK_WRITE_MAN=1 $(CARGO) test --quiet $(CARGO_FLAGS) --test man the_committed_pages
 
+licenses: ## writes docs/dependencies.md from Cargo.lock
+	@./packaging/licenses.sh write
+
+dist: ## source and vendored tarballs with checksums, from the last commit
+	@./packaging/dist.sh '$(DIST)' '$(VERSION)'
+
+check-install: packaging-tools ## the tests of what is installed, alone (they are in "make test" too)
+	$(CARGO) test $(CARGO_FLAGS) --test install --test symbols --test man
+
+check-abi: packaging-tools $(SHARED) ## against the last release; old programs with a library of larger structures
+	./packaging/abi.sh check
+	./packaging/abi.sh selftest
+	./packaging/check-growth.sh '$(abspath $(BUILT))'
+
+abi-dump: ## at a release: keeps the header and its ABI as what later ones are compared with
+	./packaging/abi.sh dump
+
+check-dist: ## tarballs and builds from them are reproducible, and need no network
+	./packaging/check-dist.sh '$(VERSION)'
+
+deny: ## licences, sources and duplicates of the dependencies (cargo install cargo-deny --locked)
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check licenses bans sources; \
+	else echo "SKIPPED: no cargo-deny here (cargo install cargo-deny --locked)"; fi
+	@./packaging/licenses.sh check
+
+PACKAGES := $(DIST)/packages
+CHECK_PACKAGES = ./packaging/check-packages.sh '$(PACKAGES)' '$(DIST)/libreflink-$(VERSION)-vendored.tar.gz'
+
+check-packages: packaging-tools-all dist ## Debian and RPM packages, Rust 1.85, cargo-c: in clean chroots (root, 15 minutes)
+	$(CHECK_PACKAGES) msrv cinstall deb rpm
+
+check-msrv: packaging-tools-all dist ## builds and tests with the oldest Rust there is support for (root)
+	$(CHECK_PACKAGES) msrv
+
+check-cinstall: packaging-tools-all dist ## the same tree from Debian's cargo-c (root)
+	$(CHECK_PACKAGES) cinstall
+
+deb: packaging-tools-all dist ## Debian packages, made and used in clean chroots (root)
+	$(CHECK_PACKAGES) deb
+
+rpm: packaging-tools-all dist ## RPM packages, with rpmbuild and rpmlint
+	$(CHECK_PACKAGES) rpm
+
 # The top Makefile's tools, and those for packaging.
 tools: packaging-tools
 packaging-tools:
 	@./packaging/install-tools.sh
-
-dist: ## source and vendored tarballs with checksums, from the last commit
-	@./packaging/dist.sh '$(DIST)' '$(VERSION)'
+packaging-tools-all:
+	@./packaging/install-tools.sh all
