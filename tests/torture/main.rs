@@ -19,6 +19,7 @@ mod inject;
 mod lab;
 mod model;
 mod programs;
+mod races;
 mod sandbox;
 mod seed;
 #[path = "../contract/skipping.rs"]
@@ -58,7 +59,7 @@ fn attack_trial(place: &Place, attack: &'static Attack) -> Trial {
 
 fn main() {
     if child::is_one() {
-        return child::main(&[sandbox::CHILDREN]);
+        return child::main(&[races::CHILDREN, sandbox::CHILDREN]);
     }
     let arguments = Arguments::from_args();
     abi::build();
@@ -72,6 +73,7 @@ fn main() {
         }
         let wanted = ATTACKS
             .iter()
+            .chain(races::ALL)
             .chain(sandbox::ALL)
             .chain(surroundings::ALL)
             .filter(|attack| attack.1.contains(&place.name));

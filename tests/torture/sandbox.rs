@@ -39,20 +39,28 @@ fn room(place: &Place) -> Room {
 
 // ── seccomp ──
 
-/// The filter in the kernel's own words (linux/filter.h): for each call given, the errno it answers.
+// The kernel's own words (linux/bpf_common.h, linux/seccomp.h); the number of the call is at 0, its arguments from 16 on.
+const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+const EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+const ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+const ERRNO: u32 = 0x0005_0000;
+const ALLOW: u32 = 0x7fff_0000;
+const FLAGS_OF_OPENAT: u32 = if cfg!(target_endian = "big") { 16 + 2 * 8 + 4 } else { 16 + 2 * 8 };
+
+/// For each call given, the errno it answers.
 fn install_filter(refused: &[(i64, i32)]) {
     let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
-    const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS; the number of the call is at 0
-    const EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
-    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
-    const ERRNO: u32 = 0x0005_0000;
-    const ALLOW: u32 = 0x7fff_0000;
     let mut program = vec![statement(LOAD, 0)];
     for (call, errno) in refused {
         program.push(libc::sock_filter { code: EQUAL, jt: 0, jf: 1, k: *call as u32 });
         program.push(statement(RETURN, ERRNO | *errno as u32));
     }
     program.push(statement(RETURN, ALLOW));
+    install(&mut program);
+}
+
+fn install(program: &mut [libc::sock_filter]) {
     let whole = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     unsafe {
         assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
@@ -62,6 +70,21 @@ fn install_filter(refused: &[(i64, i32)]) {
             std::process::exit(77);
         }
     }
+}
+
+/// Answers EOPNOTSUPP to open with O_TMPFILE, as a file system does that has no files without a name.
+pub fn refuse_unnamed() {
+    let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
+    let jump = |code, k, jf| libc::sock_filter { code, jt: 0, jf, k };
+    let bit = (libc::O_TMPFILE & !libc::O_DIRECTORY) as u32;
+    install(&mut [
+        statement(LOAD, 0),
+        jump(EQUAL, libc::SYS_openat as u32, 3),
+        statement(LOAD, FLAGS_OF_OPENAT),
+        jump(ANY_BIT, bit, 1),
+        statement(RETURN, ERRNO | libc::EOPNOTSUPP as u32),
+        statement(RETURN, ALLOW),
+    ]);
 }
 
 /// What a filter refuses, by name.
