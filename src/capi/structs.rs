@@ -275,6 +275,41 @@ mod layout {
                 && offset_of!(reflink_capability, fs_name) == 48
         );
     };
+    /// 32-bit: `size` takes 4 bytes less, and so do both pointers of the options. Where 64-bit members are
+    /// aligned to 8 (ARM), 4 bytes of padding stand before the first of them.
+    #[cfg(target_pointer_width = "32")]
+    #[allow(clippy::arithmetic_side_effects)] // sums that the compiler makes
+    const _: () = {
+        let padding = align_of::<u64>() - 4;
+        assert!(padding == 0 || padding == 4);
+        assert!(
+            size_of::<reflink_options>() == 36 + padding && size_of::<reflink_progress>() == 20 + padding
+        );
+        assert!(
+            size_of::<reflink_result>() == 52 + padding && size_of::<reflink_capability>() == 76 + padding
+        );
+        assert!(offset_of!(reflink_options, mode) == 4 && offset_of!(reflink_options, if_exists) == 8);
+        assert!(offset_of!(reflink_options, durability) == 12 && offset_of!(reflink_options, preserve) == 16);
+        assert!(offset_of!(reflink_options, flags) == 20 + padding);
+        assert!(offset_of!(reflink_options, progress) == 28 + padding);
+        assert!(offset_of!(reflink_options, progress_user) == 32 + padding);
+        assert!(offset_of!(reflink_progress, bytes_done) == 4 + padding);
+        assert!(offset_of!(reflink_progress, bytes_total) == 12 + padding);
+        assert!(offset_of!(reflink_result, method) == 4 && offset_of!(reflink_result, reason) == 8);
+        assert!(offset_of!(reflink_result, clone_error) == 12 && offset_of!(reflink_result, os_error) == 16);
+        assert!(offset_of!(reflink_result, step) == 20 && offset_of!(reflink_result, flags) == 24);
+        assert!(offset_of!(reflink_result, bytes_cloned) == 28 + padding);
+        assert!(offset_of!(reflink_result, bytes_copied) == 36 + padding);
+        assert!(offset_of!(reflink_result, bytes_hole) == 44 + padding);
+        assert!(offset_of!(reflink_capability, clone) == 4 && offset_of!(reflink_capability, reason) == 8);
+        assert!(offset_of!(reflink_capability, error) == 12 && offset_of!(reflink_capability, range) == 16);
+        assert!(offset_of!(reflink_capability, kernel_copy) == 20);
+        assert!(offset_of!(reflink_capability, dedupe) == 24);
+        assert!(offset_of!(reflink_capability, unnamed_files) == 28);
+        assert!(offset_of!(reflink_capability, sparse) == 32);
+        assert!(offset_of!(reflink_capability, granularity) == 36 + padding);
+        assert!(offset_of!(reflink_capability, fs_name) == 44 + padding);
+    };
     const _: () = {
         assert!(size_of::<reflink_options>() == super::OPTIONS_FIRST);
         assert!(size_of::<reflink_result>() == super::RESULT_FIRST);

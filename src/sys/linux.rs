@@ -5,7 +5,7 @@ use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use super::{Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume, linux_volumes};
+use super::{Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume, linux_time, linux_volumes};
 
 /// The running Linux kernel.
 pub struct Linux;
@@ -41,7 +41,7 @@ use libc::__errno as errno_location;
 use libc::__errno_location as errno_location;
 
 /// -1 means that errno says why.
-fn check(returned: c_long) -> Result<u64> {
+pub(super) fn check(returned: c_long) -> Result<u64> {
     u64::try_from(returned).map_err(|_| Errno(thread_errno()))
 }
 
@@ -107,30 +107,32 @@ impl ProcPath {
     }
 }
 
-#[allow(clippy::unnecessary_cast, clippy::useless_conversion)] // the types of struct stat differ between architectures
+/// The file type in a mode.
+pub(super) fn kind(mode: u32) -> Kind {
+    match mode & libc::S_IFMT {
+        libc::S_IFREG => Kind::Regular,
+        libc::S_IFDIR => Kind::Directory,
+        libc::S_IFLNK => Kind::Symlink,
+        _ => Kind::Other,
+    }
+}
+
+#[allow(clippy::unnecessary_cast)] // the types of struct stat differ between architectures
 fn stat_from(raw: &libc::stat64) -> Stat {
-    let time = |seconds: libc::time_t, nanoseconds| Time {
-        seconds: i64::from(seconds),
-        nanoseconds: nanoseconds as i64,
-    };
+    let time = |seconds: i64, nanoseconds: i64| Time { seconds, nanoseconds };
     Stat {
         device: raw.st_dev as u64,
         inode: raw.st_ino as u64,
-        kind: match raw.st_mode & libc::S_IFMT {
-            libc::S_IFREG => Kind::Regular,
-            libc::S_IFDIR => Kind::Directory,
-            libc::S_IFLNK => Kind::Symlink,
-            _ => Kind::Other,
-        },
+        kind: kind(raw.st_mode),
         mode: raw.st_mode & 0o7777,
         owner: raw.st_uid,
         group: raw.st_gid,
         size: u64::try_from(raw.st_size).unwrap_or(0),
         allocated: u64::try_from(raw.st_blocks).unwrap_or(0).saturating_mul(512),
         block_size: u64::try_from(raw.st_blksize).unwrap_or(0),
-        accessed: time(raw.st_atime, raw.st_atime_nsec),
-        modified: time(raw.st_mtime, raw.st_mtime_nsec),
-        changed: time(raw.st_ctime, raw.st_ctime_nsec),
+        accessed: time(raw.st_atime as i64, raw.st_atime_nsec as i64),
+        modified: time(raw.st_mtime as i64, raw.st_mtime_nsec as i64),
+        changed: time(raw.st_ctime as i64, raw.st_ctime_nsec as i64),
     }
 }
 
@@ -158,6 +160,29 @@ struct DedupeOne {
     status: i32,
     reserved2: u32,
 }
+
+/// `_IOWR(0x94, 54, struct file_dedupe_range)`, which libc does not name.
+const FIDEDUPERANGE: libc::Ioctl = libc::_IOWR::<[u64; 3]>(0x94, 54);
+
+/// The kernel's own numbers and sizes (linux/fs.h). How a number is put together differs between architectures:
+/// most take asm-generic/ioctl.h; in powerpc, mips and sparc "write" is another bit.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unnecessary_cast)]
+const _: () = {
+    let own = cfg!(any(
+        target_arch = "powerpc",
+        target_arch = "powerpc64",
+        target_arch = "mips",
+        target_arch = "mips64",
+        target_arch = "sparc",
+        target_arch = "sparc64"
+    ));
+    let write: u32 = if own { 0x8000_0000 } else { 0x4000_0000 };
+    assert!(libc::FICLONE as u32 == write | 0x0004_9409);
+    assert!(libc::FICLONERANGE as u32 == write | 0x0020_940d);
+    assert!(FIDEDUPERANGE as u32 == 0xc018_9436);
+    assert!(size_of::<libc::file_clone_range>() == 32);
+    assert!(size_of::<DedupeOne>() == 24 + 32);
+};
 
 impl Sys for Linux {
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
@@ -228,6 +253,10 @@ impl Sys for Linux {
     }
 
     fn stat(&self, fd: Fd) -> Result<Stat> {
+        let wide = if linux_time::NARROW { linux_time::stat(fd) } else { None };
+        if let Some(outcome) = wide {
+            return outcome;
+        }
         let mut raw = MaybeUninit::<libc::stat64>::uninit();
         // SAFETY: the kernel fills the whole structure when the call succeeds, and only then is it
         // read.
@@ -237,6 +266,10 @@ impl Sys for Linux {
     }
 
     fn stat_name(&self, dir: Fd, name: &CStr) -> Result<Stat> {
+        let wide = if linux_time::NARROW { linux_time::stat_name(dir, name) } else { None };
+        if let Some(outcome) = wide {
+            return outcome;
+        }
         let mut raw = MaybeUninit::<libc::stat64>::uninit();
         // SAFETY: `name` is NUL-terminated; the structure is read only after success.
         let call =
@@ -356,9 +389,6 @@ impl Sys for Linux {
     }
 
     fn dedupe(&self, src: Fd, dst: Fd, length: u64) -> Result<Dedupe> {
-        /// `_IOWR(0x94, 54, struct file_dedupe_range)`, whose direction bits differ between
-        /// architectures.
-        const FIDEDUPERANGE: libc::Ioctl = libc::_IOWR::<[u64; 3]>(0x94, 54);
         let mut request = DedupeOne {
             src_offset: 0,
             src_length: length,
@@ -466,8 +496,11 @@ impl Sys for Linux {
 
     #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)] // 32 bits wide on some architectures
     fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()> {
+        if let Some(outcome) = linux_time::set_times(fd, accessed, modified) {
+            return outcome;
+        }
         let raw = |time: Time| -> Result<libc::timespec> {
-            let seconds = libc::time_t::try_from(time.seconds).map_err(|_| Errno(libc::EOVERFLOW))?;
+            let seconds = time.seconds.try_into().map_err(|_| Errno(libc::EOVERFLOW))?;
             let nanoseconds = time.nanoseconds.try_into().map_err(|_| Errno(libc::EOVERFLOW))?;
             Ok(libc::timespec { tv_sec: seconds, tv_nsec: nanoseconds })
         };
@@ -601,21 +634,5 @@ mod tests {
         ] {
             assert_eq!(trusted_release(release.as_bytes()), trusted, "{release}");
         }
-    }
-
-    /// The kernel's own numbers on the architectures that share asm-generic/ioctl.h; powerpc, mips
-    /// and sparc differ.
-    #[test]
-    #[cfg(any(
-        target_arch = "x86_64",
-        target_arch = "aarch64",
-        target_arch = "x86",
-        target_arch = "riscv64"
-    ))]
-    fn the_clone_ioctls_have_the_kernels_numbers() {
-        assert_eq!(libc::FICLONE, 0x4004_9409);
-        assert_eq!(libc::FICLONERANGE, 0x4020_940d);
-        assert_eq!(size_of::<libc::file_clone_range>(), 32);
-        assert_eq!(size_of::<DedupeOne>(), 24 + 32);
     }
 }

@@ -6,6 +6,8 @@ use core::ffi::CStr;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
 #[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux_time;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux_volumes;
 #[cfg(test)]
 pub mod model;

@@ -1,0 +1,125 @@
+//! File times beyond January 2038 on systems whose C library has a time_t of 32 bits.
+//! There fstat64 fails with EOVERFLOW for such a file, and futimens cannot name such a time: statx and utimensat_time64 can.
+
+use core::ffi::{CStr, c_int, c_long};
+use core::mem::MaybeUninit;
+
+use super::linux::{check, kind};
+use super::{Errno, Fd, Result, Stat, Time};
+
+/// Whether the C library's own calls are too narrow. On Android they stay: there a filter kills
+/// the process for a call that it does not know.
+pub const NARROW: bool = size_of::<libc::timespec>() == 8 && !cfg!(target_os = "android");
+
+/// utimensat_time64 (Linux 5.1), which libc does not name; the number is the same on both.
+#[cfg(any(target_arch = "x86", target_arch = "arm"))]
+const UTIMENSAT_WIDE: Option<c_long> = Some(412);
+#[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
+const UTIMENSAT_WIDE: Option<c_long> = None;
+
+/// A call that the kernel does not have (statx came with Linux 4.11), or that a filter refuses
+/// because it does not know it: the older one may do.
+const fn missing(errno: Errno) -> bool {
+    matches!(errno.0, libc::ENOSYS | libc::EPERM)
+}
+
+/// What an open file is. `None` where statx is not to be had.
+pub fn stat(fd: Fd) -> Option<Result<Stat>> {
+    statx(fd, c"", libc::AT_EMPTY_PATH)
+}
+
+/// What a name stands for, symbolic links not followed. `None` where statx is not to be had.
+pub fn stat_name(dir: Fd, name: &CStr) -> Option<Result<Stat>> {
+    statx(dir, name, libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT)
+}
+
+fn statx(dir: Fd, name: &CStr, flags: c_int) -> Option<Result<Stat>> {
+    let mut raw = MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: `name` is NUL-terminated, the structure as large as the kernel's.
+    let asked = check(unsafe {
+        libc::syscall(libc::SYS_statx, dir, name.as_ptr(), flags, libc::STATX_BASIC_STATS, raw.as_mut_ptr())
+    });
+    match asked {
+        // SAFETY: zeroed first, so that every byte is initialised whatever the kernel filled.
+        Ok(_) => Some(Ok(stat_from(unsafe { raw.assume_init_ref() }))),
+        Err(errno) if missing(errno) => None,
+        Err(errno) => Some(Err(errno)),
+    }
+}
+
+fn stat_from(raw: &libc::statx) -> Stat {
+    let time =
+        |time: &libc::statx_timestamp| Time { seconds: time.tv_sec, nanoseconds: i64::from(time.tv_nsec) };
+    let mode = u32::from(raw.stx_mode);
+    Stat {
+        device: u64::from(raw.stx_dev_major) << 32 | u64::from(raw.stx_dev_minor),
+        inode: raw.stx_ino,
+        kind: kind(mode),
+        mode: mode & 0o7777,
+        owner: raw.stx_uid,
+        group: raw.stx_gid,
+        size: raw.stx_size,
+        allocated: raw.stx_blocks.saturating_mul(512),
+        block_size: u64::from(raw.stx_blksize),
+        accessed: time(&raw.stx_atime),
+        modified: time(&raw.stx_mtime),
+        changed: time(&raw.stx_ctime),
+    }
+}
+
+/// Sets the times of last access and change. `None` where the call is not to be had.
+pub fn set_times(fd: Fd, accessed: Time, modified: Time) -> Option<Result<()>> {
+    let number = UTIMENSAT_WIDE?;
+    // struct __kernel_timespec of linux/time_types.h, twice
+    let times = [accessed.seconds, accessed.nanoseconds, modified.seconds, modified.nanoseconds];
+    // SAFETY: no name, which means the descriptor itself; the kernel reads four numbers.
+    let set = check(unsafe {
+        libc::syscall(number, fd, core::ptr::null::<core::ffi::c_char>(), times.as_ptr(), 0)
+    });
+    match set {
+        Err(errno) if missing(errno) => None,
+        outcome => Some(outcome.map(drop)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+    use crate::sys::{Native, Sys};
+
+    fn scratch(name: &str) -> (std::path::PathBuf, std::fs::File) {
+        let path = std::env::temp_dir().join(format!("reflink-time-{}-{name}", std::process::id()));
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(12345).unwrap();
+        (path, file)
+    }
+
+    /// Everywhere, so that what only 32-bit systems use is tested on all: the two must agree.
+    #[test]
+    fn statx_says_what_stat_says() {
+        let (path, file) = scratch("stat");
+        let fd = file.as_raw_fd();
+        let Some(wide) = stat(fd) else { panic!("no statx here") };
+        let native = Native.stat(fd).unwrap();
+        let wide = wide.unwrap();
+        assert_eq!(Stat { device: 0, ..wide }, Stat { device: 0, ..native });
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        assert_eq!(stat_name(libc::AT_FDCWD, &name), Some(Ok(wide)));
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(stat_name(libc::AT_FDCWD, &name), Some(Err(Errno(libc::ENOENT))));
+    }
+
+    #[test]
+    fn times_beyond_2038_come_and_go() {
+        let (path, file) = scratch("2038");
+        std::fs::remove_file(path).unwrap();
+        let fd = file.as_raw_fd();
+        let accessed = Time { seconds: 4_000_000_000, nanoseconds: 5 };
+        let modified = Time { seconds: 4_100_000_000, nanoseconds: 999_999_999 };
+        Native.set_times(fd, accessed, modified).unwrap();
+        let now = Native.stat(fd).unwrap();
+        assert_eq!((now.accessed, now.modified), (accessed, modified));
+    }
+}
