@@ -32,9 +32,9 @@ pub struct Holes<'s, S: Sys> {
 impl<'s, S: Sys> Holes<'s, S> {
     /// Nothing is known yet of `source`. `stat` says whether it is worth asking.
     pub fn new(sys: &'s S, source: Fd, borrowed: bool, stat: &Stat) -> Self {
-        // A file of one block has no room for a hole beside its data, and a size of 0 is procfs's
-        // way of saying "read me".
-        let one_block = stat.size <= stat.block_size && stat.allocated > 0;
+        // A file of one block has no room for a hole beside its data (but what is called a block can
+        // be a server's 1 MiB), and a size of 0 is procfs's way of saying "read me".
+        let one_block = stat.size <= stat.block_size && stat.allocated >= stat.size;
         let dense = stat.size == 0 || one_block;
         Self { sys, source, borrowed, second: None, dense, data_until: 0, silent: false }
     }
