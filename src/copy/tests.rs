@@ -2,7 +2,11 @@
 //! `every_call` fails each call in every way; the others show one promise at a time and are named after it.
 
 mod bench;
+mod data;
 mod every_call;
+mod names;
+mod progress;
+mod ranges;
 mod verdicts;
 
 pub(crate) use bench::{Api, Bench, Outcome, Scenario, Source, There};

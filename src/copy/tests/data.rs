@@ -1,0 +1,497 @@
+//! The data, one promise at a time: methods that stop halfway, ends that are none, holes, sources that change.
+//! The numbers in the comments are rows of the list of failures seen in other programs that each test shows not to be here.
+
+use super::{Api, Bench, Outcome, Scenario, Source, There};
+use crate::copy::{Method, Mode, Options, Reason};
+use crate::error::{Cause, Step};
+use crate::sys::model::disk::{KernelCopy, Traits};
+use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
+use crate::sys::model::{Call, When};
+use libc::*;
+
+/// Runs a scenario with one fault at the n-th call of a kind.
+pub(super) fn with_fault(
+    scenario: &Scenario,
+    (call, nth): (Call, usize),
+    fault: Fault,
+    lasting: Lasting,
+) -> (Bench, Outcome) {
+    let bench = scenario.set_up();
+    bench.model.world_mut().faults.plan(Place::Of(call, nth), fault, lasting);
+    let outcome = scenario.run(&bench);
+    assert!(bench.model.world().faults.fired > 0, "{call:?} was not made {nth} times");
+    assert_eq!(bench.model.world().leaked(), vec![]);
+    assert_eq!(bench.litter(), Vec::<String>::new());
+    (bench, outcome)
+}
+
+pub(super) fn file(mode: Mode, volume: Traits, source: Source) -> Scenario {
+    let options = Options { mode, ..Options::default() };
+    Scenario { options, source, ..Scenario::new(Api::File, volume) }
+}
+
+/// It succeeded, and what stands under the name is the source's content.
+pub(super) fn assert_copied(bench: &Bench, outcome: &Outcome) {
+    assert_eq!(outcome.result, Ok(()));
+    let ino = bench.there().expect("a copy");
+    assert!(bench.is_copy(ino));
+    assert_eq!(outcome.report.total(), bench.source_size());
+}
+
+/// Blocks that are taken by the copy and by the source.
+fn allocated(bench: &Bench) -> (u64, u64) {
+    let there = bench.there().expect("a copy");
+    let world = bench.model.world();
+    (world.disk.data(there).allocated(), world.disk.data(bench.source).allocated())
+}
+
+/// 22: the size of 0, the copy call's 0, and a size that is a page.
+#[test]
+fn a_file_of_procfs_or_sysfs_is_copied_with_its_content() {
+    for source in [Source::Pseudo, Source::Sysfs] {
+        for mode in [Mode::Auto, Mode::Never] {
+            let scenario = Scenario { from: Traits::PROC, ..file(mode, Traits::XFS, source) };
+            let (bench, outcome) = scenario.play();
+            assert_copied(&bench, &outcome);
+            assert_eq!(outcome.report.method(), Method::Copy);
+        }
+    }
+}
+
+/// 24.
+#[test]
+fn a_source_that_shrinks_ends_the_copy_and_is_told() {
+    for (mode, call) in [(Mode::Auto, Call::KernelCopy), (Mode::Never, Call::ReadAt)] {
+        for left in [0, 1000, 2048, 3000] {
+            let scenario = file(mode, Traits::EXT4, Source::Plain);
+            let bench = scenario.set_up();
+            let source = bench.source;
+            bench.model.world_mut().watch.source_moves = true;
+            bench
+                .model
+                .before(When::Of(call, 2), move |disk| disk.change(source, |data| data.set_size(left)));
+            let outcome = scenario.run(&bench);
+            assert_eq!(outcome.result, Ok(()));
+            assert!(outcome.report.source_changed);
+            let made = bench.model.world().disk.data(bench.there().unwrap()).size;
+            assert_eq!(made, left.max(2048), "what had come before, and what was left");
+            assert_eq!(outcome.report.total(), made);
+        }
+    }
+}
+
+/// 28, 29: the methods share one count.
+#[test]
+fn a_kernel_copy_that_stops_halfway_is_gone_on_from_there() {
+    for errno in [EXDEV, EINVAL, EOPNOTSUPP, ENOSYS, EPERM, EACCES, ENOENT, EBADF, ETXTBSY, EOVERFLOW, EAGAIN]
+    {
+        let scenario = file(Mode::Auto, Traits::EXT4, Source::Plain);
+        let (bench, outcome) =
+            with_fault(&scenario, (Call::KernelCopy, 2), Fault::Errno(errno), Lasting::Kind);
+        assert_copied(&bench, &outcome);
+        assert_eq!((outcome.report.kernel_copied, outcome.report.copied), (2048, 3172), "errno {errno}");
+    }
+}
+
+/// 31: what was read and not written is not there.
+#[test]
+fn what_counts_is_what_was_written() {
+    for api in [Api::Descriptor, Api::Range { src_offset: 0, dst_offset: 0, length: 5000 }] {
+        let options = Options { mode: Mode::Never, ..Options::default() };
+        let scenario = Scenario { options, there: There::File(0), ..Scenario::new(api, Traits::EXT4) };
+        let (bench, outcome) = with_fault(&scenario, (Call::WriteAt, 2), Fault::Errno(ENOSPC), Lasting::Once);
+        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(ENOSPC));
+        assert_eq!(outcome.report.copied, 2048);
+        assert_eq!(bench.model.world().disk.data(bench.there().unwrap()).size, 2048);
+    }
+}
+
+/// 32.
+#[test]
+fn a_write_of_nothing_is_an_error_and_not_a_loop() {
+    let scenario = file(Mode::Never, Traits::EXT4, Source::Plain);
+    let (bench, outcome) = with_fault(&scenario, (Call::WriteAt, 2), Fault::Odd(Odd::Zero), Lasting::Once);
+    assert_copied(&bench, &outcome);
+    let (bench, outcome) = with_fault(&scenario, (Call::WriteAt, 2), Fault::Odd(Odd::Zero), Lasting::Kind);
+    assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EIO));
+    assert_eq!(bench.there(), None);
+}
+
+/// 33.
+#[test]
+fn a_short_read_is_not_the_end() {
+    for (from, source) in [(Traits::PROC, Source::Pseudo), (Traits::EXT4, Source::Plain)] {
+        let scenario = Scenario { from, ..file(Mode::Never, Traits::EXT4, source) };
+        let (bench, outcome) =
+            with_fault(&scenario, (Call::ReadAt, 1), Fault::Odd(Odd::Short), Lasting::Kind);
+        assert_copied(&bench, &outcome);
+    }
+}
+
+/// 34.
+#[test]
+fn an_interrupted_call_is_made_again() {
+    let cases = [
+        (Mode::Always, Traits::XFS, Call::CloneFile),
+        (Mode::Auto, Traits::EXT4, Call::KernelCopy),
+        (Mode::Never, Traits::EXT4, Call::ReadAt),
+        (Mode::Never, Traits::EXT4, Call::WriteAt),
+    ];
+    for (mode, volume, call) in cases {
+        let scenario = file(mode, volume, Source::Plain);
+        let (bench, outcome) = with_fault(&scenario, (call, 1), Fault::Errno(EINTR), Lasting::Times(3));
+        assert_copied(&bench, &outcome);
+        let untouched = scenario.play().1;
+        assert_eq!(outcome.report.method(), untouched.report.method(), "{call:?}: the same method");
+    }
+}
+
+/// 3: ZFS, whose blocks are not on disk yet: only where it is the only way is it waited for.
+#[test]
+fn a_clone_that_is_not_possible_yet_is_waited_for_only_by_always() {
+    let fault = Fault::Errno(EAGAIN);
+    let scenario = file(Mode::Always, Traits::XFS, Source::Plain);
+    let (bench, outcome) = with_fault(&scenario, (Call::CloneFile, 1), fault, Lasting::Once);
+    assert_copied(&bench, &outcome);
+    assert_eq!(bench.model.count(Call::Sync), 1, "the source is synced in between");
+    let (_, outcome) = with_fault(&scenario, (Call::CloneFile, 1), fault, Lasting::Kind);
+    assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EAGAIN));
+    let scenario = file(Mode::Auto, Traits::XFS, Source::Plain);
+    let (bench, outcome) = with_fault(&scenario, (Call::CloneFile, 1), fault, Lasting::Once);
+    assert_copied(&bench, &outcome);
+    assert_eq!(outcome.report.reason, Reason::Transient);
+}
+
+/// 36.
+#[test]
+fn a_clone_onto_a_longer_file_leaves_no_tail() {
+    for mode in [Mode::Auto, Mode::Always] {
+        for source in [Source::Plain, Source::Aligned, Source::Tiny, Source::Empty] {
+            for watched in [false, true] {
+                let options = Options { mode, ..Options::default() };
+                let base = Scenario::new(Api::Descriptor, Traits::XFS);
+                let scenario = Scenario { options, source, there: There::File(9000), watched, ..base };
+                let (bench, outcome) = scenario.play();
+                assert_copied(&bench, &outcome);
+                assert_eq!(outcome.report.method(), Method::Clone, "{source:?} {mode:?}");
+            }
+        }
+    }
+}
+
+/// A server that clones nothing and refuses data: the destination keeps its tail.
+#[test]
+fn always_leaves_a_longer_destination_whole_where_only_empty_clones_are_granted() {
+    let smb = Traits { clones_only_nothing: true, ..Traits::XFS };
+    let options = Options { mode: Mode::Always, ..Options::default() };
+    let there = There::File(9000);
+    let (bench, outcome) = Scenario { options, there, ..Scenario::new(Api::Descriptor, smb) }.play();
+    assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EOPNOTSUPP));
+    let world = bench.model.world();
+    assert!(
+        world.disk.data(bench.there().unwrap()).same_bytes(&world.watch.callers.as_ref().unwrap().before)
+    );
+}
+
+/// 40: the file is the engine's own, and what the clone left in it is cut off.
+#[test]
+fn what_a_failed_clone_left_is_cut_off() {
+    let scenario = file(Mode::Auto, Traits::XFS, Source::Plain);
+    let dirty = Fault::Odd(Odd::DirtyClone(EINVAL));
+    let (bench, outcome) = with_fault(&scenario, (Call::CloneFile, 1), dirty, Lasting::Once);
+    assert_copied(&bench, &outcome);
+    let world = bench.model.world();
+    let clone = world.log.iter().position(|event| event.call == Call::CloneFile).unwrap();
+    let next = &world.log[clone + 1];
+    assert_eq!((next.call, next.numbers[0]), (Call::SetSize, 0));
+}
+
+/// 41.
+#[test]
+fn a_clone_that_came_out_short_is_not_believed() {
+    let short = Fault::Odd(Odd::ShortClone);
+    for (api, there) in [(Api::File, There::Nothing), (Api::Descriptor, There::File(0))] {
+        let auto = Scenario { there, ..Scenario::new(api, Traits::XFS) };
+        let (bench, outcome) = with_fault(&auto, (Call::CloneFile, 1), short, Lasting::Once);
+        assert_copied(&bench, &outcome);
+        assert_eq!(outcome.report.reason, Reason::Failure);
+        let options = Options { mode: Mode::Always, ..Options::default() };
+        let always = Scenario { options, ..auto };
+        let (_, outcome) = with_fault(&always, (Call::CloneFile, 1), short, Lasting::Once);
+        assert_eq!(outcome.result.map_err(|error| error.cause), Err(Cause::Inconsistent));
+    }
+    // Of a range the tail that is copied behind it would hide the hole.
+    let api = Api::Range { src_offset: 0, dst_offset: 0, length: 3000 };
+    let range = Scenario { there: There::File(0), ..Scenario::new(api, Traits::XFS) };
+    let (_, outcome) = with_fault(&range, (Call::CloneRange, 1), short, Lasting::Once);
+    assert_eq!(outcome.result.map_err(|error| error.cause), Err(Cause::Inconsistent));
+}
+
+/// An end of file where there is none.
+#[test]
+fn a_source_that_ends_early_without_a_change_is_an_error() {
+    let apis = [Api::File, Api::Descriptor, Api::Range { src_offset: 0, dst_offset: 0, length: 5000 }];
+    for api in apis {
+        for nth in [1, 2] {
+            let options = Options { mode: Mode::Never, ..Options::default() };
+            let there = if api == Api::File { There::Nothing } else { There::File(0) };
+            let scenario = Scenario { options, there, ..Scenario::new(api, Traits::EXT4) };
+            let (_, outcome) =
+                with_fault(&scenario, (Call::ReadAt, nth), Fault::Odd(Odd::Zero), Lasting::Once);
+            assert_eq!(
+                outcome.result.map_err(|error| error.cause),
+                Err(Cause::Inconsistent),
+                "{api:?} {nth}"
+            );
+        }
+    }
+}
+
+/// 26: more than was asked for.
+#[test]
+fn an_impossible_count_is_an_error() {
+    for (mode, call) in
+        [(Mode::Auto, Call::KernelCopy), (Mode::Never, Call::ReadAt), (Mode::Never, Call::WriteAt)]
+    {
+        let scenario = file(mode, Traits::EXT4, Source::Plain);
+        let (bench, outcome) = with_fault(&scenario, (call, 2), Fault::Odd(Odd::TooMuch), Lasting::Once);
+        assert_eq!(outcome.result.map_err(|error| error.cause), Err(Cause::Inconsistent), "{call:?}");
+        assert_eq!(bench.there(), None);
+    }
+}
+
+/// 53, 54: SEEK_DATA says "no data" of a file that has blocks.
+#[test]
+fn a_file_with_blocks_is_not_taken_for_a_hole() {
+    for mode in [Mode::Auto, Mode::Never] {
+        let arrange: fn(&Bench) = |bench| bench.disk(|disk| disk.inodes[bench.source].hides_data = true);
+        let scenario = Scenario { arrange, ..file(mode, Traits::EXT4, Source::Plain) };
+        let (bench, outcome) = scenario.play();
+        assert_copied(&bench, &outcome);
+        assert_eq!(outcome.report.holes, 0);
+    }
+}
+
+/// 60, 61: also where the copy call would fill them, and where nobody says where they are.
+#[test]
+fn holes_stay_holes_and_the_last_one_counts() {
+    let silent = Traits { tells_holes: false, most: 1024, ..Traits::EXT4 };
+    for volume in [Traits::XFS, Traits::EXT4, silent] {
+        for mode in [Mode::Auto, Mode::Never] {
+            let (bench, outcome) = file(mode, volume, Source::Sparse).play();
+            assert_copied(&bench, &outcome);
+            let (copy, source) = allocated(&bench);
+            assert_eq!(copy, source, "{} {mode:?}", volume.name);
+        }
+    }
+    for mode in [Mode::Auto, Mode::Never] {
+        let (bench, outcome) = file(mode, Traits::EXT4, Source::Hole).play();
+        assert_copied(&bench, &outcome);
+        assert_eq!((allocated(&bench).0, outcome.report.holes), (0, 3500));
+    }
+}
+
+/// A server's preferred unit of I/O is no sign of a file without holes.
+#[test]
+fn holes_of_a_file_smaller_than_the_preferred_unit_are_kept() {
+    for mode in [Mode::Auto, Mode::Never] {
+        let (bench, outcome) =
+            file(mode, Traits { preferred: 1 << 20, ..Traits::EXT4 }, Source::Sparse).play();
+        assert_copied(&bench, &outcome);
+        let (copy, source) = allocated(&bench);
+        assert_eq!(copy, source);
+    }
+}
+
+/// A hole over what the destination has: it is punched out, or written as zeros where that cannot be.
+#[test]
+fn a_hole_replaces_what_was_there() {
+    for punches in [true, false] {
+        for api in [Api::Descriptor, Api::Range { src_offset: 0, dst_offset: 0, length: 8000 }] {
+            let volume = Traits { punches, ..Traits::EXT4 };
+            let base = Scenario::new(api, volume);
+            let (bench, outcome) =
+                Scenario { source: Source::Sparse, there: There::File(9000), ..base }.play();
+            assert_eq!(outcome.result, Ok(()));
+            let world = bench.model.world();
+            let (copy, source) = (world.disk.data(bench.there().unwrap()), world.disk.data(bench.source));
+            assert!(copy.same_stretch(0, source, 0, 8000));
+            assert_eq!(outcome.report.holes > 0, punches);
+        }
+    }
+}
+
+/// 96: neither the buffer nor a plan follows what a file prefers.
+#[test]
+fn an_absurd_block_size_costs_nothing() {
+    let odd = Traits { preferred: 1 << 40, told_block: 1 << 40, ..Traits::EXT4 };
+    let (bench, outcome) = file(Mode::Never, odd, Source::Huge).play();
+    assert_eq!(outcome.result, Ok(()));
+    let world = bench.model.world();
+    let largest = world.log.iter().filter(|event| event.call == Call::ReadAt).map(|event| event.numbers[1]);
+    assert!(largest.max().unwrap() <= 256 << 10);
+    drop(world);
+    let api = Api::Range { src_offset: 0, dst_offset: 1024, length: 3000 };
+    let odd = Traits { preferred: 1 << 40, ..Traits::XFS };
+    let (_, outcome) = Scenario { there: There::File(100), ..Scenario::new(api, odd) }.play();
+    assert_eq!((outcome.result, outcome.report.cloned), (Ok(()), 2048));
+}
+
+/// 98.
+#[test]
+fn a_source_that_changes_is_told() {
+    for change in [0, 1, 2] {
+        let scenario = file(Mode::Never, Traits::EXT4, Source::Plain);
+        let bench = scenario.set_up();
+        let source = bench.source;
+        bench.model.world_mut().watch.source_moves = true;
+        bench.model.before(When::Of(Call::ReadAt, 2), move |disk| match change {
+            0 => disk.change(source, |data| data.write(10, b"x")),
+            1 => disk.change(source, |data| data.write(9000, b"x")),
+            _ => disk.change_meta(source, |inode| inode.group = 7),
+        });
+        let outcome = scenario.run(&bench);
+        assert_eq!(outcome.result, Ok(()));
+        assert!(outcome.report.source_changed);
+        let made = bench.model.world().disk.data(bench.there().unwrap()).size;
+        assert_eq!(made, 5220, "no race with whoever makes it longer");
+    }
+    let (_, outcome) = file(Mode::Never, Traits::EXT4, Source::Plain).play();
+    assert!(!outcome.report.source_changed);
+}
+
+/// One clone call is of one instant, whatever the size was when the file was opened.
+#[test]
+fn a_clone_is_of_the_instant_it_is_made() {
+    for size in [100, 3000, 9000] {
+        let scenario = file(Mode::Auto, Traits::XFS, Source::Plain);
+        let bench = scenario.set_up();
+        let source = bench.source;
+        bench.model.before(When::Of(Call::CloneFile, 1), move |disk| {
+            disk.change(source, |data| data.set_size(size))
+        });
+        let outcome = scenario.run(&bench);
+        assert_copied(&bench, &outcome);
+        assert!(outcome.report.source_changed);
+        assert_eq!(outcome.report.method(), Method::Clone);
+    }
+}
+
+/// 1: none of these is hidden behind another method.
+#[test]
+fn a_real_failure_of_a_clone_stops_the_copy() {
+    for errno in [EIO, ENOSPC, EDQUOT, ENOMEM, EROFS] {
+        let scenario = file(Mode::Auto, Traits::XFS, Source::Plain);
+        let (bench, outcome) =
+            with_fault(&scenario, (Call::CloneFile, 1), Fault::Errno(errno), Lasting::Once);
+        let error = outcome.result.unwrap_err();
+        assert_eq!((error.step, error.os_error()), (Step::Clone, errno));
+        assert!(errno == EROFS || outcome.report.reason == Reason::Failure);
+        assert_eq!(bench.there(), None);
+    }
+}
+
+/// 7: a server's EIO of the copy call may be its lack of it; a disk's is not.
+#[test]
+fn an_eio_of_the_copy_call_is_believed_of_a_disk_only() {
+    for remote in [false, true] {
+        let scenario = file(Mode::Auto, Traits { remote, ..Traits::EXT4 }, Source::Plain);
+        let (_, outcome) = with_fault(&scenario, (Call::KernelCopy, 1), Fault::Errno(EIO), Lasting::Kind);
+        assert_eq!(outcome.result.is_ok(), remote);
+    }
+}
+
+/// 9: the mark may come after the descriptor.
+#[test]
+fn nothing_is_written_to_a_file_marked_immutable() {
+    for mode in [Mode::Auto, Mode::Always, Mode::Never] {
+        let options = Options { mode, ..Options::default() };
+        let base = Scenario::new(Api::Descriptor, Traits::XFS);
+        let arrange: fn(&Bench) = |bench| {
+            let copy = bench.there().unwrap();
+            bench.disk(|disk| disk.inodes[copy].immutable = true);
+        };
+        let scenario = Scenario { options, there: There::File(700), arrange, ..base };
+        let (_, outcome) = scenario.play();
+        assert_eq!(outcome.result.map_err(|error| (error.step, error.os_error())), Err((Step::Check, EPERM)));
+    }
+    let scenario = Scenario { there: There::File(700), ..Scenario::new(Api::Descriptor, Traits::XFS) };
+    let bench = scenario.set_up();
+    let copy = bench.there().unwrap();
+    bench.model.before(When::Of(Call::CloneFile, 1), move |disk| disk.inodes[copy].immutable = true);
+    assert_eq!(scenario.run(&bench).result.map_err(|error| error.os_error()), Err(EPERM));
+}
+
+/// 8: the same errno from a sandbox only takes the clone away.
+#[test]
+fn a_filtered_clone_is_a_copy() {
+    for errno in [EPERM, EACCES, ENOSYS] {
+        let scenario = file(Mode::Auto, Traits::XFS, Source::Plain);
+        let (bench, outcome) =
+            with_fault(&scenario, (Call::CloneFile, 1), Fault::Errno(errno), Lasting::Kind);
+        assert_copied(&bench, &outcome);
+        assert_eq!(outcome.report.clone_error, -errno);
+    }
+}
+
+/// 21, 92: the model fails the test where the kernel would have sent SIGXFSZ.
+#[test]
+fn a_limit_on_file_size_is_an_error_and_never_a_signal() {
+    for (from, source) in [(Traits::XFS, Source::Plain), (Traits::PROC, Source::Pseudo)] {
+        for mode in [Mode::Auto, Mode::Always, Mode::Never] {
+            for (api, there) in [
+                (Api::File, There::Nothing),
+                (Api::Descriptor, There::File(0)),
+                (Api::Range { src_offset: 0, dst_offset: 0, length: 3000 }, There::File(0)),
+            ] {
+                for limit in [0, 1, 1000, 1499] {
+                    let options = Options { mode, ..Options::default() };
+                    let base = Scenario::new(api, Traits::XFS);
+                    let scenario = Scenario { options, from, source, there, ..base };
+                    let bench = scenario.set_up();
+                    bench.model.world_mut().limit = limit;
+                    let outcome = scenario.run(&bench);
+                    let refused =
+                        if source == Source::Pseudo && mode == Mode::Always { EXDEV } else { EFBIG };
+                    assert_eq!(
+                        outcome.result.map_err(|error| error.os_error()),
+                        Err(refused),
+                        "{api:?} {mode:?} {source:?} limit {limit}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// 21: a source that grows past the limit after it was measured.
+#[test]
+fn a_source_that_grows_past_the_limit_is_no_signal() {
+    for (mode, volume) in [(Mode::Auto, Traits::XFS), (Mode::Auto, Traits::EXT4), (Mode::Never, Traits::XFS)]
+    {
+        let scenario = file(mode, volume, Source::Plain);
+        let bench = scenario.set_up();
+        let source = bench.source;
+        let mut world = bench.model.world_mut();
+        (world.limit, world.watch.source_moves) = (6000, true);
+        drop(world);
+        bench.model.before(When::Nth(4), move |disk| disk.change(source, |data| data.write(9000, b"x")));
+        let outcome = scenario.run(&bench);
+        assert_eq!(outcome.result, Ok(()));
+        assert_eq!(bench.model.world().disk.data(bench.there().unwrap()).size, 5220);
+    }
+}
+
+/// NEVER shares nothing, not even through the copy call.
+#[test]
+fn a_true_copy_shares_nothing() {
+    assert_eq!(Traits::XFS.kernel_copy, KernelCopy::Shares);
+    for source in [Source::Plain, Source::Aligned, Source::Sparse] {
+        let (bench, outcome) = file(Mode::Never, Traits::XFS, source).play();
+        assert_copied(&bench, &outcome);
+        let world = bench.model.world();
+        let (copy, from) = (world.disk.data(bench.there().unwrap()), world.disk.data(bench.source));
+        assert_eq!(copy.sharing(0, from, 0, copy.size).shared, 0);
+        assert_eq!((outcome.report.kernel_copied, outcome.report.reason), (0, Reason::NotAsked));
+    }
+}

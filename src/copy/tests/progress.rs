@@ -1,0 +1,130 @@
+//! The progress function: when it is called, what it is told, and what a cancel at each of its calls leaves.
+
+use super::data::{assert_copied, file};
+use super::{Api, Outcome, Scenario, Source, There};
+use crate::copy::{COPY_STEP, Durability, IfExists, Mode, Options, STEP};
+use crate::error::{Cause, Step};
+use crate::sys::model::Call;
+use crate::sys::model::disk::Traits;
+
+fn watched(scenario: Scenario) -> Scenario {
+    Scenario { watched: true, ..scenario }
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for mode in [Mode::Auto, Mode::Never] {
+        for (from, to) in
+            [(Traits::XFS, Traits::XFS), (Traits::EXT4, Traits::EXT4), (Traits::PROC, Traits::XFS)]
+        {
+            for source in [Source::Plain, Source::Empty, Source::Sparse] {
+                let source = if from == Traits::PROC { Source::Pseudo } else { source };
+                for durability in [Durability::Atomic, Durability::Direct] {
+                    for there in [There::Nothing, There::File(3000)] {
+                        let if_exists = IfExists::Replace;
+                        let options = Options { mode, durability, if_exists, ..Options::default() };
+                        all.push(watched(Scenario {
+                            options,
+                            from,
+                            source,
+                            there,
+                            ..Scenario::new(Api::File, to)
+                        }));
+                    }
+                }
+            }
+        }
+    }
+    let large = Traits { most: 1 << 31, ..Traits::EXT4 };
+    for volume in [Traits::XFS, large] {
+        all.push(watched(file(Mode::Auto, volume, Source::Huge)));
+    }
+    all
+}
+
+/// Begin and end, never backwards, a total that is never less than what is done.
+fn assert_told(outcome: &Outcome, size: u64) {
+    let told = &outcome.told;
+    let (Some(first), Some(last)) = (told.first(), told.last()) else { panic!("nothing was told") };
+    assert_eq!((first.0, *last), (0, (size, size)), "{told:?}");
+    assert!(told.iter().all(|(done, total)| done <= total), "{told:?}");
+    assert!(told.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{told:?}");
+}
+
+#[test]
+fn it_is_called_at_the_beginning_and_at_the_end_and_tells_the_truth() {
+    for scenario in scenarios() {
+        let (bench, outcome) = scenario.play();
+        assert_copied(&bench, &outcome);
+        assert_told(&outcome, bench.source_size());
+    }
+}
+
+#[test]
+fn steps_are_small_enough() {
+    let (bench, outcome) = watched(file(Mode::Auto, Traits::XFS, Source::Huge)).play();
+    assert_copied(&bench, &outcome);
+    let world = bench.model.world();
+    let clones: Vec<u64> = world
+        .log
+        .iter()
+        .filter(|event| event.call == Call::CloneRange)
+        .map(|event| event.numbers[2])
+        .collect();
+    assert_eq!(clones, [STEP, STEP, (5 << 29) + 100 - 2 * STEP]);
+    assert!(outcome.told.windows(2).all(|pair| pair[1].0 - pair[0].0 <= STEP));
+    drop(world);
+    let (bench, _) = file(Mode::Auto, Traits::XFS, Source::Huge).play();
+    assert_eq!(bench.model.count(Call::CloneFile), 1, "one call where nobody watches");
+
+    let large = Traits { most: 1 << 31, tells_holes: false, clones: false, ..Traits::XFS };
+    let scenario = watched(file(Mode::Auto, large, Source::Plain));
+    let (bench, _) = scenario.play();
+    let world = bench.model.world();
+    let copies = world.log.iter().filter(|event| event.call == Call::KernelCopy);
+    assert!(copies.map(|event| event.numbers[2]).all(|length| length <= COPY_STEP));
+}
+
+#[test]
+fn a_cancel_at_any_call_leaves_the_old_state() {
+    let mut cancelled = 0;
+    for scenario in scenarios() {
+        let calls = scenario.play().1.told.len();
+        for nth in 1..=calls {
+            let bench = scenario.set_up();
+            let old = bench.there();
+            let count = std::cell::Cell::new(0);
+            let outcome = scenario.run_telling(&bench, |_, _| {
+                count.set(count.get() + 1);
+                count.get() != nth
+            });
+            let error = outcome.result.unwrap_err();
+            assert_eq!((error.step, error.cause), (Step::Progress, Cause::Cancelled));
+            assert_eq!(outcome.told.len(), nth, "not called again");
+            assert_eq!((bench.there(), bench.litter()), (old, vec![]));
+            assert_eq!(bench.model.world().leaked(), vec![]);
+            cancelled += 1;
+        }
+    }
+    assert!(cancelled > 100, "{cancelled}");
+}
+
+#[test]
+fn descriptors_and_ranges_are_told_too() {
+    let ranged = Api::Range { src_offset: 100, dst_offset: 1124, length: 3000 };
+    for (api, size) in [(Api::Descriptor, 5220), (ranged, 3000)] {
+        for mode in [Mode::Auto, Mode::Never] {
+            for volume in [Traits::XFS, Traits::EXT4] {
+                let options = Options { mode, ..Options::default() };
+                let base = Scenario::new(api, volume);
+                let scenario = watched(Scenario { options, there: There::File(9000), ..base });
+                let (bench, outcome) = scenario.play();
+                assert_eq!(outcome.result, Ok(()));
+                assert_told(&outcome, size);
+                let stopped = scenario.run_telling(&scenario.set_up(), |_, _| false);
+                assert_eq!(stopped.result.map_err(|error| error.cause), Err(Cause::Cancelled));
+                drop(bench);
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Ranges: the planner against a definition by trial of every byte, and what is cloned, copied and left alone.
+
+use super::data::with_fault;
+use super::{Api, Bench, Scenario, Source, There};
+use crate::copy::range::{Plan, TO_END, plan};
+use crate::copy::{Mode, Options, Reason};
+use crate::error::Cause;
+use crate::sys::model::Call;
+use crate::sys::model::disk::Traits;
+use crate::sys::model::fault::{Fault, Lasting};
+use libc::*;
+
+/// Whether the kernel would clone `[from, to)` of a range (fs/remap_range.c), said as plainly as can be.
+fn clonable(range: (u64, u64), from: u64, to: u64, unit: u64, src_size: u64, dst_size: u64) -> bool {
+    let (src, dst, length) = (range.0 + from, range.1 + from, to - from);
+    let aligned = |offset: u64| offset % unit == 0;
+    let whole_blocks = aligned(length);
+    let becomes_the_end = src + length == src_size && dst + length >= dst_size;
+    aligned(src)
+        && aligned(dst)
+        && length > 0
+        && src + length <= src_size
+        && (whole_blocks || becomes_the_end)
+}
+
+/// The longest stretch that would be cloned, the first of these.
+fn longest(range: (u64, u64), length: u64, unit: u64, src_size: u64, dst_size: u64) -> Option<Plan> {
+    let mut best: Option<Plan> = None;
+    for head in 0..length {
+        for middle in head + 1..=length {
+            let longer = best.is_none_or(|best| middle - head > best.middle - best.head);
+            if longer && clonable(range, head, middle, unit, src_size, dst_size) {
+                best = Some(Plan { head, middle });
+            }
+        }
+    }
+    best
+}
+
+#[test]
+fn the_planner_finds_the_longest_stretch_that_the_kernel_clones() {
+    let (mut cases, mut plans) = (0, 0);
+    for unit in [1, 2, 3, 4] {
+        for src_size in 1..=10 {
+            for src_offset in 0..src_size {
+                for length in 0..=src_size - src_offset {
+                    for dst_offset in 0..=9 {
+                        for dst_size in [0, 1, 4, 7, 8, 10, 12, 20] {
+                            let range = (src_offset, dst_offset);
+                            let found = plan(src_offset, dst_offset, length, unit, src_size, dst_size);
+                            let best = longest(range, length, unit, src_size, dst_size);
+                            assert_eq!(
+                                found, best,
+                                "{src_offset}+{length} of {src_size} to {dst_offset} of {dst_size}, unit {unit}"
+                            );
+                            cases += 1;
+                            plans += u32::from(found.is_some());
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(cases > 50_000 && plans > 10_000, "{cases} cases, {plans} plans");
+}
+
+#[test]
+fn the_planner_never_overflows() {
+    let extremes = [0, 1, 4095, 4096, i64::MAX as u64 - 4096, i64::MAX as u64, u64::MAX - 1, u64::MAX];
+    for src_offset in extremes {
+        for dst_offset in extremes {
+            for length in extremes {
+                for unit in [0, 1, 512, 4096, 1 << 40, u64::MAX] {
+                    for size in extremes {
+                        let Some(plan) = plan(src_offset, dst_offset, length, unit, size, 0) else {
+                            continue;
+                        };
+                        assert!(plan.head < plan.middle && plan.middle <= length && unit > 0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn range(src_offset: u64, dst_offset: u64, length: u64, there: u64, volume: Traits) -> Scenario {
+    let api = Api::Range { src_offset, dst_offset, length };
+    Scenario { there: There::File(there), ..Scenario::new(api, volume) }
+}
+
+/// 37: the kernel takes a length of 0 for "to the end".
+#[test]
+fn a_range_of_nothing_clones_nothing() {
+    for (offset, length) in [(0, 0), (6000, 100), (5220, TO_END), (u64::MAX >> 1, TO_END)] {
+        for mode in [Mode::Auto, Mode::Always, Mode::Never] {
+            let mut scenario = range(offset, 0, length, 9000, Traits::XFS);
+            scenario.options.mode = mode;
+            let (bench, outcome) = scenario.play();
+            assert_eq!((outcome.result, outcome.report.total()), (Ok(()), 0));
+            for call in [Call::CloneFile, Call::CloneRange, Call::KernelCopy, Call::WriteAt, Call::SetSize] {
+                assert_eq!(bench.model.count(call), 0, "{call:?}");
+            }
+        }
+    }
+}
+
+/// 38: cloned, copied, for each way a range can fall on blocks. What lies outside is the watch's to see.
+#[test]
+fn the_middle_is_cloned_and_the_edges_are_copied() {
+    for (src_offset, dst_offset, length, there, cloned, copied) in [
+        (0, 0, 2048, 9000, 2048, 0),
+        (0, 0, TO_END, 9000, 5120, 100), // the last partial block would land inside
+        (0, 0, TO_END, 5220, 5220, 0),   // it becomes the destination's last
+        (0, 0, TO_END, 100, 5220, 0),
+        (1024, 3072, TO_END, 0, 4196, 0),
+        (100, 1124, 3000, 9000, 2048, 952),
+        (1000, 1000, 48, 9000, 0, 48),
+        (100, 101, 3000, 9000, 0, 3000),
+        (100, 100, TO_END, 0, 4196, 924),
+    ] {
+        let (_, outcome) = range(src_offset, dst_offset, length, there, Traits::XFS).play();
+        assert_eq!(outcome.result, Ok(()));
+        let report = outcome.report;
+        assert_eq!(
+            (report.cloned, report.copied_any()),
+            (cloned, copied),
+            "{src_offset} {dst_offset} {length}"
+        );
+        assert_eq!(report.reason, if copied > 0 { Reason::File } else { Reason::None });
+    }
+}
+
+/// 39: the file system's own answer is not its unit; EINVAL moves on to a larger one.
+#[test]
+fn a_larger_unit_is_found_where_the_first_is_refused() {
+    let zfs = Traits { clone_unit: 4096, preferred: 4096, ..Traits::XFS };
+    let (bench, outcome) = range(1024, 1024, TO_END, 2000, zfs).play();
+    assert_eq!(outcome.result, Ok(()));
+    assert_eq!((outcome.report.cloned, outcome.report.copied_any()), (1124, 3072));
+    assert_eq!(bench.model.count(Call::CloneRange), 2);
+}
+
+/// ALWAYS: as it is, or not at all.
+#[test]
+fn an_unaligned_range_that_must_be_cloned_is_refused_before_anything_is_written() {
+    for (src_offset, dst_offset, length, there) in
+        [(100, 100, 1000, 0), (0, 0, 1000, 0), (0, 1, 1024, 0), (0, 0, TO_END, 9000), (1, 1, TO_END, 0)]
+    {
+        let mut scenario = range(src_offset, dst_offset, length, there, Traits::XFS);
+        scenario.options.mode = Mode::Always;
+        let (bench, outcome) = scenario.play();
+        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EINVAL));
+        assert_eq!(outcome.report.reason, Reason::File);
+        assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
+    }
+}
+
+/// Refused before anything is written: access, appending, kinds, offsets beyond all files.
+#[test]
+fn descriptors_that_will_not_do_are_refused_first() {
+    type Arrange = fn(&Bench) -> (i32, i32);
+    let cases: [(Arrange, Result<i32, Cause>); 6] = [
+        (|bench| (bench.model.open_for_caller(bench.source, false, false, false), bench.dst), Ok(EBADF)),
+        (
+            |bench| (bench.src, bench.model.open_for_caller(bench.there().unwrap(), true, false, false)),
+            Ok(EBADF),
+        ),
+        (
+            |bench| (bench.src, bench.model.open_for_caller(bench.there().unwrap(), true, true, true)),
+            Err(Cause::Append),
+        ),
+        (|bench| (bench.src, bench.model.open_for_caller(bench.directory, true, true, false)), Ok(EISDIR)),
+        (|bench| (bench.model.open_for_caller(bench.directory, true, false, false), bench.dst), Ok(EISDIR)),
+        (|bench| (999, bench.dst), Ok(EBADF)),
+    ];
+    for (arrange, expected) in cases {
+        for api in [Api::Descriptor, Api::Range { src_offset: 0, dst_offset: 0, length: 100 }] {
+            let scenario = Scenario { there: There::File(700), ..Scenario::new(api, Traits::XFS) };
+            let mut bench = scenario.set_up();
+            (bench.src, bench.dst) = arrange(&bench);
+            let error = scenario.run(&bench).result.unwrap_err();
+            match expected {
+                Ok(errno) => assert_eq!(error.os_error(), errno),
+                Err(cause) => assert_eq!(error.cause, cause),
+            }
+            assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
+        }
+    }
+    for (src_offset, dst_offset, length, errno) in [
+        (1 << 63, 0, 1, EINVAL),
+        (0, 1 << 63, 1, EINVAL),
+        (0, 0, 1 << 63, EINVAL),
+        (0, (1 << 63) - 100, 200, EFBIG),
+    ] {
+        let (bench, outcome) = range(src_offset, dst_offset, length, 700, Traits::XFS).play();
+        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(errno));
+        assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
+    }
+}
+
+/// After an error the report says how much was done from the beginning on, and that much is right.
+#[test]
+fn a_range_that_fails_says_how_far_it_came() {
+    let options = Options { mode: Mode::Never, ..Options::default() };
+    let scenario = Scenario { options, ..range(100, 300, 5000, 9000, Traits::EXT4) };
+    let (bench, outcome) = with_fault(&scenario, (Call::WriteAt, 3), Fault::Errno(ENOSPC), Lasting::Once);
+    assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(ENOSPC));
+    assert_eq!(outcome.report.total(), 4096);
+    let world = bench.model.world();
+    let (copy, source) = (world.disk.data(bench.there().unwrap()), world.disk.data(bench.source));
+    assert!(copy.same_stretch(300, source, 100, 4096));
+}
+
+/// A hole in the range becomes one, also where the range ends in it.
+#[test]
+fn holes_of_a_range_become_holes() {
+    for volume in [Traits::XFS, Traits::EXT4] {
+        let scenario = Scenario { source: Source::Sparse, ..range(100, 300, TO_END, 0, volume) };
+        let (bench, outcome) = scenario.play();
+        assert_eq!(outcome.result, Ok(()));
+        let world = bench.model.world();
+        let (copy, source) = (world.disk.data(bench.there().unwrap()), world.disk.data(bench.source));
+        assert_eq!(copy.size, source.size + 200);
+        assert!(copy.same_stretch(300, source, 100, source.size - 100));
+        assert_eq!(outcome.report.holes, (2 + 3) * 1024);
+    }
+}
