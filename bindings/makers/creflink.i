@@ -1,0 +1,23 @@
+// For SWIG: the header as it is. A structure's constructor sets its size; SWIG's own would leave that 0 (-EINVAL).
+%module creflink
+%{
+#include <reflink.h>
+%}
+%include <stdint.i>
+
+%define WITH_SIZE(NAME, INIT)
+%extend NAME {
+    NAME() {
+        struct NAME *made = malloc(sizeof *made);
+        struct NAME initial = INIT;
+        if (made)
+            *made = initial;
+        return made;
+    }
+}
+%enddef
+WITH_SIZE(reflink_options, REFLINK_OPTIONS_INIT)
+WITH_SIZE(reflink_result, REFLINK_RESULT_INIT)
+WITH_SIZE(reflink_capability, REFLINK_CAPABILITY_INIT)
+
+%include <reflink.h>

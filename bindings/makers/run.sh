@@ -1,0 +1,70 @@
+#!/bin/sh
+# Passes reflink.h through the binding makers that are here, as it is, and uses what they write against the library.
+# usage: run.sh PREFIX (where libreflink is installed). Settable: BINDGEN, SWIG, PYTHON (with cffi; with ziglang).
+# A maker that is not here is SKIPPED, loudly; with REQUIRE=all that is a failure. cgo's test is the Go package.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+prefix=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+header=$prefix/include/reflink.h
+python=${PYTHON:-python3}
+bindgen=${BINDGEN:-bindgen}
+swig=${SWIG:-swig}
+failed=0
+export LD_LIBRARY_PATH="$prefix/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+
+"${CC:-cc}" -I"$prefix/include" -o "$work/layout" "$here/layout.c" && "$work/layout" >"$work/layout.txt" || exit 1
+head -c 100000 /dev/urandom >"$work/source" || exit 1
+
+maker() { # NAME PRESENT FUNCTION
+    mkdir "$work/$1"
+    if ! sh -c "$2" >/dev/null 2>&1; then
+        echo "$1: SKIPPED: not here"
+        [ "${REQUIRE:-}" != all ] || failed=1
+    elif (cd "$work/$1" && "$3") && cmp -s "$work/source" "$work/$1/copy"; then
+        echo "$1: ok"
+    else
+        echo "$1: FAILED" >&2
+        failed=1
+    fi
+}
+
+# Called by name, through maker.
+# shellcheck disable=SC2317
+with_bindgen() {
+    "$bindgen" "$header" --rust-target 1.85 --rust-edition 2024 --allowlist-file '.*reflink.h' -o reflink.rs &&
+        OUT=$PWD rustc --edition 2024 -L "$prefix/lib" -l reflink -o program "$here/bindgen.rs" &&
+        ./program "$work/layout.txt" "$work/source" copy
+}
+
+# shellcheck disable=SC2317
+with_cffi() {
+    "$python" "$here/check_cffi.py" "$header" "$prefix/lib/libreflink.so.0" "$work/layout.txt" "$work/source" copy
+}
+
+# shellcheck disable=SC2317
+with_swig() {
+    # shellcheck disable=SC2046,SC2317 # flags
+    "$swig" -python -I"$prefix/include" -outdir . -o wrap.c "$here/creflink.i" &&
+        "${CC:-cc}" -shared -fPIC -Wall -o _creflink.so wrap.c -I"$prefix/include" \
+            $(/usr/bin/python3-config --includes) -L"$prefix/lib" -lreflink &&
+        PYTHONPATH=. /usr/bin/python3 "$here/check_swig.py" "$work/layout.txt" "$work/source" copy
+}
+
+# shellcheck disable=SC2317
+with_zig() {
+    cp "$here/translated.zig" . &&
+        "$python" -m ziglang translate-c -lc "$header" >reflink.zig &&
+        sed 's/\(.*\) \(.*\)/pub const @"\1" = \2;/' "$work/layout.txt" >layout.zig &&
+        "$python" -m ziglang build-obj translated.zig -lc -fno-stack-check -O ReleaseSafe &&
+        "${CC:-cc}" -o program translated.o -L"$prefix/lib" -lreflink &&
+        ./program "$work/source" copy
+}
+
+maker bindgen "command -v '$bindgen' && command -v rustc" with_bindgen
+maker cffi "'$python' -c 'import cffi'" with_cffi
+maker swig "command -v '$swig' && command -v /usr/bin/python3-config" with_swig
+maker zig "'$python' -m ziglang version" with_zig
+exit $failed
