@@ -126,7 +126,7 @@ smoke() {
 rpm() {
     command -v rpmbuild > /dev/null || { echo "SKIPPED: no rpmbuild here" >&2; return 0; }
     if command -v rpmlint > /dev/null; then
-        rpmlint --file "$here/packaging/rpm/rpmlintrc" "$here/packaging/rpm/libreflink.spec" | tee "$work/rpmlint"
+        rpmlint --ignore-unused-rpmlintrc --rpmlintrc "$here/packaging/rpm/rpmlintrc" "$here/packaging/rpm/libreflink.spec" | tee "$work/rpmlint"
         ! grep -q -E ': E: ' "$work/rpmlint" || return 1
     else
         echo "SKIPPED: no rpmlint here"
@@ -137,7 +137,7 @@ rpm() {
     unshare --net rpmbuild --quiet --nodeps --define "_topdir $work/rpm" -ba "$here/packaging/rpm/libreflink.spec"
     find "$work/rpm" -name '*.rpm' -exec cp {} "$out" \;
     if command -v rpmlint > /dev/null; then
-        rpmlint --file "$here/packaging/rpm/rpmlintrc" "$out"/libreflink*.rpm | tee "$work/rpmlint"
+        rpmlint --ignore-unused-rpmlintrc --rpmlintrc "$here/packaging/rpm/rpmlintrc" "$out"/libreflink*.rpm | tee "$work/rpmlint"
         ! grep -q -E ': E: ' "$work/rpmlint" || return 1
     fi
     for package in "$out"/libreflink*.rpm; do
