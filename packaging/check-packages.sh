@@ -18,6 +18,7 @@ out=$(cd "$out" && pwd)
 # Not in /tmp: that may be a tmpfs or noexec.
 work=$(mktemp -d "$out/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' HUP INT TERM
 name=$(basename "$tarball" -vendored.tar.gz)
 version=${name#libreflink-}
 
@@ -30,7 +31,7 @@ bootstrap() { # ROOT PACKAGES
 # Without a network, with an environment of its own, and as a user who is nobody in particular.
 inside() { # ROOT COMMAND
     # shellcheck disable=SC2016 # for the shell inside
-    unshare --mount --net --pid --fork --propagation private sh -c '
+    unshare --mount --net --pid --fork --kill-child --propagation private sh -c '
         mount -t proc proc "$0/proc" && exec chroot --userspec=65534:65534 "$0" \
             env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/build LC_ALL=C.UTF-8 sh -euc "$1"' "$1" "$2"
 }
@@ -38,7 +39,7 @@ inside() { # ROOT COMMAND
 # The same as root, for what installs.
 inside_as_root() { # ROOT COMMAND
     # shellcheck disable=SC2016 # for the shell inside
-    unshare --mount --net --pid --fork --propagation private sh -c '
+    unshare --mount --net --pid --fork --kill-child --propagation private sh -c '
         mount -t proc proc "$0/proc" && exec chroot "$0" \
             env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
             sh -euc "$1"' "$1" "$2"
