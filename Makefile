@@ -6,7 +6,7 @@ CARGO_FLAGS ?= --locked
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 
-.PHONY: all lib header test test-filesystems test-zfs lint demo examples tools clean help
+.PHONY: all lib header test test-filesystems test-zfs lint demo examples tools bench clean help
 
 all: lib examples
 
@@ -25,6 +25,9 @@ examples: lib ## the C programs of examples-c, against the library just built
 
 demo: ## clones a real file and proves that the blocks are shared (FILE=… for one of your own)
 	@./examples-c/demo.sh $${FILE:+"$$FILE"}
+
+bench: ## measures against the peers and writes docs/performance.md (QUICK=1: about two minutes; as root)
+	CARGO='$(CARGO)' QUICK='$(QUICK)' ./benches/run.sh
 
 tools: ## installs what the tests need (Debian, Ubuntu: as root), or names it
 	@./tests/install-tools.sh

@@ -1,0 +1,144 @@
+#!/bin/bash
+# make bench: builds library and peers, makes each file system in a mount namespace of its own, runs the harness there, and has
+# docs/performance.md written. QUICK=1: about two minutes. IMAGES=DIR: where the images lie. FILESYSTEMS: which ones.
+set -eu
+here=$(dirname "$(realpath "$0")")
+root=$(dirname "$here")
+target=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")
+work=$target/bench
+
+install_tools() {
+    local missing="" pair
+    for pair in cargo:cargo cc:gcc make:make mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.ext4:e2fsprogs \
+        python3:python3 losetup:mount unshare:util-linux; do
+        command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
+    done
+    printf '#include <uv.h>\n' | cc -E - >/dev/null 2>&1 || missing="$missing libuv1-dev"
+    [ -n "$missing" ] || return 0
+    echo "bench: installing$missing" >&2
+    # shellcheck disable=SC2086 # one word each
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >/dev/null || {
+        echo "bench: needs (Debian's names):$missing" >&2
+        exit 1
+    }
+}
+
+build() {
+    mkdir -p "$work"
+    (cd "$root" && ${CARGO:-cargo} build --quiet --release --locked)
+    ln -sf libreflink.so "$target/release/libreflink.so.0"
+    (cd "$here/peer-reflink-copy" && CARGO_TARGET_DIR=$work/peer ${CARGO:-cargo} build --quiet --release --locked)
+    make --quiet -C "$here/harness" OUT="$work" LIB="$target/release" PEER="$work/peer/release"
+}
+
+# The images lie in memory, if there is enough: a device's speed and its other users are not what is measured.
+prepare_lab() {
+    lab=$work/lab
+    mkdir -p "$lab"
+    mount -t tmpfs -o mode=0755 bench "$lab"
+    mkdir "$lab/images"
+    local free
+    free=$(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
+    if [ -n "${IMAGES:-}" ]; then
+        images=$IMAGES
+    elif [ "$free" -ge 10 ]; then
+        mount -t tmpfs -o size=80% bench "$lab/images"
+        images=$lab/images
+    else
+        images=$work
+    fi
+    case $images in
+    "$lab"*) echo "images in memory" ;;
+    *) echo "images in files on $(stat -f -c %T "$images")" ;;
+    esac >"$work/where"
+}
+
+# fresh NAME KIND: a new file system of that kind at $lab/NAME. The image loses its name at once, the loop device goes
+# with the mount.
+fresh() {
+    local name=$1 kind=$2 image=$images/$1-$$.img device
+    mkdir -p "$lab/$name"
+    if [ "$kind" = tmpfs ]; then
+        mount -t tmpfs -o size=80% bench "$lab/$name"
+        return
+    fi
+    truncate -s 24G "$image"
+    case $kind in
+    xfs) mkfs.xfs -q "$image" ;;
+    btrfs) mkfs.btrfs -q "$image" >/dev/null 2>&1 ;;
+    ext4) mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$image" ;;
+    esac
+    # Direct, so that nothing is cached twice; not every place for an image knows that.
+    device=$(losetup -f --show --direct-io=on "$image" 2>/dev/null || losetup -f --show "$image")
+    rm -f "$image"
+    mount -t "$kind" "$device" "$lab/$name" || { losetup -d "$device" && return 1; }
+    losetup -d "$device"
+}
+
+# on KIND CASES...: the cases on a fresh file system, with a second one beside it where a copy needs another volume.
+on() {
+    local kind=$1 other=-
+    shift
+    fresh "$kind" "$kind" || { echo "bench: no $kind here: SKIPPED" | tee -a "$work/skipped" >&2 && return 0; }
+    case "$kind $*" in
+    "xfs "*dense* | "btrfs "*dense*)
+        fresh other "$kind"
+        other=$lab/other
+        ;;
+    esac
+    "$work/harness" "$kind" "$lab/$kind" "$other" "$amount" "$work/samples.tsv" "$@"
+    umount "$lab/$kind"
+    [ "$other" = - ] || umount "$other"
+}
+
+measure() {
+    amount=full
+    [ -z "${QUICK:-}" ] || amount=quick
+    export BENCH_SHUTIL=$here/shutil_worker.py
+    rm -f "$work/samples.tsv" "$work/skipped"
+    local kind
+    for kind in ${FILESYSTEMS:-xfs btrfs ext4 tmpfs}; do
+        echo "$kind" >&2
+        on "$kind" count start small
+        on "$kind" ranges sizes
+        case $kind in
+        ext4 | tmpfs) on "$kind" tiny ;;
+        esac
+        on "$kind" fragmented
+        on "$kind" dense sparse
+    done
+}
+
+describe() {
+    {
+        date -u +'date %Y-%m-%d %H:%M UTC'
+        echo "amount $amount"
+        echo "kernel $(uname -r) $(uname -m)"
+        awk -F': *' '/^model name/ { print "cpu " $2; exit }' /proc/cpuinfo
+        echo "cores $(nproc)"
+        awk '/^MemTotal/ { printf "memory %d GiB\n", $2 / 1048576 }' /proc/meminfo
+        systemd-detect-virt 2>/dev/null | sed 's/^/virtual /'
+        echo "load $load_before before, $(cut -d' ' -f1 /proc/loadavg) after"
+        echo "where $(cat "$work/where")"
+        "$work/harness" versions
+        sed -n 's/^reflink-copy = "=\(.*\)"/reflink-copy \1/p' "$here/peer-reflink-copy/Cargo.toml"
+        cp --version | sed -n '1s/.* /cp /p'
+        python3 --version
+        mkfs.xfs -V | sed 's/mkfs.xfs version/xfsprogs/'
+        mkfs.btrfs --version | sed 's/.* v\?/btrfs-progs /'
+        mkfs.ext4 -V 2>&1 | sed -n '1s/mke2fs \([^ ]*\).*/e2fsprogs \1/p'
+        git -C "$root" rev-parse --short HEAD 2>/dev/null | sed 's/^/commit /' || true
+    } >"$work/machine"
+}
+
+if [ "${1:-}" != --inside ]; then
+    [ "$(id -u)" = 0 ] || { echo "bench: needs root, to mount" >&2 && exit 1; }
+    install_tools
+    build
+    exec unshare -m --propagation private "$0" --inside
+fi
+prepare_lab
+load_before=$(cut -d' ' -f1 /proc/loadavg)
+measure
+describe
+PYTHONDONTWRITEBYTECODE=1 python3 "$here/report.py" "$work" "${REPORT:-$root/docs}"

@@ -1,0 +1,52 @@
+"""What the library is to reach, as ratios of medians, and whether it did in this run.
+Reached means the ratio itself, not the kinder end of its spread."""
+
+from plot import size_name
+
+CLONERS = ["libuv", "reflink-copy"]
+
+
+def clones(samples):
+    for fs in ("xfs", "btrfs"):
+        for size in samples.sizes("small", "call", fs):
+            key, what = ("small", "call", fs, size), f"clone of {size_name(size)}"
+            yield fs, f"{what}: DIRECT against the bare loop", key, "libreflink DIRECT", "bare direct", 1.03
+            peer = samples.fastest(key, CLONERS)
+            yield fs, f"{what}: DIRECT against {peer}", key, "libreflink DIRECT", peer, 1.0
+            yield fs, f"{what}: default against the bare atomic loop", key, "libreflink", "bare atomic", 1.05
+
+
+def fallbacks(samples):
+    for fs in ("xfs", "btrfs", "ext4", "tmpfs"):
+        for case in ("tiny", "small"):
+            for size in samples.sizes(case, "batch", fs):
+                if fs in ("ext4", "tmpfs"):
+                    key = (case, "batch", fs, size)
+                    yield fs, f"copies of {size_name(size)}: default against cp", key, "libreflink", "cp", 1.0
+        for case, peer in (("dense", "cp"), ("never", "cp --reflink=never"), ("sparse", "cp")):
+            for size in samples.sizes(case, "call", fs):
+                ours = "libreflink NEVER" if case == "never" else "libreflink"
+                words = {"dense": "dense", "never": "dense, NEVER", "sparse": "sparse"}[case]
+                key = (case, "call", fs, size)
+                yield fs, f"{words} {size_name(size)}: against {peer}", key, ours, peer, 1.0
+
+
+def judged(samples):
+    for fs, what, key, ours, theirs, limit in [*clones(samples), *fallbacks(samples)]:
+        ratio = samples.ratio(key, ours, theirs)
+        if ratio:
+            yield fs, what, ratio, limit, ratio.value <= limit
+
+
+def table_of(samples, titles, table):
+    rows = [
+        [titles[fs], what, str(ratio), f"{limit:.2f}", "yes" if reached else "**no**"]
+        for fs, what, ratio, limit, reached in judged(samples)
+    ]
+    return table(["", "", "ratio (quartiles)", "at most", "reached"], rows)
+
+
+def summary(samples, titles):
+    missed = [f"  {titles[fs]}: {what}: {ratio} over {limit}" for fs, what, ratio, limit, ok in judged(samples) if not ok]
+    count = len(list(judged(samples)))
+    return "\n".join([f"{count - len(missed)} of {count} targets reached", *missed])
