@@ -245,7 +245,8 @@ impl Bench {
     fn watch(&self, scenario: &Scenario, target: Option<Ino>) {
         let range = scenario.ranges(self).0;
         let mut world = self.model.world_mut();
-        let callers = (scenario.api != Api::File).then(|| target).flatten().map(|ino| Callers {
+        let target = target.filter(|_| scenario.api != Api::File);
+        let callers = target.map(|ino| Callers {
             ino,
             range,
             may_shrink: scenario.api == Api::Descriptor,

@@ -58,6 +58,17 @@ fn a_file_of_procfs_or_sysfs_is_copied_with_its_content() {
     }
 }
 
+/// 22, 23: a copy call that moves nothing and says so is no end of the file.
+#[test]
+fn a_copy_call_that_returns_0_is_not_the_end() {
+    for nth in [1, 2] {
+        let scenario = file(Mode::Auto, Traits::EXT4, Source::Plain);
+        let zero = Fault::Odd(Odd::Zero);
+        let (bench, outcome) = with_fault(&scenario, (Call::KernelCopy, nth), zero, Lasting::Kind);
+        assert_copied(&bench, &outcome);
+    }
+}
+
 /// 24.
 #[test]
 fn a_source_that_shrinks_ends_the_copy_and_is_told() {
@@ -99,10 +110,15 @@ fn what_counts_is_what_was_written() {
     for api in [Api::Descriptor, Api::Range { src_offset: 0, dst_offset: 0, length: 5000 }] {
         let options = Options { mode: Mode::Never, ..Options::default() };
         let scenario = Scenario { options, there: There::File(0), ..Scenario::new(api, Traits::EXT4) };
-        let (bench, outcome) = with_fault(&scenario, (Call::WriteAt, 2), Fault::Errno(ENOSPC), Lasting::Once);
+        let bench = scenario.set_up();
+        let mut world = bench.model.world_mut();
+        world.faults.plan(Place::Of(Call::WriteAt, 2), Fault::Odd(Odd::Short), Lasting::Once);
+        world.faults.plan(Place::Of(Call::WriteAt, 3), Fault::Errno(ENOSPC), Lasting::Once);
+        drop(world);
+        let outcome = scenario.run(&bench);
         assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(ENOSPC));
-        assert_eq!(outcome.report.copied, 2048);
-        assert_eq!(bench.model.world().disk.data(bench.there().unwrap()).size, 2048);
+        assert_eq!(outcome.report.copied, 2048 + 301);
+        assert_eq!(bench.model.world().disk.data(bench.there().unwrap()).size, 2048 + 301);
     }
 }
 
@@ -250,13 +266,18 @@ fn a_source_that_ends_early_without_a_change_is_an_error() {
 /// 26: more than was asked for.
 #[test]
 fn an_impossible_count_is_an_error() {
-    for (mode, call) in
-        [(Mode::Auto, Call::KernelCopy), (Mode::Never, Call::ReadAt), (Mode::Never, Call::WriteAt)]
-    {
-        let scenario = file(mode, Traits::EXT4, Source::Plain);
-        let (bench, outcome) = with_fault(&scenario, (call, 2), Fault::Odd(Odd::TooMuch), Lasting::Once);
-        assert_eq!(outcome.result.map_err(|error| error.cause), Err(Cause::Inconsistent), "{call:?}");
-        assert_eq!(bench.there(), None);
+    let calls = [(Mode::Auto, Call::KernelCopy), (Mode::Never, Call::ReadAt), (Mode::Never, Call::WriteAt)];
+    for (mode, call) in calls {
+        for (api, there) in [
+            (Api::File, There::Nothing),
+            (Api::Range { src_offset: 0, dst_offset: 0, length: 3000 }, There::File(9000)),
+        ] {
+            let options = Options { mode, ..Options::default() };
+            let scenario = Scenario { options, there, ..Scenario::new(api, Traits::EXT4) };
+            let (bench, outcome) = with_fault(&scenario, (call, 2), Fault::Odd(Odd::TooMuch), Lasting::Once);
+            assert_eq!(outcome.result.map_err(|error| error.cause), Err(Cause::Inconsistent), "{call:?}");
+            assert_eq!(bench.there().is_some(), there != There::Nothing);
+        }
     }
 }
 
@@ -324,12 +345,14 @@ fn a_hole_replaces_what_was_there() {
 /// 96: neither the buffer nor a plan follows what a file prefers.
 #[test]
 fn an_absurd_block_size_costs_nothing() {
-    let odd = Traits { preferred: 1 << 40, told_block: 1 << 40, ..Traits::EXT4 };
-    let (bench, outcome) = file(Mode::Never, odd, Source::Huge).play();
-    assert_eq!(outcome.result, Ok(()));
+    let odd = Traits { preferred: 1 << 40, told_block: 1 << 40, most: 1 << 30, ..Traits::EXT4 };
+    let arrange: fn(&Bench) =
+        |bench| bench.disk(|disk| disk.change(bench.source, |data| data.write(0, &[7; 600 << 10])));
+    let (bench, outcome) = Scenario { arrange, ..file(Mode::Never, odd, Source::Plain) }.play();
+    assert_copied(&bench, &outcome);
     let world = bench.model.world();
     let largest = world.log.iter().filter(|event| event.call == Call::ReadAt).map(|event| event.numbers[1]);
-    assert!(largest.max().unwrap() <= 256 << 10);
+    assert_eq!(largest.max(), Some(256 << 10));
     drop(world);
     let api = Api::Range { src_offset: 0, dst_offset: 1024, length: 3000 };
     let odd = Traits { preferred: 1 << 40, ..Traits::XFS };
@@ -415,11 +438,15 @@ fn nothing_is_written_to_a_file_marked_immutable() {
         let (_, outcome) = scenario.play();
         assert_eq!(outcome.result.map_err(|error| (error.step, error.os_error())), Err((Step::Check, EPERM)));
     }
-    let scenario = Scenario { there: There::File(700), ..Scenario::new(Api::Descriptor, Traits::XFS) };
-    let bench = scenario.set_up();
-    let copy = bench.there().unwrap();
-    bench.model.before(When::Of(Call::CloneFile, 1), move |disk| disk.inodes[copy].immutable = true);
-    assert_eq!(scenario.run(&bench).result.map_err(|error| error.os_error()), Err(EPERM));
+    let bare = Traits { kernel_copy: KernelCopy::Refuses(EOPNOTSUPP), ..Traits::XFS };
+    let copying = Traits { kernel_copy: KernelCopy::Shares, ..Traits::EXT4 };
+    for (volume, call) in [(bare, Call::CloneFile), (copying, Call::KernelCopy)] {
+        let scenario = Scenario { there: There::File(700), ..Scenario::new(Api::Descriptor, volume) };
+        let bench = scenario.set_up();
+        let copy = bench.there().unwrap();
+        bench.model.before(When::Of(call, 1), move |disk| disk.inodes[copy].immutable = true);
+        assert_eq!(scenario.run(&bench).result.map_err(|error| error.os_error()), Err(EPERM));
+    }
 }
 
 /// 8: the same errno from a sandbox only takes the clone away.

@@ -159,6 +159,23 @@ fn what_appears_meanwhile_is_not_lost() {
     }
 }
 
+/// What is to be replaced is looked at again right before the rename.
+#[test]
+fn what_came_in_the_place_of_the_old_file_is_looked_at() {
+    for volume in [Traits::XFS, NAMED] {
+        let scenario = Scenario { there: There::File(10), ..replacing(volume) };
+        let bench = scenario.set_up();
+        let to = bench.directory;
+        bench.model.before(When::Of(Call::StatName, 2), move |disk| {
+            disk.names_mut(to).remove(b"copy".as_slice());
+            appears("fifo", disk, to);
+        });
+        let outcome = scenario.run(&bench);
+        assert_eq!(outcome.result.map_err(|error| error.cause), Err(Cause::NotRegular));
+        assert_eq!(bench.litter(), Vec::<String>::new());
+    }
+}
+
 /// 68: all that is decided is decided of the file that was opened.
 #[test]
 fn a_source_whose_name_moves_is_copied_as_it_was_opened() {

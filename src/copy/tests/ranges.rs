@@ -4,7 +4,7 @@ use super::data::with_fault;
 use super::{Api, Bench, Scenario, Source, There};
 use crate::copy::range::{Plan, TO_END, plan};
 use crate::copy::{Mode, Options, Reason};
-use crate::error::Cause;
+use crate::error::{Cause, Step};
 use crate::sys::model::Call;
 use crate::sys::model::disk::Traits;
 use crate::sys::model::fault::{Fault, Lasting};
@@ -140,6 +140,14 @@ fn a_larger_unit_is_found_where_the_first_is_refused() {
     assert_eq!(bench.model.count(Call::CloneRange), 2);
 }
 
+/// A server's transfer size is no unit of clones (NFS says 1 MiB of both).
+#[test]
+fn a_large_answer_is_not_taken_for_the_unit() {
+    let nfs = Traits { told_block: 1 << 20, preferred: 1 << 20, remote: true, ..Traits::XFS };
+    let (_, outcome) = range(0, 0, 4096, 9000, nfs).play();
+    assert_eq!((outcome.result, outcome.report.cloned), (Ok(()), 4096));
+}
+
 /// ALWAYS: as it is, or not at all.
 #[test]
 fn an_unaligned_range_that_must_be_cloned_is_refused_before_anything_is_written() {
@@ -151,6 +159,7 @@ fn an_unaligned_range_that_must_be_cloned_is_refused_before_anything_is_written(
         let (bench, outcome) = scenario.play();
         assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EINVAL));
         assert_eq!(outcome.report.reason, Reason::File);
+        assert_eq!(bench.model.count(Call::CloneRange), 0, "the kernel is not asked");
         assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
     }
 }
@@ -179,6 +188,7 @@ fn descriptors_that_will_not_do_are_refused_first() {
             let mut bench = scenario.set_up();
             (bench.src, bench.dst) = arrange(&bench);
             let error = scenario.run(&bench).result.unwrap_err();
+            assert_eq!(error.step, Step::Check);
             match expected {
                 Ok(errno) => assert_eq!(error.os_error(), errno),
                 Err(cause) => assert_eq!(error.cause, cause),
