@@ -23,9 +23,10 @@ struct pair {
     size_t src_size, dst_size;
 };
 
+/* At least a page: what is smaller is written out together with its neighbours, and not shared any more. */
 static size_t unit_of(const struct place *place)
 {
-    return place->capability.granularity ? (size_t)place->capability.granularity : 4096;
+    return place->capability.granularity > 4096 ? (size_t)place->capability.granularity : 4096;
 }
 
 static int open_at(const char *path, int flags)

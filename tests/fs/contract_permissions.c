@@ -76,7 +76,14 @@ static void from_elsewhere(const struct place *place, uint64_t flags)
     unlink(src);
 }
 
-/* Times to the file system's own precision, which the source on the same file system has too. */
+static bool same_change(const char *path, const struct stat *wanted)
+{
+    struct stat found = stat_of(path);
+    return found.st_mtim.tv_sec == wanted->st_mtim.tv_sec && found.st_mtim.tv_nsec == wanted->st_mtim.tv_nsec;
+}
+
+/* Times to the file system's own precision, which the source on the same file system has too. SMB clients show the time of
+ * the last close for a second or two, and then the time that was set. */
 static void times(const struct place *place)
 {
     char src[PATH_ROOM], dst[PATH_ROOM];
@@ -89,10 +96,12 @@ static void times(const struct place *place)
     struct copy copy = {.mode = REFLINK_NEVER, .durability = new_file(place), .preserve = REFLINK_PRESERVE_TIMES};
     run_copy(&copy, src, join(dst, place->dir, "dst"));
     const char *wrong = flaw(&copy, src, dst);
-    struct stat found = wrong ? wanted : stat_of(dst);
-    bool same = found.st_mtim.tv_sec == wanted.st_mtim.tv_sec && found.st_mtim.tv_nsec == wanted.st_mtim.tv_nsec;
-    check(!wrong && same, "the time of the last change", "%s, off by %lld s %ld ns", wrong ? wrong : "complete",
-          (long long)(found.st_mtim.tv_sec - wanted.st_mtim.tv_sec), found.st_mtim.tv_nsec - wanted.st_mtim.tv_nsec);
+    bool same = !wrong && same_change(dst, &wanted);
+    for (int tries = 0; !wrong && !same && tries < 5; tries++) {
+        sleep(1);
+        same = same_change(dst, &wanted);
+    }
+    check(same, "the time of the last change", "%s, not the source's", wrong ? wrong : "complete");
 }
 
 void check_permissions(struct place *place)

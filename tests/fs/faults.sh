@@ -50,7 +50,7 @@ exhausted() { # DIR ERRNO MODE...
     done
 }
 
-fault_xfs_project_quota() {
+fault_quota_xfs_project() {
     has_type xfs
     format disk mkfs.xfs -q
     attach disk xfs prjquota
@@ -71,7 +71,7 @@ user_quota() { # DIR MODE...
     chown -R 12345 "$dir"
     as=12345 exhausted "$dir" EDQUOT "$@"
 }
-fault_xfs_user_quota() {
+fault_quota_xfs_user() {
     has_type xfs
     format disk mkfs.xfs -q
     attach disk xfs uquota
@@ -79,7 +79,7 @@ fault_xfs_user_quota() {
     mkdir "$work/disk/d"
     user_quota "$work/disk/d" auto never
 }
-fault_ext4_user_quota() {
+fault_quota_ext4_user() {
     has_type ext4
     modprobe -q quota_v2
     format disk mkfs.ext4 -q -O quota -E quotatype=usrquota
@@ -90,7 +90,7 @@ fault_ext4_user_quota() {
 }
 
 # A clone inside the subvolume costs no space there: only the copy can fail.
-fault_btrfs_qgroup() {
+fault_quota_btrfs_group() {
     has_type btrfs
     format disk mkfs.btrfs -q
     attach disk btrfs rw

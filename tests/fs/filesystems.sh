@@ -49,6 +49,14 @@ contract() {
     "$bin/contract" verify "$place/w" "$work/other"
 }
 
+# The contract on $work/over, unmounted before its server ends: a client without one hangs, and every later sync with it.
+served_contract() { # BACKING
+    contract "$work/over" "$@"
+    local failed=$?
+    umount "$work/over"
+    return $failed
+}
+
 # block TYPE OPTIONS MKFS...: a file system on a block device.
 block() {
     local type=$1 options=$2
@@ -118,7 +126,7 @@ passthrough() { # BACKING
         sleep 0.3
     done
     mountpoint -q "$work/over" || broken "not mounted"
-    contract "$work/over" "$1"
+    served_contract "$1"
 }
 fs_bindfs() {
     need bindfs
@@ -155,7 +163,7 @@ fs_ntfs3g() {
     mkdir "$work/over"
     mount_it() { ntfs-3g "$work/n.img" "$work/over" || broken ntfs-3g; }
     mount_it
-    contract "$work/over"
+    served_contract
 }
 
 # NFS over loopback. fsid=0 makes the export itself NFSv4's root, so that nothing above it has to be exportable.
@@ -182,9 +190,8 @@ nfs() { # TYPE VERSION
     mount_nfs() { timeout 60 mount -t nfs -o "$options" "$from" "$work/over" || broken mount.nfs; }
     mount_it() { mount_nfs; }
     mount_it
-    contract "$work/over" "$work/under"
+    served_contract "$work/under"
     failed=$?
-    umount "$work/over"
     exportfs -ua
     rpc.nfsd 0
     return $failed
@@ -229,7 +236,7 @@ CONF
         broken "mount.cifs: $(cat "$work/log") $(dmesg | tail -n 2)"
     }
     mount_it
-    contract "$work/over" "$work/under"
+    served_contract "$work/under"
 }
 fs_smb_btrfs_clone() { samba btrfs btrfs; }
 fs_smb_btrfs() { samba btrfs ""; }
@@ -250,7 +257,7 @@ fs_9p_diod() {
         broken "mount 9p"
     }
     mount_it
-    contract "$work/over" "$work/under"
+    served_contract "$work/under"
 }
 
 # Block cloning is a feature of the pool and a parameter of the module.

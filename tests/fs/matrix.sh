@@ -41,6 +41,16 @@ check_expectations() { # NAME
     done < <(grep -v -e '^#' -e '^$' "$here/expectations")
 }
 
+# What fails by a defect of the file system, not of the library, is known by the table "known-defects"; it is told, and not counted.
+mark_known() { # NAME
+    local name pattern text reason
+    while IFS='|' read -r name pattern text reason; do
+        # shellcheck disable=SC2053
+        [[ $1 == $name && $kernel == $pattern ]] || continue
+        sed -i "s|^not ok \\($text.*\\)|known \\1 ($reason)|" "$out/$1.log"
+    done < <(grep -v -e '^#' -e '^$' "$here/known-defects")
+}
+
 facts() { # LOG
     awk '$1 == "fact" { sub(/^fact /, ""); key = $1; sub(/^[^ ]* /, ""); gsub(/ /, "_"); value[key] = $0 }
         END { for (key in value) printf "%s%s=%s", separator, key, value[key], separator = " " }' "$1" | tr '\t' ' '
@@ -49,17 +59,20 @@ facts() { # LOG
 # why NAME STATUS: the lines that say what went wrong, in one.
 why() {
     local lines
-    lines=$(grep -E '^(not ok|broken|skip) ' "$out/$1.log" | head -n 40 | tr '\t' ' ')
+    lines=$(grep -E '^(not ok|broken|skip|known) ' "$out/$1.log" | head -n 40 | tr '\t' ' ')
     [ "$2" -lt 124 ] || lines+="${lines:+$'\n'}ended with status $2"
     echo "${lines//$'\n'/ | }"
 }
 
-outcome() { # STATUS FAILED: what a run counts as
-    case $1 in
-    77) echo skipped ;;
-    0) if [ "$2" = 0 ]; then echo passed; else echo failed; fi ;;
-    *) echo failed ;;
-    esac
+# outcome STATUS FAILED KNOWN: what a run counts as. From 1 to 100 the status is the contract's number of failures.
+outcome() {
+    if [ "$1" = 77 ]; then
+        echo skipped
+    elif [ "$2" = 0 ] && { [ "$1" = 0 ] || [ "$1" = "$3" ]; }; then
+        echo passed
+    else
+        echo failed
+    fi
 }
 
 for name; do
@@ -70,13 +83,16 @@ for name; do
         check_expectations "$name" >"$base/expected"
         cat "$base/expected" >>"$out/$name.log"
     }
+    mark_known "$name"
     losetup -ln -O NAME,BACK-FILE | awk -v under="$base/" 'index($2, under) == 1 { print $1 }' | xargs -r -n 1 losetup -d
     rm -f "$base/$name"/*.img
     good=$(grep -c '^ok ' "$out/$name.log") bad=$(grep -c '^not ok ' "$out/$name.log")
-    result=$(outcome $status "$bad")
+    known=$(grep -c '^known ' "$out/$name.log")
+    result=$(outcome $status "$bad" "$known")
     printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$result" "$good" "$bad" "$(facts "$out/$name.log")" "$(why "$name" $status)" \
         >>"$out/results.tsv"
     printf '%-18s %-8s %4s checks, %s failed, %s s\n' "$name" "$result" "$((good + bad))" "$bad" $(($(date +%s) - start))
+    grep '^known ' "$out/$name.log"
     case $result in
     skipped) grep '^skip ' "$out/$name.log" ;;
     failed)

@@ -11,7 +11,7 @@ foreign="ocfs2 f2fs nilfs2 jfs udf vfat"
 stacked="overlay_xfs overlay_btrfs overlay_ext4 bindfs fuse_overlayfs mergerfs ntfs3g"
 network="nfs42_xfs nfs42_btrfs nfs42_ext4 nfs41_xfs nfs41_btrfs nfs40_xfs nfs3_xfs nfs3_btrfs"
 network+=" smb_btrfs_clone smb_btrfs smb_xfs 9p_diod"
-faults="xfs_project_quota xfs_user_quota ext4_user_quota btrfs_qgroup dust_ext4 dust_xfs"
+faults="quota_xfs_project quota_xfs_user quota_ext4_user quota_btrfs_group dust_ext4 dust_xfs"
 faults+=" error_ext4 error_xfs error_ext4_replace error_xfs_replace"
 
 work=$(mktemp -d)
@@ -34,7 +34,7 @@ job() {
     shift
     names=${REFLINK_FS_ONLY:-$*}
     mkdir -p "$to"
-    cp -r "$work/bin" "$here"/{matrix,filesystems,faults}.sh "$here/expectations" "$to/"
+    cp -r "$work/bin" "$here"/{matrix,filesystems,faults}.sh "$here/expectations" "$here/known-defects" "$to/"
     echo "$names" >"$to/names"
     cat >"$to/cmd" <<CMD
 uname -r >/mnt/job/kernel
@@ -64,6 +64,8 @@ collect() { # LABEL: its results, kept for the document
     cat "$to/output"
     mkdir -p "$to/out"
     touch "$to/out/results.tsv"
+    mkdir -p "$cache/logs/$1"
+    cp -r "$to/out/." "$cache/logs/$1/" # every check, for whoever wants to know
     results=$(cat "$to/out/results.tsv"; not_reached "$1")
     echo "$results" | grep 'not reached$' | sed 's/\t.*/: not reached/'
     echo "$results" | grep . >>"$work/all.tsv"
@@ -100,7 +102,7 @@ matrix() {
     {
         job uml-6.1 $local_ones $foreign $stacked $network $faults
         job uml-6.12 $local_ones $foreign gfs2 $stacked $network $faults
-        job host $local_ones xfs_64k $stacked btrfs_qgroup
+        job host $local_ones xfs_64k $stacked quota_btrfs_group
     }
     start uml-6.1 "$here/uml-run.sh" "$cache" bookworm "$work/uml-6.1" 900
     start uml-6.12 "$here/uml-run.sh" "$cache" trixie "$work/uml-6.12" 900
