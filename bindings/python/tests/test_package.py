@@ -112,9 +112,10 @@ def test_the_library_of_the_system_is_found(tmp_path):
         pytest.skip("nothing is bundled with this one")
     shutil.copy(path, system / "libreflink.so.0")
     code = "import reflink, os; print(reflink.__file__, reflink.library_path(), reflink.library_version())"
-    found = run(code, PYTHONPATH=str(site), LD_LIBRARY_PATH=str(system))
+    path_of_both = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    found = run(code, PYTHONPATH=path_of_both, LD_LIBRARY_PATH=str(system))
     assert found.stdout == f"{site}/reflink/__init__.py libreflink.so.0 {reflink.library_version()}\n", found.stderr
-    missing = run(code, PYTHONPATH=str(site), LD_LIBRARY_PATH=str(tmp_path))
+    missing = run(code, PYTHONPATH=path_of_both, LD_LIBRARY_PATH=str(tmp_path))
     if re.search("neither bundled", missing.stderr) is None:
         assert "libreflink.so.0" in missing.stdout  # the system does have one installed
 

@@ -168,7 +168,9 @@ def test_a_directory_that_is_not_there(tree):
 # --- CPython's own tests -------------------------------------------------------------------------------------------
 
 #: The tests whose outcome is another one with shutil.copyfile replaced, and why.
-INTERNALS = "replaces shutil's own open() or os.sendfile by a mock, and asks what copyfile does with it"
+INTERNALS = (
+    "replaces shutil's own open(), os.sendfile or os.copy_file_range by a mock, and asks what copyfile does with it"
+)
 MESSAGE = "asks for the words of the message in copytree's list; the class (SpecialFileError) is the same"
 DIFFERENT = {
     "copyfile": {
@@ -177,6 +179,8 @@ DIFFERENT = {
         "TestCopyFile.test_w_source_close_fails": INTERNALS,
         "TestZeroCopySendfile.test_blocksize_arg": INTERNALS,
         "TestZeroCopySendfile.test_unhandled_exception": INTERNALS,
+        "TestZeroCopyCopyFileRange.test_blocksize_arg": INTERNALS,
+        "TestZeroCopyCopyFileRange.test_unhandled_exception": INTERNALS,
         "TestCopyTree.test_copytree_named_pipe": MESSAGE,
     },
     "copy": {
