@@ -168,9 +168,7 @@ def test_a_directory_that_is_not_there(tree):
 # --- CPython's own tests -------------------------------------------------------------------------------------------
 
 #: The tests whose outcome is another one with shutil.copyfile replaced, and why.
-INTERNALS = (
-    "replaces shutil's own open(), os.sendfile or os.copy_file_range by a mock, and asks what copyfile does with it"
-)
+INTERNALS = "puts a mock in the place of shutil's own open(), os.sendfile or os.copy_file_range"
 MESSAGE = "asks for the words of the message in copytree's list; the class (SpecialFileError) is the same"
 DIFFERENT = {
     "copyfile": {
