@@ -6,7 +6,7 @@ CARGO_FLAGS ?= --locked
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 
-.PHONY: all lib header test test-filesystems test-zfs lint demo examples tools bench clean help
+.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs lint demo examples tools bench clean help
 
 all: lib examples
 
@@ -40,6 +40,21 @@ test-filesystems: lib ## the contract on some thirty file systems and three kern
 
 test-zfs: lib ## the same on ZFS and bcachefs under emulation (half an hour; builds the ZFS module once)
 	@./tests/fs/run.sh $(RELEASE) zfs
+
+# The long forms; `make test` runs the short ones. A seed that was printed, given back as SEED, repeats a run.
+TIME ?= 900
+torture: tools lib ## every promise attacked, for about TIME seconds (all fault injections take some ten minutes): TIME=900 SEED=n
+	REFLINK_TIME=$(TIME) $(if $(SEED),REFLINK_SEED=$(SEED)) $(CARGO) test $(CARGO_FLAGS) --test torture
+
+valgrind: lib ## the C programs under valgrind's memory and thread checkers
+	@./tests/torture/memory.sh valgrind $(RELEASE)
+
+sanitize: lib ## the C programs, then the library too (nightly toolchain), under the address, undefined and thread sanitizers
+	@./tests/torture/memory.sh sanitize $(RELEASE)
+
+fuzz: FUZZ_TIME ?= 600
+fuzz: ## the fuzz targets, FUZZ_TIME=600 seconds each (nightly toolchain)
+	@./fuzz/run.sh $(FUZZ_TIME) '$(abspath $(TARGET_DIR))'
 
 lint: ## formatting, warnings and the project's own rules, as CI sees them
 	@./tests/lint.sh

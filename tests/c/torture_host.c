@@ -1,5 +1,6 @@
-/* A program that makes one copy and says in one line how it went: what the fault injection of tests/torture runs.
- * torture_host file|fd|range SRC DST MODE DURABILITY IF_EXISTS PRESERVE [named]; "named": O_TMPFILE is refused to it. */
+/* A program that makes one copy and says in one line how it went: what the fault injection of
+ * tests/torture runs. torture_host file|fd|range SRC DST MODE DURABILITY IF_EXISTS PRESERVE
+ * [named]; "named": O_TMPFILE is refused to it. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +21,8 @@
 
 #define HIGHEST 64
 
-/* Answers EOPNOTSUPP to openat with O_TMPFILE, as a file system does that has no files without a name. */
+/* Answers EOPNOTSUPP to openat with O_TMPFILE, as a file system does that has no files without a
+ * name. */
 static int refuse_unnamed(void)
 {
     const unsigned bit = O_TMPFILE & ~O_DIRECTORY;
@@ -32,7 +34,7 @@ static int refuse_unnamed(void)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    struct sock_fprog whole = { sizeof program / sizeof program[0], program };
+    struct sock_fprog whole = {sizeof program / sizeof program[0], program};
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return -1;
@@ -63,7 +65,8 @@ static void mark(const char *name)
         abort();
 }
 
-static int copy(char **arguments, const struct reflink_options *options, struct reflink_result *result)
+static int copy(char **arguments, const struct reflink_options *options,
+                struct reflink_result *result)
 {
     const char *src = arguments[2], *dst = arguments[3];
     int code, from, to;
@@ -82,8 +85,9 @@ static int copy(char **arguments, const struct reflink_options *options, struct 
     }
     mark("/reflink-torture-begin");
     /* Off a block's boundary on both sides in the same way: an edge, a middle, an end. */
-    code = strcmp(arguments[1], "fd") == 0 ? reflink_copy_fd(from, to, options, result)
-                                           : reflink_copy_range(from, 100, to, 100, REFLINK_TO_EOF, options, result);
+    code = strcmp(arguments[1], "fd") == 0
+               ? reflink_copy_fd(from, to, options, result)
+               : reflink_copy_range(from, 100, to, 100, REFLINK_TO_EOF, options, result);
     mark("/reflink-torture-end");
     (void)close(from);
     (void)close(to);
@@ -108,8 +112,9 @@ int main(int count, char **arguments)
     }
     before = open_descriptors();
     code = copy(arguments, &options, &result);
-    printf("%d %u %u %d %u %llu %llu %llu %d\n", code, result.method, result.step, result.os_error, result.flags,
-           (unsigned long long)result.bytes_cloned, (unsigned long long)result.bytes_copied,
-           (unsigned long long)result.bytes_hole, open_descriptors() - before);
+    printf("%d %u %u %d %u %llu %llu %llu %d\n", code, result.method, result.step, result.os_error,
+           result.flags, (unsigned long long)result.bytes_cloned,
+           (unsigned long long)result.bytes_copied, (unsigned long long)result.bytes_hole,
+           open_descriptors() - before);
     return 0;
 }

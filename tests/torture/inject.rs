@@ -401,7 +401,7 @@ pub fn inject(place: &Place) {
     }
     let seed = seed::seed();
     Random::new(seed, place.name).shuffle(&mut cases);
-    let (began, bound) = (Instant::now(), seed::time(40, 0.5));
+    let (began, bound) = (Instant::now(), seed::time(40));
     let (mut ran, mut wrong) = (0, Vec::new());
     for case in &cases {
         if began.elapsed() > bound {

@@ -474,7 +474,7 @@ impl<'p> Model<'p> {
     }
 
     fn run(&mut self, seed: u64) {
-        let (began, bound) = (Instant::now(), seed::time(5, 0.5));
+        let (began, bound) = (Instant::now(), seed::time(5));
         let operations = seed::operations();
         loop {
             let over = match operations {

@@ -23,10 +23,16 @@ pub fn operations() -> Option<u64> {
     number("REFLINK_OPS")
 }
 
-/// The time one test may spend: `short` in the default run, `share` of REFLINK_TIME in the long one.
-pub fn time(short: u64, share: f64) -> Duration {
+/// The time that one of the tests that could go on for ever may spend: `short` seconds in the default run; in the long one
+/// what is its part of REFLINK_TIME, given that as many run at once as there are processors.
+pub fn time(short: u64) -> Duration {
+    /// The model on its file systems, and the faults on theirs.
+    const SHARERS: f64 = 11.0;
     match number("REFLINK_TIME") {
-        Some(all) => Duration::from_secs_f64(all as f64 * share),
+        Some(all) => {
+            let at_once = std::thread::available_parallelism().map_or(1.0, |number| number.get() as f64);
+            Duration::from_secs_f64(all as f64 * (at_once / SHARERS).min(0.9))
+        }
         None => Duration::from_secs(short),
     }
 }

@@ -1,0 +1,97 @@
+/* Many threads over the C interface at once, on the same files and on their own: what the thread
+ * checkers watch. torture_threads DIR [race]. The library has no state of its own, and so nothing
+ * that two of its calls could both touch. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "reflink.h"
+
+#define THREADS 6
+#define ROUNDS  12
+
+static int source;
+
+/* With "race", a caller's mistake for the checker to find: all threads give the library one result
+ * to fill. */
+static struct reflink_result everybodys = REFLINK_RESULT_INIT;
+static int race;
+
+static int fine(int code)
+{
+    return code == 0 || code == -EEXIST || code == -EOPNOTSUPP;
+}
+
+static void *work(void *number)
+{
+    struct reflink_options options = REFLINK_OPTIONS_INIT;
+    struct reflink_result own_result = REFLINK_RESULT_INIT;
+    struct reflink_result *result = race ? &everybodys : &own_result;
+    struct reflink_capability capability = REFLINK_CAPABILITY_INIT;
+    char own[32];
+    int round, to, bad = 0;
+
+    (void)snprintf(own, sizeof own, "own-%d", *(int *)number);
+    for (round = 0; round < ROUNDS; round++) {
+        options.mode = (uint32_t)round % 3;
+        options.if_exists = REFLINK_REPLACE;
+        options.durability = (uint32_t)(round / 3) % 3;
+        bad += !fine(reflink_copy_file("src", "shared", &options, result));
+        bad += !fine(reflink_copy_file("src", own, &options, result));
+        options.durability = 0;
+        to = open(own, O_RDWR | O_CREAT, 0600);
+        /* One descriptor is everybody's source: its offset is nobody's. */
+        bad += !fine(reflink_copy_fd(source, to, &options, result));
+        options.mode = REFLINK_AUTO;
+        bad += reflink_copy_range(source, 100, to, 4196, 50000, &options, result) != 0;
+        close(to);
+        bad += reflink_probe("src", ".", &capability) != 0;
+        bad += strlen(reflink_strerror(-round)) == 0;
+    }
+    unlink(own);
+    return bad ? number : NULL;
+}
+
+int main(int count, char **arguments)
+{
+    static char content[200000];
+    pthread_t threads[THREADS];
+    int numbers[THREADS], i, failed = 0;
+
+    if (count < 2 || chdir(arguments[1]) != 0) {
+        fprintf(stderr, "usage: torture_threads DIR [race]\n");
+        return 2;
+    }
+    race = count > 2;
+    memset(content, 'x', sizeof content);
+    source = open("src", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    if (source < 0 || write(source, content, sizeof content) != (ssize_t)sizeof content)
+        return 2;
+    for (i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        if (pthread_create(&threads[i], NULL, work, &numbers[i]) != 0)
+            return 2;
+    }
+    for (i = 0; i < THREADS; i++) {
+        void *bad;
+
+        (void)pthread_join(threads[i], &bad);
+        failed += bad != NULL;
+    }
+    if (lseek(source, 0, SEEK_CUR) != (off_t)sizeof content) {
+        fprintf(stderr, "the source's offset moved\n");
+        failed++;
+    }
+    close(source);
+    unlink("src");
+    unlink("shared");
+    if (failed == 0)
+        puts("torture_threads: fine");
+    return failed != 0;
+}
