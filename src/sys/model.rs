@@ -8,6 +8,7 @@ mod clone;
 pub mod data;
 pub mod disk;
 pub mod fault;
+mod tests;
 pub mod watch;
 
 use std::cell::{Ref, RefCell, RefMut};

@@ -69,6 +69,32 @@ fn a_copy_call_that_returns_0_is_not_the_end() {
     }
 }
 
+/// 23: kernels before 5.3, whose copy call gave empty copies without an error (Linux backend: `trusted_release`).
+#[test]
+fn a_copy_call_that_cannot_be_trusted_is_not_made() {
+    let scenario = file(Mode::Auto, Traits::EXT4, Source::Plain);
+    let bench = scenario.set_up();
+    bench.model.world_mut().kernel_copy_usable = false;
+    let outcome = scenario.run(&bench);
+    assert_copied(&bench, &outcome);
+    assert_eq!(bench.model.count(Call::KernelCopy), 0);
+}
+
+/// 35: without procfs there is no second description whose offset may move: then holes are not
+/// asked for, and the zeros that are read become them.
+#[test]
+fn the_callers_offset_is_not_moved_to_find_holes() {
+    for procfs in [true, false] {
+        let base = Scenario::new(Api::Descriptor, Traits::EXT4);
+        let scenario = Scenario { source: Source::Sparse, there: There::File(0), ..base };
+        let bench = scenario.set_up();
+        bench.model.world_mut().procfs = procfs;
+        let outcome = scenario.run(&bench);
+        assert_copied(&bench, &outcome);
+        assert_eq!(bench.model.count(Call::SeekData) > 0, procfs);
+    }
+}
+
 /// 24.
 #[test]
 fn a_source_that_shrinks_ends_the_copy_and_is_told() {

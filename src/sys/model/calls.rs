@@ -500,7 +500,8 @@ impl Sys for Model {
 
     fn set_size(&self, fd: Fd, size: u64) -> Result<()> {
         self.call(Call::SetSize, About::fd(fd).numbers(size, 0, 0), |world, _| {
-            let ino = world.writable(fd)?;
+            // EINVAL, not EBADF (ftruncate(2)).
+            let ino = world.writable(fd).map_err(|_| Errno(EINVAL))?;
             let (now, has_holes) = (world.disk.data(ino).size, world.disk.traits(ino).has_holes);
             world.written(ino, 0, if size > now { size } else { 0 });
             world.disk.change(ino, |data| {

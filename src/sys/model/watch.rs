@@ -44,6 +44,8 @@ pub struct Watch {
     /// What was published, as it was when first seen.
     published: Option<(Ino, u64)>,
     started: bool,
+    /// The version of the caller's file that was looked at last.
+    seen: u64,
 }
 
 impl Watch {
@@ -149,16 +151,17 @@ impl Watch {
         None
     }
 
-    fn callers_broken(&self, disk: &Disk) -> Option<String> {
+    fn callers_broken(&mut self, disk: &Disk) -> Option<String> {
         let callers = self.callers.as_ref()?;
         let inode = &disk.inodes[callers.ino];
         let (now, before) = (inode.data(), &callers.before);
         if inode.mode != callers.mode && !self.with_acl {
             return Some("the mode of the caller's file was changed".into());
         }
-        if inode.version == 0 || callers.may_shrink {
+        if inode.version == self.seen || callers.may_shrink {
             return None;
         }
+        self.seen = inode.version;
         if now.size < before.size || now.size > before.size.max(callers.range.end) {
             return Some(format!("the caller's file has {} bytes now", now.size));
         }
