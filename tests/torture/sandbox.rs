@@ -120,10 +120,10 @@ const CALLS: &[(&str, &[i64])] = &[
 
 fn refused_calls(place: &Place) {
     let room = room(place);
-    for number in 0..CALLS.len() {
+    for (number, (name, _)) in CALLS.iter().enumerate() {
         for errno in [libc::EPERM, libc::ENOSYS] {
             // No sandbox forbids lseek; but one may not know what it is to find holes.
-            if CALLS[number].0 == "lseek" && errno == libc::EPERM {
+            if *name == "lseek" && errno == libc::EPERM {
                 continue;
             }
             let arguments = [room.0.to_str().unwrap(), &number.to_string(), &errno.to_string()];
@@ -131,8 +131,8 @@ fn refused_calls(place: &Place) {
             if output.status.code() == Some(77) {
                 skip("no seccomp filters here");
             }
-            child::check(&format!("seccomp {} -> {errno}", CALLS[number].0), output);
-            assert_eq!(room.names(), ["old", "src"], "{}", CALLS[number].0);
+            child::check(&format!("seccomp {name} -> {errno}"), output);
+            assert_eq!(room.names(), ["old", "src"], "{name}");
         }
     }
 }
