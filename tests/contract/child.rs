@@ -21,9 +21,25 @@ pub fn main(known: &[&[Child]]) {
 
 pub type Child = (&'static str, fn(&[String]));
 
+/// Under an emulator (REFLINK_TEST_RUNNER: its name and arguments) the kernel cannot start this program by itself.
+fn this_program() -> Command {
+    let program = std::env::current_exe().unwrap();
+    let runner = std::env::var("REFLINK_TEST_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let Some(emulator) = words.next() else { return Command::new(program) };
+    let mut command = Command::new(emulator);
+    command.args(words).arg(program);
+    command
+}
+
+/// Whether something stands between this program and the kernel, with system calls of its own.
+pub fn is_emulated() -> bool {
+    std::env::var_os("REFLINK_TEST_RUNNER").is_some()
+}
+
 /// A child, to be started as it is or by another program.
 pub fn command(what: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = this_program();
     command.env(WHAT, what).args(arguments);
     command
 }

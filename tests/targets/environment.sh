@@ -1,0 +1,163 @@
+#!/bin/bash
+# environment.sh [TARGET...]: fetches, once, what checks, links and runs other Linux targets, into a cache outside the tree.
+# Installs nothing but, as root, python3-venv; exits 77, saying why, where this machine cannot have it. For amd64 machines.
+#
+#   rust/         rustc-web of Debian bookworm (unpacked; runs on any newer Debian or Ubuntu) and, beside its own, the
+#                 standard libraries that trixie has built with the same version; that of musl is built from its sources
+#   root-ARCH/    the C library that a target's programs run with
+#   qemu/         user-mode emulators, static; nothing is registered with the kernel
+#   zig/          zig and cargo-zigbuild of PyPI: a C compiler and linker for every target
+set -euo pipefail
+
+here=$(dirname "$(realpath "$0")")
+# shellcheck source=targets.sh source-path=SCRIPTDIR
+. "$here/targets.sh"
+
+zig_packages='ziglang==0.17.1 cargo-zigbuild==0.24.0'
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+apt=$cache/apt
+
+say() { echo "targets: $*" >&2; }
+unavailable() { say "NOT AVAILABLE: $*"; exit 77; }
+
+# The mirror that this machine uses already, if it is a Debian one.
+mirror() {
+    local found
+    found=$(sed -nE 's/^(URIs:|deb( \[[^]]*\])?) *([^ ]*\/debian)\/?( .*)?$/\3/p' \
+        /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1) || true
+    echo "${DEBIAN_MIRROR:-${found:-http://deb.debian.org/debian}}"
+}
+
+# An apt of its own: other suites and architectures than the host's, which stays as it is.
+private_apt() {
+    local architectures debian
+    debian=$(mirror)
+    [ -e "$keyring" ] || unavailable "$keyring is missing (package debian-archive-keyring)"
+    mkdir -p "$apt"/{lists/partial,archives/partial,parts,debs}
+    : >"$apt/status"
+    architectures=$(awk 'NF && $2 != "musl" { printf "\"%s\"; ", $2 }' <<<"$linux_targets")
+    cat >"$apt/sources.list" <<SOURCES
+deb [signed-by=$keyring arch=amd64] $debian bookworm main
+deb [signed-by=$keyring arch=amd64] $debian-security bookworm-security main
+deb [signed-by=$keyring] $debian trixie main
+SOURCES
+    cat >"$apt/conf" <<CONF
+Dir::Etc::sourcelist "$apt/sources.list"; Dir::Etc::sourceparts "$apt/parts"; Dir::Etc::preferencesparts "$apt/parts";
+Dir::Etc::preferences "/dev/null"; Dir::State::status "$apt/status"; Dir::State::lists "$apt/lists"; Dir::Cache "$apt";
+APT::Sandbox::User "root"; APT::Architecture "amd64"; APT::Architectures { $architectures };
+Acquire::Languages "none"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
+CONF
+    say "reading the lists of bookworm and trixie"
+    APT_CONFIG=$apt/conf apt-get -qq update >&2 || unavailable "apt-get update failed: no network?"
+}
+
+# unpack FOLDER PACKAGE...: complete or not there at all.
+unpack() {
+    local to=$1 deb
+    shift
+    [ -e "$apt/conf" ] || private_apt
+    say "unpacking $* into $to"
+    rm -rf "$to.new" "$apt/debs"
+    mkdir -p "$to.new" "$apt/debs"
+    (cd "$apt/debs" && APT_CONFIG=$apt/conf apt-get -qq download "$@") >&2 || unavailable "apt cannot get $*"
+    for deb in "$apt"/debs/*.deb; do
+        dpkg-deb -x "$deb" "$to.new"
+    done
+    rm -rf "$apt/debs" "$to"
+    mv "$to.new" "$to"
+}
+
+# What the compiler is linked with and this machine may lack is unpacked with it.
+compiler() {
+    [ ! -e "$rust" ] || return 0
+    private_apt
+    unpack "$rust" rustc-web/bookworm-security libstd-rust-web-dev/bookworm-security rust-web-src/bookworm-security \
+        rust-web-clippy/bookworm-security libllvm22/bookworm-security \
+        "$(APT_CONFIG=$apt/conf apt-cache depends libstd-rust-web-dev/bookworm-security |
+            awk '/Depends: libstd-rust-web-[0-9]/ { print $2; exit }')/bookworm-security" \
+        libedit2/bookworm libz3-4/bookworm libbsd0/bookworm libmd0/bookworm
+    LD_LIBRARY_PATH=$rust/usr/lib/x86_64-linux-gnu "$rust/usr/bin/rustc" -V >&2 ||
+        unavailable "Debian's rustc-web does not run here"
+}
+
+# The standard library of another Debian architecture, from trixie: of the very same version, or it is of no use.
+foreign_std() { # ARCH TARGET
+    [ ! -e "$rust/usr/lib/rustlib/$2" ] || return 0
+    unpack "$cache/std" "libstd-rust-web-dev:$1/trixie"
+    mv "$cache/std/usr/lib/rustlib/$2" "$rust/usr/lib/rustlib/"
+    rm -rf "$cache/std"
+}
+
+# Debian has none for musl. Where its C library comes from is the linker's business, here zig's.
+musl_std() {
+    local to=$rust/usr/lib/rustlib/$1 library
+    [ ! -e "$to" ] || return 0
+    library=$(echo "$rust"/usr/src/rustc-*/library)
+    say "building the standard library of $1 (about a minute)"
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zforce-unstable-if-unmarked -Cpanic=unwind -Ctarget-feature=-crt-static' \
+        cross_cargo build --quiet --release --manifest-path "$library/sysroot/Cargo.toml" \
+        --features backtrace,panic-unwind --target "$1" --target-dir "$cache/std" >&2 ||
+        unavailable "the standard library of $1 does not build"
+    mkdir -p "$to.new/lib"
+    cp "$cache/std/$1/release/deps/"*.rlib "$to.new/lib/"
+    mv "$to.new" "$to"
+    rm -rf "$cache/std"
+}
+
+c_library() { # ARCH
+    [ ! -e "$cache/root-$1" ] || return 0
+    if [ "$1" = musl ]; then
+        unpack "$cache/root-musl" musl/bookworm
+    else
+        unpack "$cache/root-$1" "libc6:$1/trixie" "libgcc-s1:$1/trixie"
+        # As on a merged /usr: the loaders are named in /lib and /lib64.
+        for each in lib lib64; do
+            [ ! -d "$cache/root-$1/usr/$each" ] || ln -sfn "usr/$each" "$cache/root-$1/$each"
+        done
+    fi
+}
+
+zig() {
+    [ "$(cat "$cache/zig/packages" 2>/dev/null)" != "$zig_packages" ] || return 0
+    say "installing $zig_packages into $cache/zig"
+    rm -rf "$cache/zig"
+    python3 -m venv "$cache/zig" >/dev/null 2>&1 || {
+        [ "$(id -u)" = 0 ] || unavailable "python3-venv is needed"
+        apt-get install -y -qq --no-install-recommends python3-venv >/dev/null 2>&1 || true
+        python3 -m venv "$cache/zig" >/dev/null || unavailable "python3-venv is needed"
+    }
+    # shellcheck disable=SC2086 # two words
+    "$cache/zig/bin/pip" install --quiet --disable-pip-version-check $zig_packages >&2 ||
+        unavailable "pip cannot install $zig_packages"
+    echo "$zig_packages" >"$cache/zig/packages"
+}
+
+prepare() { # TARGET
+    local arch
+    arch=$(debian_arch "$1")
+    case $arch in
+    amd64) ;; # the compiler's own
+    musl) musl_std "$1" ;;
+    *) foreign_std "$arch" "$1" ;;
+    esac
+    [ "$arch" = amd64 ] || c_library "$arch"
+    [ "$(runs_with "$1")" = native ] || [ -e "$cache/qemu" ] || unpack "$cache/qemu" qemu-user-static/bookworm
+}
+
+[ "$(uname -m)" = x86_64 ] || unavailable "the compiler is fetched for amd64 only"
+command -v apt-get >/dev/null || unavailable "no apt-get: Debian or Ubuntu is needed"
+command -v cargo >/dev/null || unavailable "cargo is needed"
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9 # two runs at once would fetch it twice
+compiler
+zig
+for target in "${@:-$(all_targets)}"; do
+    # shellcheck disable=SC2086 # the list of all is words
+    for each in $target; do
+        prepare "$each"
+    done
+done
+rm -rf "$apt"
+say "$(du -sh "$cache" | cut -f1) in $cache"
