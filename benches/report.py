@@ -97,6 +97,19 @@ def counts(samples):
     return table(["", *(TITLES[fs] for fs in systems)], rows)
 
 
+def steps(samples):
+    systems = [fs for fs in CLONING + COPYING if ("steps", "call", fs, 4096) in samples.times]
+    rows = []
+    for step in samples.times["steps", "call", systems[0], 4096]:
+        cells = [step]
+        for fs in systems:
+            key = ("steps", "call", fs, 4096)
+            more = samples.median(key, step) - samples.median(key, "bare direct")
+            cells.append(f"{more / 1e3:+.2f} µs, {samples.ratio(key, step, 'bare direct').value:.3f}")
+        rows.append(cells)
+    return table(["", *(TITLES[fs] for fs in systems)], rows)
+
+
 def big(samples, case):
     parts = []
     for fs in CLONING + COPYING:
@@ -232,6 +245,7 @@ def fill(template, samples, facts, skipped):
         "BATCHES": batches(samples),
         "START": start(samples),
         "COUNTS": counts(samples),
+        "STEPS": steps(samples),
         "DENSE": big(samples, "dense"),
         "NEVER": big(samples, "never"),
         "SPARSE": big(samples, "sparse"),

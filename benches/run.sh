@@ -99,7 +99,7 @@ measure() {
     local kind
     for kind in ${FILESYSTEMS:-xfs btrfs ext4 tmpfs}; do
         echo "$kind" >&2
-        on "$kind" count start small
+        on "$kind" count start steps small
         on "$kind" ranges sizes
         case $kind in
         ext4 | tmpfs) on "$kind" tiny ;;
@@ -127,7 +127,7 @@ describe() {
         mkfs.xfs -V | sed 's/mkfs.xfs version/xfsprogs/'
         mkfs.btrfs --version | sed 's/.* v\?/btrfs-progs /'
         mkfs.ext4 -V 2>&1 | sed -n '1s/mke2fs \([^ ]*\).*/e2fsprogs \1/p'
-        git -C "$root" rev-parse --short HEAD 2>/dev/null | sed 's/^/commit /' || true
+        git -C "$root" describe --always --dirty 2>/dev/null | sed 's/^/commit /' || true
     } >"$work/machine"
 }
 

@@ -84,6 +84,7 @@ void run_start(const struct lab *lab);
 void run_big(const struct lab *lab, const char *which);
 void run_ranges(const struct lab *lab);
 void run_sizes(const struct lab *lab);
+void run_steps(const struct lab *lab);
 void run_count(const struct lab *lab);
 
 #endif

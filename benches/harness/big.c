@@ -126,7 +126,7 @@ static void sparse(const struct lab *lab, const char *src, unsigned times)
 /* Where the file system clones, a fallback needs a source on another volume. */
 void run_big(const struct lab *lab, const char *which)
 {
-    unsigned times = lab->quick ? 3 : 11;
+    unsigned times = lab->quick ? 3 : 9;
     char src[4096] = "source";
     if (lab->other)
         snprintf(src, sizeof src, "%s/source", lab->other);
@@ -135,6 +135,6 @@ void run_big(const struct lab *lab, const char *which)
     else if (strcmp(which, "sparse") == 0)
         sparse(lab, src, times);
     else
-        fragmented(lab, lab->quick ? 3 : 5); /* a clone and its removal take seconds each */
+        fragmented(lab, 3); /* a clone and its removal take seconds each */
     settle();
 }

@@ -15,7 +15,7 @@
 
 static void run_case(const struct lab *lab, const char *name)
 {
-    unsigned many = lab->quick ? 1000 : 10000, large = lab->quick ? 250 : 1000;
+    unsigned many = lab->quick ? 500 : 10000, large = lab->quick ? 250 : 1000;
     if (strcmp(name, "small") == 0) {
         run_small(lab, 4 * KIB, many, many);
         run_small(lab, 64 * KIB, many, lab->quick ? 250 : 2500);
@@ -28,6 +28,8 @@ static void run_case(const struct lab *lab, const char *name)
         run_ranges(lab);
     } else if (strcmp(name, "sizes") == 0) {
         run_sizes(lab);
+    } else if (strcmp(name, "steps") == 0) {
+        run_steps(lab);
     } else if (strcmp(name, "count") == 0) {
         run_count(lab);
     } else {

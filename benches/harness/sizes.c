@@ -83,7 +83,7 @@ static void with_write_out(const struct lab *lab, uint64_t size, unsigned rounds
 
 static unsigned rounds_for(const struct lab *lab, uint64_t size)
 {
-    unsigned rounds = size <= MIB ? 2000 : size <= 16 * MIB ? 200 : 15;
+    unsigned rounds = size <= MIB ? 1000 : size <= 16 * MIB ? 100 : 15;
     return lab->quick ? rounds / 10 + 2 : rounds;
 }
 
@@ -93,7 +93,7 @@ static void dense(const struct lab *lab, uint64_t size)
     settle();
     turns(lab, "dense", size, rounds_for(lab, size), false);
     if (lab->clones && size <= 4 * MIB) {
-        with_write_out(lab, size, lab->quick ? 5 : 25);
+        with_write_out(lab, size, lab->quick ? 5 : 15);
         turns(lab, "just written", size, rounds_for(lab, size) / 4 + 2, true);
     }
     unlink("source");
