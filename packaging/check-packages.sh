@@ -1,6 +1,6 @@
 #!/bin/sh
 # check-packages.sh OUT TARBALL STEP...: builds in Debian trixie's Rust (1.85) and makes, checks, installs and uses its
-# packages, in clean chroots without a network. Needs root and mmdebstrap; STEP is msrv, cinstall, deb, or rpm.
+# packages, in clean chroots without a network. Needs root and mmdebstrap; STEP is msrv, cinstall, deb, cross or rpm.
 # Packages are left in OUT. Nothing is mounted outside of a namespace of its own, and the chroots are removed.
 set -eu
 
@@ -22,10 +22,10 @@ trap 'exit 130' HUP INT TERM
 name=$(basename "$tarball" -vendored.tar.gz)
 version=${name#libreflink-}
 
-bootstrap() { # ROOT PACKAGES
+bootstrap() { # ROOT PACKAGES [ARCHITECTURES]
     echo "-- $suite with $2"
     unshare --mount --propagation private mmdebstrap --quiet --mode=root --variant=minbase --include="$2" \
-        --aptopt='APT::Install-Recommends "false"' "$suite" "$1" "deb $mirror $suite main"
+        --architectures="${3:-$(dpkg --print-architecture)}" --aptopt='APT::Install-Recommends "false"' "$suite" "$1" "deb $mirror $suite main"
 }
 
 # Without a network, with an environment of its own, and as a user who is nobody in particular.
@@ -123,6 +123,29 @@ smoke() {
             -not -path '/var/lib/dpkg/*' -not -path '/var/log/*' -not -path '*/coreutils*' -print)\" ]"
 }
 
+# Another architecture from this one, and a program with what comes out of it, in an emulator of its processor.
+cross() {
+    bootstrap "$work/cross" "build-essential,crossbuild-essential-arm64,debhelper,rustc,cargo,libstd-rust-dev,\
+libstd-rust-dev:arm64,qemu-user" "$(dpkg --print-architecture),arm64"
+    unpack "$work/cross"
+    cp "$tarball" "$work/cross/build/libreflink_$version.orig.tar.gz"
+    cp -r "$here/packaging/debian" "$work/cross/build/$name/debian"
+    chown -R 65534:65534 "$work/cross/build"
+    inside "$work/cross" "
+        cd /build/$name
+        DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -us -uc -b -aarm64
+        mkdir /build/root /build/run
+        for package in ../libreflink0_*_arm64.deb ../libreflink-dev_*_arm64.deb; do dpkg -x \$package /build/root; done
+        lib=/build/root/usr/lib/aarch64-linux-gnu
+        readelf -h \$lib/libreflink.so.0 | grep AArch64
+        nm -D --defined-only \$lib/libreflink.so.0 | grep -c '@@LIBREFLINK_0.1' | grep -x \
+            \$(grep -c -v '^#' include/reflink.symbols)
+        aarch64-linux-gnu-gcc -std=c99 -D_POSIX_C_SOURCE=200809L -I/build/root/usr/include -o /build/use \
+            tests/c/consumer_use.c -L\$lib -lreflink
+        qemu-aarch64 -L / -E LD_LIBRARY_PATH=\$lib /build/use /build/run"
+    echo "-- cross: built for arm64, and run in an emulator"
+}
+
 # Debian has rpmbuild and no Fedora: the spec is checked, and built with what is here, not with Fedora's macros for Rust.
 rpm() {
     command -v rpmbuild > /dev/null || { echo "SKIPPED: no rpmbuild here" >&2; return 0; }
@@ -160,7 +183,7 @@ rpm() {
 
 for step; do
     case $step in
-        msrv | cinstall | deb | rpm) "$step" ;;
+        msrv | cinstall | deb | cross | rpm) "$step" ;;
         *) echo "check-packages.sh: no step $step" >&2; exit 2 ;;
     esac
 done

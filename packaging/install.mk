@@ -33,7 +33,7 @@ INSTALL_ENVIRONMENT = VERSION='$(VERSION)' SOVERSION='$(SOVERSION)' BUILT='$(BUI
 	DOCDIR='$(DOCDIR)' CMAKEDIR='$(CMAKEDIR)' PKGCONFIGDIR='$(PKGCONFIGDIR)'
 
 .PHONY: package-lib install uninstall man licenses dist deny abi-dump check-install check-abi check-dist check-msrv \
-	check-cinstall check-packages deb rpm packaging-tools packaging-tools-all
+	check-cinstall check-cross check-packages deb rpm packaging-tools packaging-tools-all
 
 # Files and not a phony target, so that "sudo make install" after "make" does not call cargo as root.
 $(SHARED): $(shell find src include -type f) Cargo.toml Cargo.lock build.rs packaging/link.sh
@@ -80,8 +80,8 @@ deny: ## licences, sources and duplicates of the dependencies (cargo install car
 PACKAGES := $(DIST)/packages
 CHECK_PACKAGES = ./packaging/check-packages.sh '$(PACKAGES)' '$(DIST)/libreflink-$(VERSION)-vendored.tar.gz'
 
-check-packages: packaging-tools-all dist ## Debian and RPM packages, Rust 1.85, cargo-c: in clean chroots (root, 15 minutes)
-	$(CHECK_PACKAGES) msrv cinstall deb rpm
+check-packages: packaging-tools-all dist ## Debian and RPM packages, Rust 1.85, cargo-c: in clean chroots (root, half an hour)
+	$(CHECK_PACKAGES) msrv cinstall deb cross rpm
 
 check-msrv: packaging-tools-all dist ## builds and tests with the oldest Rust there is support for (root)
 	$(CHECK_PACKAGES) msrv
@@ -91,6 +91,9 @@ check-cinstall: packaging-tools-all dist ## the same tree from Debian's cargo-c 
 
 deb: packaging-tools-all dist ## Debian packages, made and used in clean chroots (root)
 	$(CHECK_PACKAGES) deb
+
+check-cross: packaging-tools-all dist ## Debian packages for arm64, run in an emulator (root)
+	$(CHECK_PACKAGES) cross
 
 rpm: packaging-tools-all dist ## RPM packages, with rpmbuild and rpmlint
 	$(CHECK_PACKAGES) rpm

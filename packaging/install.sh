@@ -11,6 +11,10 @@ for directory in "$PREFIX" "$LIBDIR" "$INCLUDEDIR" "$DATADIR" "$MANDIR" "$DOCDIR
         /*) ;;
         *) echo "install.sh: $directory is not an absolute path" >&2; exit 1 ;;
     esac
+    # pkg-config and CMake take none of these apart from their own syntax.
+    case $directory in
+        *[!A-Za-z0-9/._+@%,:=~-]*) echo "install.sh: $directory: only letters, digits and /._+@%,:=~- are possible" >&2; exit 1 ;;
+    esac
 done
 
 work=$(mktemp -d)
@@ -44,12 +48,27 @@ in_prefix() {
     esac
 }
 
+# The way from one directory to another. (realpath --relative-to is only GNU's.)
+relative() { # FROM TO
+    common=$1/ up=
+    while :; do
+        case $2/ in "$common"*) break ;; esac
+        common=${common%/}
+        common=${common%/*}/
+        up=../$up
+    done
+    rest=$2/
+    rest=$up${rest#"$common"}
+    rest=${rest%/}
+    printf '%s' "${rest:-.}"
+}
+
 sed -e "s|@PREFIX@|$PREFIX|" -e "s|@LIBDIR@|$(in_prefix "$LIBDIR")|" -e "s|@INCLUDEDIR@|$(in_prefix "$INCLUDEDIR")|" \
     -e "s|@VERSION@|$VERSION|" -e "s|@NATIVE_LIBS@|$NATIVE_LIBS|" "$here/packaging/libreflink.pc.in" > "$work/libreflink.pc"
 
 # The way from the CMake package to the library, so that the tree can be moved.
-sed -e "s|^set(_libreflink_libdir .*|set(_libreflink_libdir \"$(realpath -ms --relative-to="$CMAKEDIR" "$LIBDIR")\")|" \
-    -e "s|^set(_libreflink_includedir .*|set(_libreflink_includedir \"$(realpath -ms --relative-to="$CMAKEDIR" "$INCLUDEDIR")\")|" \
+sed -e "s|^set(_libreflink_libdir .*|set(_libreflink_libdir \"$(relative "$CMAKEDIR" "$LIBDIR")\")|" \
+    -e "s|^set(_libreflink_includedir .*|set(_libreflink_includedir \"$(relative "$CMAKEDIR" "$INCLUDEDIR")\")|" \
     -e "s|^set(_libreflink_native_libs .*|set(_libreflink_native_libs \"$NATIVE_LIBS\")|" \
     "$here/packaging/libreflink-config.cmake" > "$work/libreflink-config.cmake"
 
