@@ -7,12 +7,13 @@ use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::abi::{self, Options, Outcome};
 use crate::child::{self, Child};
 use crate::files::{self, Room};
 use crate::lab::Place;
+use crate::seed::{self, Random};
 use crate::{Attack, sandbox};
 
 const PLACES: &[&str] = &["xfs-4k", "btrfs", "ext4", "tmpfs"];
@@ -22,6 +23,7 @@ pub const ALL: &[Attack] = &[
     Attack("the_destination_is_swapped", PLACES, the_destination_is_swapped),
     Attack("the_parent_is_renamed", PLACES, the_parent_is_renamed),
     Attack("the_private_name_is_swapped", PLACES, the_private_name_is_swapped),
+    Attack("names_change_all_the_time", PLACES, names_change_all_the_time),
     Attack("many_copies_to_one_name", PLACES, many_copies_to_one_name),
 ];
 
@@ -395,6 +397,72 @@ fn one_swapped_private_name(room: &Path, content: &[u8], how: Options, thing: Th
     for path in [&dst, &aside, &private] {
         Thing::remove(path);
     }
+}
+
+// ── Without a place that is known ──
+
+/// Someone puts one thing after another under both names, as fast as it goes, while copies are made: no race is lost in a
+/// place that is known, and each may be lost.
+fn names_change_all_the_time(place: &Place) {
+    let place = place.clone();
+    in_time(format!("{}: names change all the time", place.name), move || {
+        let room = Room::new(&place.dir);
+        let contents = [files::bytes(6, 150_000), files::bytes(7, 80_000)];
+        for (name, content) in ["one", "other"].iter().zip(&contents) {
+            files::file(&room.path(name), content);
+        }
+        files::file(&room.path("victim"), b"precious");
+        let over = AtomicBool::new(false);
+        let (mut copied, mut refused) = (0, 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| swap_for_ever(&room, &over));
+            let until = Instant::now() + Duration::from_secs(3);
+            let mut random = Random::new(seed::seed(), place.name);
+            while Instant::now() < until {
+                let how = Options {
+                    mode: *random.pick(&[abi::AUTO, abi::NEVER]),
+                    durability: *random.pick(&[abi::ATOMIC, abi::DIRECT]),
+                    if_exists: *random.pick(&[0, abi::REPLACE]),
+                    ..Options::default()
+                };
+                let (code, outcome) = abi::copy_file(&room.path("src"), &room.path("dst"), &how);
+                let known = [0, -libc::EEXIST, -libc::ENOENT, -libc::EISDIR, abi::ERR_NOT_REGULAR];
+                assert!(known.contains(&code), "{code} {outcome:?}");
+                copied += u32::from(code == 0);
+                refused += u32::from(code != 0);
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        assert!(copied > 0 && refused > 0, "{copied} copies, {refused} refusals: no race");
+        assert_eq!(fs::read(room.path("victim")).unwrap(), b"precious");
+        for (name, content) in ["one", "other"].iter().zip(&contents) {
+            assert!(fs::read(room.path(name)).unwrap() == *content, "{name} was written");
+        }
+        // What was carried away whole is one of both, or foreign, and nothing has a private name.
+        for name in room.names() {
+            assert!(["dst", "one", "other", "src", "victim"].contains(&name.as_str()), "litter: {name}");
+        }
+    });
+}
+
+fn swap_for_ever(room: &Room, over: &AtomicBool) {
+    let mut random = Random::new(seed::seed(), "swap");
+    let next = room.path("next");
+    while !over.load(Ordering::Relaxed) {
+        let name = room.path(["src", "dst", "dst"][random.below(3) as usize]);
+        Thing::remove(&next);
+        if name.ends_with("src") && !random.one_in(3) {
+            let _ = fs::hard_link(room.path(["one", "other"][random.below(2) as usize]), &next);
+        } else {
+            random.pick(&THINGS).put(&next, &room.path("victim"));
+        }
+        // Over it where that is possible, else after it is out of the way.
+        if fs::rename(&next, &name).is_err() {
+            Thing::remove(&name);
+            let _ = fs::rename(&next, &name);
+        }
+    }
+    Thing::remove(&next);
 }
 
 // ── Many at once ──
