@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -28,6 +30,27 @@ def large(plain):
 
 class StopError(Exception):
     pass
+
+
+@pytest.mark.parametrize("error", [None, StopError])
+def test_nothing_is_left_for_the_collector(tmp_path, error):
+    (tmp_path / "a").write_text("x")
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(StopError):
+            reflink.copyfile(tmp_path / "a", tmp_path / "b", progress=mock_progress(error))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def mock_progress(error):
+    def progress(_done, _total):
+        if error is not None:
+            raise error
+
+    return progress
 
 
 def test_it_counts_from_0_to_the_length(large):

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import shutil
+import tempfile
 
 import pytest
 from conftest import shared_bytes
@@ -60,6 +61,14 @@ def test_what_python_has_not_yet_written_is_copied_too(anywhere):
         assert reflink.copyfile_range(src, dst, offset_dst=5).length == 19
         dst.seek(0)
         assert dst.read() == b"01234still in the buffer456789"
+
+
+def test_a_spooled_file(anywhere):
+    """It has no descriptor before it is asked for one, and a full buffer right after."""
+    with tempfile.SpooledTemporaryFile(1 << 20, dir=anywhere) as src, open(anywhere / "b", "wb") as dst:
+        src.write(b"in memory so far")
+        assert reflink.copyfile_range(src, dst).length == 16
+    assert (anywhere / "b").read_bytes() == b"in memory so far"
 
 
 def test_what_python_has_read_ahead_is_not_shown_again(anywhere):

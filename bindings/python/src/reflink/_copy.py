@@ -80,7 +80,7 @@ class _Watcher:
         self.raised: Optional[BaseException] = None
         # Whatever is raised on the way into the function (a signal's handler runs there) goes to _keep and
         # cancels, too: nothing is lost. ctypes would print it and go on.
-        self.callback = ffi.callback(
+        self.callback: Any = ffi.callback(
             "int(void *, const struct reflink_progress *)", self._call, error=_CANCEL, onerror=self._keep
         )
 
@@ -99,12 +99,13 @@ def _perform(call: Callable[[Any, Any], int], options: Any, progress: Optional[P
         options.progress = watcher.callback
     raw = ffi.new("struct reflink_result *")
     raw.size = ffi.sizeof("struct reflink_result")
-    code = call(options, raw)
-    if watcher is not None and watcher.raised is not None:
-        try:
+    try:
+        code = call(options, raw)
+        if watcher is not None and watcher.raised is not None:
             raise watcher.raised
-        finally:
-            watcher.raised = None  # no cycle of exception, traceback and frame
+    finally:
+        if watcher is not None:
+            watcher.callback = watcher.raised = None  # both would be cycles
     result = Result.from_c(raw)
     if code < 0:
         raise from_code(code, src, dst, result)
@@ -166,10 +167,11 @@ def _descriptor(file: FileOrFd) -> int:
     """Find the descriptor of an open file; what Python still holds in its buffers is written out first."""
     if isinstance(file, int):
         return file
+    descriptor = file.fileno()  # first: a SpooledTemporaryFile only now gets one, and a buffer
     flush = getattr(file, "flush", None)
     if flush is not None:
         flush()  # of a file open for reading and writing, it also drops what was read ahead
-    return file.fileno()
+    return descriptor
 
 
 def _name(file: FileOrFd) -> Any:

@@ -8,34 +8,38 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
-from ._copy import copyfile
+from ._copy import StrPath, copyfile
 from ._errors import from_code
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from ._copy import Preserve, StrPath
+    from ._copy import Preserve
 
 _SAME_FILE = -4099
 
+_Dst = TypeVar("_Dst", bound=StrPath)
 
-def copy(src: StrPath, dst: StrPath, *, follow_symlinks: bool = True) -> Any:
+
+def copy(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> Union[_Dst, str, bytes]:
     """Copy data and permission bits, as `shutil.copy` does. Return the destination's name.
 
     ``dst`` may be a directory. If ``follow_symlinks`` is false, a symbolic link is copied as a link. An
     existing file is replaced in one step, not written into.
     """
-    return _copy(src, dst, follow_symlinks, (), shutil.copymode)
+    copied: Union[_Dst, str, bytes] = _copy(src, dst, follow_symlinks, (), shutil.copymode)
+    return copied
 
 
-def copy2(src: StrPath, dst: StrPath, *, follow_symlinks: bool = True) -> Any:
+def copy2(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> Union[_Dst, str, bytes]:
     """Copy data, permission bits, times, extended attributes and ACL, as `shutil.copy2` does.
 
     As `copy` in everything else. For ``copy_function`` of `shutil.copytree` and `shutil.move`.
     """
-    return _copy(src, dst, follow_symlinks, ("times", "xattrs", "acl"), shutil.copystat)
+    copied: Union[_Dst, str, bytes] = _copy(src, dst, follow_symlinks, ("times", "xattrs", "acl"), shutil.copystat)
+    return copied
 
 
 def _copy(src: Any, dst: Any, follow: bool, preserve: Collection[Preserve], link_metadata: Any) -> Any:

@@ -171,7 +171,7 @@ class Capability:
         )
 
 
-class NotCloneable(OSError):  # noqa: N818 - named as the state it reports, like FileExistsError's siblings
+class NotCloneable(OSError):  # noqa: N818 - an answer as much as an error
     """``mode="always"``, and no clone is possible. Nothing was changed.
 
     ``reason`` says whether it is this file, this volume, this pair of volumes, a permission, or the moment;

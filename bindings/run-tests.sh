@@ -1,0 +1,209 @@
+#!/bin/sh
+# Tests all bindings against the library just built: the Python wheel in fresh environments, the Go package with the race
+# detector, and the binding makers. usage: run-tests.sh [python] [go] [makers]   (`make test-bindings`; some minutes)
+# What is not here is installed (Debian and Ubuntu, as root; PyPI; crates.io) or SKIPPED by name. KEEP=1 keeps the work.
+# Settable: CARGO_TARGET_DIR, PYTHONS (the interpreters), BINDGEN.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+: "${CARGO_TARGET_DIR:=$root/target}"
+export CARGO_TARGET_DIR
+work=$(mktemp -d)
+chmod 755 "$work" # one of CPython's tests runs as nobody
+[ "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
+results=$work/results
+failed=0
+
+# say OUTCOME WHAT
+say() {
+    echo "$1: $2" >>"$results"
+    [ "$1" != FAILED ] || failed=1
+}
+
+# run WHAT COMMAND...
+run() {
+    what=$1
+    shift
+    echo "--- $what"
+    if "$@"; then say ok "$what"; else say FAILED "$what"; fi
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+need() { # COMMAND PACKAGE
+    have "$1" || packages="$packages $2"
+}
+
+install_packages() {
+    packages=
+    need cc gcc
+    need pkg-config pkg-config
+    need mkfs.xfs xfsprogs
+    need mkfs.btrfs btrfs-progs
+    need mkfs.ext4 e2fsprogs
+    need go golang-go
+    need swig swig
+    need python3-config python3-dev
+    need llvm-config libclang-dev
+    if [ -x /usr/bin/python3 ]; then
+        version=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
+        /usr/bin/python3 -c 'import test.test_shutil' 2>/dev/null || packages="$packages libpython$version-testsuite"
+    fi
+    [ -n "$packages" ] || return 0
+    if [ "$(id -u)" = 0 ] && have apt-get; then
+        echo "installing:$packages"
+        # shellcheck disable=SC2086 # one word each
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null 2>&1 || {
+            apt-get update -qq
+            # shellcheck disable=SC2086
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+        }
+    else
+        echo "not here (Debian's names):$packages"
+    fi
+}
+
+# The interpreters: the system's, and every other of a version that is supported.
+interpreters() {
+    if [ -n "${PYTHONS:-}" ]; then
+        echo "$PYTHONS" | tr ' ' '\n'
+        return
+    fi
+    ls /usr/bin/python3 2>/dev/null
+    for minor in 9 10 11 12 13 14; do
+        for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.$minor.*/bin/python3 /usr/local/bin/python3.$minor; do
+            if [ -x "$candidate" ]; then
+                echo "$candidate"
+                break
+            fi
+        done
+    done
+}
+
+install_library() {
+    prefix=$work/prefix
+    make -C "$root" install "PREFIX=$prefix" >"$work/install.log" 2>&1 || {
+        cat "$work/install.log" >&2
+        return 1
+    }
+}
+
+python_sources() {
+    "$tools/ruff" check "$here" && "$tools/ruff" format --check "$here/python" &&
+        (cd "$here/python" && "$tools/mypy" src hatch_build.py)
+}
+
+# The tag is what auditwheel, which looks at each symbol, would give it.
+wheel_tag() {
+    "$tools/auditwheel" show "$wheel" >"$work/audit" || return 1
+    tag=$(basename "$wheel" .whl | sed 's/.*-py3-none-//')
+    grep -q "\"$tag\"" "$work/audit" || {
+        cat "$work/audit"
+        return 1
+    }
+}
+
+# environment NAME PYTHON WHEEL: a fresh one, with this wheel and pytest.
+environment() {
+    "$2" -m venv "$work/$1" && "$work/$1/bin/pip" install -q --disable-pip-version-check "$3" pytest
+}
+
+pytest_in() { # NAME [ARGUMENT...]
+    name=$1
+    shift
+    "$here/with-filesystems.sh" "$work/$name/bin/python" -m pytest -q -p no:cacheprovider "$@" "$here/python/tests"
+}
+
+# The same without a bundled library, as a distribution has it.
+system_wheel() {
+    (cd "$here/python" && LIBREFLINK_BUILT=system "$tools/python" -m build -q --wheel --outdir "$work/system") &&
+        environment system-python python3 "$work/system"/*-py3-none-any.whl &&
+        LD_LIBRARY_PATH=$prefix/lib "$work/system-python/bin/python" -c \
+            'import reflink; assert reflink.library_path() == "libreflink.so.0"' &&
+        LD_LIBRARY_PATH=$prefix/lib pytest_in system-python --deselect test_shutil.py
+}
+
+# A source distribution must hold all that a wheel is built from.
+source_distribution() {
+    (cd "$here/python" && "$tools/python" -m build -q --sdist --outdir "$work/sdist") &&
+        "$tools/python" -m pip wheel -q --disable-pip-version-check --no-deps -w "$work/from-sdist" \
+            "$work/sdist"/*.tar.gz &&
+        environment sdist-python python3 "$work/from-sdist"/*.whl &&
+        "$work/sdist-python/bin/python" -c 'import reflink; print(reflink.library_path(), reflink.library_version())'
+}
+
+test_python() {
+    tools=$work/tools/bin
+    python3 -m venv "$work/tools" && "$tools/pip" install -q --disable-pip-version-check build ruff mypy auditwheel cffi \
+        ziglang hatchling pytest || {
+        say SKIPPED "Python: PyPI cannot be reached"
+        return
+    }
+    run "Python: ruff and mypy --strict" python_sources
+    run "Python: the wheel is built" "$here/python/build-wheel.sh" "$work/dist"
+    wheel=$(echo "$work"/dist/*.whl)
+    [ -f "$wheel" ] || return
+    run "Python: $(basename "$wheel"): the tag is right" wheel_tag
+    number=0
+    for python in $(interpreters); do
+        number=$((number + 1))
+        version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+        run "Python $version: installed in a fresh environment" environment "python$number" "$python" "$wheel"
+        run "Python $version: pytest" pytest_in "python$number"
+    done
+    run "Python: the system's library" system_wheel
+    run "Python: the source distribution" source_distribution
+}
+
+test_go() {
+    if ! have go; then
+        say SKIPPED "Go: not here"
+        return
+    fi
+    cd "$here/go" || return
+    PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+    LD_LIBRARY_PATH=$prefix/lib
+    GOFLAGS=-count=1
+    GOTOOLCHAIN=local
+    export PKG_CONFIG_PATH LD_LIBRARY_PATH GOFLAGS GOTOOLCHAIN
+    version=$(go env GOVERSION)
+    run "Go $version: gofmt" sh -c 'test -z "$(gofmt -l .)"'
+    run "Go $version: vet" go vet ./...
+    run "Go $version: test, with the race detector" "$here/with-filesystems.sh" go test -race ./...
+    run "Go $version: test, with cgo's pointer checks" "$here/with-filesystems.sh" env GODEBUG=cgocheck=2 go test ./...
+    cd "$root" || return
+    unset LD_LIBRARY_PATH
+}
+
+# bindgen takes a minute or two to build, once.
+find_bindgen() {
+    BINDGEN=${BINDGEN:-bindgen}
+    have "$BINDGEN" && return
+    BINDGEN=$CARGO_TARGET_DIR/tools/bin/bindgen
+    have "$BINDGEN" || "${CARGO:-cargo}" install -q --locked bindgen-cli --root "$CARGO_TARGET_DIR/tools"
+}
+
+test_makers() {
+    find_bindgen
+    export BINDGEN
+    if [ ! -x "$work/tools/bin/python" ]; then
+        python3 -m venv "$work/tools" && "$work/tools/bin/pip" install -q cffi ziglang hatchling
+    fi
+    PYTHON=$work/tools/bin/python "$here/makers/run.sh" "$prefix" >"$work/makers" 2>&1
+    cat "$work/makers"
+    grep -E '^[a-z]+: (ok|SKIPPED|FAILED)' "$work/makers" | while IFS=: read -r maker outcome rest; do
+        echo "${outcome# }: reflink.h through $maker$rest" >>"$results"
+    done
+    if grep -q 'FAILED' "$work/makers" || [ "$(grep -c . "$work/makers")" = 0 ]; then failed=1; fi
+}
+
+install_packages
+install_library || exit 1
+for part in ${*:-python go makers}; do
+    "test_$part"
+done
+echo
+cat "$results"
+exit $failed
