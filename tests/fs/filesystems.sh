@@ -268,8 +268,8 @@ zfs() { # RECORDSIZE ENABLED
     truncate -s 600M "$work/zfs.img"
     mkdir -p "$work/zfs"
     zpool create -f -o cachefile=none -O recordsize="$1" -m "$work/zfs" tank "$work/zfs.img" || broken "zpool create"
-    fact_line=$(cat /sys/module/zfs/version)
-    echo "fact zfs_version $fact_line"
+    echo "fact zfs_version $(cat /sys/module/zfs/version)"
+    mount_it() { command zfs mount tank || broken "zfs mount"; }
     contract "$work/zfs"
     local failed=$?
     zpool destroy tank
