@@ -6,7 +6,7 @@ CARGO_FLAGS ?= --locked
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 
-.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs lint demo examples tools bench clean help
+.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs test-bindings lint demo examples tools bench clean help
 
 all: lib examples
 
@@ -55,6 +55,9 @@ sanitize: lib ## the C programs, then the library too (nightly toolchain), under
 fuzz: FUZZ_TIME ?= 600
 fuzz: ## the fuzz targets, FUZZ_TIME=600 seconds each (nightly toolchain)
 	@./fuzz/run.sh $(FUZZ_TIME) '$(abspath $(TARGET_DIR))'
+
+test-bindings: ## Python, Go and the binding makers against the library (some minutes; installs what it needs, or names it)
+	@CARGO_TARGET_DIR='$(abspath $(TARGET_DIR))' ./bindings/run-tests.sh
 
 lint: ## formatting, warnings and the project's own rules, as CI sees them
 	@./tests/lint.sh

@@ -3,6 +3,7 @@
 # detector, and the binding makers. usage: run-tests.sh [python] [go] [makers]   (`make test-bindings`; some minutes)
 # What is not here is installed (Debian and Ubuntu, as root; PyPI; crates.io) or SKIPPED by name. KEEP=1 keeps the work.
 # Settable: CARGO_TARGET_DIR, PYTHONS (the interpreters), BINDGEN.
+# shellcheck disable=SC2317 # most functions are called by name, through run
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -73,7 +74,7 @@ interpreters() {
     fi
     ls /usr/bin/python3 2>/dev/null
     for minor in 9 10 11 12 13 14; do
-        for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.$minor.*/bin/python3 /usr/local/bin/python3.$minor; do
+        for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$minor".*/bin/python3 /usr/local/bin/python3.$minor; do
             if [ -x "$candidate" ]; then
                 echo "$candidate"
                 break
@@ -92,7 +93,7 @@ install_library() {
 
 python_sources() {
     "$tools/ruff" check "$here" && "$tools/ruff" format --check "$here/python" &&
-        (cd "$here/python" && "$tools/mypy" src hatch_build.py)
+        (cd "$here/python" && "$tools/mypy" src hatch_build.py tests/typed_use.py)
 }
 
 # The tag is what auditwheel, which looks at each symbol, would give it.
@@ -122,7 +123,7 @@ system_wheel() {
         environment system-python python3 "$work/system"/*-py3-none-any.whl &&
         LD_LIBRARY_PATH=$prefix/lib "$work/system-python/bin/python" -c \
             'import reflink; assert reflink.library_path() == "libreflink.so.0"' &&
-        LD_LIBRARY_PATH=$prefix/lib pytest_in system-python --deselect test_shutil.py
+        LD_LIBRARY_PATH=$prefix/lib pytest_in system-python -k "not cpythons"
 }
 
 # A source distribution must hold all that a wheel is built from.
@@ -134,13 +135,18 @@ source_distribution() {
         "$work/sdist-python/bin/python" -c 'import reflink; print(reflink.library_path(), reflink.library_version())'
 }
 
+make_tools() {
+    [ -x "$work/tools/bin/auditwheel" ] && return
+    python3 -m venv "$work/tools" && "$work/tools/bin/pip" install -q --disable-pip-version-check \
+        build ruff mypy auditwheel cffi ziglang hatchling pytest
+}
+
 test_python() {
     tools=$work/tools/bin
-    python3 -m venv "$work/tools" && "$tools/pip" install -q --disable-pip-version-check build ruff mypy auditwheel cffi \
-        ziglang hatchling pytest || {
+    if ! make_tools; then
         say SKIPPED "Python: PyPI cannot be reached"
         return
-    }
+    fi
     run "Python: ruff and mypy --strict" python_sources
     run "Python: the wheel is built" "$here/python/build-wheel.sh" "$work/dist"
     wheel=$(echo "$work"/dist/*.whl)
@@ -157,6 +163,10 @@ test_python() {
     run "Python: the source distribution" source_distribution
 }
 
+formatted() {
+    gofmt -d . >"$work/gofmt" && cat "$work/gofmt" && [ ! -s "$work/gofmt" ]
+}
+
 test_go() {
     if ! have go; then
         say SKIPPED "Go: not here"
@@ -169,7 +179,7 @@ test_go() {
     GOTOOLCHAIN=local
     export PKG_CONFIG_PATH LD_LIBRARY_PATH GOFLAGS GOTOOLCHAIN
     version=$(go env GOVERSION)
-    run "Go $version: gofmt" sh -c 'test -z "$(gofmt -l .)"'
+    run "Go $version: gofmt" formatted
     run "Go $version: vet" go vet ./...
     run "Go $version: test, with the race detector" "$here/with-filesystems.sh" go test -race ./...
     run "Go $version: test, with cgo's pointer checks" "$here/with-filesystems.sh" env GODEBUG=cgocheck=2 go test ./...
@@ -188,9 +198,7 @@ find_bindgen() {
 test_makers() {
     find_bindgen
     export BINDGEN
-    if [ ! -x "$work/tools/bin/python" ]; then
-        python3 -m venv "$work/tools" && "$work/tools/bin/pip" install -q cffi ziglang hatchling
-    fi
+    make_tools
     PYTHON=$work/tools/bin/python "$here/makers/run.sh" "$prefix" >"$work/makers" 2>&1
     cat "$work/makers"
     grep -E '^[a-z]+: (ok|SKIPPED|FAILED)' "$work/makers" | while IFS=: read -r maker outcome rest; do
@@ -201,8 +209,14 @@ test_makers() {
 
 install_packages
 install_library || exit 1
-for part in ${*:-python go makers}; do
-    "test_$part"
+[ $# -gt 0 ] || set -- python go makers
+for part; do
+    case $part in
+    python) test_python ;;
+    go) test_go ;;
+    makers) test_makers ;;
+    *) say FAILED "there is no part $part" ;;
+    esac
 done
 echo
 cat "$results"
