@@ -46,7 +46,7 @@ install_packages() {
     need go golang-go
     need swig swig
     need python3-config python3-dev
-    need llvm-config libclang-dev
+    ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 || packages="$packages libclang-dev" # for bindgen
     if [ -x /usr/bin/python3 ]; then
         version=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
@@ -138,7 +138,7 @@ source_distribution() {
 make_tools() {
     [ -x "$work/tools/bin/auditwheel" ] && return
     python3 -m venv "$work/tools" && "$work/tools/bin/pip" install -q --disable-pip-version-check \
-        build ruff mypy auditwheel cffi ziglang hatchling pytest
+        build ruff mypy types-cffi auditwheel cffi ziglang hatchling pytest
 }
 
 test_python() {
