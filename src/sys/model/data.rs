@@ -176,13 +176,21 @@ impl Data {
         let mut at = 0;
         while at < length {
             let (mine, theirs) = (offset + at, other_offset + at);
-            let step = (self.unit - mine % self.unit).min(length - at);
+            let mut step = (self.unit - mine % self.unit).min(length - at);
             let congruent = mine % self.unit == theirs % other.unit;
             let here = self.blocks.get(&(mine / self.unit));
             let there = other.blocks.get(&(theirs / other.unit)).filter(|_| congruent);
             match (here, there) {
                 (Some(one), Some(two)) if Rc::ptr_eq(one, two) => found.shared += step,
-                (None, None) if congruent => found.holes += step,
+                (None, None) if congruent => {
+                    // Over a long hole in one step.
+                    let gap = |data: &Self, from: u64| {
+                        let next = data.blocks.range(from / data.unit..).next();
+                        next.map_or(u64::MAX, |(index, _)| (index * data.unit).saturating_sub(from))
+                    };
+                    step = gap(self, mine).min(gap(other, theirs)).clamp(step, length - at);
+                    found.holes += step;
+                }
                 (None, _) => found.holes += step,
                 (Some(_), _) => found.own += step,
             }
