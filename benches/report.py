@@ -141,6 +141,17 @@ def ranges(samples):
     return table(["", "", "length", "libreflink", "copy_file_range", "ratio", "shared by libreflink"], rows)
 
 
+def kernel_copy(samples):
+    rows = []
+    for fs in COPYING:
+        for size in samples.sizes("sizes", "dense", fs):
+            key = ("sizes", "dense", fs, size)
+            peers = ("libreflink", "libreflink NEVER")
+            times = [time_cell(samples, key, peer) for peer in peers]
+            rows.append([TITLES[fs], plot.size_name(size), *times, samples.ratio(key, *peers).short()])
+    return table(["", "size", "AUTO: copy_file_range", "NEVER: read and write", "ratio"], rows)
+
+
 VARIANTS = [("dense", "the call"), ("written out", "the call and its write-out"), ("just written", "source just written")]
 
 
@@ -248,6 +259,7 @@ def fill(template, samples, facts, skipped):
         "STEPS": steps(samples),
         "DENSE": big(samples, "dense"),
         "NEVER": big(samples, "never"),
+        "KERNEL_COPY": kernel_copy(samples),
         "SPARSE": big(samples, "sparse"),
         "FRAGMENTED": extents(samples) + "\n\n" + big(samples, "fragmented"),
         "RANGES": ranges(samples),
