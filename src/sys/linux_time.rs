@@ -25,6 +25,10 @@ const fn missing(errno: Errno) -> bool {
 
 /// What an open file is. `None` where statx is not to be had.
 pub fn stat(fd: Fd) -> Option<Result<Stat>> {
+    if fd < 0 {
+        // Else AT_FDCWD with an empty name would be the current directory.
+        return Some(Err(Errno(libc::EBADF)));
+    }
     statx(fd, c"", libc::AT_EMPTY_PATH)
 }
 
@@ -107,6 +111,7 @@ mod tests {
         assert_eq!(Stat { device: 0, ..wide }, Stat { device: 0, ..native });
         let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
         assert_eq!(stat_name(libc::AT_FDCWD, &name), Some(Ok(wide)));
+        assert_eq!(stat(libc::AT_FDCWD), Some(Err(Errno(libc::EBADF))));
         std::fs::remove_file(path).unwrap();
         assert_eq!(stat_name(libc::AT_FDCWD, &name), Some(Err(Errno(libc::ENOENT))));
     }
