@@ -7,6 +7,23 @@
 
 #include "contract.h"
 
+/* Never open to more people than the result will be. */
+static void look_at_mode(struct watch *watch, unsigned mode)
+{
+    if (watch->place->modes == MODES_HELD && (mode & 077 & ~watch->allowed))
+        snprintf(watch->problem, sizeof watch->problem, "while it is made it is open to others: %o", mode & 0777);
+}
+
+/* The file being made may have no name: then it is one of this program's descriptors. */
+static void look_at_descriptors(struct watch *watch)
+{
+    enum { MOST = 64 };
+    struct stat dir = stat_of(watch->place->dir), found;
+    for (int fd = 3; fd < MOST; fd++)
+        if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 0 && found.st_dev == dir.st_dev)
+            look_at_mode(watch, found.st_mode);
+}
+
 int watching(void *user, const struct reflink_progress *progress)
 {
     struct watch *watch = user;
@@ -16,10 +33,11 @@ int watching(void *user, const struct reflink_progress *progress)
         snprintf(watch->problem, sizeof watch->problem, "progress: more done than there is");
     if (count_names(watch->place->dir, ".reflink-", name) > 0) {
         watch->private_name = true;
-        unsigned mode = stat_of(join(path, watch->place->dir, name)).st_mode;
-        if (watch->place->modes == MODES_HELD && (mode & 077 & ~watch->allowed))
-            snprintf(watch->problem, sizeof watch->problem, "while it is made it is open to others: %o", mode & 0777);
+        look_at_mode(watch, stat_of(join(path, watch->place->dir, name)).st_mode);
     }
+    look_at_descriptors(watch);
+    if (watch->direct && exists(watch->dst))
+        look_at_mode(watch, stat_of(watch->dst).st_mode);
     if (watch->replaces) {
         struct stat now = stat_of(watch->dst);
         if (now.st_ino != watch->old.st_ino || now.st_size != watch->old.st_size)

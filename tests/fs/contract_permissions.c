@@ -23,7 +23,7 @@ static unsigned bits(const char *path)
 }
 
 /* Within the file system the source has only bits that can be held. */
-static void within(const struct place *place, mode_t mask)
+static void within(const struct place *place, mode_t mask, uint32_t durability)
 {
     char src[PATH_ROOM], dst[PATH_ROOM], name[64];
     join(src, place->dir, "src");
@@ -34,13 +34,14 @@ static void within(const struct place *place, mode_t mask)
         if (chmod(src, tried[i]) && place->modes == MODES_HELD)
             die("chmod", src);
         unsigned wanted = bits(src) & 0777;
-        struct watch watch = {.place = place, .dst = dst, .allowed = wanted, .direct = !place->publishes};
-        struct copy copy = {.mode = REFLINK_NEVER, .durability = new_file(place), .watch = &watch};
+        struct watch watch = {.place = place, .dst = dst, .allowed = wanted, .direct = durability == REFLINK_DIRECT};
+        struct copy copy = {.mode = REFLINK_NEVER, .durability = durability, .watch = &watch};
         umask(mask);
         run_copy(&copy, src, dst);
         umask(022);
         const char *wrong = flaw(&copy, src, dst);
-        snprintf(name, sizeof name, "%03o under umask %03o", tried[i], (unsigned)mask);
+        snprintf(name, sizeof name, "%03o under umask %03o%s", tried[i], (unsigned)mask,
+                 durability == REFLINK_DIRECT ? ", direct" : "");
         check(!wrong && bits(dst) == wanted, name, "%s, %03o instead of %03o", wrong ? wrong : "complete",
               wrong ? 0 : bits(dst), wanted);
         chmod(src, 0644);
@@ -107,9 +108,11 @@ static void times(const struct place *place)
 void check_permissions(struct place *place)
 {
     section("permissions");
-    within(place, 022);
-    within(place, 077);
-    within(place, 0);
+    static const mode_t masks[] = {022, 077, 0};
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+        within(place, masks[i], new_file(place));
+        within(place, masks[i], REFLINK_DIRECT);
+    }
     from_elsewhere(place, 0);
     from_elsewhere(place, REFLINK_BEST_EFFORT_METADATA);
     times(place);
