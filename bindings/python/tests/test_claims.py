@@ -10,9 +10,10 @@ import shutil
 import stat
 import struct
 import sys
+import tempfile
 
 import pytest
-from conftest import shared_bytes
+from conftest import mounted, shared_bytes
 
 import reflink
 
@@ -130,3 +131,40 @@ def test_sharing_is_by_block(cow, make):
         file.seek(10 * BLOCK)
         file.write(b"one block is written anew")
     assert shared_bytes(cow / "b") == SIZE - BLOCK
+
+
+@pytest.fixture
+def without_cow(make):
+    """A Btrfs directory whose files are made with NOCOW, and a source beside it that is not."""
+    get_flags, set_flags, nocow = 0x80086601, 0x40086602, 0x00800000
+    root = pathlib.Path(tempfile.mkdtemp(dir=mounted("btrfs")))
+    (root / "nocow").mkdir()
+    directory = os.open(root / "nocow", os.O_RDONLY)
+    flags = struct.unpack("=L", fcntl.ioctl(directory, get_flags, bytes(4)))[0]
+    fcntl.ioctl(directory, set_flags, struct.pack("=L", flags | nocow))
+    os.close(directory)
+    make(root / "a", SIZE)
+    yield root / "a", root / "nocow" / "b"
+    shutil.rmtree(root)
+
+
+def test_a_file_with_nocow_is_copied(without_cow):
+    src, dst = without_cow
+    with open(src, "rb") as one, open(dst, "wb") as other:
+        with pytest.raises(OSError) as caught:
+            fcntl.ioctl(other, FICLONE, one.fileno())
+        assert caught.value.errno == errno.EINVAL
+    result = reflink.copyfile(src, dst, replace=True)
+    assert (result.bytes_copied, result.reason, result.clone_errno) == (SIZE, reflink.Reason.FILE, errno.EINVAL)
+    assert dst.read_bytes() == src.read_bytes()
+    with pytest.raises(reflink.NotCloneable) as caught:
+        reflink.copyfile(src, dst, replace=True, mode="always")
+    assert caught.value.reason is reflink.Reason.FILE
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="Path.copy came with Python 3.14")
+def test_pathlib_does_not_copy_a_file_with_nocow(without_cow):
+    src, dst = without_cow
+    with pytest.raises(OSError) as caught:
+        src.copy(dst)
+    assert caught.value.errno == errno.EINVAL
