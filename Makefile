@@ -6,7 +6,7 @@ CARGO_FLAGS ?= --locked
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 
-.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs test-bindings lint demo examples tools bench clean help
+.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs check-targets test-targets test-bindings lint demo examples tools bench clean help
 
 all: lib examples
 
@@ -40,6 +40,15 @@ test-filesystems: lib ## the contract on some thirty file systems and three kern
 
 test-zfs: lib ## the same on ZFS and bcachefs under emulation (half an hour; builds the ZFS module once)
 	@./tests/fs/run.sh $(RELEASE) zfs
+
+# Not part of `make test`: on a fresh machine they first fetch some 700 MB (compilers, C libraries, emulators of Debian and PyPI).
+check-targets: ## lints and links for each Linux target, and compiles the C programs for it (Debian or Ubuntu on amd64)
+	@./tests/targets/check.sh; code=$$?; \
+	if [ $$code = 77 ]; then echo "SKIPPED: check-targets"; else exit $$code; fi
+
+test-targets: ## the contract for each Linux target, natively or emulated, on Btrfs and XFS (root); writes docs/platforms.md
+	@./tests/targets/check.sh && ./tests/targets/run.sh; code=$$?; \
+	if [ $$code = 77 ]; then echo "SKIPPED: test-targets"; else ./tests/targets/report.sh; exit $$code; fi
 
 # The long forms; `make test` runs the short ones. A seed that was printed, given back as SEED, repeats a run.
 TIME ?= 900

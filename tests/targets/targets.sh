@@ -15,6 +15,7 @@ linux_targets='
 '
 
 cache=${REFLINK_TARGETS_CACHE:-$HOME/.cache/libreflink-targets}
+export ZIG_GLOBAL_CACHE_DIR=$cache/zig-cache
 rust=$cache/rust # Debian's compiler for web browsers, unpacked, with the standard library of each target
 
 all_targets() { awk 'NF { print $1 }' <<<"$linux_targets"; }
