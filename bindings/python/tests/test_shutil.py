@@ -143,10 +143,14 @@ def test_what_differs_set_id_bits_stay_behind(tree):
 
 def test_what_differs_devices_are_refused(tree):
     """README, "What differs from shutil": 4."""
-    shutil.copy(tree / "data", "/dev/null")
+    # A node of its own: shutil.copy gives it the source's mode, which /dev/null must never get.
+    null = tree / "null"
+    os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    shutil.copy(tree / "data", null)
     with pytest.raises(shutil.SpecialFileError):
-        reflink.copy(tree / "data", "/dev/null")
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+        reflink.copy(tree / "data", null)
+    assert stat.S_ISCHR(os.stat(null).st_mode)
+    assert stat.S_IMODE(os.stat("/dev/null").st_mode) == 0o666
 
 
 def test_same_file_by_whatever_name(tree):
