@@ -184,9 +184,10 @@ typedef int reflink_fd;
 #define REFLINK_NOFOLLOW 1
 
 /**
- * Metadata that cannot be set is not an error; REFLINK_METADATA_INCOMPLETE in the result says so.
- * Needed on file systems that cannot hold the permission bits (vfat, exFAT, some SMB mounts),
- * whose files may then be more open than the source is.
+ * Metadata that the file system refuses, or has no room for, is not an error;
+ * REFLINK_METADATA_INCOMPLETE in the result says so. (An I/O error is one all the same.) Needed on
+ * file systems that cannot hold the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
+ * they say so or silently keep others: the copy may then be more open than the source is.
  */
 #define REFLINK_BEST_EFFORT_METADATA 2
 
@@ -600,6 +601,9 @@ int reflink_copy_file_at(reflink_fd src_dir,
  * `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW mean nothing here and are ignored;
  * REFLINK_DURABLE syncs the destination at the end; `preserve` is honoured, while the destination
  * keeps its own permission bits.
+ *
+ * A descriptor that is open with O_DIRECT can be cloned from and to; where bytes must be copied, its
+ * rules of alignment hold, and -EINVAL is what the system says of the rest.
  *
  * @param src      A regular file, open for reading.
  * @param dst      A regular file, open for writing without O_APPEND.
