@@ -73,9 +73,10 @@ def batches(samples):
             for size in samples.sizes(case, "batch", fs):
                 key = (case, "batch", fs, size)
                 ratio = samples.ratio(key, "libreflink", "cp")
+                cpu = samples.cpu_ratio(key, "libreflink", "cp")
                 cells = [time_cell(samples, key, peer) for peer in peers]
-                rows.append([TITLES[fs], plot.size_name(size), *cells, ratio.short()])
-    return table(["", "size", *peers, "libreflink / cp"], rows)
+                rows.append([TITLES[fs], plot.size_name(size), *cells, ratio.short(), cpu.short() if cpu else None])
+    return table(["", "size", *peers, "libreflink / cp", "CPU time"], rows)
 
 
 def start(samples):
@@ -120,10 +121,12 @@ def big(samples, case):
                 if samples.median(key, peer) is None:
                     continue
                 reference = "cp" if "cp" in samples.times[key] else "cp --reflink=never"
+                cpu = samples.cpu_ratio(key, peer, reference)
                 kept = samples.notes[key].get((peer, "allocated"))
                 space = plot.size_name(round(kept / 2**20 * 10) / 10 * 2**20) if kept else "0"
-                rows.append([peer, time_cell(samples, key, peer), samples.ratio(key, peer, reference).short(), space])
-            head = [f"{TITLES[fs]}, {plot.size_name(size)}", "median (minimum)", "ratio to cp", "allocated"]
+                ratio = samples.ratio(key, peer, reference).short()
+                rows.append([peer, time_cell(samples, key, peer), ratio, cpu.short() if cpu else None, space])
+            head = [f"{TITLES[fs]}, {plot.size_name(size)}", "median (minimum)", "ratio to cp", "of CPU times", "allocated"]
             parts.append(table(head, rows))
     return "\n\n".join(parts)
 

@@ -44,6 +44,12 @@ class Samples:
         low, _, high = statistics.quantiles(parts, n=4) if len(parts) > 1 else (whole, whole, whole)
         return Ratio(whole, low, high)
 
+    def cpu_ratio(self, key, peer, other):
+        """The same of the CPU times, where they were taken: what other jobs do not lengthen."""
+        case, variant, fs, size = key
+        variant = {"batch": "batch cpu", "call": "cpu"}.get(variant, "")
+        return self.ratio((case, variant, fs, size), peer, other)
+
     def fastest(self, key, peers):
         there = [peer for peer in peers if self.median(key, peer) is not None]
         return min(there, key=lambda peer: self.median(key, peer)) if there else None

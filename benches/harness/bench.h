@@ -48,6 +48,7 @@ uint64_t reflink_range_shared(void); /* bytes that the last reflink_range cloned
 uint64_t cp_files(const char *from, const char *to, unsigned first, unsigned last);
 uint64_t shutil_files(const char *from, const char *to, unsigned first, unsigned last);
 extern const struct peer CP, CP_NEVER, SHUTIL; /* one file for each call */
+uint64_t outside_cpu(void);                    /* CPU time of the last of them, in ns */
 uint64_t shutil_time(void);                    /* of its last copy, by its own clock */
 void outside_stop(void);
 
@@ -70,6 +71,7 @@ struct samples {
     size_t used, room;
 };
 uint64_t now(void);
+uint64_t cpu_now(void); /* of this thread */
 void shuffle(unsigned *order, unsigned count);
 void add_sample(struct samples *samples, double ns);
 void put_samples(const struct lab *lab, const char *what, const char *variant, uint64_t size,

@@ -36,15 +36,17 @@ static unsigned extents(const char *path)
 }
 
 static void one_copy(const struct lab *lab, const char *what, uint64_t size, const char *src,
-                     const struct peer *peer, struct samples *samples)
+                     const struct peer *peer, struct samples *samples, struct samples *cpu)
 {
-    uint64_t start = now();
+    uint64_t start = now(), cpu_start = cpu_now();
     int failed = peer->copy(src, "copy");
-    uint64_t took = now() - start;
+    uint64_t took = now() - start, used = cpu_now() - cpu_start;
     if (failed) {
         fprintf(stderr, "harness: %s: %s: error %d\n", peer->name, src, failed);
         exit(1);
     }
+    if (peer == &SHUTIL || peer == &CP || peer == &CP_NEVER)
+        used = outside_cpu();
     if (peer == &SHUTIL)
         took = shutil_time();
     if (samples->used == 0) {
@@ -52,6 +54,7 @@ static void one_copy(const struct lab *lab, const char *what, uint64_t size, con
         put_note(lab, what, "call", size, peer->name, "allocated", (double)allocated("copy"));
     }
     add_sample(samples, (double)took);
+    add_sample(cpu, (double)used);
     if (unlink("copy") != 0)
         die("copy");
     settle();
@@ -61,9 +64,9 @@ static void one_copy(const struct lab *lab, const char *what, uint64_t size, con
 static void rounds(const struct lab *lab, const char *what, uint64_t size, const char *src,
                    const struct peer *const *peers, unsigned count, unsigned times)
 {
-    struct samples samples[MAX_PEERS] = {{0}};
+    struct samples samples[MAX_PEERS] = {{0}}, cpu[MAX_PEERS] = {{0}};
     for (unsigned k = 0; k < count; k++)
-        samples[k].peer = peers[k]->name;
+        samples[k].peer = cpu[k].peer = peers[k]->name;
     if (peers[0]->copy(src, "copy") != 0 || unlink("copy") != 0)
         die("the first round");
     settle();
@@ -71,9 +74,11 @@ static void rounds(const struct lab *lab, const char *what, uint64_t size, const
         unsigned order[MAX_PEERS];
         shuffle(order, count);
         for (unsigned turn = 0; turn < count; turn++)
-            one_copy(lab, what, size, src, peers[order[turn]], &samples[order[turn]]);
+            one_copy(lab, what, size, src, peers[order[turn]], &samples[order[turn]],
+                     &cpu[order[turn]]);
     }
     put_samples(lab, what, "call", size, samples, count);
+    put_samples(lab, what, "cpu", size, cpu, count);
 }
 
 static void make_source(const char *path, uint64_t size, uint64_t stretch, uint64_t every)

@@ -56,7 +56,7 @@ static void file_by_file(struct slice slice, struct samples *samples)
 }
 
 /* A loop of calls with the names made before the clock starts, as the programs have theirs. */
-static uint64_t loop(const struct peer *peer, const char *dir, struct slice slice)
+static uint64_t loop(const struct peer *peer, const char *dir, struct slice slice, uint64_t *cpu)
 {
     unsigned count = slice.last - slice.first;
     char(*names)[2][64] = malloc(count * sizeof *names);
@@ -66,30 +66,35 @@ static uint64_t loop(const struct peer *peer, const char *dir, struct slice slic
         file_name(names[i][0], "s", slice.first + i);
         file_name(names[i][1], dir, slice.first + i);
     }
-    uint64_t start = now();
+    uint64_t start = now(), cpu_start = cpu_now();
     for (unsigned i = 0; i < count; i++)
         if (peer->copy(names[i][0], names[i][1]) != 0)
             die(peer->name);
+    *cpu = cpu_now() - cpu_start;
     uint64_t took = now() - start;
     free(names);
     return took;
 }
 
-static uint64_t one_batch(unsigned which, const char *dir, struct slice slice)
+static uint64_t one_batch(unsigned which, const char *dir, struct slice slice, uint64_t *cpu)
 {
+    uint64_t took;
     switch (which) {
     case BATCH_DIRECT:
-        return loop(&OURS_DIRECT, dir, slice);
+        return loop(&OURS_DIRECT, dir, slice, cpu);
     case BATCH_DEFAULT:
-        return loop(&OURS_DEFAULT, dir, slice);
+        return loop(&OURS_DEFAULT, dir, slice, cpu);
     case BATCH_CP:
-        return cp_files("s", dir, slice.first, slice.last);
+        took = cp_files("s", dir, slice.first, slice.last);
+        break;
     default:
-        return shutil_files("s", dir, slice.first, slice.last);
+        took = shutil_files("s", dir, slice.first, slice.last);
     }
+    *cpu = outside_cpu();
+    return took;
 }
 
-static void in_batches(struct slice slice, struct samples *samples)
+static void in_batches(struct slice slice, struct samples *samples, struct samples *cpu)
 {
     unsigned order[BATCHES];
     shuffle(order, BATCHES);
@@ -97,7 +102,8 @@ static void in_batches(struct slice slice, struct samples *samples)
         unsigned k = order[turn];
         char dir[32], src[64], dst[64];
         target(dir, "b", turn);
-        uint64_t took = one_batch(k, dir, slice);
+        uint64_t used, took = one_batch(k, dir, slice, &used);
+        add_sample(&cpu[k], (double)used / (slice.last - slice.first));
         add_sample(&samples[k], (double)took / (slice.last - slice.first));
         file_name(src, "s", slice.first);
         file_name(dst, dir, slice.first);
@@ -150,29 +156,30 @@ static void prepare(const struct lab *lab, uint64_t size, unsigned sources)
     settle();
 }
 
-static void name_samples(struct samples *inside, struct samples *batches)
+static void name_samples(struct samples *inside, struct samples *batches, struct samples *cpu)
 {
     static const char *const NAMES[] = {"libreflink DIRECT", "libreflink", "cp", "shutil.copyfile"};
     for (unsigned k = 0; k < COUNT(INSIDE); k++)
         inside[k].peer = INSIDE[k]->name;
     for (unsigned k = 0; k < BATCHES; k++)
-        batches[k].peer = NAMES[k];
+        batches[k].peer = cpu[k].peer = NAMES[k];
 }
 
 static void run(const struct lab *lab, const char *what, uint64_t size, unsigned files,
                 unsigned sources, unsigned length)
 {
-    struct samples inside[COUNT(INSIDE)] = {{0}}, batches[BATCHES] = {{0}};
-    name_samples(inside, batches);
+    struct samples inside[COUNT(INSIDE)] = {{0}}, batches[BATCHES] = {{0}}, cpu[BATCHES] = {{0}};
+    name_samples(inside, batches, cpu);
     prepare(lab, size, sources);
     for (unsigned done = 0; done < files; done += length) {
         struct slice slice = {done % sources, done % sources + length};
         file_by_file(slice, inside);
-        in_batches(slice, batches);
+        in_batches(slice, batches, cpu);
         wipe(slice);
     }
     put_samples(lab, what, "call", size, inside, COUNT(INSIDE));
     put_samples(lab, what, "batch", size, batches, BATCHES);
+    put_samples(lab, what, "batch cpu", size, cpu, BATCHES);
     remove_files("s", 0, sources);
     if (lab->clones)
         remove_files("shared", 0, sources);
