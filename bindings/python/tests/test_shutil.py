@@ -153,6 +153,22 @@ def test_what_differs_devices_are_refused(tree):
     assert stat.S_IMODE(os.stat("/dev/null").st_mode) == 0o666
 
 
+def test_no_space_for_an_attribute_is_raised(xfs, ext4):
+    (xfs / "a").touch()
+    os.setxattr(xfs / "a", "user.large", b"x" * 3900)  # a block of its own, on ext4
+    with open(ext4 / "filler", "wb", buffering=0) as filler:
+        size = 1 << 20
+        while size >= 1024:
+            try:
+                filler.write(bytes(size))
+            except OSError:
+                size //= 2
+    for function in (shutil.copy2, reflink.copy2):
+        with pytest.raises(OSError) as caught:
+            function(xfs / "a", ext4 / function.__module__)
+        assert caught.value.errno == errno.ENOSPC
+
+
 def test_same_file_by_whatever_name(tree):
     for function in (shutil.copy, reflink.copy, shutil.copy2, reflink.copy2):
         with pytest.raises(shutil.SameFileError) as caught:

@@ -5,6 +5,7 @@ Where the two differ, README.md lists it; tests/test_shutil_conformance.py runs 
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from ._copy import Preserve
 
 _SAME_FILE = -4099
+
+#: What shutil's own copying of attributes lets pass.
+_REFUSALS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENODATA, errno.EINVAL, errno.EACCES})
 
 _Dst = TypeVar("_Dst", bound=StrPath)
 
@@ -60,13 +64,26 @@ def replace(src: StrPath, dst: StrPath, preserve: Collection[Preserve] = ()) -> 
         raise from_code(_SAME_FILE, os.fspath(src), os.fspath(dst))
     try:
         # shutil, too, lets pass what a file system cannot hold: attributes on tmpfs, modes on vfat.
-        copyfile(src, dst, replace=True, preserve=preserve, best_effort_metadata=True)
+        result = copyfile(src, dst, replace=True, preserve=preserve, best_effort_metadata=True)
     except IsADirectoryError as error:
         # As shutil since Python 3.10 (bpo-43219): "name/" that does not exist is missing, not a directory.
         if os.path.exists(src) and not os.path.isdir(src) and not os.path.exists(dst):
-            number, message = 2, "Directory does not exist"
-            raise FileNotFoundError(number, message, os.fspath(dst)) from error
+            raise FileNotFoundError(errno.ENOENT, "Directory does not exist", os.fspath(dst)) from error
         raise
+    if result.metadata_incomplete and preserve:
+        _insist_on_attributes(src, dst)
+
+
+def _insist_on_attributes(src: StrPath, dst: StrPath) -> None:
+    """Try again what was let pass: to the library, no space for an attribute is no failure; to shutil it is."""
+    for name in os.listxattr(src):
+        if name.startswith("security."):
+            continue
+        try:
+            os.setxattr(dst, name, os.getxattr(src, name))
+        except OSError as error:
+            if error.errno not in _REFUSALS:
+                raise from_code(-(error.errno or errno.EIO), os.fspath(src), os.fspath(dst)) from error
 
 
 def _same(src: StrPath, dst: StrPath) -> bool:
