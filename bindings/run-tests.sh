@@ -13,6 +13,7 @@ export CARGO_TARGET_DIR
 work=$(mktemp -d)
 chmod 755 "$work" # one of CPython's tests runs as nobody
 [ "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 results=$work/results
 failed=0
 

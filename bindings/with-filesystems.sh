@@ -11,6 +11,7 @@ if [ "${1:-}" != --inside ]; then
     fi
     at=$(mktemp -d)
     trap 'rmdir "$at"' EXIT
+    trap 'exit 1' HUP INT TERM
     unshare -m --propagation private -- "$0" --inside "$at" "$@"
     exit
 fi

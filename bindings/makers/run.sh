@@ -8,6 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 prefix=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 header=$prefix/include/reflink.h
 python=${PYTHON:-python3}
 bindgen=${BINDGEN:-bindgen}

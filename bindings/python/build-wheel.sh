@@ -10,6 +10,7 @@ python=${PYTHON:-python3}
 export CARGO_TARGET_DIR
 tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
+trap 'exit 1' HUP INT TERM
 
 "$python" -m venv "$tools/venv"
 bin=$tools/venv/bin
