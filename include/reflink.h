@@ -184,9 +184,10 @@ typedef int reflink_fd;
 #define REFLINK_NOFOLLOW 1
 
 /**
- * Metadata that cannot be set is not an error; REFLINK_METADATA_INCOMPLETE in the result says so.
- * Needed on file systems that cannot hold the permission bits (vfat, exFAT, some SMB mounts),
- * whose files may then be more open than the source is.
+ * Metadata that the file system refuses, or has no room for, is not an error;
+ * REFLINK_METADATA_INCOMPLETE in the result says so. (An I/O error is one all the same.) Needed on
+ * file systems that cannot hold the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
+ * they say so or silently keep others: the copy may then be more open than the source is.
  */
 #define REFLINK_BEST_EFFORT_METADATA 2
 
@@ -538,9 +539,11 @@ int reflink_copy_file(const char *src,
  * The copy is built where nobody sees it (a file without a name, or one with a private random name
  * beside the destination, ".reflink-" and 16 hexadecimal digits, where the file system has none)
  * and gets its name in one step when all of it is there. After any error the name holds what it
- * held before. The one exception: when the directory cannot be synced (REFLINK_STEP_SYNC with
- * REFLINK_DURABLE) or a close fails (REFLINK_STEP_CLOSE) after the name was given, it holds the
- * complete new file. No existing file is ever truncated, and none is removed to make room.
+ * held before. The exception is what can fail after the name was given: syncing the directory
+ * (REFLINK_STEP_SYNC with REFLINK_DURABLE), closing (REFLINK_STEP_CLOSE), and, on file systems
+ * without a rename that does not replace, removing the private name (REFLINK_STEP_PUBLISH); the name
+ * holds the complete new file then. No existing file is ever truncated, and none is removed to make
+ * room.
  *
  * The copy gets the source's permission bits (rwx), whatever the umask. It is never open to more
  * than that while it is made.

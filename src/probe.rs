@@ -272,10 +272,10 @@ fn from_file<S: Sys>(sys: &S, source: Fd, stat: &Stat, target: Fd, found: &mut C
 }
 
 /// The alignments to try, the smallest first.
-fn candidates<S: Sys>(sys: &S, target: Fd, preferred: u64) -> [u64; 7] {
-    let [one, two, three] = units(sys, target, preferred).map(|unit| unit.min(LARGEST_UNIT));
-    let [four, five, six, seven] = LARGER_UNITS;
-    let mut all = [one, two, three, four, five, six, seven];
+fn candidates<S: Sys>(sys: &S, target: Fd, preferred: u64) -> [u64; 8] {
+    let [one, two, three, four] = units(sys, target, preferred).map(|unit| unit.min(LARGEST_UNIT));
+    let [five, six, seven, eight] = LARGER_UNITS;
+    let mut all = [one, two, three, four, five, six, seven, eight];
     all.sort_unstable();
     all
 }

@@ -124,9 +124,11 @@ pub unsafe extern "C" fn reflink_copy_file(
 /// The copy is built where nobody sees it (a file without a name, or one with a private random name
 /// beside the destination, ".reflink-" and 16 hexadecimal digits, where the file system has none)
 /// and gets its name in one step when all of it is there. After any error the name holds what it
-/// held before. The one exception: when the directory cannot be synced (REFLINK_STEP_SYNC with
-/// REFLINK_DURABLE) or a close fails (REFLINK_STEP_CLOSE) after the name was given, it holds the
-/// complete new file. No existing file is ever truncated, and none is removed to make room.
+/// held before. The exception is what can fail after the name was given: syncing the directory
+/// (REFLINK_STEP_SYNC with REFLINK_DURABLE), closing (REFLINK_STEP_CLOSE), and, on file systems
+/// without a rename that does not replace, removing the private name (REFLINK_STEP_PUBLISH); the name
+/// holds the complete new file then. No existing file is ever truncated, and none is removed to make
+/// room.
 ///
 /// The copy gets the source's permission bits (rwx), whatever the umask. It is never open to more
 /// than that while it is made.

@@ -58,9 +58,10 @@ pub const REFLINK_PRESERVE_ACL: u32 = 8;
 
 /// A symbolic link as the source is -ELOOP.
 pub const REFLINK_NOFOLLOW: u64 = 1;
-/// Metadata that cannot be set is not an error; REFLINK_METADATA_INCOMPLETE in the result says so.
-/// Needed on file systems that cannot hold the permission bits (vfat, exFAT, some SMB mounts),
-/// whose files may then be more open than the source is.
+/// Metadata that the file system refuses, or has no room for, is not an error;
+/// REFLINK_METADATA_INCOMPLETE in the result says so. (An I/O error is one all the same.) Needed on
+/// file systems that cannot hold the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
+/// they say so or silently keep others: the copy may then be more open than the source is.
 pub const REFLINK_BEST_EFFORT_METADATA: u64 = 2;
 
 /// How to copy. NULL instead of a pointer to it means all defaults, and 0 means the default for

@@ -170,6 +170,13 @@ impl<'s, S: Sys> Stretch<'s, S> {
         })
     }
 
+    /// Clones the stretch's beginning to somewhere else in the destination, to see whether it can be.
+    pub fn try_clone_to(&mut self, offset: u64, length: u64, report: &mut Report) -> Result<Flow> {
+        self.attempt_clone(report, |stretch| {
+            stretch.sys.clone_range(stretch.src, stretch.src_offset, length, stretch.dst, offset)
+        })
+    }
+
     /// Makes one clone call, again where that helps, and notes why it was refused.
     fn attempt_clone(
         &mut self,

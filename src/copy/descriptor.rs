@@ -77,7 +77,7 @@ pub fn copy<S: Sys>(
     if options.mode == Mode::Never {
         report.reason = Reason::NotAsked;
         copy_to_end(sys, &mut stretch, report, meter)?;
-    } else if clone(sys, &pair, &mut stretch, options.mode, meter, report)? == Flow::NextMethod
+    } else if clone(sys, &pair, &mut stretch, meter, report)? == Flow::NextMethod
         || !is_as_long(sys, &pair, &mut stretch, options.mode, report)?
     {
         stretch.length = length;
@@ -97,37 +97,55 @@ pub fn copy<S: Sys>(
 }
 
 /// Clones over what is there. FICLONE never shortens a file, and refuses to put the source's last
-/// partial block inside a longer one; so a longer destination is cut first, but only once the
-/// kernel has said that it would clone. Some servers say so of a clone of nothing and refuse one of
-/// data: where that must leave the destination as it was, whole blocks are cloned before the cut.
+/// partial block inside a longer one; so a longer destination is cut, but only when clones are seen
+/// to work.
 fn clone<S: Sys>(
     sys: &S,
     pair: &Pair,
     stretch: &mut Stretch<S>,
-    mode: Mode,
     meter: &mut Meter,
     report: &mut Report,
 ) -> Result<Flow> {
     let size = pair.src_stat.size;
     stretch.length = size;
     if pair.dst_stat.size > size {
-        if stretch.try_clone_nothing(report)? == Flow::NextMethod {
+        if try_beyond_the_end(sys, pair, stretch, report)? == Flow::NextMethod {
             return Ok(Flow::NextMethod);
         }
-        if mode == Mode::Always {
-            let [.., unit] = units(sys, pair.dst, pair.dst_stat.block_size);
-            let whole = size.saturating_sub(size.checked_rem(unit).unwrap_or(size));
-            stretch.clone_until(whole, report, meter)?;
+        if let Err(errno) = sys.set_size(pair.dst, size) {
+            let _ = sys.set_size(pair.dst, pair.dst_stat.size); // without what was tried at its end
+            return Err(errno).at(Step::Clone);
         }
-        sys.set_size(pair.dst, size).at(Step::Clone)?;
         stretch.dst_size = size;
     }
     // A source that says it is empty is asked in any case: one of procfs refuses, and is read then.
-    if stretch.done > 0 || (meter.listens() && !stretch.sizeless) {
+    if meter.listens() && !stretch.sizeless {
         stretch.clone_until(size, report, meter)
     } else {
         stretch.clone_file(report, meter)
     }
+}
+
+/// Clones a block of the source to where the destination has nothing yet: a refusal leaves it as it was,
+/// and what is granted goes with the cut. (A clone of nothing proves less: SMB can grant one where it
+/// refuses one of data, and NFS and bcachefs can refuse one where they would grant that.)
+fn try_beyond_the_end<S: Sys>(
+    sys: &S,
+    pair: &Pair,
+    stretch: &mut Stretch<S>,
+    report: &mut Report,
+) -> Result<Flow> {
+    let [.., unit] = units(sys, pair.dst, pair.dst_stat.block_size);
+    let length = stretch.length.min(unit);
+    let room = pair.limit.min(i64::MAX.unsigned_abs());
+    let beyond = pair.dst_stat.size.checked_next_multiple_of(unit);
+    let fits = |at: &u64| length > 0 && at.checked_add(length).is_some_and(|end| end <= room);
+    let Some(beyond) = beyond.filter(fits) else { return stretch.try_clone_nothing(report) };
+    let outcome = stretch.try_clone_to(beyond, length, report);
+    if outcome != Ok(Flow::Finished) && sys.stat(pair.dst).at(Step::Clone)?.size > pair.dst_stat.size {
+        sys.set_size(pair.dst, pair.dst_stat.size).at(Step::Clone)?; // a part was cloned all the same
+    }
+    outcome
 }
 
 /// FICLONE's 0 is not believed without the size (openzfs#15728): setting the size afterwards would

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 
 use super::{Options, Report, table};
 use crate::error::{At, Error, Result, Step};
-use crate::sys::errno::{ENODATA, ENOMEM, ERANGE};
+use crate::sys::errno::{ENODATA, ENOMEM, EPERM, ERANGE};
 use crate::sys::{Errno, Fd, Stat, Sys};
 
 /// The bits every copy takes from its source. Set-id and sticky bits come only with a verified
@@ -83,7 +83,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
     fn allow<T>(&mut self, outcome: crate::sys::Result<T>) -> Result<Option<T>> {
         match outcome {
             Ok(value) => Ok(Some(value)),
-            Err(_) if self.best_effort => {
+            Err(errno) if self.best_effort && table::metadata_refused(errno) => {
                 self.incomplete = true;
                 Ok(None)
             }
@@ -112,8 +112,14 @@ impl<'a, S: Sys> Transfer<'a, S> {
         if now.mode == wanted || (acl_set && special == 0 && now.mode & PERMISSIONS == wanted) {
             return Ok(());
         }
-        let set = self.sys.set_mode(self.dst, wanted);
-        self.allow(set).map(drop)
+        // Not believed without a look: exFAT, ntfs-3g and SMB mounts say yes and leave the file as
+        // open as their mount options make it (seen on Linux 6.1 and 6.12).
+        if self.allow(self.sys.set_mode(self.dst, wanted))?.is_none() {
+            return Ok(());
+        }
+        let now = self.sys.stat(self.dst).at(Step::Metadata)?;
+        let held = if now.mode == wanted { Ok(()) } else { Err(Errno(EPERM)) };
+        self.allow(held).map(drop)
     }
 
     /// Copies the ACL; where the source has none, removes one that the directory's default gave.

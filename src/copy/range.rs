@@ -135,11 +135,11 @@ fn overlap(one: u64, other: u64, length: u64) -> bool {
 
 /// The alignments to try, the smallest first: what the file system calls its block size, and what
 /// the file prefers. Neither is the truth everywhere (NFS says its transfer size, ZFS goes by the
-/// file's record size), so 4 KiB comes before a larger answer, and the kernel's EINVAL moves on to
-/// the next.
-pub fn units<S: Sys>(sys: &S, dst: Fd, preferred: u64) -> [u64; 3] {
+/// file's record size, SMB's client says less than its server's blocks), so 4 KiB, which most have,
+/// comes between, and the kernel's EINVAL moves on to the next.
+pub fn units<S: Sys>(sys: &S, dst: Fd, preferred: u64) -> [u64; 4] {
     let volume = sys.volume(dst).map_or(4096, |volume| volume.block_size).max(512);
-    let mut units = [volume.min(4096), volume, preferred.max(512)];
+    let mut units = [volume.min(4096), 4096, volume, preferred.max(512)];
     units.sort_unstable();
     units
 }

@@ -156,6 +156,26 @@ pub fn attributes_unsupported(errno: Errno) -> bool {
     matches!(errno.0, EOPNOTSUPP | ENOSYS)
 }
 
+/// Whether a file system refuses metadata, or has no room for it beside the file: what best effort
+/// lets pass. An I/O error, or a system short of memory, is a real failure here too.
+pub fn metadata_refused(errno: Errno) -> bool {
+    matches!(
+        errno.0,
+        EPERM
+            | EACCES
+            | EOPNOTSUPP
+            | ENOSYS
+            | ENOTTY
+            | EINVAL
+            | ENOSPC
+            | EDQUOT
+            | E2BIG
+            | ERANGE
+            | EOVERFLOW
+            | ENODATA
+    )
+}
+
 /// Whether a directory cannot be synced here at all: several network and FUSE file systems say
 /// EINVAL.
 pub fn directory_sync_unsupported(errno: Errno) -> bool {

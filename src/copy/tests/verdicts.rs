@@ -2,7 +2,7 @@
 //! the report and the error. The instants in between are the model's watch.
 
 use super::{Api, Bench, Outcome, Scenario, Source, There};
-use crate::copy::{Durability, Mode, Reason};
+use crate::copy::{Durability, Mode, Reason, table};
 use crate::error::{Cause, Error, Step};
 use crate::sys::Errno;
 use crate::sys::model::fault::{Fault, Lasting, Odd};
@@ -110,7 +110,7 @@ impl Judged<'_> {
                 .is_none_or(|ino| self.scenario.api != Api::File || self.bench.there() != Some(ino)),
             Call::KernelCopy => errno == EIO && (self.scenario.from.remote || self.scenario.to.remote),
             Call::SetMode | Call::SetOwner | Call::SetTimes | Call::SetAttribute | Call::RemoveAttribute => {
-                best_effort
+                best_effort && table::metadata_refused(Errno(errno))
             }
             _ => false,
         }
@@ -286,9 +286,10 @@ impl Judged<'_> {
         let refused = self.scenario.options.mode == Mode::Always
             && self.outcome.result.is_err_and(|error| error.step == Step::Clone && not_possible(error))
             && self.injected.is_none_or(|injected| matches!(injected.fault, Fault::Errno(_)));
-        // Of less than a block only the real call tells whether it can be cloned.
-        let small = to.end - to.start < world.disk.traits(callers.ino).clone_unit;
-        let changed = !world.disk.data(callers.ino).same_bytes(&callers.before) && total == 0 && !small;
+        // A clone of the same data that was granted before said that it can be.
+        let granted = self.outcome.report.clone_succeeded;
+        let same = world.disk.data(callers.ino).same_bytes(&callers.before);
+        let changed = !same && total == 0 && !granted;
         (refused && changed).then(|| "the clone was refused, and the destination changed".into())
     }
 

@@ -529,8 +529,9 @@ impl Sys for Model {
     fn set_mode(&self, fd: Fd, mode: u32) -> Result<()> {
         self.call(Call::SetMode, About::fd(fd).numbers(mode.into(), 0, 0), |world, _| {
             let ino = world.to_change(fd)?;
-            if !world.disk.traits(ino).modes {
-                return Err(Errno(EPERM));
+            let traits = world.disk.traits(ino);
+            if !traits.modes {
+                return if traits.says_no_modes { Err(Errno(EPERM)) } else { Ok(()) };
             }
             world.disk.change_meta(ino, |inode| inode.mode = mode);
             Ok(())

@@ -63,6 +63,8 @@ pub struct Traits {
     pub attributes: bool,
     /// It keeps permission bits.
     pub modes: bool,
+    /// It says that it cannot keep them (vfat), instead of keeping its own and saying yes (exFAT, SMB).
+    pub says_no_modes: bool,
     /// A server answers behind it.
     pub remote: bool,
     /// The largest read, write or kernel copy in one call.
@@ -92,6 +94,7 @@ impl Traits {
         punches: true,
         attributes: true,
         modes: true,
+        says_no_modes: true,
         remote: false,
         most: 2048,
         syncs_directories: true,
