@@ -425,6 +425,8 @@ pub fn inject(place: &Place) {
     }
     let seed = seed::seed();
     Random::new(seed, place.name).shuffle(&mut cases);
+    // The kills first: they are few, and what a kill leaves nothing can mend.
+    cases.sort_by_key(|case| case.fault != Fault::Kill);
     let (began, bound) = (Instant::now(), seed::time(40));
     let (mut ran, mut wrong) = (0, Vec::new());
     for case in &cases {

@@ -418,12 +418,30 @@ impl<'p> Model<'p> {
         if src == dst && want > 0 && src_at.abs_diff(dst_at) < want {
             return Err("ranges that overlap were copied".into());
         }
+        let whole = self.whole_blocks(src_at, dst_at, want);
+        // Inside one file, up to its end and beyond it, the kernel refuses (EINVAL), and all of it is copied.
+        let extends_itself = src == dst && want == left;
+        if mode == abi::AUTO && outcome.cloned < whole && !extends_itself {
+            return Err(format!(
+                "{whole} bytes lie on whole blocks of both, and were not all cloned: {outcome:?}"
+            ));
+        }
         let data =
             self.files[src].shadow[src_at.min(self.files[src].size()) as usize..][..want as usize].to_vec();
         if want > 0 {
             self.files[dst].set(dst_at, &data);
         }
         self.files[dst].check(dst_at, want)
+    }
+
+    /// How much of a range lies on whole blocks of both files, and so can be shared whatever else is true.
+    fn whole_blocks(&self, src_at: u64, dst_at: u64, length: u64) -> u64 {
+        let block = self.place.block;
+        if !self.place.clones || src_at % block != dst_at % block {
+            return 0;
+        }
+        let (first, last) = (src_at.div_ceil(block), (src_at + length) / block);
+        last.saturating_sub(first) * block
     }
 
     fn copy_fd(&mut self, src: usize, dst: usize, mode: u32) -> Result<(), String> {
