@@ -46,8 +46,9 @@ INIT
 chmod +x "$work/initrd/init"
 (cd "$work/initrd" && find . | cpio -o -H newc 2>/dev/null | gzip -1) >"$work/initrd.gz"
 
+# Without cmpxchg16b: its emulation (qemu 7.2) once left garbage in the flags, and the guest panicked in kmalloc.
 share() { echo "local,path=$1,mount_tag=$2,security_model=none,multidevs=remap$3"; }
-timeout -k 5 "$seconds" qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 3G \
+timeout -k 5 "$seconds" qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max,cx16=off -smp 2 -m 3G \
     -nodefaults -no-user-config -display none -vga none -nic none -no-reboot -serial stdio -monitor none \
     -device virtio-rng-pci -virtfs "$(share "$root" root ,readonly=on)" -virtfs "$(share "$modules" mods ,readonly=on)" \
     -virtfs "$(share "$job" job "")" -kernel "$kernel/vmlinuz" -initrd "$work/initrd.gz" \

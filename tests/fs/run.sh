@@ -97,11 +97,10 @@ environment() { # KIND...
 
 matrix() {
     environment uml
-    # gfs2 of Linux 6.1 hangs in the kernel under User-Mode Linux: see the document.
     # shellcheck disable=SC2086 # words
     {
         job uml-6.1 $local_ones $foreign $stacked $network $faults
-        job uml-6.12 $local_ones $foreign gfs2 $stacked $network $faults
+        job uml-6.12 $local_ones $foreign $stacked $network $faults
         job host $local_ones xfs_64k $stacked quota_btrfs_group
     }
     start uml-6.1 "$here/uml-run.sh" "$cache" bookworm "$work/uml-6.1" 900
@@ -121,17 +120,22 @@ matrix() {
 zfs() {
     environment uml qemu zfs
     limit=400 # emulation is ten times slower
-    job qemu-6.12 zfs zfs_4k zfs_noclone bcachefs exfat ntfs3 xfs_64k
+    # gfs2 is here because it hangs in the kernel of User-Mode Linux now and then: see the document.
+    job qemu-6.12 zfs zfs_4k zfs_noclone bcachefs exfat ntfs3 xfs_64k gfs2
     start qemu-6.12 "$here/qemu-run.sh" "$cache" root-zfs "$work/qemu-6.12" 1500
     wait
     collect qemu-6.12
 }
 
-: >"$work/all.tsv"
-build || { echo "FAILED: the contract does not compile"; exit 1; }
-case $kind in
-matrix) matrix ;;
-zfs) zfs ;;
-*) echo "run.sh: what is \"$kind\"?" >&2; exit 2 ;;
-esac
-finish
+main() {
+    : >"$work/all.tsv"
+    build || { echo "FAILED: the contract does not compile"; exit 1; }
+    case $kind in
+    matrix) matrix ;;
+    zfs) zfs ;;
+    *) echo "run.sh: what is \"$kind\"?" >&2; exit 2 ;;
+    esac
+    finish
+}
+
+main; exit # read to its end before anything runs, so that it can be edited meanwhile
