@@ -35,7 +35,7 @@ private_apt() {
     [ -e "$keyring" ] || unavailable "$keyring is missing (package debian-archive-keyring)"
     mkdir -p "$apt"/{lists/partial,archives/partial,parts,debs}
     : >"$apt/status"
-    architectures=$(awk 'NF && $2 != "musl" { printf "\"%s\"; ", $2 }' <<<"$linux_targets")
+    architectures=$(for target in "${targets[@]}"; do debian_arch "$target"; done | sed '/musl/d; s/.*/"&";/')
     cat >"$apt/sources.list" <<SOURCES
 deb [signed-by=$keyring arch=amd64] $debian bookworm main
 deb [signed-by=$keyring arch=amd64] $debian-security bookworm-security main
@@ -44,7 +44,7 @@ SOURCES
     cat >"$apt/conf" <<CONF
 Dir::Etc::sourcelist "$apt/sources.list"; Dir::Etc::sourceparts "$apt/parts"; Dir::Etc::preferencesparts "$apt/parts";
 Dir::Etc::preferences "/dev/null"; Dir::State::status "$apt/status"; Dir::State::lists "$apt/lists"; Dir::Cache "$apt";
-APT::Sandbox::User "root"; APT::Architecture "amd64"; APT::Architectures { $architectures };
+APT::Sandbox::User "root"; APT::Architecture "amd64"; APT::Architectures { "amd64"; ${architectures//$'\n'/ } };
 Acquire::Languages "none"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
 CONF
@@ -145,6 +145,7 @@ prepare() { # TARGET
     [ "$(runs_with "$1")" = native ] || [ -e "$cache/qemu" ] || unpack "$cache/qemu" qemu-user-static/bookworm
 }
 
+read -ra targets <<<"${*:-$(all_targets | tr '\n' ' ')}"
 [ "$(uname -m)" = x86_64 ] || unavailable "the compiler is fetched for amd64 only"
 command -v apt-get >/dev/null || unavailable "no apt-get: Debian or Ubuntu is needed"
 command -v cargo >/dev/null || unavailable "cargo is needed"
@@ -153,11 +154,8 @@ exec 9>"$cache/lock"
 flock 9 # two runs at once would fetch it twice
 compiler
 zig
-for target in "${@:-$(all_targets)}"; do
-    # shellcheck disable=SC2086 # the list of all is words
-    for each in $target; do
-        prepare "$each"
-    done
+for target in "${targets[@]}"; do
+    prepare "$target"
 done
 rm -rf "$apt"
 say "$(du -sh "$cache" | cut -f1) in $cache"

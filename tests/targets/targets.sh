@@ -44,6 +44,8 @@ cross_cargo() {
         # Else musl's target makes no shared library.
         export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS="-Ctarget-feature=-crt-static ${link_flags-}"
         export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_RUSTFLAGS=${link_flags-}
+        # The standard library that environment.sh builds has no bitcode to optimise when linking.
+        case " $* " in *-linux-musl\ *) export CARGO_PROFILE_RELEASE_LTO=off ;; esac
         export CARGO_ZIGBUILD_ZIG_PATH=$cache/zig/bin/python-zig
         case ${1-} in
         clippy) exec nice "$rust/usr/bin/cargo-clippy" "$@" ;;
