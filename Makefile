@@ -52,7 +52,7 @@ test-targets: ## the contract for each Linux target, natively or emulated, on Bt
 
 # The long forms; `make test` runs the short ones. A seed that was printed, given back as SEED, repeats a run.
 TIME ?= 900
-torture: tools lib ## every promise attacked, for about TIME seconds (all fault injections take some ten minutes): TIME=900 SEED=n
+torture: tools lib ## every promise attacked, for about TIME seconds (all fault injections take a quarter of an hour): TIME=900 SEED=n
 	REFLINK_TIME=$(TIME) $(if $(SEED),REFLINK_SEED=$(SEED)) $(CARGO) test $(CARGO_FLAGS) --test torture
 
 valgrind: lib ## the C programs under valgrind's memory and thread checkers
