@@ -36,7 +36,10 @@ clones() { # TARGET
 row() { # TARGET
     local target=$1 ran
     ran=$(how "$target")
-    [ -n "$(result "$target" c)" ] || ran="compiled, never run"
+    if [ -z "$(result "$target" c)" ]; then
+        ran="not run"
+        [ "$(result "$target" linked)" != yes ] || ran="compiled, never run"
+    fi
     echo "| \`$target\` | $(compiled "$target") | $(result "$target" linked "not tried") | $ran | $(result "$target" c "not run") |" \
         "$(result "$target" contract "not run") | $(result "$target" reflink "not run") | $(clones "$target") |" \
         "$(result "$target" date) |"
