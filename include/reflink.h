@@ -197,8 +197,8 @@ typedef int reflink_fd;
 #define REFLINK_METHOD_NONE 0
 
 /**
- * All of it shares its blocks with the source, as far as the file system tells the truth (see
- * NOTES of the README on ksmbd).
+ * All of it shares its blocks with the source, as far as the file system tells the truth (the README's limits name
+ * one that does not).
  */
 #define REFLINK_METHOD_CLONE 1
 

@@ -107,8 +107,8 @@ pub struct reflink_progress {
 
 /// No data came over: nothing to do, or it failed before.
 pub const REFLINK_METHOD_NONE: u32 = 0;
-/// All of it shares its blocks with the source, as far as the file system tells the truth (see
-/// NOTES of the README on ksmbd).
+/// All of it shares its blocks with the source, as far as the file system tells the truth (the README's limits name
+/// one that does not).
 pub const REFLINK_METHOD_CLONE: u32 = 1;
 /// Part of it was cloned: of a range the middle, of a file what came before a change of method.
 pub const REFLINK_METHOD_MIXED: u32 = 2;

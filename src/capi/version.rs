@@ -21,17 +21,18 @@ pub const STRING: &CStr = match CStr::from_bytes_with_nul(TEXT.as_bytes()) {
     Err(_) => c"",
 };
 
-/// A decimal number, read while compiling.
-const fn number(text: &str) -> u32 {
-    match u32::from_str_radix(text, 10) {
-        Ok(number) => number,
-        Err(_) => u32::MAX,
+const _: () = {
+    /// A decimal number, read while compiling.
+    const fn number(text: &str) -> u32 {
+        match u32::from_str_radix(text, 10) {
+            Ok(number) => number,
+            Err(_) => u32::MAX,
+        }
     }
-}
-
-const _: () = assert!(
-    REFLINK_VERSION_MAJOR == number(env!("CARGO_PKG_VERSION_MAJOR"))
-        && REFLINK_VERSION_MINOR == number(env!("CARGO_PKG_VERSION_MINOR"))
-        && REFLINK_VERSION_PATCH == number(env!("CARGO_PKG_VERSION_PATCH")),
-    "src/capi/version.rs and Cargo.toml disagree"
-);
+    assert!(
+        REFLINK_VERSION_MAJOR == number(env!("CARGO_PKG_VERSION_MAJOR"))
+            && REFLINK_VERSION_MINOR == number(env!("CARGO_PKG_VERSION_MINOR"))
+            && REFLINK_VERSION_PATCH == number(env!("CARGO_PKG_VERSION_PATCH")),
+        "src/capi/version.rs and Cargo.toml disagree"
+    );
+};
