@@ -1,6 +1,7 @@
-/* contract DIR OTHER [BACKING]: checks the library's promises on the file system of DIR; the exit status counts failures.
- * OTHER is on another mount; BACKING is DIR as the server of a network or FUSE file system sees it. "contract verify DIR
- * OTHER" compares again, after a remount, what the first run left there; "contract clean DIR OTHER" removes it. */
+/* contract DIR OTHER [BACKING]: checks the library's promises on the file system of DIR; the exit
+ * status counts failures. OTHER is on another mount; BACKING is DIR as the server of a network or
+ * FUSE file system sees it. "contract verify DIR OTHER" compares again, after a remount, what the
+ * first run left there; "contract clean DIR OTHER" removes it. */
 #define _GNU_SOURCE
 #include "contract.h"
 
@@ -52,12 +53,14 @@ static bool links_work(const char *dir, int (*make)(const char *, const char *))
     return works;
 }
 
-/* Whether the kernel's own RENAME_NOREPLACE works: it decides how a private name becomes the final one. */
+/* Whether the kernel's own RENAME_NOREPLACE works: it decides how a private name becomes the final
+ * one. */
 static bool renames_without_replacing(const char *dir)
 {
     char one[PATH_ROOM], two[PATH_ROOM];
     make_file(join(one, dir, "one"), 1, 1);
-    bool works = syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, join(two, dir, "two"), 1 /* RENAME_NOREPLACE */) == 0;
+    bool works = syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, join(two, dir, "two"),
+                         1 /* RENAME_NOREPLACE */) == 0;
     unlink(works ? two : one);
     return works;
 }
@@ -78,8 +81,8 @@ static void learn_publishing(struct place *place)
     else
         fact("publish", renames_without_replacing(place->dir) ? "renamed" : "linked,unlinked");
     bool designed = copy.code == -EPERM || copy.code == -EOPNOTSUPP || copy.code == -EINVAL;
-    check(place->publishes || (copy.result.step == REFLINK_STEP_PUBLISH && designed), "the first copy",
-          "%s at step %u", reflink_err_name(copy.code), copy.result.step);
+    check(place->publishes || (copy.result.step == REFLINK_STEP_PUBLISH && designed),
+          "the first copy", "%s at step %u", reflink_err_name(copy.code), copy.result.step);
     fresh_directory(place->dir);
 }
 
@@ -163,7 +166,8 @@ int main(int count, char **words)
     }
     alarm(time_limit());
     umask(022);
-    struct place place = {.dir = working_directory(arguments[0]), .other = working_directory(arguments[1])};
+    struct place place = {.dir = working_directory(arguments[0]),
+                          .other = working_directory(arguments[1])};
     if (given > 2)
         place.backing = working_directory(arguments[2]);
     if (again) {

@@ -1,5 +1,6 @@
 /* The contract: what the library promises, checked on one directory of one file system.
- * What is expected follows from what the probe answered there, so that one program serves every file system. */
+ * What is expected follows from what the probe answered there, so that one program serves every
+ * file system. */
 #ifndef CONTRACT_H
 #define CONTRACT_H
 
@@ -9,7 +10,8 @@
 
 #include "files.h"
 
-/* What chmod does on this file system: it is obeyed, refused, or answered with success and forgotten. */
+/* What chmod does on this file system: it is obeyed, refused, or answered with success and
+ * forgotten. */
 enum modes { MODES_HELD, MODES_REFUSED, MODES_IGNORED };
 
 /* Where the checks work, and what is known of the place. */
@@ -28,7 +30,8 @@ struct copy {
     uint32_t mode, if_exists, durability, preserve;
     uint64_t flags;
     struct watch *watch;
-    bool times_moved; /* the file system gave the source other times meanwhile: servers do, when they write it out */
+    bool times_moved; /* the file system gave the source other times meanwhile: servers do, when
+                         they write it out */
     int code;
     struct reflink_result result;
 };
@@ -37,11 +40,11 @@ struct copy {
 struct watch {
     const struct place *place;
     const char *dst;
-    bool direct;       /* the name may be there already */
-    bool replaces;     /* `old` stands under it */
+    bool direct;   /* the name may be there already */
+    bool replaces; /* `old` stands under it */
     struct stat old;
-    unsigned allowed;  /* permission bits that the result will have */
-    int cancel_at;     /* the call that returns non-zero; 0: none */
+    unsigned allowed; /* permission bits that the result will have */
+    int cancel_at;    /* the call that returns non-zero; 0: none */
     int calls;
     bool private_name; /* one was seen */
     char problem[128];

@@ -11,7 +11,8 @@
 static void look_at_mode(struct watch *watch, unsigned mode)
 {
     if (watch->place->modes == MODES_HELD && (mode & 077 & ~watch->allowed))
-        snprintf(watch->problem, sizeof watch->problem, "while it is made it is open to others: %o", mode & 0777);
+        snprintf(watch->problem, sizeof watch->problem, "while it is made it is open to others: %o",
+                 mode & 0777);
 }
 
 /* The file being made may have no name: then it is one of this program's descriptors. */
@@ -20,7 +21,8 @@ static void look_at_descriptors(struct watch *watch)
     enum { MOST = 64 };
     struct stat dir = stat_of(watch->place->dir), found;
     for (int fd = 3; fd < MOST; fd++)
-        if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 0 && found.st_dev == dir.st_dev)
+        if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 0 &&
+            found.st_dev == dir.st_dev)
             look_at_mode(watch, found.st_mode);
 }
 
@@ -41,7 +43,8 @@ int watching(void *user, const struct reflink_progress *progress)
     if (watch->replaces) {
         struct stat now = stat_of(watch->dst);
         if (now.st_ino != watch->old.st_ino || now.st_size != watch->old.st_size)
-            snprintf(watch->problem, sizeof watch->problem, "the old file was touched before the end");
+            snprintf(watch->problem, sizeof watch->problem,
+                     "the old file was touched before the end");
     } else if (!watch->direct && exists(watch->dst)) {
         snprintf(watch->problem, sizeof watch->problem, "the name was there before the end");
     }
@@ -103,13 +106,15 @@ const char *flaw(const struct copy *copy, const char *src, const char *dst)
         return text;
     }
     if (!adds_up(result, (uint64_t)stat_of(src).st_size)) {
-        snprintf(text, sizeof text, "cloned %" PRIu64 " + copied %" PRIu64 " + holes %" PRIu64 " is not the size",
+        snprintf(text, sizeof text,
+                 "cloned %" PRIu64 " + copied %" PRIu64 " + holes %" PRIu64 " is not the size",
                  result->bytes_cloned, result->bytes_copied, result->bytes_hole);
         return text;
     }
     if ((result->flags & REFLINK_SOURCE_CHANGED) && !copy->times_moved)
         return "the source is said to have changed, and did not";
-    if ((result->method == REFLINK_METHOD_CLONE) != (result->reason == REFLINK_REASON_NONE) && stat_of(src).st_size > 0) {
+    if ((result->method == REFLINK_METHOD_CLONE) != (result->reason == REFLINK_REASON_NONE) &&
+        stat_of(src).st_size > 0) {
         snprintf(text, sizeof text, "method %u with reason %u", result->method, result->reason);
         return text;
     }

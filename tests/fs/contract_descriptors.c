@@ -1,5 +1,5 @@
-/* reflink_copy_range and reflink_copy_fd: every byte of the destination compared with a model in memory, offsets untouched.
- * What is cloned follows from the granularity that the probe found. */
+/* reflink_copy_range and reflink_copy_fd: every byte of the destination compared with a model in
+ * memory, offsets untouched. What is cloned follows from the granularity that the probe found. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,8 @@ struct pair {
     size_t src_size, dst_size;
 };
 
-/* At least a page: what is smaller is written out together with its neighbours, and not shared any more. */
+/* At least a page: what is smaller is written out together with its neighbours, and not shared any
+ * more. */
 static size_t unit_of(const struct place *place)
 {
     return place->capability.granularity > 4096 ? (size_t)place->capability.granularity : 4096;
@@ -61,12 +62,14 @@ static void close_pair(struct pair *pair, const char *what)
     static const char *const both[] = {"src", "dst", NULL};
     char why[128] = "", name[96];
     snprintf(name, sizeof name, "%s: offsets", what);
-    check(lseek(pair->src, 0, SEEK_CUR) == PLACE && lseek(pair->dst, 0, SEEK_CUR) == PLACE, name, "moved");
+    check(lseek(pair->src, 0, SEEK_CUR) == PLACE && lseek(pair->dst, 0, SEEK_CUR) == PLACE, name,
+          "moved");
     if (close(pair->src) || close(pair->dst))
         die("close", pair->dst_path);
     snprintf(name, sizeof name, "%s: every byte", what);
     check(holds_bytes(pair->dst_path, pair->dst_bytes, pair->dst_size, why) &&
-              holds_bytes(pair->src_path, pair->src_bytes, pair->src_size, why) && holds_names(pair->place->dir, both, why),
+              holds_bytes(pair->src_path, pair->src_bytes, pair->src_size, why) &&
+              holds_names(pair->place->dir, both, why),
           name, "%s", why);
     free(pair->src_bytes);
     free(pair->dst_bytes);
@@ -84,9 +87,10 @@ static uint64_t total(const struct reflink_result *result)
     return result->bytes_cloned + result->bytes_copied + result->bytes_hole;
 }
 
-/* One range between two files: the model gets it too. `cloned` is the least that must be cloned where ranges can be. */
-static void range(const struct place *place, const char *what, uint32_t mode, size_t from, size_t to, size_t length,
-                  size_t cloned)
+/* One range between two files: the model gets it too. `cloned` is the least that must be cloned
+ * where ranges can be. */
+static void range(const struct place *place, const char *what, uint32_t mode, size_t from,
+                  size_t to, size_t length, size_t cloned)
 {
     size_t unit = unit_of(place), size = BLOCKS * unit + ODD;
     struct pair pair = open_pair(place, size, size);
@@ -98,17 +102,19 @@ static void range(const struct place *place, const char *what, uint32_t mode, si
     memcpy(pair.dst_bytes + to, pair.src_bytes + from, moved);
     if (moved && to + moved > pair.dst_size)
         pair.dst_size = to + moved;
-    check(code == 0 && total(&result) == moved, what, "%s at step %u, %" PRIu64 " of %zu bytes", reflink_err_name(code),
-          result.step, total(&result), moved);
+    check(code == 0 && total(&result) == moved, what, "%s at step %u, %" PRIu64 " of %zu bytes",
+          reflink_err_name(code), result.step, total(&result), moved);
     if (!place->capability.range || mode == REFLINK_NEVER)
         cloned = 0;
-    check(cloned ? result.bytes_cloned >= cloned : result.bytes_cloned == 0, "what can be cloned is",
-          "%s: %" PRIu64 " bytes, not %zu; reason %u, %s", what, result.bytes_cloned, cloned, result.reason,
-          reflink_err_name(result.clone_error));
+    check(cloned ? result.bytes_cloned >= cloned : result.bytes_cloned == 0,
+          "what can be cloned is", "%s: %" PRIu64 " bytes, not %zu; reason %u, %s", what,
+          result.bytes_cloned, cloned, result.reason, reflink_err_name(result.clone_error));
     if (cloned && cloned < moved)
-        fact("middle_shared", sharing_name(sharing(pair.dst_path, to + (unit - to % unit) % unit, cloned)));
+        fact("middle_shared",
+             sharing_name(sharing(pair.dst_path, to + (unit - to % unit) % unit, cloned)));
     if (!cloned && mode == REFLINK_AUTO && moved > unit)
-        fact("fallback", result.method == REFLINK_METHOD_KERNEL_COPY ? "copy_file_range" : "read,write");
+        fact("fallback",
+             result.method == REFLINK_METHOD_KERNEL_COPY ? "copy_file_range" : "read,write");
     close_pair(&pair, what);
 }
 
@@ -117,10 +123,13 @@ static void ranges(const struct place *place)
     size_t u = unit_of(place), size = BLOCKS * u + ODD;
     section("range");
     range(place, "aligned", REFLINK_AUTO, u, 2 * u, 4 * u, 4 * u);
-    range(place, "unaligned at the same place in a block", REFLINK_AUTO, u + 100, 3 * u + 100, 4 * u, 3 * u);
+    range(place, "unaligned at the same place in a block", REFLINK_AUTO, u + 100, 3 * u + 100,
+          4 * u, 3 * u);
     range(place, "unaligned at different places", REFLINK_AUTO, u + 1, 2 * u + 7, 4 * u, 0);
-    range(place, "to the end, beyond the destination's", REFLINK_AUTO, 2 * u, 4 * u, size, size - 2 * u);
-    range(place, "far beyond the destination's end", REFLINK_AUTO, 0, 2 * size / u * u, 2 * u, 2 * u);
+    range(place, "to the end, beyond the destination's", REFLINK_AUTO, 2 * u, 4 * u, size,
+          size - 2 * u);
+    range(place, "far beyond the destination's end", REFLINK_AUTO, 0, 2 * size / u * u, 2 * u,
+          2 * u);
     range(place, "beyond the source's end", REFLINK_AUTO, size + 5, 0, 100, 0);
     range(place, "never, aligned", REFLINK_NEVER, u, 2 * u, 4 * u, 0);
     range(place, "a few bytes", REFLINK_AUTO, 3, 5, 9, 0);
@@ -137,11 +146,12 @@ static void refused_ranges(const struct place *place)
     struct pair pair = open_pair(place, size, size);
     section("range");
     int code = reflink_copy_range(pair.src, 1, pair.dst, 0, u, &options, &result);
-    check(code == -EINVAL && result.reason == REFLINK_REASON_FILE && total(&result) == 0, "always, unaligned",
-          "%s, reason %u", reflink_err_name(code), result.reason);
+    check(code == -EINVAL && result.reason == REFLINK_REASON_FILE && total(&result) == 0,
+          "always, unaligned", "%s, reason %u", reflink_err_name(code), result.reason);
     if (!place->capability.range) {
         code = reflink_copy_range(pair.src, 0, pair.dst, 0, u, &options, &result);
-        check(code < 0 && total(&result) == 0, "always, where it cannot be", "%s", reflink_err_name(code));
+        check(code < 0 && total(&result) == 0, "always, where it cannot be", "%s",
+              reflink_err_name(code));
     }
     close_pair(&pair, "refused");
 }
@@ -165,7 +175,8 @@ static void within_a_file(const struct place *place)
 }
 
 /* The destination becomes equal to the source, whatever size it had. */
-static void whole(const struct place *place, const char *what, uint32_t mode, size_t src_size, size_t dst_size)
+static void whole(const struct place *place, const char *what, uint32_t mode, size_t src_size,
+                  size_t dst_size)
 {
     struct pair pair = open_pair(place, src_size, dst_size);
     struct reflink_options options = mode_only(mode);
@@ -173,12 +184,13 @@ static void whole(const struct place *place, const char *what, uint32_t mode, si
     int code = reflink_copy_fd(pair.src, pair.dst, &options, &result);
     memcpy(pair.dst_bytes, pair.src_bytes, src_size);
     pair.dst_size = src_size;
-    check(code == 0 && total(&result) == src_size, what, "%s at step %u, %" PRIu64 " of %zu bytes", reflink_err_name(code),
-          result.step, total(&result), src_size);
-    check(!(result.flags & REFLINK_SOURCE_CHANGED), "the source did not change", "it is said to have changed");
+    check(code == 0 && total(&result) == src_size, what, "%s at step %u, %" PRIu64 " of %zu bytes",
+          reflink_err_name(code), result.step, total(&result), src_size);
+    check(!(result.flags & REFLINK_SOURCE_CHANGED), "the source did not change",
+          "it is said to have changed");
     if (place->capability.clone == 1 && mode != REFLINK_NEVER && src_size > 0)
-        check(result.method == REFLINK_METHOD_CLONE, "cloned", "%s: method %u, reason %u, %s", what, result.method,
-              result.reason, reflink_err_name(result.clone_error));
+        check(result.method == REFLINK_METHOD_CLONE, "cloned", "%s: method %u, reason %u, %s", what,
+              result.method, result.reason, reflink_err_name(result.clone_error));
     close_pair(&pair, what);
 }
 
@@ -200,7 +212,8 @@ static void wholes(const struct place *place)
     struct pair pair = open_pair(place, size, 2 * size);
     struct reflink_options options = mode_only(REFLINK_ALWAYS);
     int code = reflink_copy_fd(pair.src, pair.dst, &options, NULL);
-    check(code == place->capability.error, "always, where it cannot be", "%s", reflink_err_name(code));
+    check(code == place->capability.error, "always, where it cannot be", "%s",
+          reflink_err_name(code));
     close_pair(&pair, "always, where it cannot be");
 }
 

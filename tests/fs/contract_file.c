@@ -1,5 +1,6 @@
-/* Copies from name to name: complete or not there at all, by every mode, over old files and beside them, with holes,
- * cancelled, refused. Every check leaves the directory with exactly the names that belong there. */
+/* Copies from name to name: complete or not there at all, by every mode, over old files and beside
+ * them, with holes, cancelled, refused. Every check leaves the directory with exactly the names
+ * that belong there. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
@@ -41,13 +42,15 @@ static void good_copy(const struct place *place, struct copy *copy, const char *
     bool cloned = copy->result.method == REFLINK_METHOD_CLONE;
     bool expected = clones(place) && copy->mode != REFLINK_NEVER;
     if (check(!wrong, what, "%s", wrong ? wrong : "") && stat_of(src).st_size > 0)
-        check(cloned == expected, "the method the probe promised", "%s: method %u, reason %u, %s", what,
-              copy->result.method, copy->result.reason, reflink_err_name(copy->result.clone_error));
+        check(cloned == expected, "the method the probe promised", "%s: method %u, reason %u, %s",
+              what, copy->result.method, copy->result.reason,
+              reflink_err_name(copy->result.clone_error));
     check_names(place, both, what);
 }
 
 /* A copy that must fail and change nothing. */
-static void refused_copy(const struct place *place, struct copy *copy, int code, uint32_t step, const char *what)
+static void refused_copy(const struct place *place, struct copy *copy, int code, uint32_t step,
+                         const char *what)
 {
     const char *const *names = exists(dst) ? both : only_src;
     run_copy(copy, src, dst);
@@ -80,7 +83,8 @@ static void check_alone(const struct place *place, const char *what)
     enum sharing here = sharing(dst, 0, UINT64_MAX >> 1), there = SHARED_UNKNOWN;
     if (place->backing)
         there = sharing(behind, 0, UINT64_MAX >> 1);
-    bool alone = (here == SHARED_NONE || here == SHARED_UNKNOWN) && (there == SHARED_NONE || there == SHARED_UNKNOWN);
+    bool alone = (here == SHARED_NONE || here == SHARED_UNKNOWN) &&
+                 (there == SHARED_NONE || there == SHARED_UNKNOWN);
     check(alone, what, "here %s, behind %s", sharing_name(here), sharing_name(there));
 }
 
@@ -115,26 +119,33 @@ static void durabilities(const struct place *place)
     static const struct {
         uint32_t value;
         const char *name;
-    } all[] = {{REFLINK_ATOMIC, "atomic"}, {REFLINK_DURABLE, "durable"}, {REFLINK_DIRECT, "direct"}};
+    } all[] = {
+        {REFLINK_ATOMIC, "atomic"}, {REFLINK_DURABLE, "durable"}, {REFLINK_DIRECT, "direct"}};
     begin(place, "durability");
     make_file(src, ODD, 5);
     for (size_t i = 0; i < 3; i++) {
         for (uint32_t mode = REFLINK_AUTO; mode <= REFLINK_NEVER; mode += REFLINK_NEVER) {
             if (!place->publishes && all[i].value != REFLINK_DIRECT)
                 continue;
-            struct watch watch = {.place = place, .dst = dst, .allowed = 0777, .direct = all[i].value == REFLINK_DIRECT};
+            struct watch watch = {.place = place,
+                                  .dst = dst,
+                                  .allowed = 0777,
+                                  .direct = all[i].value == REFLINK_DIRECT};
             struct copy copy = {.mode = mode, .durability = all[i].value, .watch = &watch};
             good_copy(place, &copy, all[i].name);
             copy.watch = NULL;
             refused_copy(place, &copy, -EEXIST,
-                         all[i].value == REFLINK_DIRECT ? REFLINK_STEP_CREATE : REFLINK_STEP_PUBLISH, "a second time");
+                         all[i].value == REFLINK_DIRECT ? REFLINK_STEP_CREATE
+                                                        : REFLINK_STEP_PUBLISH,
+                         "a second time");
             unlink(dst);
         }
     }
 }
 
 /* Replacing keeps a complete file under the name all the while, and is a new file. */
-static void replaces(const struct place *place, uint32_t mode, uint32_t durability, const char *name)
+static void replaces(const struct place *place, uint32_t mode, uint32_t durability,
+                     const char *name)
 {
     char old_link[PATH_ROOM], why[128] = "";
     uint8_t *old = malloc(OLD);
@@ -143,13 +154,16 @@ static void replaces(const struct place *place, uint32_t mode, uint32_t durabili
     fill_bytes(old, OLD, 8);
     make_file(dst, OLD, 8);
     bool linked = place->hard_links && link(dst, join(old_link, place->dir, "old")) == 0;
-    struct watch watch = {.place = place, .dst = dst, .allowed = 0777, .replaces = true, .old = stat_of(dst)};
-    struct copy copy = {.mode = mode, .if_exists = REFLINK_REPLACE, .durability = durability, .watch = &watch};
+    struct watch watch = {
+        .place = place, .dst = dst, .allowed = 0777, .replaces = true, .old = stat_of(dst)};
+    struct copy copy = {
+        .mode = mode, .if_exists = REFLINK_REPLACE, .durability = durability, .watch = &watch};
     run_copy(&copy, src, dst);
     const char *wrong = flaw(&copy, src, dst);
     check(!wrong, name, "%s", wrong ? wrong : "");
     if (linked) {
-        check(holds_bytes(old_link, old, OLD, why), "the old file's other name keeps the old content", "%s", why);
+        check(holds_bytes(old_link, old, OLD, why),
+              "the old file's other name keeps the old content", "%s", why);
         unlink(old_link);
     }
     check_names(place, both, name);
@@ -200,7 +214,8 @@ static void always_or_nothing(const struct place *place)
 static void write_at(const char *path, off_t at)
 {
     FILE *file = fopen(path, "r+b");
-    if (!file || fseeko(file, at, SEEK_SET) || fputs("changed", file) < 0 || fflush(file) || fsync(fileno(file)))
+    if (!file || fseeko(file, at, SEEK_SET) || fputs("changed", file) < 0 || fflush(file) ||
+        fsync(fileno(file)))
         die("write", path);
     fclose(file);
 }
@@ -227,7 +242,8 @@ static void independence(const struct place *place)
     free(bytes);
 }
 
-/* On a network the server knows: clients guess the blocks of a file that they have just extended. */
+/* On a network the server knows: clients guess the blocks of a file that they have just extended.
+ */
 static uint64_t really_allocated(const struct place *place, const char *name)
 {
     char path[PATH_ROOM];
@@ -235,7 +251,8 @@ static uint64_t really_allocated(const struct place *place, const char *name)
     return allocated(join(path, place->backing ? place->backing : place->dir, name));
 }
 
-/* What of a sparse file's holes is still there. Room for metadata blocks and for what a file system allocates ahead. */
+/* What of a sparse file's holes is still there. Room for metadata blocks and for what a file system
+ * allocates ahead. */
 static void check_holes(const struct place *place, uint32_t mode, const char *name, bool *kept)
 {
     enum { SLACK = MIB };
@@ -248,8 +265,9 @@ static void check_holes(const struct place *place, uint32_t mode, const char *na
     uint64_t has = copy.code ? 0 : really_allocated(place, "dst");
     bool sparse = had + SLACK < size && seen + SLACK < size;
     if (sparse)
-        *kept = check(has <= had + SLACK, "its holes are kept", "%s: %" PRIu64 " KiB of the source's %" PRIu64, name,
-                      has >> 10, had >> 10) && *kept;
+        *kept = check(has <= had + SLACK, "its holes are kept",
+                      "%s: %" PRIu64 " KiB of the source's %" PRIu64, name, has >> 10, had >> 10) &&
+                *kept;
     check_names(place, both, name);
     unlink(dst);
 }
@@ -261,7 +279,9 @@ static void holes(const struct place *place)
         const char *name;
         const uint64_t *at;
         size_t stretches;
-    } shapes[] = {{"holes before, between and after", middle, 2}, {"a trailing hole", front, 1}, {"nothing but a hole", front, 0}};
+    } shapes[] = {{"holes before, between and after", middle, 2},
+                  {"a trailing hole", front, 1},
+                  {"nothing but a hole", front, 0}};
     bool kept = true, sparse = false;
     begin(place, "holes");
     for (size_t i = 0; i < 3; i++) {
@@ -276,8 +296,8 @@ static void holes(const struct place *place)
     fact("holes", !sparse ? "none" : kept ? "kept" : "filled");
 }
 
-/* The source lost its data a moment ago: what the device still holds of it must not come back. It was read and copied
- * before, so that ZFS has its blocks at hand. */
+/* The source lost its data a moment ago: what the device still holds of it must not come back. It
+ * was read and copied before, so that ZFS has its blocks at hand. */
 static void truncated(const struct place *place)
 {
     static const uint64_t front[] = {0};
@@ -294,7 +314,8 @@ static void truncated(const struct place *place)
         make_sparse(src, 8 * MIB + 77, NULL, 0, 0);
         run_copy(&copy, src, dst);
         const char *wrong = flaw(&copy, src, dst);
-        check(!wrong, mode ? "a moment ago, never" : "a moment ago, auto", "%s", wrong ? wrong : "");
+        check(!wrong, mode ? "a moment ago, never" : "a moment ago, auto", "%s",
+              wrong ? wrong : "");
         unlink(dst);
     }
 }
@@ -308,16 +329,18 @@ static void other_mount(const struct place *place)
     make_sparse(src, 8 * MIB, at, 1, 100000);
     struct copy copy = {.mode = REFLINK_ALWAYS};
     run_copy(&copy, src, dst);
-    check(copy.code == -EXDEV || copy.code == -EOPNOTSUPP || copy.code == -EINVAL, "always is refused", "%s",
-          reflink_err_name(copy.code));
+    check(copy.code == -EXDEV || copy.code == -EOPNOTSUPP || copy.code == -EINVAL,
+          "always is refused", "%s", reflink_err_name(copy.code));
     static const char *const nothing[] = {NULL};
     check_names(place, nothing, "always is refused");
     copy = (struct copy){.durability = new_file(place), .flags = REFLINK_BEST_EFFORT_METADATA};
     run_copy(&copy, src, dst);
     const char *wrong = flaw(&copy, src, dst);
-    check(!wrong && copy.result.bytes_cloned == 0, "into here", "%s", wrong ? wrong : "it says cloned");
+    check(!wrong && copy.result.bytes_cloned == 0, "into here", "%s",
+          wrong ? wrong : "it says cloned");
     if (!wrong)
-        check(copy.result.bytes_hole >= 4 * MIB, "holes are seen", "%" PRIu64 " bytes", copy.result.bytes_hole);
+        check(copy.result.bytes_hole >= 4 * MIB, "holes are seen", "%" PRIu64 " bytes",
+              copy.result.bytes_hole);
     unlink(src);
     join(src, place->dir, "src");
     make_file(src, ODD, 12);
@@ -339,19 +362,30 @@ static void cancelled(const struct place *place)
     begin(place, "cancelled");
     make_file(src, LONG, 10);
     for (int call = 1; call <= 2; call++) {
-        for (uint32_t durability = REFLINK_ATOMIC; durability <= REFLINK_DIRECT; durability += REFLINK_DIRECT) {
-            struct watch watch = {.place = place, .dst = dst, .allowed = 0777, .cancel_at = call,
+        for (uint32_t durability = REFLINK_ATOMIC; durability <= REFLINK_DIRECT;
+             durability += REFLINK_DIRECT) {
+            struct watch watch = {.place = place,
+                                  .dst = dst,
+                                  .allowed = 0777,
+                                  .cancel_at = call,
                                   .direct = durability == REFLINK_DIRECT};
             struct copy copy = {.mode = REFLINK_NEVER, .durability = durability, .watch = &watch};
-            refused_copy(place, &copy, -ECANCELED, REFLINK_STEP_PROGRESS, call == 1 ? "at once" : "in the middle");
+            refused_copy(place, &copy, -ECANCELED, REFLINK_STEP_PROGRESS,
+                         call == 1 ? "at once" : "in the middle");
             check(!watch.problem[0], "as seen meanwhile", "%s", watch.problem);
         }
     }
     make_file(dst, OLD, 8);
-    struct watch watch = {.place = place, .dst = dst, .allowed = 0777, .cancel_at = 2, .replaces = true, .old = stat_of(dst)};
+    struct watch watch = {.place = place,
+                          .dst = dst,
+                          .allowed = 0777,
+                          .cancel_at = 2,
+                          .replaces = true,
+                          .old = stat_of(dst)};
     struct copy copy = {.mode = REFLINK_NEVER, .if_exists = REFLINK_REPLACE, .watch = &watch};
     refused_copy(place, &copy, -ECANCELED, REFLINK_STEP_PROGRESS, "while replacing");
-    check(holds_bytes(dst, old, OLD, why) && !watch.problem[0], "the old file is as it was", "%s%s", why, watch.problem);
+    check(holds_bytes(dst, old, OLD, why) && !watch.problem[0], "the old file is as it was", "%s%s",
+          why, watch.problem);
     free(old);
 }
 
@@ -361,12 +395,14 @@ static void watched(const struct place *place)
     begin(place, "watched");
     make_file(src, LONG, 13);
     for (uint32_t mode = REFLINK_AUTO; mode <= REFLINK_NEVER; mode += REFLINK_NEVER) {
-        struct watch watch = {.place = place, .dst = dst, .allowed = 0777, .direct = !place->publishes};
+        struct watch watch = {
+            .place = place, .dst = dst, .allowed = 0777, .direct = !place->publishes};
         struct copy copy = {.mode = mode, .durability = new_file(place), .watch = &watch};
         good_copy(place, &copy, mode == REFLINK_AUTO ? "auto" : "never");
         check(watch.calls >= 2, "told at the beginning and at the end", "%d calls", watch.calls);
         if (mode == REFLINK_AUTO && !clones(place))
-            fact("fallback", copy.result.method == REFLINK_METHOD_KERNEL_COPY ? "copy_file_range" : "read,write");
+            fact("fallback", copy.result.method == REFLINK_METHOD_KERNEL_COPY ? "copy_file_range"
+                                                                              : "read,write");
         unlink(dst);
     }
 }
@@ -383,9 +419,10 @@ static void unsynced(const struct place *place)
         die("write", src);
     struct copy copy = {.durability = new_file(place)};
     run_copy(&copy, src, dst);
-    check(copy.code == 0 && holds_bytes(dst, bytes, sizeof bytes, why), "the writer has it open", "%s %s",
-          reflink_err_name(copy.code), why);
-    check(copy.times_moved || !(copy.result.flags & REFLINK_SOURCE_CHANGED), "it did not change", "it is said to have changed");
+    check(copy.code == 0 && holds_bytes(dst, bytes, sizeof bytes, why), "the writer has it open",
+          "%s %s", reflink_err_name(copy.code), why);
+    check(copy.times_moved || !(copy.result.flags & REFLINK_SOURCE_CHANGED), "it did not change",
+          "it is said to have changed");
     check_names(place, both, "the writer has it open");
     fclose(file);
 }
@@ -401,7 +438,8 @@ static void errors(const struct place *place)
     if (mkfifo(join(name, place->other, "fifo"), 0600))
         die("mkfifo", name);
     run_copy(&copy, name, dst);
-    check(copy.code == REFLINK_ERR_NOT_REGULAR, "the source is a FIFO", "%s", reflink_err_name(copy.code));
+    check(copy.code == REFLINK_ERR_NOT_REGULAR, "the source is a FIFO", "%s",
+          reflink_err_name(copy.code));
     unlink(name);
     run_copy(&copy, join(name, place->dir, "absent"), dst);
     check(copy.code == -ENOENT, "no source", "%s", reflink_err_name(copy.code));
@@ -436,7 +474,8 @@ static void links(const struct place *place)
     copy.if_exists = REFLINK_REPLACE;
     run_copy(&copy, src, dst);
     const char *wrong = flaw(&copy, src, dst);
-    check(!wrong && S_ISREG(stat_of(dst).st_mode), "the link itself is replaced", "%s", wrong ? wrong : "still a link");
+    check(!wrong && S_ISREG(stat_of(dst).st_mode), "the link itself is replaced", "%s",
+          wrong ? wrong : "still a link");
     check(holds_bytes(target, old, sizeof old, why), "its target is as it was", "%s", why);
     check(holds_names(place->dir, three, why), "nothing else in the directory", "%s", why);
 }

@@ -1,5 +1,6 @@
-/* Permission bits and times: what the file system can hold comes over whatever the umask, and what it cannot is said.
- * The copy is never open to more than the result, not while it is made either. */
+/* Permission bits and times: what the file system can hold comes over whatever the umask, and what
+ * it cannot is said. The copy is never open to more than the result, not while it is made either.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,8 @@ static void within(const struct place *place, mode_t mask, uint32_t durability)
         if (chmod(src, tried[i]) && place->modes == MODES_HELD)
             die("chmod", src);
         unsigned wanted = bits(src) & 0777;
-        struct watch watch = {.place = place, .dst = dst, .allowed = wanted, .direct = durability == REFLINK_DIRECT};
+        struct watch watch = {
+            .place = place, .dst = dst, .allowed = wanted, .direct = durability == REFLINK_DIRECT};
         struct copy copy = {.mode = REFLINK_NEVER, .durability = durability, .watch = &watch};
         umask(mask);
         run_copy(&copy, src, dst);
@@ -42,14 +44,15 @@ static void within(const struct place *place, mode_t mask, uint32_t durability)
         const char *wrong = flaw(&copy, src, dst);
         snprintf(name, sizeof name, "%03o under umask %03o%s", tried[i], (unsigned)mask,
                  durability == REFLINK_DIRECT ? ", direct" : "");
-        check(!wrong && bits(dst) == wanted, name, "%s, %03o instead of %03o", wrong ? wrong : "complete",
-              wrong ? 0 : bits(dst), wanted);
+        check(!wrong && bits(dst) == wanted, name, "%s, %03o instead of %03o",
+              wrong ? wrong : "complete", wrong ? 0 : bits(dst), wanted);
         chmod(src, 0644);
         chmod(dst, 0644);
     }
 }
 
-/* From elsewhere come bits that this file system may not hold: it holds them, or the caller is told. */
+/* From elsewhere come bits that this file system may not hold: it holds them, or the caller is
+ * told. */
 static void from_elsewhere(const struct place *place, uint64_t flags)
 {
     char src[PATH_ROOM], dst[PATH_ROOM], name[64], why[128] = "";
@@ -62,16 +65,18 @@ static void from_elsewhere(const struct place *place, uint64_t flags)
         struct copy copy = {.durability = new_file(place), .flags = flags};
         run_copy(&copy, src, dst);
         bool told = copy.result.flags & REFLINK_METADATA_INCOMPLETE;
-        snprintf(name, sizeof name, "%03o from elsewhere%s", tried[i], flags ? ", best effort" : "");
+        snprintf(name, sizeof name, "%03o from elsewhere%s", tried[i],
+                 flags ? ", best effort" : "");
         if (copy.code) {
-            bool designed = !flags && place->modes != MODES_HELD && copy.result.step == REFLINK_STEP_METADATA;
-            check(designed && holds_names(place->dir, nothing, why), name, "%s at step %u %s", reflink_err_name(copy.code),
-                  copy.result.step, why);
+            bool designed =
+                !flags && place->modes != MODES_HELD && copy.result.step == REFLINK_STEP_METADATA;
+            check(designed && holds_names(place->dir, nothing, why), name, "%s at step %u %s",
+                  reflink_err_name(copy.code), copy.result.step, why);
             continue;
         }
         const char *wrong = flaw(&copy, src, dst);
-        check(!wrong && (bits(dst) == tried[i] || (flags && told)), name, "%s, but it has %03o and nothing is said",
-              wrong ? wrong : "complete", bits(dst));
+        check(!wrong && (bits(dst) == tried[i] || (flags && told)), name,
+              "%s, but it has %03o and nothing is said", wrong ? wrong : "complete", bits(dst));
         chmod(dst, 0644);
     }
     unlink(src);
@@ -80,21 +85,24 @@ static void from_elsewhere(const struct place *place, uint64_t flags)
 static bool same_change(const char *path, const struct stat *wanted)
 {
     struct stat found = stat_of(path);
-    return found.st_mtim.tv_sec == wanted->st_mtim.tv_sec && found.st_mtim.tv_nsec == wanted->st_mtim.tv_nsec;
+    return found.st_mtim.tv_sec == wanted->st_mtim.tv_sec &&
+           found.st_mtim.tv_nsec == wanted->st_mtim.tv_nsec;
 }
 
-/* Times to the file system's own precision, which the source on the same file system has too. SMB clients show the time of
- * the last close for a second or two, and then the time that was set. */
+/* Times to the file system's own precision, which the source on the same file system has too. SMB
+ * clients show the time of the last close for a second or two, and then the time that was set. */
 static void times(const struct place *place)
 {
     char src[PATH_ROOM], dst[PATH_ROOM];
-    const struct timespec old[2] = {{.tv_sec = 1000000000, .tv_nsec = 123456789}, {.tv_sec = 1100000000, .tv_nsec = 987654321}};
+    const struct timespec old[2] = {{.tv_sec = 1000000000, .tv_nsec = 123456789},
+                                    {.tv_sec = 1100000000, .tv_nsec = 987654321}};
     fresh_directory(place->dir);
     make_file(join(src, place->dir, "src"), 5000, 22);
     if (utimensat(AT_FDCWD, src, old, 0))
         die("utimensat", src);
     struct stat wanted = stat_of(src);
-    struct copy copy = {.mode = REFLINK_NEVER, .durability = new_file(place), .preserve = REFLINK_PRESERVE_TIMES};
+    struct copy copy = {
+        .mode = REFLINK_NEVER, .durability = new_file(place), .preserve = REFLINK_PRESERVE_TIMES};
     run_copy(&copy, src, join(dst, place->dir, "dst"));
     const char *wrong = flaw(&copy, src, dst);
     bool same = !wrong && same_change(dst, &wanted);

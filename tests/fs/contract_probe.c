@@ -1,5 +1,5 @@
-/* The probe: its answers agree with each other, with the kernel's own, and with what copies then do; it leaves nothing.
- * Each answer becomes a fact of the table. */
+/* The probe: its answers agree with each other, with the kernel's own, and with what copies then
+ * do; it leaves nothing. Each answer becomes a fact of the table. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -50,12 +50,12 @@ static void check_consistency(const struct reflink_capability *found)
 {
     bool yes = found->clone == 1;
     check(found->clone != -1, "clone is known", "unknown: %s", reflink_err_name(found->error));
-    check(yes == (found->reason == REFLINK_REASON_NONE && found->error == 0), "reason and error", "clone %d, reason %u, %s",
-          found->clone, found->reason, reflink_err_name(found->error));
-    check(!found->range == !found->granularity, "granularity", "range %u, granularity %llu", found->range,
-          (unsigned long long)found->granularity);
-    check(found->granularity == 0 || (found->granularity & (found->granularity - 1)) == 0, "a power of two", "%llu",
-          (unsigned long long)found->granularity);
+    check(yes == (found->reason == REFLINK_REASON_NONE && found->error == 0), "reason and error",
+          "clone %d, reason %u, %s", found->clone, found->reason, reflink_err_name(found->error));
+    check(!found->range == !found->granularity, "granularity", "range %u, granularity %llu",
+          found->range, (unsigned long long)found->granularity);
+    check(found->granularity == 0 || (found->granularity & (found->granularity - 1)) == 0,
+          "a power of two", "%llu", (unsigned long long)found->granularity);
     check(memchr(found->fs_name, 0, sizeof found->fs_name) && found->fs_name[0], "a name", "none");
 }
 
@@ -72,14 +72,15 @@ static void check_other_ways(const struct place *place)
     struct reflink_capability by_file = REFLINK_CAPABILITY_INIT, by_fd = REFLINK_CAPABILITY_INIT;
     make_file(join(src, place->dir, "src"), 2500000, 11);
     int code = reflink_probe(src, place->dir, &by_file);
-    check(code == 0 && by_file.clone == place->capability.clone, "from a file", "%s, clone %d", reflink_err_name(code),
-          by_file.clone);
-    int dir = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), file = open(src, O_RDONLY | O_CLOEXEC);
+    check(code == 0 && by_file.clone == place->capability.clone, "from a file", "%s, clone %d",
+          reflink_err_name(code), by_file.clone);
+    int dir = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+        file = open(src, O_RDONLY | O_CLOEXEC);
     if (dir < 0 || file < 0)
         die("open", src);
     code = reflink_probe_fd(file, dir, &by_fd);
-    check(code == 0 && by_fd.clone == place->capability.clone, "by descriptors", "%s, clone %d", reflink_err_name(code),
-          by_fd.clone);
+    check(code == 0 && by_fd.clone == place->capability.clone, "by descriptors", "%s, clone %d",
+          reflink_err_name(code), by_fd.clone);
     check(lseek(file, 0, SEEK_CUR) == 0, "the offset stays", "moved");
     close(file);
     close(dir);
@@ -92,7 +93,8 @@ static void check_pair(const struct place *place)
 {
     struct reflink_capability pair = REFLINK_CAPABILITY_INIT;
     int code = reflink_probe(place->other, place->dir, &pair);
-    check(code == 0 && pair.clone == 0, "another mount", "%s, clone %d", reflink_err_name(code), pair.clone);
+    check(code == 0 && pair.clone == 0, "another mount", "%s, clone %d", reflink_err_name(code),
+          pair.clone);
     check_nothing_left(place, "nothing left by the pair");
 }
 
@@ -107,9 +109,10 @@ void check_probe(struct place *place)
     check_nothing_left(place, "leaves nothing");
     tell_facts(found);
     check_consistency(found);
-    check(found->unnamed_files == unnamed_files_work(place->dir), "unnamed files, as O_TMPFILE says", "it says %u",
-          found->unnamed_files);
-    check(found->sparse == holes_are_found(place->dir), "holes, as SEEK_DATA says", "it says %u", found->sparse);
+    check(found->unnamed_files == unnamed_files_work(place->dir),
+          "unnamed files, as O_TMPFILE says", "it says %u", found->unnamed_files);
+    check(found->sparse == holes_are_found(place->dir), "holes, as SEEK_DATA says", "it says %u",
+          found->sparse);
     check_other_ways(place);
     check_pair(place);
 }

@@ -1,5 +1,6 @@
-/* copy-one [always|never] [replace] [durable|direct] [run=COMMAND] SRC DST: one copy, and one line on what came of it.
- * COMMAND is run when the copy has begun, for faults that strike in the middle. */
+/* copy-one [always|never] [replace] [durable|direct] [run=COMMAND] SRC DST: one copy, and one line
+ * on what came of it. COMMAND is run when the copy has begun, for faults that strike in the middle.
+ */
 #include <inttypes.h>
 #include <reflink.h>
 #include <stdio.h>
@@ -52,8 +53,8 @@ int main(int count, char **words)
         options.progress_user = &command;
     }
     int code = reflink_copy_file(words[count - 2], words[count - 1], &options, &result);
-    printf("%s step=%u method=%u reason=%u clone=%s cloned=%" PRIu64 " copied=%" PRIu64 "\n", reflink_err_name(code),
-           result.step, result.method, result.reason, reflink_err_name(result.clone_error), result.bytes_cloned,
-           result.bytes_copied);
+    printf("%s step=%u method=%u reason=%u clone=%s cloned=%" PRIu64 " copied=%" PRIu64 "\n",
+           reflink_err_name(code), result.step, result.method, result.reason,
+           reflink_err_name(result.clone_error), result.bytes_cloned, result.bytes_copied);
     return code ? 1 : 0;
 }

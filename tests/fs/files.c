@@ -1,5 +1,6 @@
 /* Files for the checks: see files.h.
- * Reads come from the file system itself where it lets its cache be dropped: a copy that is right in memory only is not. */
+ * Reads come from the file system itself where it lets its cache be dropped: a copy that is right
+ * in memory only is not. */
 #define _GNU_SOURCE
 #include "files.h"
 
@@ -57,7 +58,8 @@ static void write_all(int fd, const uint8_t *bytes, size_t length, uint64_t at, 
     }
 }
 
-void make_sparse(const char *path, uint64_t size, const uint64_t *at, size_t stretches, size_t length)
+void make_sparse(const char *path, uint64_t size, const uint64_t *at, size_t stretches,
+                 size_t length)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     uint8_t *bytes = malloc(length + 1);
@@ -128,8 +130,8 @@ static size_t read_full(int fd, uint8_t *bytes, size_t length, const char *path)
     return got;
 }
 
-static bool equal(const uint8_t *one, size_t one_length, const uint8_t *other, size_t other_length, uint64_t at,
-                  char *why)
+static bool equal(const uint8_t *one, size_t one_length, const uint8_t *other, size_t other_length,
+                  uint64_t at, char *why)
 {
     size_t common = one_length < other_length ? one_length : other_length;
     for (size_t i = 0; i < common; i++) {
@@ -139,7 +141,8 @@ static bool equal(const uint8_t *one, size_t one_length, const uint8_t *other, s
         }
     }
     if (one_length != other_length) {
-        snprintf(why, WHY, "it ends at %" PRIu64 ", not at %" PRIu64, at + other_length, at + one_length);
+        snprintf(why, WHY, "it ends at %" PRIu64 ", not at %" PRIu64, at + other_length,
+                 at + one_length);
         return false;
     }
     return true;
@@ -285,7 +288,8 @@ bool holds_names(const char *path, const char *const *names, char *why)
             return false;
         }
     }
-    /* An open file that is unlinked becomes ".nfs..." on NFS, which its client removes a moment after the last close. */
+    /* An open file that is unlinked becomes ".nfs..." on NFS, which its client removes a moment
+     * after the last close. */
     for (int tries = 0; tries < 20 && count_names(path, ".nfs", NULL) > 0; tries++)
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     return no_surplus(path, names, why);

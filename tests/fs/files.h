@@ -1,5 +1,6 @@
-/* Files for the checks: made with content that never repeats, compared byte by byte, asked for shared extents.
- * Every function that cannot do its own part (not the library's) ends the program: a check must not pass by accident. */
+/* Files for the checks: made with content that never repeats, compared byte by byte, asked for
+ * shared extents. Every function that cannot do its own part (not the library's) ends the program:
+ * a check must not pass by accident. */
 #ifndef FILES_H
 #define FILES_H
 
@@ -23,8 +24,10 @@ void fill_bytes(uint8_t *bytes, size_t length, uint64_t seed);
 /* Makes (or empties) a file, writes `length` bytes of fill_bytes, syncs and closes it. */
 void make_file(const char *path, size_t length, uint64_t seed);
 
-/* Makes a file of `size` bytes with `length` bytes of data at each of `at`; the rest is never written. */
-void make_sparse(const char *path, uint64_t size, const uint64_t *at, size_t stretches, size_t length);
+/* Makes a file of `size` bytes with `length` bytes of data at each of `at`; the rest is never
+ * written. */
+void make_sparse(const char *path, uint64_t size, const uint64_t *at, size_t stretches,
+                 size_t length);
 
 struct stat stat_of(const char *path);
 bool exists(const char *path);
@@ -39,8 +42,8 @@ bool holds_bytes(const char *path, const uint8_t *bytes, size_t length, char *wh
 /* Allocated bytes, once everything is written out. */
 uint64_t allocated(const char *path);
 
-/* What FIEMAP says of a range: all of its data shares its blocks, none does, some does, or it cannot be asked
- * (or there is no data in blocks). */
+/* What FIEMAP says of a range: all of its data shares its blocks, none does, some does, or it
+ * cannot be asked (or there is no data in blocks). */
 enum sharing { SHARED_ALL, SHARED_NONE, SHARED_SOME, SHARED_UNKNOWN };
 enum sharing sharing(const char *path, uint64_t offset, uint64_t length);
 const char *sharing_name(enum sharing value);
@@ -48,11 +51,12 @@ const char *sharing_name(enum sharing value);
 /* Makes an empty directory, removing what was there. */
 void fresh_directory(const char *path);
 
-/* Whether the directory holds exactly the names given (NULL at the end). `why` (128 bytes) names a surplus or
- * missing one. */
+/* Whether the directory holds exactly the names given (NULL at the end). `why` (128 bytes) names a
+ * surplus or missing one. */
 bool holds_names(const char *dir, const char *const *names, char *why);
 
-/* Counts the names that begin with `prefix`; the last one found goes into `found` (256 bytes) unless that is NULL. */
+/* Counts the names that begin with `prefix`; the last one found goes into `found` (256 bytes)
+ * unless that is NULL. */
 int count_names(const char *dir, const char *prefix, char *found);
 
 #endif
