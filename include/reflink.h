@@ -134,7 +134,8 @@ typedef int reflink_fd;
 
 /**
  * The destination's name shows the old state or the complete new one, to every other process and
- * after any error, signal or kill. Not promised after a power loss. The default.
+ * after any error, signal or kill. After a power loss nothing is promised: on some file systems (XFS,
+ * ext4) the name can then stand for an empty file, also where there was an old one. The default.
  */
 #define REFLINK_ATOMIC 0
 

@@ -30,7 +30,8 @@ pub const REFLINK_FAIL: u32 = 0;
 pub const REFLINK_REPLACE: u32 = 1;
 
 /// The destination's name shows the old state or the complete new one, to every other process and
-/// after any error, signal or kill. Not promised after a power loss. The default.
+/// after any error, signal or kill. After a power loss nothing is promised: on some file systems (XFS,
+/// ext4) the name can then stand for an empty file, also where there was an old one. The default.
 pub const REFLINK_ATOMIC: u32 = 0;
 /// The same after a power loss too: the file is synced before it gets its name, and the directory
 /// after. Once the function has returned 0, the copy is on the device. (A file system that cannot

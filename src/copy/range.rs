@@ -155,6 +155,9 @@ fn clone_middle<S: Sys>(
     report: &mut Report,
 ) -> Result<()> {
     let mut refused_with = 0;
+    // Within one file the kernel shares no partial block at the end (EINVAL, seen on XFS and Btrfs): as if
+    // the destination always went on.
+    let dst_size = if pair.one_file() { u64::MAX } else { pair.dst_stat.size };
     for unit in units(sys, range.dst, pair.dst_stat.block_size) {
         if unit == refused_with || stretch.sizeless {
             continue;
@@ -162,7 +165,7 @@ fn clone_middle<S: Sys>(
         let base = stretch.done;
         let (from, to) = (range.src_offset.saturating_add(base), range.dst_offset.saturating_add(base));
         let left = stretch.length.saturating_sub(base);
-        let Some(plan) = plan(from, to, left, unit, pair.src_stat.size, pair.dst_stat.size) else { continue };
+        let Some(plan) = plan(from, to, left, unit, pair.src_stat.size, dst_size) else { continue };
         stretch.copy_until(base.saturating_add(plan.head), true, report, meter)?;
         if stretch.clone_until(base.saturating_add(plan.middle), report, meter)? == Flow::Finished {
             report.clone_error = 0;

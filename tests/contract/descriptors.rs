@@ -162,8 +162,12 @@ fn a_marked_destination_is_refused(place: &Place) {
     let dst = files::file(&room.path("dst"), b"precious");
     let (from, to) = (File::open(&src).unwrap(), rw(&dst));
     for mark in [IMMUTABLE, APPEND] {
-        let set = |mut flags: i32| unsafe {
-            // _IOW('f', 2, long), though the kernel reads an int
+        let set = |mark: i32| unsafe {
+            // _IOR('f', 1, long) and _IOW('f', 2, long), though the kernel takes an int. ext4 refuses a change of
+            // the flags that are its own, so they are read first.
+            let mut flags = 0_i32;
+            libc::ioctl(to.as_raw_fd(), libc::_IOR::<libc::c_long>(u32::from(b'f'), 1), &raw mut flags);
+            flags = flags & !(IMMUTABLE | APPEND) | mark;
             libc::ioctl(to.as_raw_fd(), libc::_IOW::<libc::c_long>(u32::from(b'f'), 2), &raw mut flags)
         };
         if set(mark) != 0 {

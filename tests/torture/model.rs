@@ -418,10 +418,9 @@ impl<'p> Model<'p> {
         if src == dst && want > 0 && src_at.abs_diff(dst_at) < want {
             return Err("ranges that overlap were copied".into());
         }
+        // A partial block at the end is not counted: inside one file the kernel refuses it.
         let whole = self.whole_blocks(src_at, dst_at, want);
-        // Inside one file, up to its end and beyond it, the kernel refuses (EINVAL), and all of it is copied.
-        let extends_itself = src == dst && want == left;
-        if mode == abi::AUTO && outcome.cloned < whole && !extends_itself {
+        if mode == abi::AUTO && outcome.cloned < whole {
             return Err(format!(
                 "{whole} bytes lie on whole blocks of both, and were not all cloned: {outcome:?}"
             ));
