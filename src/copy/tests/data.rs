@@ -440,6 +440,22 @@ fn a_real_failure_of_a_clone_stops_the_copy() {
     }
 }
 
+/// 17: an errno that no row names is a lack at the first call, and a failure once the call has worked.
+#[test]
+fn an_odd_errno_is_a_lack_first_and_a_failure_later() {
+    const ODD: i32 = 200;
+    let scenario = file(Mode::Auto, Traits::XFS, Source::Plain);
+    let (_, outcome) = with_fault(&scenario, (Call::CloneFile, 1), Fault::Errno(ODD), Lasting::Once);
+    assert_eq!(outcome.result, Ok(()));
+    assert_eq!((outcome.report.cloned, outcome.report.clone_error), (0, -ODD));
+    let copied = file(Mode::Auto, Traits::EXT4, Source::Plain);
+    let (_, first) = with_fault(&copied, (Call::KernelCopy, 1), Fault::Errno(ODD), Lasting::Once);
+    assert_eq!((first.result, first.report.kernel_copied), (Ok(()), 0));
+    let (_, later) = with_fault(&copied, (Call::KernelCopy, 2), Fault::Errno(ODD), Lasting::Once);
+    let error = later.result.unwrap_err();
+    assert_eq!((error.step, error.os_error()), (Step::Copy, ODD));
+}
+
 /// 7: a server's EIO of the copy call may be its lack of it; a disk's is not.
 #[test]
 fn an_eio_of_the_copy_call_is_believed_of_a_disk_only() {

@@ -57,6 +57,9 @@ fn it_is_called_at_the_beginning_and_at_the_end_and_tells_the_truth() {
         let (bench, outcome) = scenario.play();
         assert_copied(&bench, &outcome);
         assert_told(&outcome, bench.source_size());
+        let knows_its_size = scenario.source != Source::Pseudo;
+        let total = |total: u64| !knows_its_size || total == bench.source_size();
+        assert!(outcome.told.iter().all(|told| total(told.1)), "{:?}", outcome.told);
     }
 }
 
