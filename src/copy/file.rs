@@ -14,6 +14,9 @@ use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
 /// How many private names are tried before it is believed that none is free.
 const NAMES_AT_MOST: u32 = 64;
 
+/// How much of a source that says it is empty is read before it is asked once more.
+const FIRST_LOOK: u64 = 64 << 10;
+
 /// A copy from name to name.
 pub struct Request<'a> {
     /// The directory that `src` is relative to.
@@ -258,7 +261,8 @@ pub fn copy_to_end<S: Sys>(
     }
     let mut until = stretch.length;
     while stretch.done < until && !stretch.source_ended() {
-        let step = stretch.done.saturating_add(STEP).min(until);
+        let stride = if stretch.done == 0 { FIRST_LOOK } else { STEP };
+        let step = stretch.done.saturating_add(stride).min(until);
         stretch.copy_until(step, false, report, meter)?;
         if until == stretch.length {
             let size = sys.stat(stretch.src).at(Step::Copy)?.size.saturating_sub(stretch.src_offset);

@@ -409,6 +409,25 @@ fn a_source_that_changes_is_told() {
     assert!(!outcome.report.source_changed);
 }
 
+/// 24: a file that was empty and is written meanwhile, faster than it is read.
+#[test]
+fn an_empty_file_that_grows_for_ever_ends() {
+    let scenario = file(Mode::Never, Traits::EXT4, Source::Empty);
+    let bench = scenario.set_up();
+    let source = bench.source;
+    bench.model.world_mut().watch.source_moves = true;
+    for read in 1..400_u64 {
+        bench.model.before(When::Of(Call::ReadAt, read as usize), move |disk| {
+            disk.change(source, |data| data.write(read * 3000, b"more"))
+        });
+    }
+    let outcome = scenario.run(&bench);
+    assert_eq!(outcome.result, Ok(()));
+    assert!(outcome.report.source_changed);
+    let made = bench.model.world().disk.data(bench.there().unwrap()).size;
+    assert!((64 << 10..300_000).contains(&made), "{made} bytes");
+}
+
 /// One clone call is of one instant, whatever the size was when the file was opened.
 #[test]
 fn a_clone_is_of_the_instant_it_is_made() {
