@@ -473,6 +473,45 @@ fn an_odd_errno_is_a_lack_first_and_a_failure_later() {
     let (_, later) = with_fault(&copied, (Call::KernelCopy, 2), Fault::Errno(ODD), Lasting::Once);
     let error = later.result.unwrap_err();
     assert_eq!((error.step, error.os_error()), (Step::Copy, ODD));
+    // In steps, a clone that worked once is no lack at the second.
+    let stepped = Scenario { watched: true, ..file(Mode::Auto, Traits::XFS, Source::Huge) };
+    let (_, second) = with_fault(&stepped, (Call::CloneRange, 2), Fault::Errno(ODD), Lasting::Once);
+    let error = second.result.unwrap_err();
+    assert_eq!((error.step, error.os_error()), (Step::Clone, ODD));
+}
+
+/// Waiting for the source's blocks is for ALWAYS and EAGAIN: a refusal costs no fsync.
+#[test]
+fn a_refused_clone_syncs_nothing() {
+    for mode in [Mode::Auto, Mode::Always] {
+        let scenario = file(mode, Traits::EXT4, Source::Plain);
+        let bench = scenario.set_up();
+        scenario.run(&bench);
+        assert_eq!(bench.model.count(Call::Sync), 0);
+    }
+}
+
+/// A caller's file gets its size before its first hole; after an error it ends where the copy did.
+#[test]
+fn after_an_error_no_zeros_are_left_behind_what_was_copied() {
+    let base = Scenario::new(Api::Descriptor, Traits::EXT4);
+    let scenario = Scenario { source: Source::Sparse, there: There::File(0), ..base };
+    let (bench, outcome) = with_fault(&scenario, (Call::KernelCopy, 2), Fault::Errno(ENOSPC), Lasting::Kind);
+    assert!(outcome.result.is_err());
+    let world = bench.model.world();
+    let callers = world.watch.callers.as_ref().unwrap().ino;
+    assert_eq!(world.disk.data(callers).size, outcome.report.total());
+    assert!(outcome.report.holes > 0, "the hole was left before the error");
+}
+
+/// 21: up to the limit itself a file may grow.
+#[test]
+fn a_source_without_a_size_may_reach_the_limit() {
+    let base = Scenario::new(Api::File, Traits::XFS);
+    let scenario = Scenario { from: Traits::PROC, source: Source::Pseudo, ..base };
+    let bench = scenario.set_up();
+    bench.model.world_mut().limit = 1500;
+    assert_eq!(scenario.run(&bench).result, Ok(()));
 }
 
 /// 7: a server's EIO of the copy call may be its lack of it; a disk's is not.
