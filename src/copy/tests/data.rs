@@ -2,7 +2,7 @@
 //! The numbers in the comments are rows of the list of failures seen in other programs that each test shows not to be here.
 
 use super::{Api, Bench, Outcome, Scenario, Source, There};
-use crate::copy::{Method, Mode, Options, Reason};
+use crate::copy::{Durability, Method, Mode, Options, Reason};
 use crate::error::{Cause, Step};
 use crate::sys::model::disk::{KernelCopy, Traits};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
@@ -442,6 +442,39 @@ fn a_clone_is_of_the_instant_it_is_made() {
         assert_copied(&bench, &outcome);
         assert!(outcome.report.source_changed);
         assert_eq!(outcome.report.method(), Method::Clone);
+    }
+}
+
+/// 98: of several calls, the source may have moved in between.
+#[test]
+fn a_clone_in_steps_tells_of_a_source_that_changed() {
+    for changes in [false, true] {
+        let scenario = Scenario { watched: true, ..file(Mode::Auto, Traits::XFS, Source::Huge) };
+        let bench = scenario.set_up();
+        let source = bench.source;
+        bench.model.world_mut().watch.source_moves = true;
+        if changes {
+            bench.model.before(When::Of(Call::CloneRange, 2), move |disk| {
+                disk.change(source, |data| data.write(10, b"x"))
+            });
+        }
+        let outcome = scenario.run(&bench);
+        assert_eq!(outcome.result, Ok(()));
+        assert_eq!(outcome.report.source_changed, changes);
+    }
+}
+
+/// 88: what close would say is asked for before the name is given, if there is data that it could be about.
+#[test]
+fn only_what_was_written_is_flushed() {
+    for (mode, durability, flushes) in [
+        (Mode::Auto, Durability::Atomic, 0),
+        (Mode::Never, Durability::Atomic, 1),
+        (Mode::Never, Durability::Direct, 0),
+    ] {
+        let options = Options { mode, durability, ..Options::default() };
+        let (bench, outcome) = Scenario { options, ..Scenario::new(Api::File, Traits::XFS) }.play();
+        assert_eq!((outcome.result, bench.model.count(Call::Flush)), (Ok(()), flushes), "{mode:?}");
     }
 }
 
