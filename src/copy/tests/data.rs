@@ -478,6 +478,28 @@ fn only_what_was_written_is_flushed() {
     }
 }
 
+/// DURABLE syncs what was written, and nothing else does.
+#[test]
+fn a_range_and_a_descriptor_are_synced_when_asked() {
+    for (durability, syncs) in [(Durability::Atomic, 0), (Durability::Durable, 1)] {
+        for api in [Api::Descriptor, Api::Range { src_offset: 0, dst_offset: 0, length: 2048 }] {
+            let options = Options { durability, ..Options::default() };
+            let there = There::File(0);
+            let (bench, outcome) = Scenario { options, there, ..Scenario::new(api, Traits::XFS) }.play();
+            assert_eq!((outcome.result, bench.model.count(Call::Sync)), (Ok(()), syncs), "{api:?}");
+        }
+    }
+}
+
+/// Where the rename that does not replace is unknown (NFS), a link and an unlink do its work.
+#[test]
+fn a_private_name_becomes_the_final_one_by_link_where_there_is_no_such_rename() {
+    let nfs = Traits { unnamed: false, rename_new: false, ..Traits::EXT4 };
+    let (bench, outcome) = file(Mode::Auto, nfs, Source::Plain).play();
+    assert_copied(&bench, &outcome);
+    assert_eq!((bench.model.count(Call::Link), bench.litter()), (1, Vec::<String>::new()));
+}
+
 /// 1: none of these is hidden behind another method.
 #[test]
 fn a_real_failure_of_a_clone_stops_the_copy() {
