@@ -97,3 +97,31 @@ fn a_real_failure_is_never_a_missing_feature() {
         assert!(!directory_sync_unsupported(errno));
     }
 }
+
+/// The questions beside the table, each with every errno that is a yes.
+#[test]
+fn each_question_has_its_yeses_and_no_more() {
+    type Question = (fn(Errno) -> bool, &'static [i32]);
+    let questions: [Question; 8] = [
+        (unnamed_unsupported, &[EOPNOTSUPP, EISDIR, EINVAL, ENOSYS, ENOTTY]),
+        (link_unsupported, &[EPERM, EOPNOTSUPP, ENOSYS, EINVAL, EMLINK, ENOENT, EXDEV, EACCES]),
+        (rename_new_unsupported, &[EINVAL, ENOSYS, EOPNOTSUPP, EPERM]),
+        (seek_unsupported, &[EINVAL, EOPNOTSUPP, ENOSYS, ENOTTY, ESPIPE]),
+        (punch_unsupported, &[EOPNOTSUPP, ENOSYS, EINVAL, ENOTTY, EPERM]),
+        (attributes_unsupported, &[EOPNOTSUPP, ENOSYS]),
+        (directory_sync_unsupported, &[EINVAL, ENOSYS, EOPNOTSUPP]),
+        (
+            metadata_refused,
+            &[
+                EPERM, EACCES, EOPNOTSUPP, ENOSYS, ENOTTY, EINVAL, ENOSPC, EDQUOT, E2BIG, ERANGE, EOVERFLOW,
+                ENODATA,
+            ],
+        ),
+    ];
+    for (at, (question, yeses)) in questions.into_iter().enumerate() {
+        let found: Vec<i32> = (0..=4095).filter(|errno| question(Errno(*errno))).collect();
+        let mut wanted = yeses.to_vec();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted, "question {at}");
+    }
+}
