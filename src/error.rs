@@ -39,7 +39,7 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
     /// The operating system said so.
-    #[error("system error {}", .0.0)]
+    #[error("system error {}", .0.raw())]
     System(Errno),
     /// A directory, FIFO, socket or device where a regular file is needed.
     #[error("not a regular file")]
@@ -80,7 +80,7 @@ impl Error {
     /// The raw error of the operating system, 0 when it was not one of its own.
     pub const fn os_error(&self) -> i32 {
         match self.cause {
-            Cause::System(Errno(raw)) => raw,
+            Cause::System(errno) => errno.raw(),
             _ => 0,
         }
     }

@@ -50,7 +50,7 @@ impl Capability {
     fn unknown(&mut self, errno: Errno) {
         self.clone = None;
         self.reason = table::reason(errno);
-        self.error = errno.0.saturating_neg();
+        self.error = errno.number().saturating_neg();
     }
 
     fn refused(&mut self, errno: Errno) {
@@ -109,7 +109,7 @@ fn open_from<'s, S: Sys>(sys: &'s S, cwd: Fd, name: &CStr) -> Result<From<'s, S>
     // O_PATH on a directory needs no right to read it; anything else says ENOTDIR.
     match sys.open_directory(cwd, name, false) {
         Ok(fd) => return Ok(From::Directory(Handle::new(sys, fd))),
-        Err(Errno(ENOTDIR)) => {}
+        Err(errno) if errno.is(ENOTDIR) => {}
         Err(errno) => return Err(errno).at(Step::Probe),
     }
     let file = Handle::new(sys, sys.open_source(cwd, name, true).at(Step::Probe)?);
@@ -171,7 +171,7 @@ fn scratch<S: Sys>(sys: &S, directory: Fd) -> crate::sys::Result<(Handle<'_, S>,
                 unlink().or_else(|_| unlink())?;
                 return Ok((file, false));
             }
-            Err(errno) if errno.0 == EEXIST => {}
+            Err(errno) if errno.is(EEXIST) => {}
             Err(errno) => return Err(errno),
         }
     }
@@ -204,7 +204,7 @@ fn from_scratch<S: Sys>(sys: &S, source: Fd, target: Fd, found: &mut Capability)
                 found.granularity = unit;
                 break;
             }
-            Err(errno) if errno.0 == EINVAL => {}
+            Err(errno) if errno.is(EINVAL) => {}
             Err(errno) => {
                 found.refused(errno);
                 break;
@@ -249,7 +249,7 @@ fn from_file<S: Sys>(sys: &S, source: Fd, stat: &Stat, target: Fd, found: &mut C
                 found.clone = Some(true);
                 break;
             }
-            Err(errno) if errno.0 == EINVAL => {}
+            Err(errno) if errno.is(EINVAL) => {}
             Err(errno) => {
                 found.refused(errno);
                 break;
@@ -288,7 +288,7 @@ fn patiently<S: Sys>(
 ) -> crate::sys::Result<()> {
     let mut outcome = call();
     for _ in 0..TRIES {
-        if !matches!(outcome, Err(Errno(EAGAIN))) {
+        if !outcome.is_err_and(|errno| errno.is(EAGAIN)) {
             break;
         }
         let _ = sys.sync(source);

@@ -4,7 +4,7 @@
 use core::ffi::{CStr, c_int};
 
 use crate::error::{Cause, Error};
-use crate::sys::Errno;
+use crate::sys::errno;
 
 /// A defect of this library: it panicked. Nothing is known of the copy, but that the promises about
 /// the destination's name hold.
@@ -25,14 +25,14 @@ pub const REFLINK_ERR_INCONSISTENT: c_int = -4102;
 pub fn of(error: &Error) -> c_int {
     match error.cause {
         // A system call that failed with errno 0 never does; 0 must not mean success here.
-        Cause::System(Errno(0)) => REFLINK_ERR_INCONSISTENT,
-        Cause::System(Errno(raw)) => raw.saturating_neg(),
+        Cause::System(failed) if failed.number() == 0 => REFLINK_ERR_INCONSISTENT,
+        Cause::System(failed) => failed.number().saturating_neg(),
         Cause::NotRegular => REFLINK_ERR_NOT_REGULAR,
         Cause::SameFile => REFLINK_ERR_SAME_FILE,
         Cause::Overlap => REFLINK_ERR_OVERLAP,
         Cause::Append => REFLINK_ERR_APPEND,
         Cause::Inconsistent => REFLINK_ERR_INCONSISTENT,
-        Cause::Cancelled => libc::ECANCELED.saturating_neg(),
+        Cause::Cancelled => errno::ECANCELED.saturating_neg(),
     }
 }
 
@@ -56,71 +56,71 @@ const OWN: &[Code] = &[
 /// Of the C library's own texts, since its strerror may allocate, translate and is not thread-safe
 /// everywhere.
 const SYSTEM: &[Code] = &[
-    Code(libc::E2BIG, c"E2BIG", c"Argument too big"),
-    Code(libc::EACCES, c"EACCES", c"Permission denied"),
-    Code(libc::EAGAIN, c"EAGAIN", c"Resource temporarily unavailable"),
-    Code(libc::EBADF, c"EBADF", c"Bad file descriptor, or not open for this use"),
-    Code(libc::EBUSY, c"EBUSY", c"Device or resource busy"),
-    Code(libc::ECANCELED, c"ECANCELED", c"Cancelled by the progress function"),
-    Code(libc::ECOMM, c"ECOMM", c"Communication error on send"),
-    Code(libc::ECONNABORTED, c"ECONNABORTED", c"Connection aborted"),
-    Code(libc::ECONNREFUSED, c"ECONNREFUSED", c"Connection refused"),
-    Code(libc::ECONNRESET, c"ECONNRESET", c"Connection reset by peer"),
-    Code(libc::EDEADLK, c"EDEADLK", c"Resource deadlock avoided"),
-    Code(libc::EDOM, c"EDOM", c"Numerical argument out of domain"),
-    Code(libc::EDQUOT, c"EDQUOT", c"Disk quota exceeded"),
-    Code(libc::EEXIST, c"EEXIST", c"File exists"),
-    Code(libc::EFAULT, c"EFAULT", c"Bad address"),
-    Code(libc::EFBIG, c"EFBIG", c"File too large"),
-    Code(libc::EHOSTDOWN, c"EHOSTDOWN", c"Host is down"),
-    Code(libc::EHOSTUNREACH, c"EHOSTUNREACH", c"No route to host"),
-    Code(libc::EILSEQ, c"EILSEQ", c"Invalid character in a name"),
-    Code(libc::EINTR, c"EINTR", c"Interrupted system call"),
-    Code(libc::EINVAL, c"EINVAL", c"Invalid argument, or not possible for this file"),
-    Code(libc::EIO, c"EIO", c"Input/output error"),
-    Code(libc::EISDIR, c"EISDIR", c"Is a directory"),
-    Code(libc::EKEYEXPIRED, c"EKEYEXPIRED", c"Key has expired"),
-    Code(libc::ELOOP, c"ELOOP", c"Too many levels of symbolic links"),
-    Code(libc::EMFILE, c"EMFILE", c"Too many open files"),
-    Code(libc::EMLINK, c"EMLINK", c"Too many links"),
-    Code(libc::ENAMETOOLONG, c"ENAMETOOLONG", c"File name too long"),
-    Code(libc::ENETDOWN, c"ENETDOWN", c"Network is down"),
-    Code(libc::ENETUNREACH, c"ENETUNREACH", c"Network is unreachable"),
-    Code(libc::ENFILE, c"ENFILE", c"Too many open files in system"),
-    Code(libc::ENODATA, c"ENODATA", c"No data available"),
-    Code(libc::ENODEV, c"ENODEV", c"No such device"),
-    Code(libc::ENOENT, c"ENOENT", c"No such file or directory"),
-    Code(libc::ENOKEY, c"ENOKEY", c"Required key not available"),
-    Code(libc::ENOLCK, c"ENOLCK", c"No locks available"),
-    Code(libc::ENOMEM, c"ENOMEM", c"Cannot allocate memory"),
-    Code(libc::ENOSPC, c"ENOSPC", c"No space left on device"),
-    Code(libc::ENOSYS, c"ENOSYS", c"Function not implemented"),
-    Code(libc::ENOTCONN, c"ENOTCONN", c"Transport endpoint is not connected"),
-    Code(libc::ENOTDIR, c"ENOTDIR", c"Not a directory"),
-    Code(libc::ENOTEMPTY, c"ENOTEMPTY", c"Directory not empty"),
-    Code(libc::ENOTTY, c"ENOTTY", c"Inappropriate ioctl for device"),
-    Code(libc::ENXIO, c"ENXIO", c"No such device or address"),
-    Code(libc::EOPNOTSUPP, c"EOPNOTSUPP", c"Operation not supported"),
-    Code(libc::EOVERFLOW, c"EOVERFLOW", c"Value too large for defined data type"),
-    Code(libc::EPERM, c"EPERM", c"Operation not permitted"),
-    Code(libc::EPIPE, c"EPIPE", c"Broken pipe"),
-    Code(libc::EPROTO, c"EPROTO", c"Protocol error"),
-    Code(libc::ERANGE, c"ERANGE", c"Numerical result out of range"),
-    Code(libc::EREMOTEIO, c"EREMOTEIO", c"Remote I/O error"),
-    Code(libc::EROFS, c"EROFS", c"Read-only file system"),
-    Code(libc::ESHUTDOWN, c"ESHUTDOWN", c"Cannot send after transport endpoint shutdown"),
-    Code(libc::ESPIPE, c"ESPIPE", c"Illegal seek"),
-    Code(libc::ESTALE, c"ESTALE", c"Stale file handle"),
-    Code(libc::ETIMEDOUT, c"ETIMEDOUT", c"Connection timed out"),
-    Code(libc::ETXTBSY, c"ETXTBSY", c"File is in use as a program or for swapping"),
-    Code(libc::EUCLEAN, c"EUCLEAN", c"File system is damaged"),
-    Code(libc::EXDEV, c"EXDEV", c"Not on the same file system"),
+    Code(errno::E2BIG, c"E2BIG", c"Argument too big"),
+    Code(errno::EACCES, c"EACCES", c"Permission denied"),
+    Code(errno::EAGAIN, c"EAGAIN", c"Resource temporarily unavailable"),
+    Code(errno::EBADF, c"EBADF", c"Bad file descriptor, or not open for this use"),
+    Code(errno::EBUSY, c"EBUSY", c"Device or resource busy"),
+    Code(errno::ECANCELED, c"ECANCELED", c"Cancelled by the progress function"),
+    Code(errno::ECOMM, c"ECOMM", c"Communication error on send"),
+    Code(errno::ECONNABORTED, c"ECONNABORTED", c"Connection aborted"),
+    Code(errno::ECONNREFUSED, c"ECONNREFUSED", c"Connection refused"),
+    Code(errno::ECONNRESET, c"ECONNRESET", c"Connection reset by peer"),
+    Code(errno::EDEADLK, c"EDEADLK", c"Resource deadlock avoided"),
+    Code(errno::EDOM, c"EDOM", c"Numerical argument out of domain"),
+    Code(errno::EDQUOT, c"EDQUOT", c"Disk quota exceeded"),
+    Code(errno::EEXIST, c"EEXIST", c"File exists"),
+    Code(errno::EFAULT, c"EFAULT", c"Bad address"),
+    Code(errno::EFBIG, c"EFBIG", c"File too large"),
+    Code(errno::EHOSTDOWN, c"EHOSTDOWN", c"Host is down"),
+    Code(errno::EHOSTUNREACH, c"EHOSTUNREACH", c"No route to host"),
+    Code(errno::EILSEQ, c"EILSEQ", c"Invalid character in a name"),
+    Code(errno::EINTR, c"EINTR", c"Interrupted system call"),
+    Code(errno::EINVAL, c"EINVAL", c"Invalid argument, or not possible for this file"),
+    Code(errno::EIO, c"EIO", c"Input/output error"),
+    Code(errno::EISDIR, c"EISDIR", c"Is a directory"),
+    Code(errno::EKEYEXPIRED, c"EKEYEXPIRED", c"Key has expired"),
+    Code(errno::ELOOP, c"ELOOP", c"Too many levels of symbolic links"),
+    Code(errno::EMFILE, c"EMFILE", c"Too many open files"),
+    Code(errno::EMLINK, c"EMLINK", c"Too many links"),
+    Code(errno::ENAMETOOLONG, c"ENAMETOOLONG", c"File name too long"),
+    Code(errno::ENETDOWN, c"ENETDOWN", c"Network is down"),
+    Code(errno::ENETUNREACH, c"ENETUNREACH", c"Network is unreachable"),
+    Code(errno::ENFILE, c"ENFILE", c"Too many open files in system"),
+    Code(errno::ENODATA, c"ENODATA", c"No data available"),
+    Code(errno::ENODEV, c"ENODEV", c"No such device"),
+    Code(errno::ENOENT, c"ENOENT", c"No such file or directory"),
+    Code(errno::ENOKEY, c"ENOKEY", c"Required key not available"),
+    Code(errno::ENOLCK, c"ENOLCK", c"No locks available"),
+    Code(errno::ENOMEM, c"ENOMEM", c"Cannot allocate memory"),
+    Code(errno::ENOSPC, c"ENOSPC", c"No space left on device"),
+    Code(errno::ENOSYS, c"ENOSYS", c"Function not implemented"),
+    Code(errno::ENOTCONN, c"ENOTCONN", c"Transport endpoint is not connected"),
+    Code(errno::ENOTDIR, c"ENOTDIR", c"Not a directory"),
+    Code(errno::ENOTEMPTY, c"ENOTEMPTY", c"Directory not empty"),
+    Code(errno::ENOTTY, c"ENOTTY", c"Inappropriate ioctl for device"),
+    Code(errno::ENXIO, c"ENXIO", c"No such device or address"),
+    Code(errno::EOPNOTSUPP, c"EOPNOTSUPP", c"Operation not supported"),
+    Code(errno::EOVERFLOW, c"EOVERFLOW", c"Value too large for defined data type"),
+    Code(errno::EPERM, c"EPERM", c"Operation not permitted"),
+    Code(errno::EPIPE, c"EPIPE", c"Broken pipe"),
+    Code(errno::EPROTO, c"EPROTO", c"Protocol error"),
+    Code(errno::ERANGE, c"ERANGE", c"Numerical result out of range"),
+    Code(errno::EREMOTEIO, c"EREMOTEIO", c"Remote I/O error"),
+    Code(errno::EROFS, c"EROFS", c"Read-only file system"),
+    Code(errno::ESHUTDOWN, c"ESHUTDOWN", c"Cannot send after transport endpoint shutdown"),
+    Code(errno::ESPIPE, c"ESPIPE", c"Illegal seek"),
+    Code(errno::ESTALE, c"ESTALE", c"Stale file handle"),
+    Code(errno::ETIMEDOUT, c"ETIMEDOUT", c"Connection timed out"),
+    Code(errno::ETXTBSY, c"ETXTBSY", c"File is in use as a program or for swapping"),
+    Code(errno::EUCLEAN, c"EUCLEAN", c"File system is damaged"),
+    Code(errno::EXDEV, c"EXDEV", c"Not on the same file system"),
 ];
 
 fn find(code: c_int) -> Option<&'static Code> {
     OWN.iter().find(|known| known.0 == code).or_else(|| {
-        let errno = code.checked_abs()?;
-        SYSTEM.iter().find(|known| known.0 == errno)
+        let positive = code.checked_abs()?;
+        SYSTEM.iter().find(|known| known.0 == positive && errno::exists(known.0))
     })
 }
 
@@ -145,8 +145,8 @@ mod tests {
             assert!(all.iter().skip(at + 1).all(|other| other.0 != one.0 && other.1 != one.1), "{:?}", one.1);
             assert_eq!(name(one.0), one.1);
         }
-        assert_eq!(name(-libc::EXDEV), c"EXDEV");
-        assert_eq!(name(libc::EXDEV), c"EXDEV");
+        assert_eq!(name(-errno::EXDEV), c"EXDEV");
+        assert_eq!(name(errno::EXDEV), c"EXDEV");
         assert_eq!(text(-4097), c"Internal error in libreflink");
         for unknown in [c_int::MIN, c_int::MAX, -4096, -4095, 4097, -5000] {
             assert_eq!((name(unknown), text(unknown)), (c"UNKNOWN", c"Unknown error"));

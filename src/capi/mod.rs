@@ -17,11 +17,9 @@ use crate::copy::{Meter, Options, Progress, Report, descriptor, file, range};
 use crate::error::{Cause, Error, Result, Step};
 use crate::probe;
 use crate::sys::errno::EINVAL;
-use crate::sys::{Errno, Native, restore_thread_errno, thread_errno};
+use crate::sys::{CWD, Errno, Native, is_none, restore_thread_errno, thread_errno};
 
 use structs::{Asked, reflink_capability, reflink_fd, reflink_options, reflink_result};
-
-const CWD: reflink_fd = libc::AT_FDCWD;
 
 const fn invalid() -> Error {
     Error::new(Step::Arguments, Cause::System(Errno(EINVAL)))
@@ -338,7 +336,7 @@ pub unsafe extern "C" fn reflink_probe_fd(
     dst_dir: reflink_fd,
     capability: *mut reflink_capability,
 ) -> c_int {
-    let ask = || probe::by_descriptor(&Native, (src >= 0).then_some(src), dst_dir);
+    let ask = || probe::by_descriptor(&Native, (!is_none(src)).then_some(src), dst_dir);
     // SAFETY: the caller passes NULL or a structure of the size that it says, as the header says.
     unsafe { run_probe(capability, ask) }
 }

@@ -7,6 +7,7 @@ use core::mem::{MaybeUninit, offset_of};
 use crate::copy::{Durability, IfExists, Mode, Options, Preserve, Report};
 use crate::error::{Error, Step};
 use crate::probe::Capability;
+use crate::sys::errno;
 
 /// An open file or directory: a descriptor, on Windows a HANDLE. Its definition in the header is
 /// written by hand.
@@ -343,8 +344,8 @@ unsafe impl Extensible for reflink_capability {
     const FIRST: usize = CAPABILITY_FIRST;
 }
 
-const INVALID: c_int = -libc::EINVAL;
-const TOO_BIG: c_int = -libc::E2BIG;
+const INVALID: c_int = -errno::EINVAL;
+const TOO_BIG: c_int = -errno::E2BIG;
 
 /// Checks the size of the structure at `from`: not below the first release's, and nothing in the
 /// part that is not known here.

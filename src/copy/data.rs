@@ -189,7 +189,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
                 report.clone_succeeded = true;
                 return Ok(Flow::Finished);
             };
-            if self.mode == Mode::Always && errno.0 == EAGAIN {
+            if self.mode == Mode::Always && errno.is(EAGAIN) {
                 // ZFS: the source's blocks are not on disk yet. It is the caller's only method, so
                 // wait for them.
                 let _ = self.sys.sync(self.src);
@@ -199,7 +199,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
                 continue;
             }
             report.reason = table::reason(errno);
-            report.clone_error = errno.0.saturating_neg();
+            report.clone_error = errno.number().saturating_neg();
             if decision == Decision::Stop || self.mode == Mode::Always {
                 return Err(errno).at(Step::Clone);
             }
@@ -469,7 +469,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
         let only_method = self.mode == Mode::Always || operation == Operation::ReadWrite;
         let give_up = if only_method { Decision::Stop } else { Decision::Next };
         Ok(match table::verdict(operation, errno) {
-            Verdict::Next if self.mode == Mode::Always && errno.0 == EAGAIN => tries.later(Decision::Stop),
+            Verdict::Next if self.mode == Mode::Always && errno.is(EAGAIN) => tries.later(Decision::Stop),
             Verdict::Next => Decision::Next,
             Verdict::Stop => Decision::Stop,
             Verdict::Again => tries.again(give_up),

@@ -3,6 +3,7 @@
 
 use core::ffi::CStr;
 
+use super::by_name;
 use super::data::{self, Flow, Ownership, Stretch};
 use super::metadata::{self, Permissions, Transfer};
 use super::name::{Destination, PrivateName};
@@ -39,7 +40,10 @@ pub fn copy<S: Sys>(sys: &S, request: &Request, meter: &mut Meter, report: &mut 
     data::check_size_limit(source.stat.size, job.limit)?;
     let replaces = request.options.if_exists == IfExists::Replace && job.check_replaceable()?;
 
-    let mut draft = Draft::create(&job)?;
+    let mut draft = match by_name::clone(&job, meter, report)? {
+        Some(draft) => draft,
+        None => Draft::create(&job)?,
+    };
     let mut outcome = job.build(&mut draft, replaces, meter, report);
     if outcome == Ok(Published::NotThisWay) {
         // It has data but cannot get a name: once more, as a file that has one from the start.
@@ -56,9 +60,9 @@ pub fn copy<S: Sys>(sys: &S, request: &Request, meter: &mut Meter, report: &mut 
 }
 
 /// The source: one descriptor, and what it was before the first byte moved.
-struct Source<'s, S: Sys> {
-    file: Handle<'s, S>,
-    stat: Stat,
+pub(super) struct Source<'s, S: Sys> {
+    pub(super) file: Handle<'s, S>,
+    pub(super) stat: Stat,
 }
 
 impl<'s, S: Sys> Source<'s, S> {
@@ -66,7 +70,7 @@ impl<'s, S: Sys> Source<'s, S> {
         let file = match sys.open_source(request.src_dir, request.src, !request.options.nofollow) {
             Ok(fd) => Handle::new(sys, fd),
             // A socket, or a device that nothing drives.
-            Err(Errno(ENXIO)) => return Err(Error::new(Step::OpenSource, Cause::NotRegular)),
+            Err(errno) if errno.is(ENXIO) => return Err(Error::new(Step::OpenSource, Cause::NotRegular)),
             Err(errno) => return Err(errno).at(Step::OpenSource),
         };
         let stat = sys.stat(file.fd()).at(Step::OpenSource)?;
@@ -94,11 +98,11 @@ enum Published {
 }
 
 /// One copy under way: what every step of it needs to know.
-struct Job<'s, 'j, S: Sys> {
-    sys: &'s S,
-    source: &'j Source<'s, S>,
-    to: &'j Destination<'j>,
-    options: &'j Options,
+pub(super) struct Job<'s, 'j, S: Sys> {
+    pub(super) sys: &'s S,
+    pub(super) source: &'j Source<'s, S>,
+    pub(super) to: &'j Destination<'j>,
+    pub(super) options: &'j Options,
     limit: u64,
 }
 
@@ -108,7 +112,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     fn check_replaceable(&self) -> Result<bool> {
         let there = match self.sys.stat_name(self.to.dir, self.to.path) {
             Ok(there) => there,
-            Err(Errno(ENOENT)) => return Ok(false),
+            Err(errno) if errno.is(ENOENT) => return Ok(false),
             Err(errno) => return Err(errno).at(Step::Check),
         };
         if there.kind != Kind::Symlink {
@@ -138,12 +142,16 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         meter: &mut Meter,
         report: &mut Report,
     ) -> Result<Published> {
-        let made = self.fill(draft, meter, report)?;
+        let (made, options) = if draft.cloned {
+            (by_name::strip(self, draft, meter)?, by_name::still_to_preserve(self.options))
+        } else {
+            (self.fill(draft, meter, report)?, *self.options)
+        };
         let from = (self.source.file.fd(), &self.source.stat);
-        Transfer::new(self.sys, from, draft.file.fd(), self.options).apply(
+        Transfer::new(self.sys, from, draft.file.fd(), &options).apply(
             &made,
             Permissions::FollowSource,
-            self.options,
+            &options,
             report,
         )?;
         if self.options.durability == Durability::Durable {
@@ -170,7 +178,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
             Stretch::new(self.sys, (src, 0, stat), (dst, 0, 0), length, mode, Ownership::Ours, self.limit);
         if mode == Mode::Never {
             report.reason = Reason::NotAsked;
-        } else if self.clone(&mut stretch, draft, meter, report)? == Flow::Finished {
+        } else if !S::CLONES_BY_NAME && self.clone(&mut stretch, draft, meter, report)? == Flow::Finished {
             let in_steps = self.in_steps(meter);
             if let Some(made) = self.check_cloned(&mut stretch, in_steps, report)? {
                 return Ok(made);
@@ -285,15 +293,17 @@ pub fn check_end<S: Sys>(stretch: &Stretch<S>, report: &Report) -> Result<()> {
 }
 
 /// The file being built.
-struct Draft<'s, S: Sys> {
-    sys: &'s S,
-    file: Handle<'s, S>,
+pub(super) struct Draft<'s, S: Sys> {
+    pub(super) sys: &'s S,
+    pub(super) file: Handle<'s, S>,
     /// The destination's directory, once it is needed.
-    directory: Option<Handle<'s, S>>,
+    pub(super) directory: Option<Handle<'s, S>>,
     /// Its private name in that directory, where it has one.
-    name: Option<PrivateName>,
+    pub(super) name: Option<PrivateName>,
     /// It stands under its final name already.
-    direct: bool,
+    pub(super) direct: bool,
+    /// It was made as a clone (`by_name`), with all of the source's data and metadata.
+    pub(super) cloned: bool,
 }
 
 impl<'s, S: Sys> Draft<'s, S> {
@@ -304,10 +314,10 @@ impl<'s, S: Sys> Draft<'s, S> {
             match sys.create_new(job.to.dir, job.to.path, mode) {
                 Ok(fd) => {
                     let file = Handle::new(sys, fd);
-                    return Ok(Self { sys, file, directory: None, name: None, direct: true });
+                    return Ok(Self { sys, file, directory: None, name: None, direct: true, cloned: false });
                 }
                 // Something to replace: never truncated, never unlinked first.
-                Err(Errno(EEXIST)) if job.options.if_exists == IfExists::Replace => {}
+                Err(errno) if errno.is(EEXIST) && job.options.if_exists == IfExists::Replace => {}
                 Err(errno) => return Err(errno).at(Step::Create),
             }
         }
@@ -318,7 +328,14 @@ impl<'s, S: Sys> Draft<'s, S> {
             _ => None,
         };
         match job.to.with_parent(|parent| sys.create_unnamed(job.to.dir, parent, mode)) {
-            Ok(fd) => Ok(Self { sys, file: Handle::new(sys, fd), directory, name: None, direct: false }),
+            Ok(fd) => Ok(Self {
+                sys,
+                file: Handle::new(sys, fd),
+                directory,
+                name: None,
+                direct: false,
+                cloned: false,
+            }),
             Err(errno) if table::unnamed_unsupported(errno) => Self::private_in(job, directory),
             Err(errno) => Err(errno).at(Step::Create),
         }
@@ -345,6 +362,7 @@ impl<'s, S: Sys> Draft<'s, S> {
             directory: Some(directory),
             name: Some(name),
             direct: false,
+            cloned: false,
         })
     }
 
@@ -358,7 +376,7 @@ impl<'s, S: Sys> Draft<'s, S> {
                 match self.link_final(job) {
                     Ok(()) => return Ok(Published::Yes),
                     Err(errno) if table::link_unsupported(errno) => return Ok(Published::NotThisWay),
-                    Err(Errno(EEXIST)) if replace => {} // it came while we copied
+                    Err(errno) if errno.is(EEXIST) && replace => {} // it came while we copied
                     Err(errno) => return Err(errno).at(Step::Publish),
                 }
             }
@@ -451,7 +469,7 @@ impl<'s, S: Sys> Draft<'s, S> {
 
     /// Removes the name that an unfinished file stands under, if it is still this file's. Tried once
     /// more, since what stays behind would stay for good.
-    fn discard(&self, to: &Destination) {
+    pub(super) fn discard(&self, to: &Destination) {
         if self.try_discard(to).is_err() {
             let _ = self.try_discard(to);
         }
@@ -487,14 +505,14 @@ impl<'s, S: Sys> Draft<'s, S> {
     }
 }
 
-fn open_parent<'s, S: Sys>(job: &Job<'s, '_, S>, sync: bool) -> Result<Handle<'s, S>> {
+pub(super) fn open_parent<'s, S: Sys>(job: &Job<'s, '_, S>, sync: bool) -> Result<Handle<'s, S>> {
     let opened = job.to.with_parent(|parent| job.sys.open_directory(job.to.dir, parent, sync));
     let fd = opened.at(Step::Create)?;
     Ok(Handle::new(job.sys, fd))
 }
 
 /// Does something with a private name, with another one while the name is taken.
-fn with_private_name<S: Sys, T>(
+pub(super) fn with_private_name<S: Sys, T>(
     sys: &S,
     mut attempt: impl FnMut(&CStr) -> crate::sys::Result<T>,
 ) -> crate::sys::Result<(T, PrivateName)> {
@@ -503,7 +521,7 @@ fn with_private_name<S: Sys, T>(
         let name = PrivateName::new(sys.random());
         match attempt(name.as_c_str()) {
             Ok(value) => return Ok((value, name)),
-            Err(errno) if errno.0 == EEXIST => taken = errno,
+            Err(errno) if errno.is(EEXIST) => taken = errno,
             Err(errno) => return Err(errno),
         }
     }

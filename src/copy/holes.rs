@@ -4,7 +4,7 @@
 use super::table;
 use crate::error::{At, Result, Step};
 use crate::sys::errno::ENXIO;
-use crate::sys::{Errno, Fd, Handle, Stat, Sys};
+use crate::sys::{Fd, Handle, Stat, Sys};
 
 /// A stretch of the source, up to the offset given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl<'s, S: Sys> Holes<'s, S> {
         match self.sys.seek_data(fd, position) {
             Ok(data) if data > position => Ok(Segment::Hole(data.min(end))),
             Ok(data) if data == position => self.data_at(fd, position, end, stat),
-            Err(Errno(ENXIO)) => self.no_data_after(position, end, stat),
+            Err(errno) if errno.is(ENXIO) => self.no_data_after(position, end, stat),
             Err(errno) if !table::seek_unsupported(errno) => Err(errno).at(Step::Copy),
             _ => Ok(self.all_data(end)),
         }
@@ -70,7 +70,7 @@ impl<'s, S: Sys> Holes<'s, S> {
                 self.silent = self.silent || (position == 0 && hole >= stat.size);
                 Ok(Segment::Data(hole.min(end)))
             }
-            Err(errno) if !table::seek_unsupported(errno) && errno.0 != ENXIO => Err(errno).at(Step::Copy),
+            Err(errno) if !table::seek_unsupported(errno) && !errno.is(ENXIO) => Err(errno).at(Step::Copy),
             _ => Ok(self.all_data(end)),
         }
     }

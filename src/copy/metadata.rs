@@ -5,7 +5,7 @@ use core::ffi::CStr;
 
 use super::{Options, Report, table};
 use crate::error::{At, Error, Result, Step};
-use crate::sys::errno::{ENODATA, ENOMEM, EPERM, ERANGE};
+use crate::sys::errno::{ENODATA, ENOMEM, EOPNOTSUPP, EPERM, ERANGE};
 use crate::sys::{Errno, Fd, Stat, Sys};
 
 /// The bits every copy takes from its source. Set-id and sticky bits come only with a verified
@@ -125,12 +125,15 @@ impl<'a, S: Sys> Transfer<'a, S> {
     /// Copies the ACL; where the source has none, removes one that the directory's default gave.
     /// Says whether one was set.
     fn acl(&mut self) -> Result<bool> {
+        if let Some(outcome) = self.sys.copy_acl(self.src, self.dst) {
+            return Ok(self.allow(outcome)?.is_some());
+        }
         let value = match self.value_of(ACL) {
             Err(Error { cause: crate::error::Cause::System(errno), .. })
-                if errno.0 == ENODATA || table::attributes_unsupported(errno) =>
+                if errno.is(ENODATA) || table::attributes_unsupported(errno) =>
             {
                 return match self.sys.remove_attribute(self.dst, ACL) {
-                    Err(errno) if errno.0 != ENODATA && !table::attributes_unsupported(errno) => {
+                    Err(errno) if !errno.is(ENODATA) && !table::attributes_unsupported(errno) => {
                         self.allow::<()>(Err(errno)).map(|_| false)
                     }
                     _ => Ok(false),
@@ -146,6 +149,9 @@ impl<'a, S: Sys> Transfer<'a, S> {
     /// ACL has its own bit), and `security.` ones are given by policy; but a capability follows the
     /// owner, as a set-id bit does.
     fn attributes(&mut self, with_owner: bool) -> Result<()> {
+        if !S::CARRIES_ATTRIBUTES {
+            return self.allow(Err::<(), _>(Errno(EOPNOTSUPP))).map(drop); // not silently left behind
+        }
         let names = match self.read_whole(|sys, src, buffer| sys.list_attributes(src, buffer)) {
             Err(Error { cause: crate::error::Cause::System(errno), .. })
                 if table::attributes_unsupported(errno) =>
@@ -163,7 +169,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
                 continue;
             }
             let value = match self.value_of(name) {
-                Err(Error { cause: crate::error::Cause::System(Errno(ENODATA)), .. }) => continue, // removed meanwhile
+                Err(Error { cause: crate::error::Cause::System(errno), .. }) if errno.is(ENODATA) => continue, // removed meanwhile
                 value => value?,
             };
             let set = self.sys.set_attribute(self.dst, name, &value);
@@ -193,7 +199,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
                     buffer.truncate(got);
                     return Ok(buffer);
                 }
-                Err(errno) if errno.0 == ERANGE => last = errno,
+                Err(errno) if errno.is(ERANGE) => last = errno,
                 Err(errno) => return Err(errno).at(Step::Metadata),
             }
         }

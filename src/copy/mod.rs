@@ -1,6 +1,7 @@
 //! The engine: what a copy is asked to do, and what it reports. Safe Rust, generic over the system calls.
 //! `file` walks from names to a published file; `descriptor` serves callers that hold open files; both end in `data`.
 
+mod by_name;
 pub mod data;
 pub mod descriptor;
 pub mod file;

@@ -103,7 +103,7 @@ const TABLE: &[Row] = &[
 const OTHERS: Row = Row(0, NextAtStart, NextAtStart, Stop, Reason::Unsupported);
 
 fn row(errno: Errno) -> &'static Row {
-    TABLE.iter().find(|row| row.0 == errno.0).unwrap_or(&OTHERS)
+    TABLE.iter().find(|row| row.0 == errno.number()).unwrap_or(&OTHERS)
 }
 
 /// What `errno` means to `operation`.
@@ -125,42 +125,42 @@ pub fn reason(errno: Errno) -> Reason {
 /// before 6.x, NFS, FUSE, vfat and others (EOPNOTSUPP), kernels before 3.11 (EISDIR: they see the
 /// O_DIRECTORY in it), odd servers (the rest).
 pub fn unnamed_unsupported(errno: Errno) -> bool {
-    matches!(errno.0, EOPNOTSUPP | EISDIR | EINVAL | ENOSYS | ENOTTY)
+    matches!(errno.number(), EOPNOTSUPP | EISDIR | EINVAL | ENOSYS | ENOTTY)
 }
 
 /// Whether the error of linking an unnamed file says that it cannot be given a name that way,
 /// though another file could: no hard links here (EPERM, EOPNOTSUPP, EMLINK), no procfs (ENOENT), a
 /// parent that now lies elsewhere (EXDEV).
 pub fn link_unsupported(errno: Errno) -> bool {
-    matches!(errno.0, EPERM | EOPNOTSUPP | ENOSYS | EINVAL | EMLINK | ENOENT | EXDEV | EACCES)
+    matches!(errno.number(), EPERM | EOPNOTSUPP | ENOSYS | EINVAL | EMLINK | ENOENT | EXDEV | EACCES)
 }
 
 /// Whether RENAME_NOREPLACE is what the kernel (before 3.15) or the file system does not know.
 pub fn rename_new_unsupported(errno: Errno) -> bool {
-    matches!(errno.0, EINVAL | ENOSYS | EOPNOTSUPP | EPERM)
+    matches!(errno.number(), EINVAL | ENOSYS | EOPNOTSUPP | EPERM)
 }
 
 /// Whether SEEK_DATA or SEEK_HOLE is unknown to this file, which then counts as one stretch of data
 /// (coreutils does the same).
 pub fn seek_unsupported(errno: Errno) -> bool {
-    matches!(errno.0, EINVAL | EOPNOTSUPP | ENOSYS | ENOTTY | ESPIPE)
+    matches!(errno.number(), EINVAL | EOPNOTSUPP | ENOSYS | ENOTTY | ESPIPE)
 }
 
 /// Whether holes cannot be punched here, and zeros must be written.
 pub fn punch_unsupported(errno: Errno) -> bool {
-    matches!(errno.0, EOPNOTSUPP | ENOSYS | EINVAL | ENOTTY | EPERM)
+    matches!(errno.number(), EOPNOTSUPP | ENOSYS | EINVAL | ENOTTY | EPERM)
 }
 
 /// Whether this file system keeps no extended attributes (or not these).
 pub fn attributes_unsupported(errno: Errno) -> bool {
-    matches!(errno.0, EOPNOTSUPP | ENOSYS)
+    matches!(errno.number(), EOPNOTSUPP | ENOSYS)
 }
 
 /// Whether a file system refuses metadata, or has no room for it beside the file: what best effort
 /// lets pass. An I/O error, or a system short of memory, is a real failure here too.
 pub fn metadata_refused(errno: Errno) -> bool {
     matches!(
-        errno.0,
+        errno.number(),
         EPERM
             | EACCES
             | EOPNOTSUPP
@@ -179,7 +179,7 @@ pub fn metadata_refused(errno: Errno) -> bool {
 /// Whether a directory cannot be synced here at all: several network and FUSE file systems say
 /// EINVAL.
 pub fn directory_sync_unsupported(errno: Errno) -> bool {
-    matches!(errno.0, EINVAL | ENOSYS | EOPNOTSUPP)
+    matches!(errno.number(), EINVAL | ENOSYS | EOPNOTSUPP)
 }
 
 #[cfg(test)]

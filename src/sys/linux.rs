@@ -10,14 +10,12 @@ use super::{Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume, li
 /// The running Linux kernel.
 pub struct Linux;
 
-/// The errno values that the engine's table names.
-pub mod errno {
-    pub use libc::{
-        E2BIG, EACCES, EAGAIN, EBADF, EDQUOT, EEXIST, EFAULT, EFBIG, EHOSTDOWN, EINTR, EINVAL, EIO, EISDIR,
-        ELOOP, EMFILE, EMLINK, ENAMETOOLONG, ENETDOWN, ENFILE, ENODATA, ENODEV, ENOENT, ENOMEM, ENOSPC,
-        ENOSYS, ENOTCONN, ENOTDIR, ENOTTY, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM, ERANGE, EREMOTEIO, EROFS,
-        ESPIPE, ESTALE, ETIMEDOUT, ETXTBSY, EXDEV,
-    };
+/// What names are relative to that are not absolute: the current directory.
+pub const CWD: Fd = libc::AT_FDCWD;
+
+/// Whether a caller means "no descriptor".
+pub const fn is_none(fd: Fd) -> bool {
+    fd < 0
 }
 
 /// How often a call that a signal interrupted is made again: a bound, so that no loop is endless.

@@ -3,23 +3,55 @@
 
 use core::ffi::CStr;
 
+pub mod errno;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux_time;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux_volumes;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 pub mod model;
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub use linux::{Linux as Native, errno, restore_thread_errno, thread_errno};
+pub use linux::{CWD, Linux as Native, is_none, restore_thread_errno, thread_errno};
 
 /// An open file, or a directory that names are relative to.
+#[cfg(not(windows))]
 pub type Fd = core::ffi::c_int;
+/// An open file, or a directory that names are relative to: a HANDLE.
+#[cfg(windows)]
+pub type Fd = *mut core::ffi::c_void;
 
-/// A raw error of the operating system.
+/// An error of the operating system: an errno of `<errno.h>`, which 16 bits hold. Where the system's
+/// own word was another (a Win32 code, Darwin's ENOTSUP), that stands in the upper half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub i32);
+
+impl Errno {
+    /// An errno that stands for `raw`, which is what the system said.
+    pub const fn standing_for(raw: i32, number: i32) -> Self {
+        Self(raw << 16 | number)
+    }
+
+    /// The errno.
+    pub const fn number(self) -> i32 {
+        self.0 & 0xffff
+    }
+
+    /// What the system said.
+    pub const fn raw(self) -> i32 {
+        match self.0 >> 16 {
+            0 => self.0,
+            raw => raw,
+        }
+    }
+
+    /// Whether it is that errno.
+    pub const fn is(self, number: i32) -> bool {
+        self.number() == number
+    }
+}
 
 /// The result of one system call.
 pub type Result<T> = core::result::Result<T, Errno>;
@@ -126,6 +158,12 @@ pub enum Dedupe {
 /// descriptor's own offset but [`Sys::seek_data`] and [`Sys::seek_hole`]. Every descriptor that
 /// comes out is close-on-exec and above 2.
 pub trait Sys {
+    /// A clone is a call that makes a file, [`Sys::clone_new`] (macOS): [`Sys::clone_file`] and
+    /// [`Sys::clone_range`] are not possible there.
+    const CLONES_BY_NAME: bool = false;
+    /// Extended attributes can be carried over. Where not, asking for them is an error.
+    const CARRIES_ATTRIBUTES: bool = true;
+
     // ── Opening and closing ──
 
     /// Opens a file to read it, without ever blocking on a FIFO or taking a terminal.
@@ -171,6 +209,16 @@ pub trait Sys {
 
     /// Makes the whole of `dst` share the blocks of `src`.
     fn clone_file(&self, src: Fd, dst: Fd) -> Result<()>;
+    /// Makes a file of that name that shares the blocks of `src`, with all of its metadata but owner
+    /// and set-id bits, and with its ACL if `acl`; fails where the name exists.
+    fn clone_new(&self, _src: Fd, _dir: Fd, _name: &CStr, _acl: bool) -> Result<Fd> {
+        Err(Errno(errno::EOPNOTSUPP))
+    }
+    /// Takes from a file that [`Sys::clone_new`] made what came along and is not to stay: flags in
+    /// any case, times and extended attributes unless they are to be kept.
+    fn forget_source(&self, _fd: Fd, _keep_times: bool, _keep_attributes: bool) -> Result<()> {
+        Ok(())
+    }
     /// Makes a range of `dst` share the blocks of `src`; length 0 is "to the end" for the kernel
     /// and never asked for.
     fn clone_range(&self, src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()>;
@@ -213,6 +261,10 @@ pub trait Sys {
     fn get_attribute(&self, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize>;
     /// Sets an extended attribute.
     fn set_attribute(&self, fd: Fd, name: &CStr, value: &[u8]) -> Result<()>;
+    /// Makes the access control list of `dst` that of `src`. `None`: it is an extended attribute here.
+    fn copy_acl(&self, _src: Fd, _dst: Fd) -> Option<Result<()>> {
+        None
+    }
     /// Removes an extended attribute.
     fn remove_attribute(&self, fd: Fd, name: &CStr) -> Result<()>;
 

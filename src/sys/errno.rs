@@ -1,0 +1,56 @@
+//! The errno values that the engine and the C interface name, on every system.
+//! One that a system's <errno.h> lacks gets a number that nothing answers, so that one table serves all systems.
+
+pub use libc::{
+    E2BIG, EACCES, EAGAIN, EBADF, EBUSY, ECANCELED, ECONNABORTED, ECONNREFUSED, ECONNRESET, EDEADLK, EDOM,
+    EEXIST, EFAULT, EFBIG, EHOSTUNREACH, EILSEQ, EINTR, EINVAL, EIO, EISDIR, ELOOP, EMFILE, EMLINK,
+    ENAMETOOLONG, ENETDOWN, ENETUNREACH, ENFILE, ENODEV, ENOENT, ENOLCK, ENOMEM, ENOSPC, ENOSYS, ENOTCONN,
+    ENOTDIR, ENOTEMPTY, ENOTTY, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM, EPIPE, EPROTO, ERANGE, EROFS, ESPIPE,
+    ETIMEDOUT, ETXTBSY, EXDEV,
+};
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "solaris"))]
+pub use libc::ECOMM;
+#[cfg(not(any(target_os = "freebsd", target_os = "dragonfly", target_os = "openbsd")))]
+pub use libc::ENODATA;
+#[cfg(not(windows))]
+pub use libc::{EDQUOT, EHOSTDOWN, ESHUTDOWN, ESTALE};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use libc::{EKEYEXPIRED, ENOKEY, EREMOTEIO, EUCLEAN};
+
+/// Above every errno there is (they end at 4095), below what an [`super::Errno`] can hold.
+const fn absent(which: u8) -> i32 {
+    60_000 + which as i32
+}
+
+/// Whether this system's <errno.h> has the value.
+pub const fn exists(errno: i32) -> bool {
+    errno < absent(0)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod of_linux {
+    pub const EKEYEXPIRED: i32 = super::absent(1);
+    pub const ENOKEY: i32 = super::absent(2);
+    pub const EREMOTEIO: i32 = super::absent(3);
+    pub const EUCLEAN: i32 = super::absent(4);
+}
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub use of_linux::*;
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "solaris")))]
+pub const ECOMM: i32 = absent(5);
+
+/// Of a missing extended attribute; FreeBSD and its like say ENOATTR, which its backend translates.
+#[cfg(any(target_os = "freebsd", target_os = "dragonfly", target_os = "openbsd"))]
+pub const ENODATA: i32 = absent(6);
+
+#[cfg(windows)]
+mod of_unix {
+    pub const EDQUOT: i32 = super::absent(7);
+    pub const EHOSTDOWN: i32 = super::absent(8);
+    pub const ESHUTDOWN: i32 = super::absent(9);
+    pub const ESTALE: i32 = super::absent(10);
+}
+#[cfg(windows)]
+pub use of_unix::*;
