@@ -190,8 +190,8 @@ def crossover(samples):
             if not sizes:
                 continue
             up_to = copy_is_cheaper_up_to(samples, fs, variant)
-            beyond = "the largest measured" if up_to == sizes[-1] else ""
-            found = f"a copy takes less time up to {plot.size_name(up_to)} {beyond}".rstrip() if up_to else "a clone always takes less time"
+            beyond = ", the largest measured" if up_to == sizes[-1] else ""
+            found = f"a copy takes less time up to {plot.size_name(up_to)}{beyond}" if up_to else "a clone always takes less time"
             words.append(f"- {TITLES[fs]}, {what}: {found}.")
     return "\n".join(words)
 

@@ -25,6 +25,7 @@ install_tools() {
 
 build() {
     mkdir -p "$work"
+    git -C "$root" describe --always --dirty 2>/dev/null | sed 's/^/commit /' >"$work/commit" || true
     (cd "$root" && ${CARGO:-cargo} build --quiet --release --locked)
     ln -sf libreflink.so "$target/release/libreflink.so.0"
     (cd "$here/peer-reflink-copy" && CARGO_TARGET_DIR=$work/peer ${CARGO:-cargo} build --quiet --release --locked)
@@ -127,7 +128,7 @@ describe() {
         mkfs.xfs -V | sed 's/mkfs.xfs version/xfsprogs/'
         mkfs.btrfs --version | sed 's/.* v\?/btrfs-progs /'
         mkfs.ext4 -V 2>&1 | sed -n '1s/mke2fs \([^ ]*\).*/e2fsprogs \1/p'
-        git -C "$root" describe --always --dirty 2>/dev/null | sed 's/^/commit /' || true
+        cat "$work/commit" # of what was built: the tree may have moved on since
     } >"$work/machine"
 }
 

@@ -126,6 +126,58 @@ fn example(source: PathBuf, compiler: &'static str) -> Trial {
     .with_ignored_flag(!here(compiler))
 }
 
+/// The C++ example copies a tree: all of it, shared where the file system clones, and nothing where it must not.
+fn copy_tree(compiler: &'static str, places: Vec<lab::Place>) -> Trial {
+    Trial::test(format!("example_copy_tree::{compiler}"), move || {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("copy_tree-{compiler}"));
+        let library = abi::path();
+        let directory = library.parent().unwrap_or(Path::new("."));
+        run(Command::new(compiler)
+            .args(["-std=c++17"])
+            .args(WARNINGS)
+            .arg("-I")
+            .arg(root().join("include"))
+            .arg(root().join("examples-c/copy_tree.cpp"))
+            .arg("-o")
+            .arg(&out)
+            .arg(&library)
+            .arg(format!("-Wl,-rpath,{}", directory.display())))?;
+        for place in places.iter().filter(|place| place.missing.is_none()) {
+            let dir = place.dir.join(format!("tree-{compiler}-{}", std::process::id()));
+            let outcome = copies_tree(&out, &dir, place.clones);
+            fs::remove_dir_all(&dir)?;
+            outcome
+                .map_err(|failed| format!("on {}: {}", place.name, failed.message().unwrap_or_default()))?;
+        }
+        Ok(())
+    })
+    .with_ignored_flag(!here(compiler))
+}
+
+fn copies_tree(program: &Path, dir: &Path, clones: bool) -> Result<(), Failed> {
+    let (from, to) = (dir.join("from"), dir.join("to"));
+    fs::create_dir_all(from.join("deep/er"))?;
+    fs::write(from.join("one"), vec![1_u8; 256 << 10])?;
+    fs::write(from.join("deep/er/two"), vec![2_u8; 64 << 10])?;
+    fs::write(from.join("deep/empty"), b"")?;
+    std::os::unix::fs::symlink("one", from.join("link"))?;
+    let output = Command::new(program).args([&from, &to]).output()?;
+    let says = String::from_utf8_lossy(&output.stdout).into_owned();
+    let shared = if clones { 320 << 10 } else { 0 };
+    let expected =
+        format!("3 files: {shared} bytes shared, {} copied, 0 in holes\n", (320 << 10) - shared);
+    if !output.status.success() || says != expected {
+        return Err(format!("{}: {says}{}", output.status, String::from_utf8_lossy(&output.stderr)).into());
+    }
+    run(Command::new("diff").args(["-r", "--no-dereference"]).args([&from, &to]))?;
+    for (source, dest) in [(&from, &to), (&from, &from.join("deep/inside"))] {
+        if Command::new(program).args([source, dest]).output()?.status.code() != Some(1) {
+            return Err(format!("{} onto {} was not refused", source.display(), dest.display()).into());
+        }
+    }
+    Ok(())
+}
+
 fn main() {
     let arguments = Arguments::from_args();
     abi::build();
@@ -153,6 +205,7 @@ fn main() {
     {
         trials.extend(["gcc", "clang"].map(|compiler| example(source.clone(), compiler)));
     }
+    trials.extend(["g++", "clang++"].map(|compiler| copy_tree(compiler, places.clone())));
     let conclusion = libtest_mimic::run(&arguments, trials);
     lab::clean(&places);
     conclusion.exit();
