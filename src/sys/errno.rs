@@ -20,7 +20,7 @@ pub use libc::{EKEYEXPIRED, ENOKEY, EREMOTEIO, EUCLEAN};
 
 /// Above every errno there is (they end at 4095), below what an [`super::Errno`] can hold.
 const fn absent(which: u8) -> i32 {
-    60_000 + which as i32
+    0xe000 | which as i32
 }
 
 /// Whether this system's <errno.h> has the value.
