@@ -65,6 +65,8 @@ const TABLE: &[Row] = &[
     Row(ETXTBSY, Next, Next, Stop, Reason::File),
     Row(ENODATA, Next, Next, Stop, Reason::File),
     Row(EFBIG, Next, Next, Stop, Reason::File),
+    // More references to one region than ReFS counts (8175).
+    Row(EMLINK, Next, Next, Stop, Reason::File),
     Row(EOVERFLOW, Stop, Next, Stop, Reason::File),
     Row(ENOENT, Next, Next, Stop, Reason::Unsupported),
     Row(EBADF, StopIfBadDescriptor, StopIfBadDescriptor, Stop, Reason::Unsupported),
@@ -75,6 +77,8 @@ const TABLE: &[Row] = &[
     // (zfs_bclone_wait_dirty=0).
     Row(EINTR, Again, Again, Again, Reason::Transient),
     Row(EAGAIN, Next, Later, Later, Reason::Transient),
+    // Somebody has the file or a part of it locked (Windows, and servers).
+    Row(EBUSY, Stop, NextAtStart, Stop, Reason::Transient),
     // Real failures. coreutils 7.5 to 9.1 hid them behind a fallback (bugs.gnu.org/60489).
     Row(EIO, Stop, NextIfRemote, Stop, Reason::Failure),
     Row(ENOSPC, Stop, Stop, Stop, Reason::Failure),

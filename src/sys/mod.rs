@@ -3,6 +3,10 @@
 
 use core::ffi::CStr;
 
+#[cfg(any(target_vendor = "apple", all(test, unix)))]
+pub mod apfs;
+#[cfg(any(target_os = "freebsd", test))]
+pub mod clone_flag;
 pub mod errno;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
@@ -12,6 +16,10 @@ mod linux_time;
 mod linux_volumes;
 #[cfg(all(test, unix))]
 pub mod model;
+#[cfg(any(windows, test))]
+pub mod refs;
+#[cfg(any(windows, test))]
+pub mod win32_errors;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use linux::{CWD, Linux as Native, is_none, restore_thread_errno, thread_errno};
