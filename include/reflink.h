@@ -33,6 +33,15 @@
  * neither umask, working directory, nor limits. A copy is not async-signal-safe; one that a signal interrupts goes on.
  * Each descriptor that it opens is close-on-exec and above 2. No exception leaves it; none may be thrown through it.
  *
+ * Systems.  What follows is written for Linux; docs/platforms.md says where the library was run and where it was only
+ * compiled. Elsewhere:
+ * - Where ENOTSUP and EOPNOTSUPP differ, -EOPNOTSUPP stands for both; os_error has the system's own number.
+ * - macOS, iOS: APFS clones whole files, into new files; ranges and reflink_copy_fd() are copied.
+ * - Windows: ReFS clones whole clusters. Descriptors are HANDLEs, AT_FDCWD is NULL. The only permission bit is the owner's right to
+ *   write: the read-only attribute. Of REFLINK_PRESERVE_* there is REFLINK_PRESERVE_TIMES.
+ * - FreeBSD: copy_file_range(2) with COPY_FILE_RANGE_CLONE, where the system has it; ACLs are not carried over.
+ * - Other systems copy, and keep holes where the system tells them.
+ *
  * Link with -lreflink (pkg-config libreflink).
  *
  * This file is made by cbindgen from src/capi: do not edit it, run "make header".
@@ -549,9 +558,9 @@ int reflink_copy_file(const char *src,
  * The copy gets the source's permission bits (rwx), whatever the umask. It is never open to more
  * than that while it is made.
  *
- * @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h>.
+ * @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
  * @param src      The file to copy: any name of a regular file, as bytes.
- * @param dst_dir  An open directory that `dst` is relative to, or AT_FDCWD.
+ * @param dst_dir  An open directory that `dst` is relative to, or AT_FDCWD (on Windows NULL).
  * @param dst      The name to give the copy.
  * @param options  How to copy, or NULL for the defaults.
  * @param result   Says what was done, on success and on failure. May be NULL.
@@ -637,7 +646,8 @@ int reflink_copy_fd(reflink_fd src,
  * only the edges are copied: the kernel's own copy_file_range(2) shares nothing then. Where they
  * are not, everything is copied. With REFLINK_ALWAYS the range must be aligned, or reach the
  * source's end and become the destination's end; else it is -EINVAL with REFLINK_REASON_FILE, and
- * nothing is written. Holes of the source become holes.
+ * nothing is written. Holes of the source become holes; only of a source with as many blocks as bytes
+ * they are not looked for in a range of up to 1 MiB.
  *
  * Stops at the source's end, as pread(2) does: `bytes_cloned + bytes_copied + bytes_hole` of the
  * result say how much was done, and after an error how much was done from the range's beginning
@@ -704,7 +714,7 @@ int reflink_probe(const char *src,
 /**
  * Finds out whether files can be cloned into an open directory, by trying it.
  *
- * @param src         An open file or directory that clones are to be made from, or a negative number for the directory itself.
+ * @param src         An open file or directory that clones are to be made from, or a negative number (on Windows NULL) for the directory itself.
  * @param dst_dir     The open directory that clones are to be made in.
  * @param capability  Receives the answer.
  * @return 0, or a negative code: see reflink_probe(). -EBADF: a descriptor is closed.

@@ -14,9 +14,11 @@ fn root() -> &'static Path {
 fn generated() -> String {
     let config =
         cbindgen::Config::from_file(root().join("include/cbindgen.toml")).expect("include/cbindgen.toml");
-    let bindings = cbindgen::Builder::new()
-        .with_config(config)
-        .with_crate(root())
+    // These files and no others: cbindgen would take every `pub const` of the crate for one of the interface's.
+    let sources = ["codes", "structs", "version", "mod"].map(|name| root().join(format!("src/capi/{name}.rs")));
+    let bindings = sources
+        .iter()
+        .fold(cbindgen::Builder::new().with_config(config), cbindgen::Builder::with_src)
         .generate()
         .expect("cbindgen cannot read src/capi");
     let mut header = Vec::new();

@@ -79,7 +79,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
         ownership: Ownership,
         limit: u64,
     ) -> Self {
-        let holes = Holes::new(sys, src, ownership == Ownership::Callers, &src_stat);
+        let holes = Holes::new(sys, src, ownership == Ownership::Callers, length, &src_stat);
         Self {
             sys,
             src,

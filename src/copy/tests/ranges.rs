@@ -235,3 +235,17 @@ fn holes_of_a_range_become_holes() {
         assert_eq!(outcome.report.holes, (2 + 3) * 1024);
     }
 }
+
+/// SEEK_HOLE walks over all that follows on tmpfs, and the caller's offset must not move: a short range of a file
+/// that has a block for every byte asks for neither holes nor a second description. One with fewer blocks does.
+#[test]
+fn holes_are_not_looked_for_where_there_is_no_room_for_one() {
+    for (source, asked) in [(Source::Plain, false), (Source::Sparse, true)] {
+        let scenario = Scenario { source, ..range(100, 300, 3000, 0, Traits::EXT4) };
+        let (bench, outcome) = scenario.play();
+        assert_eq!((outcome.result, outcome.report.total()), (Ok(()), 3000));
+        for call in [Call::ReopenSource, Call::SeekData] {
+            assert_eq!(bench.model.count(call) > 0, asked, "{call:?} of {source:?}");
+        }
+    }
+}
