@@ -15,7 +15,8 @@ fn generated() -> String {
     let config =
         cbindgen::Config::from_file(root().join("include/cbindgen.toml")).expect("include/cbindgen.toml");
     // These files and no others: cbindgen would take every `pub const` of the crate for one of the interface's.
-    let sources = ["codes", "structs", "version", "mod"].map(|name| root().join(format!("src/capi/{name}.rs")));
+    let sources =
+        ["codes", "structs", "version", "mod"].map(|name| root().join(format!("src/capi/{name}.rs")));
     let bindings = sources
         .iter()
         .fold(cbindgen::Builder::new().with_config(config), cbindgen::Builder::with_src)
