@@ -7,8 +7,12 @@ use super::file::{Draft, Job, open_parent, with_private_name};
 use super::table::{self, Operation, Verdict};
 use super::{Durability, IfExists, Meter, Mode, Options, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::EEXIST;
+use crate::sys::errno::{EAGAIN, EEXIST};
 use crate::sys::{Errno, Fd, Handle, Stat, Sys};
+
+/// How often a call that a signal interrupted is made again, and one that answers "not yet".
+const AGAIN_AT_MOST: u32 = 8;
+const LATER_AT_MOST: u32 = 3;
 
 /// Makes the clone. `None`: not that kind of system, not asked for, or refused, and copying may do.
 pub fn clone<'s, S: Sys>(
@@ -24,7 +28,8 @@ pub fn clone<'s, S: Sys>(
         Ok(draft) => draft,
         Err(errno) => return refused(job, errno, report).map(|()| None),
     };
-    match check(job, &draft, report) {
+    let kept = check(job, &draft, report).and_then(|good| Ok(good && strip(job, &draft, report)?));
+    match kept {
         Ok(true) => Ok(Some(draft)),
         Ok(false) => {
             draft.discard(job.to);
@@ -40,12 +45,12 @@ pub fn clone<'s, S: Sys>(
 /// Under the final name where the caller wants it so and it is free, else under a private one.
 fn make<'s, S: Sys>(job: &Job<'s, '_, S>) -> Result<core::result::Result<Draft<'s, S>, Errno>> {
     let (sys, options) = (job.sys, job.options);
-    let clone = |dir: Fd, name: &CStr| {
-        sys.clone_new(job.source.file.fd(), dir, name, options.preserve.acl).map(|fd| Handle::new(sys, fd))
-    };
+    let clone = |dir: Fd, name: &CStr| attempt(job, dir, name).map(|fd| Handle::new(sys, fd));
     if options.durability == Durability::Direct {
         match clone(job.to.dir, job.to.path) {
             Err(errno) if errno.is(EEXIST) && options.if_exists == IfExists::Replace => {}
+            // The destination's own name will not do, whatever is put there.
+            Err(errno) if table::name_refused(errno) => return Err(errno).at(Step::Create),
             outcome => {
                 return Ok(outcome.map(|file| Draft {
                     sys,
@@ -70,10 +75,30 @@ fn make<'s, S: Sys>(job: &Job<'s, '_, S>) -> Result<core::result::Result<Draft<'
     }))
 }
 
-/// Notes why, and stops where copying would only hide a failure, or may not be tried.
+/// Makes one clone, again where that helps: as with the other ways to clone, waiting for the source's
+/// blocks is only for who has no other method.
+fn attempt<S: Sys>(job: &Job<S>, dir: Fd, name: &CStr) -> crate::sys::Result<Fd> {
+    let (mut interrupted, mut early) = (0_u32, 0_u32);
+    loop {
+        let made = job.sys.clone_new(job.source.file.fd(), dir, name, job.options.preserve.acl);
+        let Err(errno) = made else { return made };
+        if table::verdict(Operation::Clone, errno) == Verdict::Again && interrupted < AGAIN_AT_MOST {
+            interrupted = interrupted.saturating_add(1);
+        } else if errno.is(EAGAIN) && job.options.mode == Mode::Always && early < LATER_AT_MOST {
+            early = early.saturating_add(1);
+            let _ = job.sys.sync(job.source.file.fd());
+        } else {
+            return made;
+        }
+    }
+}
+
+/// Notes why, and stops where copying would only hide a failure, or may not be tried. The table's
+/// questions about the destination have their answer: it does not exist yet, so that no mark is on
+/// it and no descriptor stands for it; whoever may not make it will hear so from the copy.
 fn refused<S: Sys>(job: &Job<S>, errno: Errno, report: &mut Report) -> Result<()> {
     if errno.is(EEXIST) {
-        return Err(errno).at(Step::Create); // the destination's own name, or no private one is free
+        return Err(errno).at(Step::Create); // no private name is free
     }
     report.reason = table::reason(errno);
     report.clone_error = errno.number().saturating_neg();
@@ -98,18 +123,38 @@ fn check<S: Sys>(job: &Job<S>, draft: &Draft<S>, report: &mut Report) -> Result<
     Ok(true)
 }
 
-/// Takes from a clone what came along without being asked for, and returns what the file is then.
-pub fn strip<S: Sys>(job: &Job<S>, draft: &Draft<S>, meter: &mut Meter) -> Result<Stat> {
-    meter.tell(job.source.stat.size, job.source.stat.size)?;
-    let (fd, preserve) = (draft.file.fd(), job.options.preserve);
-    job.sys.forget_source(fd, preserve.times, preserve.attributes).at(Step::Metadata)?;
-    job.sys.stat(fd).at(Step::Metadata)
+/// Takes from a clone what came along without being asked for. `false`: it cannot be had without, but
+/// a copy can.
+fn strip<S: Sys>(job: &Job<S>, draft: &Draft<S>, report: &mut Report) -> Result<bool> {
+    let preserve = job.options.preserve;
+    let Err(errno) = job.sys.forget_source(draft.file.fd(), preserve.times, preserve.attributes) else {
+        return Ok(true);
+    };
+    if !table::metadata_refused(errno) {
+        return Err(errno).at(Step::Metadata);
+    }
+    if job.options.best_effort_metadata {
+        report.metadata_incomplete = true;
+        return Ok(true);
+    }
+    *report = Report {
+        reason: table::reason(errno),
+        clone_error: errno.number().saturating_neg(),
+        ..Report::default()
+    };
+    if job.options.mode == Mode::Always { Err(errno).at(Step::Metadata) } else { Ok(false) }
 }
 
-/// What is still to be carried over to a clone: its attributes and ACL came with it.
+/// What the clone is, once it is all that it is to be but for what is still to be preserved.
+pub fn made<S: Sys>(job: &Job<S>, draft: &Draft<S>, meter: &mut Meter) -> Result<Stat> {
+    meter.tell(job.source.stat.size, job.source.stat.size)?;
+    job.sys.stat(draft.file.fd()).at(Step::Metadata)
+}
+
+/// What is still to be carried over to a clone. Its attributes came with it; and its ACL too, but with
+/// what it inherits from the directory added (clonefile(2)).
 pub fn still_to_preserve(options: &Options) -> Options {
     let mut left = *options;
     left.preserve.attributes = false;
-    left.preserve.acl = false;
     left
 }

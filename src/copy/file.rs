@@ -143,7 +143,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         report: &mut Report,
     ) -> Result<Published> {
         let (made, options) = if draft.cloned {
-            (by_name::strip(self, draft, meter)?, by_name::still_to_preserve(self.options))
+            (by_name::made(self, draft, meter)?, by_name::still_to_preserve(self.options))
         } else {
             (self.fill(draft, meter, report)?, *self.options)
         };

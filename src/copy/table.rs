@@ -132,6 +132,12 @@ pub fn unnamed_unsupported(errno: Errno) -> bool {
     matches!(errno.number(), EOPNOTSUPP | EISDIR | EINVAL | ENOSYS | ENOTTY)
 }
 
+/// Whether the error of making a file says that nothing can be made under that name, by whichever
+/// call.
+pub fn name_refused(errno: Errno) -> bool {
+    matches!(errno.number(), EEXIST | ENOENT | ENOTDIR | EISDIR | ELOOP | ENAMETOOLONG | EROFS)
+}
+
 /// Whether the error of linking an unnamed file says that it cannot be given a name that way,
 /// though another file could: no hard links here (EPERM, EOPNOTSUPP, EMLINK), no procfs (ENOENT), a
 /// parent that now lies elsewhere (EXDEV).

@@ -104,8 +104,9 @@ fn a_real_failure_is_never_a_missing_feature() {
 #[test]
 fn each_question_has_its_yeses_and_no_more() {
     type Question = (fn(Errno) -> bool, &'static [i32]);
-    let questions: [Question; 8] = [
+    let questions: [Question; 9] = [
         (unnamed_unsupported, &[EOPNOTSUPP, EISDIR, EINVAL, ENOSYS, ENOTTY]),
+        (name_refused, &[EEXIST, ENOENT, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG, EROFS]),
         (link_unsupported, &[EPERM, EOPNOTSUPP, ENOSYS, EINVAL, EMLINK, ENOENT, EXDEV, EACCES]),
         (rename_new_unsupported, &[EINVAL, ENOSYS, EOPNOTSUPP, EPERM]),
         (seek_unsupported, &[EINVAL, EOPNOTSUPP, ENOSYS, ENOTTY, ESPIPE]),
