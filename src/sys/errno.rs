@@ -1,6 +1,8 @@
 //! The errno values that the engine and the C interface name, on every system.
 //! One that a system's <errno.h> lacks gets a number that nothing answers, so that one table serves all systems.
 
+#![allow(missing_docs)] // each is what its name says
+
 pub use libc::{
     E2BIG, EACCES, EAGAIN, EBADF, EBUSY, ECANCELED, ECONNABORTED, ECONNREFUSED, ECONNRESET, EDEADLK, EDOM,
     EEXIST, EFAULT, EFBIG, EHOSTUNREACH, EILSEQ, EINTR, EINVAL, EIO, EISDIR, ELOOP, EMFILE, EMLINK,
