@@ -24,8 +24,19 @@
     )
 )]
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-compile_error!("libreflink 0.1 has a backend for Linux only");
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    target_os = "illumos",
+    target_os = "solaris",
+    windows
+)))]
+compile_error!("libreflink has no backend for this system: src/sys/mod.rs says what one needs");
 
 #[allow(unsafe_code)]
 pub mod capi;

@@ -7,22 +7,46 @@ use core::ffi::CStr;
 pub mod apfs;
 #[cfg(any(target_os = "freebsd", test))]
 pub mod clone_flag;
+#[cfg(target_vendor = "apple")]
+mod darwin;
 pub mod errno;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "freebsd")]
+mod freebsd;
+#[cfg(target_os = "freebsd")]
+mod freebsd_attributes;
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(reflink_portable)))]
 mod linux;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(reflink_portable)))]
 mod linux_time;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(reflink_portable)))]
 mod linux_volumes;
 #[cfg(all(test, unix))]
 pub mod model;
 #[cfg(any(windows, test))]
 pub mod refs;
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+mod solaris;
+#[cfg(all(unix, any(not(any(target_os = "linux", target_os = "android")), reflink_portable)))]
+mod unix;
+#[cfg(all(unix, any(not(any(target_os = "linux", target_os = "android")), reflink_portable)))]
+mod unix_volume;
 #[cfg(any(windows, test))]
 pub mod win32_errors;
+#[cfg(windows)]
+mod windows;
+#[cfg(any(windows, test))]
+mod windows_paths;
+#[cfg(any(windows, test))]
+mod windows_ranges;
+#[cfg(any(windows, test))]
+mod windows_time;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(reflink_portable)))]
 pub use linux::{CWD, Linux as Native, is_none, restore_thread_errno, thread_errno};
+#[cfg(windows)]
+pub use windows::{CWD, Windows as Native, is_device, is_none, restore_thread_errno, thread_errno};
+#[cfg(all(unix, any(not(any(target_os = "linux", target_os = "android")), reflink_portable)))]
+pub use unix::{CWD, Unix as Native, is_none, restore_thread_errno, thread_errno};
 
 /// An open file, or a directory that names are relative to.
 #[cfg(not(windows))]

@@ -1,0 +1,151 @@
+//! FreeBSD 13 and later: clones by copy_file_range(2), whose rules are in `clone_flag`, and what else it has beyond POSIX.
+//! Compiled, never run. copy_file_range came with FreeBSD 13 and is linked to directly; what came later is looked up.
+
+use core::ffi::{CStr, c_int};
+use core::mem;
+use core::ptr;
+
+use super::unix::{Extras, count, done, missing, offset, open, raw_stat};
+use super::{Errno, Fd, Result, clone_flag, errno, freebsd_attributes};
+
+/// What FreeBSD adds.
+pub(super) struct FreeBsd;
+
+/// <sys/unistd.h> of FreeBSD 15, which libc does not have.
+const PC_CLONE_BLKSIZE: c_int = 69;
+
+/// How often in a row a part of a range is freed: a bound, so that no loop is endless.
+const PARTS_AT_MOST: u32 = 1000;
+
+impl Extras for FreeBsd {
+    const CARRIES_ATTRIBUTES: bool = true;
+
+    /// O_EMPTY_PATH opens the file of a descriptor once more (open(2)). A kernel that does not know it
+    /// sees an empty name, which does not exist.
+    fn reopen_source(fd: Fd) -> Result<Fd> {
+        open(fd, c"", libc::O_RDONLY | libc::O_NONBLOCK | libc::O_EMPTY_PATH, 0)
+    }
+
+    fn clone_file(src: Fd, dst: Fd) -> Result<()> {
+        clone_flag::clone_file(&FreeBsd, src, dst)
+    }
+
+    fn clone_range(src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()> {
+        clone_flag::clone_range(&FreeBsd, src, src_offset, length, dst, dst_offset)
+    }
+
+    fn clone_nothing(src: Fd, _src_size: u64, dst: Fd) -> Result<()> {
+        clone_flag::clone_nothing(&FreeBsd, src, dst)
+    }
+
+    fn kernel_copy_usable() -> bool {
+        true
+    }
+
+    /// Without the flag: it may share blocks (ZFS), and does not say so.
+    fn kernel_copy(src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<u64> {
+        copy_file_range(src, src_offset, dst, dst_offset, length, 0)
+    }
+
+    /// fspacectl(2) came with FreeBSD 14. Where the file system cannot free blocks, it writes zeros.
+    fn punch_hole(fd: Fd, from: u64, length: u64) -> Result<()> {
+        let Some(fspacectl) = fspacectl() else { return missing() };
+        let mut range = libc::spacectl_range { r_offset: offset(from)?, r_len: offset(length)? };
+        for _ in 0..PARTS_AT_MOST {
+            let rest = &raw mut range;
+            // SAFETY: the system reads the range, and writes to it what of it is left (the manual allows
+            // both to be one).
+            done(|| unsafe { fspacectl(fd, libc::SPACECTL_DEALLOC, rest, 0, rest) })?;
+            if range.r_len <= 0 {
+                return Ok(());
+            }
+        }
+        Err(Errno(errno::EINTR))
+    }
+
+    fn list_attributes(fd: Fd, buffer: &mut [u8]) -> Result<usize> {
+        freebsd_attributes::list(fd, buffer)
+    }
+
+    fn get_attribute(fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
+        freebsd_attributes::get(fd, name, buffer)
+    }
+
+    fn set_attribute(fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
+        freebsd_attributes::set(fd, name, value)
+    }
+
+    fn remove_attribute(fd: Fd, name: &CStr) -> Result<()> {
+        freebsd_attributes::remove(fd, name)
+    }
+}
+
+type Fspacectl = unsafe extern "C" fn(
+    c_int,
+    c_int,
+    *const libc::spacectl_range,
+    c_int,
+    *mut libc::spacectl_range,
+) -> c_int;
+
+fn fspacectl() -> Option<Fspacectl> {
+    // SAFETY: a search among what is loaded.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"fspacectl".as_ptr()) };
+    // SAFETY: the C library's function of that name has this type (fspacectl(2)), and NULL is None.
+    unsafe { mem::transmute::<*mut core::ffi::c_void, Option<Fspacectl>>(found) }
+}
+
+/// The alignment that clones need (pathconf(2)), where the system and the file system have one.
+pub(super) fn clone_unit(fd: Fd) -> Option<u64> {
+    // SAFETY: plain system call.
+    let said = unsafe { libc::fpathconf(fd, PC_CLONE_BLKSIZE) };
+    u64::try_from(said).ok().filter(|unit| *unit > 0)
+}
+
+fn copy_file_range(
+    src: Fd,
+    src_offset: u64,
+    dst: Fd,
+    dst_offset: u64,
+    length: u64,
+    flags: u32,
+) -> Result<u64> {
+    let (mut from, mut to) = (offset(src_offset)?, offset(dst_offset)?);
+    // No further than an offset can be: FreeBSD says EFBIG of a length that is only too large to be reached
+    // (openzfs dea8fabf73).
+    let farthest = i64::MAX.unsigned_abs().saturating_sub(src_offset.max(dst_offset));
+    let length = usize::try_from(length.min(farthest)).unwrap_or(isize::MAX.unsigned_abs());
+    // SAFETY: the system reads and moves two offsets of our own.
+    let moved = count(unsafe {
+        libc::copy_file_range(src, ptr::from_mut(&mut from), dst, ptr::from_mut(&mut to), length, flags)
+    })?;
+    Ok(moved as u64)
+}
+
+impl clone_flag::Calls for FreeBsd {
+    fn copy_file_range(
+        &self,
+        src: Fd,
+        src_offset: u64,
+        dst: Fd,
+        dst_offset: u64,
+        length: u64,
+        flags: u32,
+    ) -> Result<u64> {
+        copy_file_range(src, src_offset, dst, dst_offset, length, flags)
+    }
+
+    fn clone_block_size(&self, fd: Fd) -> u64 {
+        clone_unit(fd).unwrap_or(0)
+    }
+
+    fn end_of_file(&self, fd: Fd) -> Result<u64> {
+        raw_stat(fd).map(|raw| u64::try_from(raw.st_size).unwrap_or(0))
+    }
+
+    fn set_end_of_file(&self, fd: Fd, end: u64) -> Result<()> {
+        let end = offset(end)?;
+        // SAFETY: plain system call.
+        done(|| unsafe { libc::ftruncate(fd, end) })
+    }
+}
