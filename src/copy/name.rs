@@ -3,12 +3,16 @@
 
 use core::ffi::CStr;
 
-use crate::error::{At, Result, Step};
-use crate::sys::errno::{EISDIR, ENAMETOOLONG, ENOENT};
+use crate::error::{At, Cause, Error, Result, Step};
+use crate::sys::errno::{EINVAL, EISDIR, ENAMETOOLONG, ENOENT};
 use crate::sys::{Errno, Fd};
 
 /// The longest path the kernel takes, its NUL included (PATH_MAX).
+#[cfg(not(windows))]
 const LONGEST_PATH: usize = 4096;
+/// On Windows 32,767 units of UTF-16, each of which is three bytes of UTF-8 at most.
+#[cfg(windows)]
+const LONGEST_PATH: usize = 3 * 32_767 + 1;
 
 /// Room for nearly every directory's path: to clear 4 KiB for each copy would be seen in the time of
 /// a small one.
@@ -37,10 +41,16 @@ impl<'p> Destination<'p> {
         if bytes.len() > LONGEST_PATH {
             return Err(Errno(ENAMETOOLONG)).at(Step::Arguments);
         }
-        let cut = name.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash.saturating_add(1));
+        let cut = if cfg!(windows) { windows::leaf_at(name) } else { after_last(name, |byte| byte == b'/') };
         let leaf = bytes.get(cut..).and_then(|tail| CStr::from_bytes_with_nul(tail).ok()).unwrap_or_default();
         if matches!(leaf.to_bytes(), b"" | b"." | b"..") {
             return Err(Errno(EISDIR)).at(Step::Arguments);
+        }
+        if cfg!(windows) && windows::is_altered(name, leaf.to_bytes()) {
+            return Err(Errno(EINVAL)).at(Step::Arguments);
+        }
+        if is_device(path) {
+            return Err(Error::new(Step::Arguments, Cause::NotRegular));
         }
         Ok(Self { dir, path, leaf, head: name.get(..cut).unwrap_or_default() })
     }
@@ -52,6 +62,45 @@ impl<'p> Destination<'p> {
             1..USUAL_PATH => with_nul::<USUAL_PATH, T>(self.head, work),
             _ => with_nul::<LONGEST_PATH, T>(self.head, work),
         }
+    }
+}
+
+/// Where the last component begins, behind the last separator.
+fn after_last(name: &[u8], separator: impl Fn(u8) -> bool) -> usize {
+    name.iter().rposition(|byte| separator(*byte)).map_or(0, |at| at.saturating_add(1))
+}
+
+#[cfg(windows)]
+use crate::sys::is_device;
+/// Whether the name alone is a device's, in whatever directory. Elsewhere a device is a file, and seen as one.
+#[cfg(not(windows))]
+const fn is_device(_: &CStr) -> bool {
+    false
+}
+
+/// What names mean on Windows. As text only, so that it is tested on every system.
+mod windows {
+    use super::after_last;
+
+    /// A path that is taken as it is.
+    fn is_literal(name: &[u8]) -> bool {
+        name.starts_with(br"\\?\")
+    }
+
+    /// Where the last component begins: behind a slash of either kind, or behind a drive ("C:x" is x in
+    /// the current directory of C).
+    pub fn leaf_at(name: &[u8]) -> usize {
+        let separated = after_last(name, |byte| matches!(byte, b'/' | b'\\'));
+        match name {
+            [letter, b':', ..] if letter.is_ascii_alphabetic() => separated.max(2),
+            _ => separated,
+        }
+    }
+
+    /// Whether the file would be another one than the name says: a stream of a file ("file:stream"), or a name
+    /// without the dots and spaces at its end, which Windows leaves out where a path is not literal.
+    pub fn is_altered(name: &[u8], leaf: &[u8]) -> bool {
+        leaf.contains(&b':') || (!is_literal(name) && matches!(leaf, [.., b'.' | b' ']))
     }
 }
 
@@ -128,6 +177,43 @@ mod tests {
             let directory = "d".repeat(length) + "/";
             let path = std::ffi::CString::new(directory.clone() + "x").unwrap();
             assert_eq!(parts(&path), (directory, "x".into()));
+        }
+    }
+
+    #[test]
+    fn windows_splits_at_both_slashes_and_behind_a_drive() {
+        for (path, leaf) in [
+            ("a", "a"),
+            (r"a\b", "b"),
+            (r"a\b/c", "c"),
+            (r"a/b\c", "c"),
+            ("C:x", "x"),
+            (r"C:\x", "x"),
+            ("C:", ""),
+            (r"C:\", ""),
+            (r"\\?\C:\a\b", "b"),
+            (r"\\server\share\a", "a"),
+            ("ab:c", "ab:c"),
+            ("1:c", "1:c"),
+        ] {
+            assert_eq!(&path[windows::leaf_at(path.as_bytes())..], leaf, "{path}");
+        }
+    }
+
+    #[test]
+    fn windows_names_that_mean_another_file_are_seen() {
+        for (path, leaf, altered) in [
+            ("a", "a", false),
+            (".a", ".a", false),
+            ("a.", "a.", true),
+            ("a ", "a ", true),
+            ("...", "...", true),
+            (r"\\?\C:\a.", "a.", false),
+            (r"\\?\C:\a ", "a ", false),
+            ("a:s", "a:s", true),
+            (r"\\?\C:\ab:s", "ab:s", true),
+        ] {
+            assert_eq!(windows::is_altered(path.as_bytes(), leaf.as_bytes()), altered, "{path}");
         }
     }
 
