@@ -139,8 +139,13 @@ fn the_model_answers_as_the_kernel_does() {
     drop(world);
     let directory = model.open_directory(CWD, c"there", true).unwrap();
     let modelled = story(&model, directory);
+    // The stand-in for other Unixes opens a directory as they do, and has no rename that does not replace.
+    let portable = ["a sync of a path: done", "that must not replace: errno 95"];
     for (kernel, model) in kernel.iter().zip(&modelled) {
-        assert_eq!(kernel, model);
+        assert!(
+            kernel == model || (cfg!(reflink_portable) && portable.contains(&kernel.as_str())),
+            "{kernel}, {model}"
+        );
     }
     assert_eq!(kernel.len(), modelled.len());
 }
