@@ -71,9 +71,10 @@ impl Errno {
         self.0 & 0xffff
     }
 
-    /// What the system said.
+    /// What the system said. On Windows an errno without a Win32 code was nobody's but this library's.
     pub const fn raw(self) -> i32 {
         match self.0 >> 16 {
+            0 if cfg!(windows) => 0,
             0 => self.0,
             raw => raw,
         }
@@ -195,6 +196,8 @@ pub trait Sys {
     const CLONES_BY_NAME: bool = false;
     /// Extended attributes can be carried over. Where not, asking for them is an error.
     const CARRIES_ATTRIBUTES: bool = true;
+    /// Owner and group can be carried over. Where not, asking for them is an error.
+    const CARRIES_OWNER: bool = true;
 
     // ── Opening and closing ──
 

@@ -1,9 +1,6 @@
 //! What Windows' paths look like: drives, shares, devices, components. Nothing is asked of the system here.
 //! Plain rules over UTF-16 (learn.microsoft.com/dotnet/standard/io/file-path-formats), tested on every system.
 
-/// What the system calls a name (UNICODE_STRING) has this many units at most.
-pub const LONGEST: usize = 32_767;
-
 const SLASH: u16 = b'/' as u16;
 const BACKSLASH: u16 = b'\\' as u16;
 const COLON: u16 = b':' as u16;
@@ -27,7 +24,8 @@ fn behind<'p>(path: &'p [u16], prefix: &[u8]) -> Option<&'p [u16]> {
 
 fn behind_any_case<'p>(path: &'p [u16], prefix: &[u8]) -> Option<&'p [u16]> {
     let (start, rest) = path.split_at_checked(prefix.len())?;
-    let lower = start.iter().map(|unit| u8::try_from(*unit).map_or(*unit, |byte| byte.to_ascii_lowercase().into()));
+    let lower =
+        start.iter().map(|unit| u8::try_from(*unit).map_or(*unit, |byte| byte.to_ascii_lowercase().into()));
     lower.eq(ascii(prefix)).then_some(rest)
 }
 
@@ -217,9 +215,16 @@ mod tests {
             let (left, directory) = without_end(&path);
             assert_eq!((String::from_utf16(left).unwrap(), directory), (kept.to_string(), cut));
         }
-        for (path, directory) in
-            [("a/", true), (r"a\", true), (".", true), ("..", true), ("a/..", true), ("", true), ("a", false), ("a.", false)]
-        {
+        for (path, directory) in [
+            ("a/", true),
+            (r"a\", true),
+            (".", true),
+            ("..", true),
+            ("a/..", true),
+            ("", true),
+            ("a", false),
+            ("a.", false),
+        ] {
             assert_eq!(means_directory(&wide(path)), directory, "{path}");
         }
     }

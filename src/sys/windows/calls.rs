@@ -106,6 +106,12 @@ pub fn close(fd: Fd) -> Result<()> {
     check(unsafe { win32::CloseHandle(fd) })
 }
 
+/// Writes a file's data and metadata, or a directory, through to the device.
+pub fn flush(fd: Fd) -> Result<()> {
+    // SAFETY: plain system call.
+    check(unsafe { files::FlushFileBuffers(fd) })
+}
+
 /// A second handle to the same open file.
 pub fn duplicate(fd: Fd) -> Result<Fd> {
     let mut copy = ptr::null_mut();
@@ -235,7 +241,8 @@ fn wait_for(
         _ => {
             let mut moved = 0;
             // SAFETY: `overlapped` belongs to the request just made, and stays until it is over.
-            check(unsafe { GetOverlappedResult(fd, &raw const overlapped, &raw mut moved, 1) }).map(|()| moved)
+            check(unsafe { GetOverlappedResult(fd, &raw const overlapped, &raw mut moved, 1) })
+                .map(|()| moved)
         }
     };
     close(event).and(outcome)

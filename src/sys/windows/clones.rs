@@ -102,7 +102,14 @@ impl Calls for Windows {
         calls::set(fd, FileEndOfFileInformation, &offset(end)?)
     }
 
-    fn duplicate_extents(&self, src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<()> {
+    fn duplicate_extents(
+        &self,
+        src: Fd,
+        src_offset: u64,
+        dst: Fd,
+        dst_offset: u64,
+        length: u64,
+    ) -> Result<()> {
         let extents = Extents {
             source: src.addr(),
             source_offset: offset(src_offset)?,

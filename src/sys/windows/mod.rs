@@ -15,6 +15,8 @@ use windows_sys::Win32::Foundation::{GetLastError, INVALID_HANDLE_VALUE, SetLast
 use windows_sys::Win32::Security::Cryptography::{BCRYPT_USE_SYSTEM_PREFERRED_RNG, BCryptGenRandom};
 use windows_sys::Win32::Storage::FileSystem as files;
 use windows_sys::Win32::System::Ioctl;
+use windows_sys::Win32::System::Performance::QueryPerformanceCounter;
+use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 
 use calls::{Open, Plain};
 use clones::offset;
@@ -149,7 +151,12 @@ fn without_read_only(name: &Name, act: impl Fn() -> Result<()>) -> Result<()> {
 }
 
 /// Renames, or gives a second name: by the newer request first where there is one.
-fn give_name(from: (Fd, &CStr), to: (Fd, &CStr), class: nt::FILE_INFORMATION_CLASS, replace: bool) -> Result<()> {
+fn give_name(
+    from: (Fd, &CStr),
+    to: (Fd, &CStr),
+    class: nt::FILE_INFORMATION_CLASS,
+    replace: bool,
+) -> Result<()> {
     let file = open_name(&Name::new(from.0, from.1)?, files::DELETE | files::FILE_READ_ATTRIBUTES)?;
     let to = Name::new(to.0, to.1)?;
     if replace {
@@ -193,6 +200,7 @@ const fn unsupported<T>() -> Result<T> {
 
 impl Sys for Windows {
     const CARRIES_ATTRIBUTES: bool = false;
+    const CARRIES_OWNER: bool = false;
 
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
         let name = Name::new(dir, name)?;
@@ -286,8 +294,9 @@ impl Sys for Windows {
     fn random(&self) -> u64 {
         let mut bytes = [0_u8; 8];
         // SAFETY: eight bytes of our own.
-        let got =
-            unsafe { BCryptGenRandom(ptr::null_mut(), bytes.as_mut_ptr(), 8, BCRYPT_USE_SYSTEM_PREFERRED_RNG) };
+        let got = unsafe {
+            BCryptGenRandom(ptr::null_mut(), bytes.as_mut_ptr(), 8, BCRYPT_USE_SYSTEM_PREFERRED_RNG)
+        };
         if got == 0 {
             return u64::from_ne_bytes(bytes);
         }
@@ -295,10 +304,11 @@ impl Sys for Windows {
         let mut now = 0_i64;
         // SAFETY: plain system calls with an integer of our own.
         let process = unsafe {
-            windows_sys::Win32::System::Performance::QueryPerformanceCounter(&raw mut now);
-            windows_sys::Win32::System::Threading::GetCurrentProcessId()
+            QueryPerformanceCounter(&raw mut now);
+            GetCurrentProcessId()
         };
-        now.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(process).rotate_left(32)
+        let now = u64::from_ne_bytes(now.to_ne_bytes());
+        now.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(process).rotate_left(32)
     }
 
     fn clone_file(&self, src: Fd, dst: Fd) -> Result<()> {
@@ -359,8 +369,7 @@ impl Sys for Windows {
     }
 
     fn sync(&self, fd: Fd) -> Result<()> {
-        // SAFETY: plain system call.
-        calls::check(unsafe { files::FlushFileBuffers(fd) })
+        calls::flush(fd)
     }
 
     fn set_mode(&self, fd: Fd, mode: u32) -> Result<()> {

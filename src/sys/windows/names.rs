@@ -4,13 +4,14 @@
 use core::ffi::CStr;
 use core::ptr;
 
-use windows_sys::Win32::Storage::FileSystem::{
-    GetFinalPathNameByHandleW, GetFullPathNameW, VOLUME_NAME_DOS,
-};
+use windows_sys::Win32::Storage::FileSystem::{GetFinalPathNameByHandleW, GetFullPathNameW, VOLUME_NAME_DOS};
 
 use super::calls::last_error;
 use crate::sys::windows_paths::{self as paths, Full};
 use crate::sys::{Errno, Fd, Result, errno};
+
+/// What the system calls a name (UNICODE_STRING) has this many units at most.
+const LONGEST: usize = 32_767;
 
 /// A name as NtCreateFile takes it.
 pub struct Name {
@@ -95,7 +96,7 @@ pub fn is_device(path: &CStr) -> bool {
 }
 
 fn room(units: usize) -> Result<Vec<u16>> {
-    if units > paths::LONGEST {
+    if units > LONGEST {
         return Err(Errno(errno::ENAMETOOLONG));
     }
     let mut room = Vec::new();
@@ -130,10 +131,11 @@ fn path_of(dir: Fd) -> Result<Vec<u16>> {
         unsafe { GetFinalPathNameByHandleW(dir, into, room, VOLUME_NAME_DOS) }
     })?;
     let Some(rest) = paths::literal(&path) else { return Ok(path) };
-    let (prefix, rest): (&[u8], _) = match rest.strip_prefix(paths::ascii(br"UNC\").collect::<Vec<_>>().as_slice()) {
-        Some(share) => (br"\\", share),
-        None => (b"", rest),
-    };
+    let (prefix, rest): (&[u8], _) =
+        match rest.strip_prefix(paths::ascii(br"UNC\").collect::<Vec<_>>().as_slice()) {
+            Some(share) => (br"\\", share),
+            None => (b"", rest),
+        };
     let mut units = room(prefix.len().saturating_add(rest.len()))?;
     units.extend(paths::ascii(prefix));
     units.extend_from_slice(rest);

@@ -2,9 +2,11 @@
 //! Identity is volume and 128-bit file number, the mode is the read-only attribute, the kind comes from reparse tags.
 
 use windows_sys::Wdk::Storage::FileSystem as nt;
+use windows_sys::Win32::Foundation::{GetLastError, SetLastError};
 use windows_sys::Win32::Storage::FileSystem as files;
 
-use super::calls::{self, Plain, check, last_error};
+use super::calls::{self, Plain, check};
+use crate::sys::win32_errors::errno_of;
 use crate::sys::windows_time::from_filetime;
 use crate::sys::{Fd, Kind, Result, Stat};
 
@@ -95,19 +97,16 @@ pub fn has_own_holes(fd: Fd) -> Result<bool> {
     Ok(attributes & files::FILE_ATTRIBUTE_SPARSE_FILE != 0 && attributes & ELSEWHERE == 0)
 }
 
-/// What is open: a file of a volume, or something else.
+/// Whether a file of a volume is open, and not a pipe, a console or another device.
 fn is_on_disk(fd: Fd) -> Result<bool> {
-    // SAFETY: plain system calls. A success of GetFileType leaves the thread's error as it was.
-    let kind = unsafe {
-        windows_sys::Win32::Foundation::SetLastError(0);
-        files::GetFileType(fd)
+    // SAFETY: plain system calls. GetFileType says "unknown" of a bad handle, and then only its error tells.
+    let (kind, error) = unsafe {
+        SetLastError(0);
+        (files::GetFileType(fd), GetLastError())
     };
-    match kind {
-        files::FILE_TYPE_DISK => Ok(true),
-        files::FILE_TYPE_UNKNOWN => {
-            let errno = last_error();
-            if errno.raw() == 0 || errno.number() == 0 { Ok(false) } else { Err(errno) }
-        }
+    match (kind, error) {
+        (files::FILE_TYPE_DISK, _) => Ok(true),
+        (files::FILE_TYPE_UNKNOWN, 1..) => Err(errno_of(error)),
         _ => Ok(false),
     }
 }
@@ -118,7 +117,9 @@ fn kind(fd: Fd, attributes: u32) -> Result<Kind> {
         let found: Tag = calls::query(fd, nt::FileAttributeTagInformation)?;
         match found.tag {
             tag::SYMLINK => return Ok(Kind::Symlink),
-            found if found & tag::NAME_SURROGATE != 0 || tag::OF_LINUX.contains(&found) => return Ok(Kind::Other),
+            found if found & tag::NAME_SURROGATE != 0 || tag::OF_LINUX.contains(&found) => {
+                return Ok(Kind::Other);
+            }
             _ => {} // the file itself, kept in some other way: deduplicated, compressed, in a cloud
         }
     }

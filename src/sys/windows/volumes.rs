@@ -46,8 +46,21 @@ unsafe impl Plain for Attributes {}
 const _: () = assert!(size_of::<Size>() == 24 && size_of::<Device>() == 8 && size_of::<Attributes>() == 76);
 
 /// File systems by the names that they give themselves. (A Dev Drive is ReFS.)
-const NAMES: &[&str] =
-    &["NTFS", "ReFS", "FAT", "FAT32", "exFAT", "UDF", "CDFS", "CSVFS", "NFS", "Btrfs", "ZFS", "9P", "VBoxSharedFolderFS"];
+const NAMES: &[&str] = &[
+    "NTFS",
+    "ReFS",
+    "FAT",
+    "FAT32",
+    "exFAT",
+    "UDF",
+    "CDFS",
+    "CSVFS",
+    "NFS",
+    "Btrfs",
+    "ZFS",
+    "9P",
+    "VBoxSharedFolderFS",
+];
 
 fn cluster(fd: Fd) -> Result<u64> {
     let size: Size = calls::query_volume(fd, nt::FileFsSizeInformation)?;
