@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::abi;
 use crate::files::{self, Room};
 use crate::lab::Place;
+use crate::portable;
 use crate::whole::options;
 use crate::{Contract, Where, skip};
 
@@ -45,6 +46,9 @@ fn fd_makes_the_destination_equal(place: &Place) {
                 assert_eq!(outcome.total(), fs::metadata(src).unwrap().len(), "{outcome:?}");
             }
         }
+    }
+    if portable::is_tested() {
+        return; // POSIX cannot take blocks away, nor find holes without moving the caller's offset
     }
     // What the destination had where the source has holes is gone, and its blocks too.
     let dst = files::file(&room.path("dst"), &files::bytes(43, 4 << 20));

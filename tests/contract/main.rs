@@ -10,6 +10,7 @@ mod limits;
 mod metadata;
 mod names;
 mod pairs;
+mod portable;
 mod probing;
 mod ranges;
 mod skipping;
@@ -26,17 +27,21 @@ pub enum Where {
     IfCloning,
     IfNotCloning,
     Only(&'static str),
+    /// Of the stand-in for other Unixes alone.
+    Portable,
 }
 
 impl Where {
     fn includes(&self, place: &Place) -> bool {
         match self {
+            Where::Portable if !portable::is_tested() => false,
             // Of a file system that is missing it is not known which it would be: its tests are all shown as ignored.
             _ if place.missing.is_some() => true,
             Where::Everywhere => true,
             Where::IfCloning => place.clones,
             Where::IfNotCloning => !place.clones,
             Where::Only(name) => place.name == *name,
+            Where::Portable => true,
         }
     }
 }
@@ -50,7 +55,8 @@ pub type Once = (&'static str, fn());
 fn contract_trial(place: &Place, contract: &'static Contract) -> Trial {
     let (owned, test) = (place.clone(), contract.2);
     let name = format!("{}::{}", place.name, contract.0);
-    trial(name, move || test(&owned)).with_ignored_flag(place.missing.is_some())
+    let ignored = place.missing.is_some() || portable::excused(contract.0).is_some();
+    trial(name, move || test(&owned)).with_ignored_flag(ignored)
 }
 
 fn main() {
@@ -64,9 +70,20 @@ fn main() {
     for (place, why) in places.iter().filter_map(|place| place.missing.as_ref().map(|why| (place, why))) {
         println!("SKIPPED: everything on {}: {why}", place.name);
     }
-    let contracts =
-        [whole::ALL, metadata::ALL, names::ALL, descriptors::ALL, ranges::ALL, probing::ALL, limits::ALL]
-            .concat_all();
+    for (contract, why) in portable::OF_LINUX.iter().filter(|(name, _)| portable::excused(name).is_some()) {
+        println!("SKIPPED: {contract}: {why}");
+    }
+    let contracts = [
+        whole::ALL,
+        metadata::ALL,
+        names::ALL,
+        descriptors::ALL,
+        ranges::ALL,
+        probing::ALL,
+        limits::ALL,
+        portable::ALL,
+    ]
+    .concat_all();
     let mut trials: Vec<Trial> = Vec::new();
     for place in &places {
         trials.extend(

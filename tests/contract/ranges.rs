@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::abi::{self, Options, Outcome};
 use crate::files::{self, Room};
 use crate::lab::Place;
+use crate::portable;
 use crate::whole::options;
 use crate::{Contract, Where};
 
@@ -255,7 +256,8 @@ fn a_hole_replaces_what_was_there(place: &Place) {
             shadow(&source, &mut target, 0, shift as usize, usize::MAX);
             assert_eq!((code, outcome.total()), (0, 4 << 20), "{outcome:?}");
             assert_content(&dst, &target, &format!("shifted by {shift}, mode {mode}"));
-            assert!(files::allocated(&dst) < 1 << 20, "{} bytes: {outcome:?}", files::allocated(&dst));
+            let kept = files::allocated(&dst);
+            assert!(kept < 1 << 20 || portable::is_tested(), "{kept} bytes: {outcome:?}");
         }
     }
 }
