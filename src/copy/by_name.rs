@@ -130,12 +130,12 @@ fn strip<S: Sys>(job: &Job<S>, draft: &Draft<S>, report: &mut Report) -> Result<
     let Err(errno) = job.sys.forget_source(draft.file.fd(), preserve.times, preserve.attributes) else {
         return Ok(true);
     };
-    if !table::metadata_refused(errno) {
-        return Err(errno).at(Step::Metadata);
-    }
-    if job.options.best_effort_metadata {
+    if job.options.best_effort_metadata && table::metadata_refused(errno) {
         report.metadata_incomplete = true;
         return Ok(true);
+    }
+    if table::verdict(Operation::Clone, errno) == Verdict::Stop {
+        return Err(errno).at(Step::Metadata);
     }
     *report = Report {
         reason: table::reason(errno),

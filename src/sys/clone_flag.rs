@@ -107,8 +107,11 @@ fn explained<C: Calls>(
     (length, src_size): (u64, u64),
 ) -> Errno {
     if errno.is(EINVAL) {
-        let unknown = knows_flag(calls, src, dst) == Ok(false);
-        return if unknown { Errno(EOPNOTSUPP) } else { errno };
+        return match knows_flag(calls, src, dst) {
+            Ok(true) => errno,
+            Ok(false) => Errno(EOPNOTSUPP),
+            Err(asked) => asked,
+        };
     }
     if !errno.is(EOPNOTSUPP) {
         return errno;

@@ -1,21 +1,28 @@
-//! A file system in memory that behaves as Linux documents, in the place of the system calls; for tests only.
+//! A file system in memory that behaves as its system's manual says, in the place of the system calls; for tests only.
 //! It counts the calls, fails any of them on demand, and checks after each one that a copy's promises hold.
 
 #![allow(missing_docs, clippy::missing_panics_doc)]
 
+mod apfs;
 mod calls;
 mod clone;
 pub mod data;
 pub mod disk;
 pub mod fault;
+mod freebsd;
+mod refs;
+pub mod system;
 mod tests;
 pub mod watch;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
+use std::rc::Rc;
 
 use self::disk::{Disk, Ino, ROOT};
 use self::fault::{Fault, Faults, Odd};
+use self::system::Linux;
 use self::watch::Watch;
 use super::{Errno, Fd, Result};
 
@@ -66,6 +73,26 @@ pub enum Call {
     RenameOver,
     Link,
     Unlink,
+    CopyAcl,
+    // What the rules of ReFS (`refs`) are made of.
+    VolumeOf,
+    SameVolume,
+    Integrity,
+    SetIntegrity,
+    IsSparse,
+    SetSparse,
+    EndOfFile,
+    SetEndOfFile,
+    DuplicateExtents,
+    // Of APFS (`apfs`).
+    CloneNew,
+    OpenClone,
+    RemoveAcl,
+    Flags,
+    SetFlags,
+    SetTimesToNow,
+    // Of FreeBSD (`clone_flag`): copy_file_range with the flag.
+    CloneByFlag,
 }
 
 /// One call that was made.
@@ -133,13 +160,17 @@ pub struct World {
     hooks: Vec<(When, Hook)>,
 }
 
-/// The model: everything is behind one cell, since calls take `&self`.
-pub struct Model(RefCell<World>);
+/// The model: everything is behind one cell, since calls take `&self`. `K` is the system whose calls
+/// are made; the world is the same for all.
+pub struct Model<K = Linux> {
+    world: Rc<RefCell<World>>,
+    kind: PhantomData<K>,
+}
 
 impl Model {
     /// A world of these volumes, the root directory on the first.
     pub fn new(volumes: Vec<disk::Traits>) -> Self {
-        Self(RefCell::new(World {
+        let world = Rc::new(RefCell::new(World {
             disk: Disk::new(volumes),
             faults: Faults::default(),
             watch: Watch::default(),
@@ -156,15 +187,23 @@ impl Model {
             next_fd: 3,
             counts: BTreeMap::new(),
             hooks: Vec::new(),
-        }))
+        }));
+        Self { world, kind: PhantomData }
+    }
+}
+
+impl<K> Model<K> {
+    /// The same world, by the calls of another system.
+    pub fn by<J>(&self) -> Model<J> {
+        Model { world: Rc::clone(&self.world), kind: PhantomData }
     }
 
     pub fn world(&self) -> Ref<'_, World> {
-        self.0.borrow()
+        self.world.borrow()
     }
 
     pub fn world_mut(&self) -> RefMut<'_, World> {
-        self.0.borrow_mut()
+        self.world.borrow_mut()
     }
 
     /// Opens an inode for the test: a descriptor of the caller's.
@@ -290,7 +329,7 @@ impl About {
     }
 }
 
-impl Model {
+impl<K> Model<K> {
     /// One call: what leads to it, the fault if there is one, what it does, what it leaves.
     fn call<T: Shown>(
         &self,
@@ -298,7 +337,7 @@ impl Model {
         about: About,
         act: impl FnOnce(&mut World, Option<Odd>) -> Result<T>,
     ) -> Result<T> {
-        let mut guard = self.0.borrow_mut();
+        let mut guard = self.world.borrow_mut();
         let world = &mut *guard;
         world.begin(call, about.fds);
         let of_copy = about.fds.iter().find_map(|fd| world.copy_behind(*fd));
@@ -343,6 +382,8 @@ impl Shown for () {}
 impl Shown for super::Access {}
 impl Shown for super::Volume {}
 impl Shown for super::Dedupe {}
+impl Shown for super::refs::Volume {}
+impl Shown for super::refs::Integrity {}
 impl Shown for super::Stat {
     fn shown(&self) -> u64 {
         self.size
@@ -361,6 +402,11 @@ impl Shown for u64 {
 impl Shown for usize {
     fn shown(&self) -> u64 {
         *self as u64
+    }
+}
+impl Shown for u32 {
+    fn shown(&self) -> u64 {
+        (*self).into()
     }
 }
 impl Shown for Fd {

@@ -91,11 +91,14 @@ pub fn clone_range<C: Calls>(
     let sizes = (calls.end_of_file(src)?, calls.end_of_file(dst)?);
     let region = Region::new((src_offset, dst_offset), length, cluster, sizes).ok_or_else(invalid)?;
     let mut lent = Lent::default();
-    let cloned = lend(calls, src, dst, &region, &mut lent)
-        .and_then(|()| region.duplicate(calls, src, dst))
-        .and_then(|()| lent.return_sparseness(calls, dst));
-    // A file that cannot be put back is the graver news.
-    cloned.or_else(|errno| lent.take_back(calls, dst, &region).and(Err(errno)))
+    match lend(calls, src, dst, &region, &mut lent).and_then(|()| region.duplicate(calls, src, dst)) {
+        Ok(()) => {
+            lent.return_sparseness(calls, dst);
+            Ok(())
+        }
+        // A file that cannot be put back is the graver news.
+        Err(errno) => lent.take_back(calls, dst, &region).and(Err(errno)),
+    }
 }
 
 /// The cluster size, where the destination's volume can clone and the source is on it.
@@ -218,25 +221,31 @@ fn lend<C: Calls>(calls: &C, src: Fd, dst: Fd, region: &Region, lent: &mut Lent)
 
 impl Lent {
     /// A clone of a file that is not sparse has no holes either: nothing is allocated here but what
-    /// may lie between the old end and the clone, as in any file that is not sparse.
-    fn return_sparseness<C: Calls>(&self, calls: &C, dst: Fd) -> Result<()> {
-        if self.sparse && !self.stays_sparse { calls.set_sparse(dst, false) } else { Ok(()) }
+    /// may lie between the old end and the clone, as in any file that is not sparse. Where it cannot be
+    /// done, all of the clone is there, with an attribute that takes nothing from it.
+    fn return_sparseness<C: Calls>(&self, calls: &C, dst: Fd) {
+        if self.sparse && !self.stays_sparse {
+            let _ = again(|| calls.set_sparse(dst, false));
+        }
     }
 
     /// Puts everything back, the size first: the other settings are those of a file that is empty
     /// again. Each tried once more, since what stays changed would stay so for good.
     fn take_back<C: Calls>(&self, calls: &C, dst: Fd, region: &Region) -> Result<()> {
-        let again = |call: &dyn Fn() -> Result<()>| call().or_else(|_| call());
         let mut outcome = Ok(());
         if self.grown {
-            outcome = again(&|| calls.set_end_of_file(dst, region.old_end));
+            outcome = again(|| calls.set_end_of_file(dst, region.old_end));
         }
         if self.sparse {
-            outcome = outcome.and(again(&|| calls.set_sparse(dst, false)));
+            outcome = outcome.and(again(|| calls.set_sparse(dst, false)));
         }
         if let Some(integrity) = self.integrity {
-            outcome = outcome.and(again(&|| calls.set_integrity(dst, integrity)));
+            outcome = outcome.and(again(|| calls.set_integrity(dst, integrity)));
         }
         outcome
     }
+}
+
+fn again(call: impl Fn() -> Result<()>) -> Result<()> {
+    call().or_else(|_| call())
 }

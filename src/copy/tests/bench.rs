@@ -9,7 +9,9 @@ use crate::copy::range::TO_END;
 use crate::copy::{Meter, Options, Report, descriptor, file, range};
 use crate::error::Result;
 use crate::sys::Fd;
-use crate::sys::model::disk::{Ino, Traits, What};
+use crate::sys::Sys;
+use crate::sys::model::disk::{Ino, KernelCopy, Traits, What};
+use crate::sys::model::system::{Apple, FreeBsd, System, Windows};
 use crate::sys::model::watch::Callers;
 use crate::sys::model::{CWD, Model};
 
@@ -100,6 +102,10 @@ pub(crate) fn noise(length: usize, seed: usize) -> Vec<u8> {
     all[seed * 1001..][..length].to_vec()
 }
 
+fn has_holes(what: &What) -> bool {
+    matches!(what, What::File(data) if data.allocated() < data.size)
+}
+
 impl Scenario {
     pub(crate) fn new(api: Api, volume: Traits) -> Self {
         Self {
@@ -128,6 +134,11 @@ impl Scenario {
         let source = self.make_source(&mut world.disk, from_directory);
         let inode = &mut world.disk.inodes[source];
         (inode.owner, inode.group) = (1000, 100);
+        if self.from.system == System::Windows {
+            (inode.owner, inode.group, inode.mode) = (0, 0, 0o666); // which it has not
+            inode.sparse = has_holes(&inode.what);
+        }
+        world.kernel_copy_usable = self.to.kernel_copy != KernelCopy::Refuses(libc::ENOSYS);
         let target = match self.there {
             There::Nothing => None,
             There::Source => Some(source),
@@ -197,8 +208,19 @@ impl Scenario {
         };
         let mut meter = Meter::new(if self.watched { Some(&mut callback) } else { None });
         let mut report = Report::default();
-        let sys = &bench.model;
-        let result = match self.api {
+        let model = &bench.model;
+        let result = match self.to.system {
+            System::Linux => self.call(model, bench, &mut meter, &mut report),
+            System::Windows => self.call(&model.by::<Windows>(), bench, &mut meter, &mut report),
+            System::Apple { .. } => self.call(&model.by::<Apple>(), bench, &mut meter, &mut report),
+            System::FreeBsd { .. } => self.call(&model.by::<FreeBsd>(), bench, &mut meter, &mut report),
+        };
+        Outcome { result, report, told: told.into_inner() }
+    }
+
+    /// The call itself, by one system's calls.
+    fn call(&self, sys: &impl Sys, bench: &Bench, meter: &mut Meter, report: &mut Report) -> Result<()> {
+        match self.api {
             Api::File => {
                 let request = file::Request {
                     src_dir: CWD,
@@ -207,17 +229,14 @@ impl Scenario {
                     dst: c"to/copy",
                     options: &self.options,
                 };
-                file::copy(sys, &request, &mut meter, &mut report)
+                file::copy(sys, &request, meter, report)
             }
-            Api::Descriptor => {
-                descriptor::copy(sys, (bench.src, bench.dst), &self.options, &mut meter, &mut report)
-            }
+            Api::Descriptor => descriptor::copy(sys, (bench.src, bench.dst), &self.options, meter, report),
             Api::Range { src_offset, dst_offset, length } => {
                 let range = range::Range { src: bench.src, src_offset, dst: bench.dst, dst_offset, length };
-                range::copy(sys, &range, &self.options, &mut meter, &mut report)
+                range::copy(sys, &range, &self.options, meter, report)
             }
-        };
-        Outcome { result, report, told: told.into_inner() }
+        }
     }
 
     /// Sets up and runs.
@@ -261,8 +280,11 @@ impl Bench {
         }
         watch.direct = scenario.options.durability == crate::copy::Durability::Direct;
         watch.with_owner = scenario.options.preserve.owner;
-        watch.with_acl = scenario.options.preserve.acl;
-        watch.modes_differ = !scenario.to.modes;
+        // What a directory's list lets in by inheritance is in from the first instant on these.
+        let at_once = matches!(scenario.to.system, System::Apple { .. } | System::FreeBsd { .. });
+        watch.with_acl = scenario.options.preserve.acl && !at_once;
+        // Windows keeps of a mode whether it is read-only.
+        watch.modes_differ = !scenario.to.modes || scenario.to.system == System::Windows;
         watch.best_effort = scenario.options.best_effort_metadata;
         let world = &mut *world;
         world.watch.start(&world.disk);

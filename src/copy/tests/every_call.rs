@@ -176,9 +176,38 @@ fn volumes() -> Vec<(Traits, Traits, Source)> {
     ]
 }
 
+/// The volumes of the other systems, by their own calls.
+fn foreign_volumes() -> Vec<(Traits, Traits, Source)> {
+    let other_refs = Traits { name: "other", pool: 29, ..Traits::REFS };
+    let full_refs = Traits { name: "full", references: 1, ..Traits::REFS };
+    let exfat = Traits { name: "exfat", rename_new: false, links: false, ..Traits::HFS };
+    vec![
+        (Traits::REFS, Traits::REFS, Source::Plain),
+        (Traits::REFS, Traits::REFS, Source::Sparse),
+        (Traits::REFS, Traits::REFS, Source::Tiny),
+        (Traits::REFS, Traits::REFS, Source::Empty),
+        (Traits::REFS, other_refs, Source::Plain),
+        (full_refs, full_refs, Source::Plain),
+        (Traits::NTFS, Traits::NTFS, Source::Plain),
+        (Traits::APFS, Traits::APFS, Source::Plain),
+        (Traits::APFS, Traits::APFS, Source::Empty),
+        (Traits::OLD_APFS, Traits::OLD_APFS, Source::Sparse),
+        (Traits::HFS, Traits::HFS, Source::Plain),
+        (Traits::APFS, exfat, Source::Plain),
+        (Traits::ZFS, Traits::ZFS, Source::Plain),
+        (Traits::ZFS, Traits::ZFS, Source::Empty),
+        (Traits::ZFS_14, Traits::ZFS_14, Source::Plain),
+        (Traits::UFS, Traits::ZFS, Source::Sparse),
+    ]
+}
+
 fn file_scenarios(mode: Mode) -> Vec<Scenario> {
+    file_scenarios_on(mode, volumes())
+}
+
+fn file_scenarios_on(mode: Mode, volumes: Vec<(Traits, Traits, Source)>) -> Vec<Scenario> {
     let mut all = Vec::new();
-    for (from, to, source) in volumes() {
+    for (from, to, source) in volumes {
         for durability in [Durability::Atomic, Durability::Durable, Durability::Direct] {
             for (if_exists, there) in [
                 (IfExists::Fail, There::Nothing),
@@ -212,6 +241,16 @@ fn every_call_of_a_file_copy_that_must_clone() {
 #[test]
 fn every_call_of_a_file_copy_that_must_not_clone() {
     attack_all("file, NEVER", &file_scenarios(Mode::Never));
+}
+
+#[test]
+fn every_call_of_a_file_copy_on_another_system() {
+    attack_all("file, other systems, AUTO", &file_scenarios_on(Mode::Auto, foreign_volumes()));
+}
+
+#[test]
+fn every_call_of_a_file_copy_that_must_clone_on_another_system() {
+    attack_all("file, other systems, ALWAYS", &file_scenarios_on(Mode::Always, foreign_volumes()));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::error::{Cause, Error, Step};
 use crate::sys::Errno;
 use crate::sys::model::fault::{Fault, Lasting, Odd};
 use crate::sys::model::{Call, Event};
-use libc::{EDQUOT, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS};
+use libc::{EDQUOT, EINVAL, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS};
 
 /// A fault as the sweep put it in.
 #[derive(Clone, Copy, Debug)]
@@ -108,12 +108,28 @@ impl Judged<'_> {
             Call::Close => event
                 .of_copy
                 .is_none_or(|ino| self.scenario.api != Api::File || self.bench.there() != Some(ino)),
+            // Whether CLONE_ACL is known.
+            Call::CloneNew => event.fds == [-1, -1],
+            // A clone that is all there, with an attribute too many.
+            Call::SetSparse => event.numbers[0] == 0,
+            // The second try went well.
+            Call::EndOfFile | Call::SetEndOfFile | Call::SetIntegrity => self.made_good(event),
             Call::KernelCopy => errno == EIO && (self.scenario.from.remote || self.scenario.to.remote),
             Call::SetMode | Call::SetOwner | Call::SetTimes | Call::SetAttribute | Call::RemoveAttribute => {
                 best_effort && table::metadata_refused(Errno(errno))
             }
             _ => false,
         }
+    }
+
+    /// Whether the next call is the same once more, and succeeds.
+    fn made_good(&self, event: &Event) -> bool {
+        let world = self.bench.model.world();
+        let later = |other: &&Event| std::ptr::from_ref(*other) > std::ptr::from_ref(event);
+        world.log.iter().find(later).is_some_and(|next| {
+            (next.call, next.fds, next.numbers) == (event.call, event.fds, event.numbers)
+                && next.outcome.is_ok()
+        })
     }
 
     fn success(&self) -> Option<String> {
@@ -307,13 +323,27 @@ impl Judged<'_> {
         // A reply that was lost: the name is there when it is asked for again.
         let lost = matches!(injected.fault, Fault::DoneThen(_)) && error.step == Step::Publish;
         let same_errno = self.untouched.result.is_err_and(|untouched| untouched.cause == error.cause);
-        let explained = mine || odd || no_way || lost || same_errno;
+        let explained = mine || odd || no_way || lost || same_errno || self.seen_as_unknown(error);
         (!explained).then(|| format!("failed with {error}, which was not put in"))
+    }
+
+    /// FreeBSD: a range that ends before its end is refused as any other that is not there (EINVAL), and a
+    /// kernel that says EINVAL whatever it is asked does not know the flag.
+    fn seen_as_unknown(&self, error: Error) -> bool {
+        let world = self.bench.model.world();
+        let by_flag = world.log.iter().any(|event| event.injected && event.call == Call::CloneByFlag);
+        let told = match self.injected.map(|injected| injected.fault) {
+            Some(Fault::Odd(Odd::Zero)) => EINVAL,
+            Some(Fault::Errno(EINVAL) | Fault::Odd(Odd::DirtyClone(EINVAL))) => EOPNOTSUPP,
+            _ => return false,
+        };
+        by_flag && error.step == Step::Clone && error.os_error() == told
     }
 }
 
 /// Whether the error is one of those that say that a clone cannot be had, not that it went wrong.
 fn not_possible(error: Error) -> bool {
-    let reason = crate::copy::table::reason(Errno(error.os_error()));
+    let Cause::System(errno) = error.cause else { return false };
+    let reason = crate::copy::table::reason(errno);
     matches!(reason, Reason::Unsupported | Reason::CrossDevice | Reason::File | Reason::Permission)
 }

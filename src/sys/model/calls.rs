@@ -6,6 +6,7 @@ use core::ffi::CStr;
 use super::data::Data;
 use super::disk::{Disk, Found, Ino, KernelCopy, What};
 use super::fault::Odd;
+use super::system::{self, Kind, System};
 use super::{About, Call, Errno, Model, Open, Result, World};
 use crate::sys::{Access, Dedupe, Fd, Stat, Sys, Time, Volume};
 use libc::{
@@ -39,7 +40,7 @@ impl World {
         }
     }
 
-    fn writable(&self, fd: Fd) -> Result<Ino> {
+    pub(super) fn writable(&self, fd: Fd) -> Result<Ino> {
         let open = self.open_file(fd)?;
         if !open.write {
             return Err(Errno(EBADF));
@@ -55,6 +56,7 @@ impl World {
         let default_acl = self.disk.inodes[directory].default_acl.clone();
         let mode = match default_acl {
             _ if !traits.modes => 0o755,
+            _ if traits.system == System::Windows => system::read_only_bit(mode),
             Some(_) => mode,
             None => mode & !self.umask,
         };
@@ -97,7 +99,7 @@ impl World {
     }
 
     /// The kernel shortens a copy to the limit, and sends the signal only where nothing fits.
-    fn copy_in_kernel(
+    pub(super) fn copy_in_kernel(
         &mut self,
         (src, src_offset): (Fd, u64),
         (dst, dst_offset): (Fd, u64),
@@ -209,7 +211,7 @@ impl World {
     }
 
     /// The inode of a descriptor whose metadata the engine changes.
-    fn to_change(&self, fd: Fd) -> Result<Ino> {
+    pub(super) fn to_change(&self, fd: Fd) -> Result<Ino> {
         let ino = self.open_file(fd)?.ino;
         self.owned(ino);
         Ok(ino)
@@ -319,7 +321,10 @@ fn give(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
     Ok(value.len())
 }
 
-impl Sys for Model {
+impl<K: Kind> Sys for Model<K> {
+    const CLONES_BY_NAME: bool = K::CLONES_BY_NAME;
+    const CARRIES_ATTRIBUTES: bool = K::CARRIES_ATTRIBUTES;
+
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
         self.call(Call::OpenSource, About::name(dir, name), |world, _| {
             let found = world.disk.walk(world.directory(dir)?, name.to_bytes(), follow)?;
@@ -428,22 +433,26 @@ impl Sys for Model {
     }
 
     fn clone_file(&self, src: Fd, dst: Fd) -> Result<()> {
-        self.call(Call::CloneFile, About::fds(src, dst), |world, odd| world.remap((src, 0), (dst, 0), 0, odd))
+        K::clone_file(self, src, dst)
+    }
+
+    fn clone_new(&self, src: Fd, dir: Fd, name: &CStr, acl: bool) -> Result<Fd> {
+        K::clone_new(self, src, dir, name, acl)
+    }
+
+    fn forget_source(&self, fd: Fd, keep_times: bool, keep_attributes: bool) -> Result<()> {
+        K::forget_source(self, fd, keep_times, keep_attributes)
     }
 
     fn clone_range(&self, src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()> {
-        let about = About::fds(src, dst).numbers(src_offset, dst_offset, length);
-        self.call(Call::CloneRange, about, |world, odd| {
-            if length == 0 {
-                world.violated("a range clone of length 0, which the kernel takes for the whole file");
-            }
-            world.remap((src, src_offset), (dst, dst_offset), length, odd)
-        })
+        if length == 0 {
+            self.world().violated("a range clone of length 0, which the kernel takes for the whole file");
+        }
+        K::clone_range(self, src, src_offset, length, dst, dst_offset)
     }
 
     fn clone_nothing(&self, src: Fd, src_size: u64, dst: Fd) -> Result<()> {
-        let about = About::fds(src, dst).numbers(src_size, 0, 0);
-        self.call(Call::CloneNothing, about, |world, odd| world.remap((src, src_size), (dst, 0), 0, odd))
+        K::clone_nothing(self, src, src_size, dst)
     }
 
     fn dedupe(&self, src: Fd, dst: Fd, length: u64) -> Result<Dedupe> {
@@ -493,6 +502,7 @@ impl Sys for Model {
                 return Err(Errno(EOPNOTSUPP));
             }
             world.written(ino, offset, 0);
+            world.disk.inodes[ino].sparse = true; // of Windows: first of all
             world.disk.change(ino, |data| data.punch(offset, length));
             Ok(())
         })
@@ -504,6 +514,7 @@ impl Sys for Model {
             let ino = world.writable(fd).map_err(|_| Errno(EINVAL))?;
             let (now, has_holes) = (world.disk.data(ino).size, world.disk.traits(ino).has_holes);
             world.written(ino, 0, if size > now { size } else { 0 });
+            world.disk.inodes[ino].sparse |= size > now; // of Windows: what is left out is to be a hole
             world.disk.change(ino, |data| {
                 data.set_size(size);
                 if !has_holes {
@@ -533,6 +544,8 @@ impl Sys for Model {
             if !traits.modes {
                 return if traits.says_no_modes { Err(Errno(EPERM)) } else { Ok(()) };
             }
+            let windows = traits.system == System::Windows;
+            let mode = if windows { system::read_only_bit(mode) } else { mode };
             world.disk.change_meta(ino, |inode| inode.mode = mode);
             Ok(())
         })
@@ -567,7 +580,8 @@ impl Sys for Model {
                 return Err(Errno(EOPNOTSUPP));
             }
             let inode = &world.disk.inodes[ino];
-            let mut names = if inode.acl.is_some() { [ACL, b"\0"].concat() } else { Vec::new() };
+            let acl = inode.acl.is_some() && world.disk.traits(ino).system == System::Linux;
+            let mut names = if acl { [ACL, b"\0"].concat() } else { Vec::new() };
             for name in inode.attributes.keys() {
                 names.extend(name);
                 names.push(0);
@@ -588,6 +602,10 @@ impl Sys for Model {
             let ino = world.to_change(fd)?;
             world.put_attribute(ino, name.to_bytes(), value)
         })
+    }
+
+    fn copy_acl(&self, src: Fd, dst: Fd) -> Option<Result<()>> {
+        K::copy_acl(self, src, dst)
     }
 
     fn remove_attribute(&self, fd: Fd, name: &CStr) -> Result<()> {

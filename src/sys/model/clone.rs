@@ -3,13 +3,40 @@
 
 use super::disk::{Ino, What};
 use super::fault::Odd;
-use super::{Errno, Result, World};
+use super::system::{Kind, Linux};
+use super::{About, Call, Errno, Model, Result, World};
 use crate::sys::{Dedupe, Fd};
 use libc::{EBADF, EINVAL, EISDIR, EOPNOTSUPP, EPERM, ETXTBSY, EXDEV};
 
+impl Kind for Linux {
+    fn clone_file(model: &Model<Self>, src: Fd, dst: Fd) -> Result<()> {
+        let about = About::fds(src, dst);
+        model.call(Call::CloneFile, about, |world, odd| world.remap((src, 0), (dst, 0), 0, odd))
+    }
+
+    fn clone_range(
+        model: &Model<Self>,
+        src: Fd,
+        src_offset: u64,
+        length: u64,
+        dst: Fd,
+        dst_offset: u64,
+    ) -> Result<()> {
+        let about = About::fds(src, dst).numbers(src_offset, dst_offset, length);
+        model.call(Call::CloneRange, about, |world, odd| {
+            world.remap((src, src_offset), (dst, dst_offset), length, odd)
+        })
+    }
+
+    fn clone_nothing(model: &Model<Self>, src: Fd, src_size: u64, dst: Fd) -> Result<()> {
+        let about = About::fds(src, dst).numbers(src_size, 0, 0);
+        model.call(Call::CloneNothing, about, |world, odd| world.remap((src, src_size), (dst, 0), 0, odd))
+    }
+}
+
 impl World {
     /// `length` 0 is "to the end of the source", as in the kernel.
-    pub(super) fn remap(
+    fn remap(
         &mut self,
         (src, src_offset): (Fd, u64),
         (dst, dst_offset): (Fd, u64),

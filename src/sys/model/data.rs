@@ -145,6 +145,12 @@ impl Data {
         self.size = self.size.max(dst_offset + length);
     }
 
+    /// How many files hold the block of a range that most do, this one among them.
+    pub fn most_references(&self, offset: u64, length: u64) -> usize {
+        let blocks = self.blocks.range(offset / self.unit..(offset + length).div_ceil(self.unit));
+        blocks.map(|(_, block)| Rc::strong_count(block)).max().unwrap_or(0)
+    }
+
     /// Whether both hold the same bytes.
     pub fn same_bytes(&self, other: &Self) -> bool {
         self.size == other.size && self.same_stretch(0, other, 0, self.size)

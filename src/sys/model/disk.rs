@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::data::Data;
+use super::system::System;
+use crate::sys::refs::Integrity;
 use crate::sys::{Errno, Kind, Result, Stat, Time};
 use libc::{EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EXDEV};
 
@@ -29,6 +31,8 @@ pub enum KernelCopy {
 pub struct Traits {
     /// Its name, for people.
     pub name: &'static str,
+    /// The system that it is mounted on.
+    pub system: System,
     /// The unit of allocation.
     pub block: u64,
     /// What statfs calls the block size.
@@ -41,6 +45,8 @@ pub struct Traits {
     pub clones: bool,
     /// What a clone must be aligned to: `block` or a multiple.
     pub clone_unit: u64,
+    /// How many files' blocks may be one (ReFS).
+    pub references: usize,
     /// It clones nothing but empty stretches, and says so only when there is data (SMB on NTFS).
     pub clones_only_nothing: bool,
     /// Its copy call.
@@ -77,12 +83,14 @@ impl Traits {
     /// A volume that can do everything, as XFS, with small blocks.
     pub const XFS: Self = Self {
         name: "xfs",
+        system: System::Linux,
         block: 1024,
         told_block: 1024,
         preferred: 1024,
         pool: 1,
         clones: true,
         clone_unit: 1024,
+        references: usize::MAX,
         clones_only_nothing: false,
         kernel_copy: KernelCopy::Shares,
         unnamed: true,
@@ -169,6 +177,12 @@ pub struct Inode {
     pub swap: bool,
     /// Btrfs's NOCOW: clones only with its like.
     pub nocow: bool,
+    /// ReFS's integrity streams: clones only with its like.
+    pub integrity: Integrity,
+    /// FILE_ATTRIBUTE_SPARSE_FILE.
+    pub sparse: bool,
+    /// `st_flags` of the BSDs and of macOS.
+    pub flags: u32,
     /// Preallocated, unwritten: SEEK_DATA does not see it, or it lies (ZFS).
     pub hides_data: bool,
     /// The engine made it.
@@ -247,6 +261,9 @@ impl Disk {
             immutable: false,
             swap: false,
             nocow: false,
+            integrity: Integrity::default(),
+            sparse: false,
+            flags: 0,
             hides_data: false,
             engines: false,
             version: 0,

@@ -38,9 +38,14 @@ impl Odd {
     pub fn applies_to(self, call: Call) -> bool {
         match self {
             Self::Short | Self::Zero | Self::TooMuch => {
-                matches!(call, Call::ReadAt | Call::WriteAt | Call::KernelCopy)
+                matches!(call, Call::ReadAt | Call::WriteAt | Call::KernelCopy | Call::CloneByFlag)
             }
-            Self::ShortClone | Self::DirtyClone(_) => matches!(call, Call::CloneFile | Call::CloneRange),
+            // Not of DuplicateExtents: the size is set before it, so that nothing would show it.
+            Self::ShortClone => matches!(call, Call::CloneFile | Call::CloneRange | Call::CloneNew),
+            Self::DirtyClone(_) => matches!(
+                call,
+                Call::CloneFile | Call::CloneRange | Call::DuplicateExtents | Call::CloneByFlag
+            ),
             Self::Backwards => matches!(call, Call::SeekData | Call::SeekHole),
         }
     }
