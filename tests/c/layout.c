@@ -3,8 +3,12 @@
  * change. */
 #include "reflink.h"
 
+/* Without a C library only the layouts are asserted: for systems of which nothing but the compiler
+ * is at hand. */
+#if __STDC_HOSTED__
 #include <stdio.h>
 #include <string.h>
+#endif
 
 /* _Static_assert is C11; this works in C99 and C++11. */
 #define ASSERT_CONCAT(a, b) a##b
@@ -45,6 +49,47 @@ LAYOUT(offsetof(struct reflink_capability, unnamed_files) == 32);
 LAYOUT(offsetof(struct reflink_capability, sparse) == 36);
 LAYOUT(offsetof(struct reflink_capability, granularity) == 40);
 LAYOUT(offsetof(struct reflink_capability, fs_name) == 48);
+#else
+/* What stands before the first 64-bit member: 0 where it needs no alignment to 8 (i386), else 4. */
+struct aligned {
+    uint32_t before;
+    uint64_t member;
+};
+#define PADDING (offsetof(struct aligned, member) - 4)
+LAYOUT(PADDING == 0 || PADDING == 4);
+LAYOUT(sizeof(struct reflink_options) == 36 + PADDING);
+LAYOUT(offsetof(struct reflink_options, size) == 0);
+LAYOUT(offsetof(struct reflink_options, mode) == 4);
+LAYOUT(offsetof(struct reflink_options, if_exists) == 8);
+LAYOUT(offsetof(struct reflink_options, durability) == 12);
+LAYOUT(offsetof(struct reflink_options, preserve) == 16);
+LAYOUT(offsetof(struct reflink_options, flags) == 20 + PADDING);
+LAYOUT(offsetof(struct reflink_options, progress) == 28 + PADDING);
+LAYOUT(offsetof(struct reflink_options, progress_user) == 32 + PADDING);
+LAYOUT(sizeof(struct reflink_progress) == 20 + PADDING);
+LAYOUT(offsetof(struct reflink_progress, bytes_done) == 4 + PADDING);
+LAYOUT(offsetof(struct reflink_progress, bytes_total) == 12 + PADDING);
+LAYOUT(sizeof(struct reflink_result) == 52 + PADDING);
+LAYOUT(offsetof(struct reflink_result, method) == 4);
+LAYOUT(offsetof(struct reflink_result, reason) == 8);
+LAYOUT(offsetof(struct reflink_result, clone_error) == 12);
+LAYOUT(offsetof(struct reflink_result, os_error) == 16);
+LAYOUT(offsetof(struct reflink_result, step) == 20);
+LAYOUT(offsetof(struct reflink_result, flags) == 24);
+LAYOUT(offsetof(struct reflink_result, bytes_cloned) == 28 + PADDING);
+LAYOUT(offsetof(struct reflink_result, bytes_copied) == 36 + PADDING);
+LAYOUT(offsetof(struct reflink_result, bytes_hole) == 44 + PADDING);
+LAYOUT(sizeof(struct reflink_capability) == 76 + PADDING);
+LAYOUT(offsetof(struct reflink_capability, clone) == 4);
+LAYOUT(offsetof(struct reflink_capability, reason) == 8);
+LAYOUT(offsetof(struct reflink_capability, error) == 12);
+LAYOUT(offsetof(struct reflink_capability, range) == 16);
+LAYOUT(offsetof(struct reflink_capability, kernel_copy) == 20);
+LAYOUT(offsetof(struct reflink_capability, dedupe) == 24);
+LAYOUT(offsetof(struct reflink_capability, unnamed_files) == 28);
+LAYOUT(offsetof(struct reflink_capability, sparse) == 32);
+LAYOUT(offsetof(struct reflink_capability, granularity) == 36 + PADDING);
+LAYOUT(offsetof(struct reflink_capability, fs_name) == 44 + PADDING);
 #endif
 
 /* Numbers that programs have compiled in. */
@@ -71,6 +116,7 @@ LAYOUT(REFLINK_ERR_PANIC == -4097 && REFLINK_ERR_NOT_REGULAR == -4098 &&
 LAYOUT(REFLINK_ERR_OVERLAP == -4100 && REFLINK_ERR_APPEND == -4101 &&
        REFLINK_ERR_INCONSISTENT == -4102);
 
+#if __STDC_HOSTED__
 int main(void)
 {
     char text[32];
@@ -87,3 +133,4 @@ int main(void)
     }
     return 0;
 }
+#endif

@@ -1,9 +1,11 @@
 #!/bin/bash
-# environment.sh [TARGET...]: fetches, once, what checks, links and runs other Linux targets, into a cache outside the tree.
+# environment.sh [TARGET...]: fetches, once, what checks, links and runs the targets, into a cache outside the tree.
 # Installs nothing but, as root, python3-venv; exits 77, saying why, where this machine cannot have it. For amd64 machines.
+# With QUICK=1, what `make test` needs: of systems other than Linux no standard library that could be linked.
 #
 #   rust/         rustc-web of Debian bookworm (unpacked; runs on any newer Debian or Ubuntu) and, beside its own, the
-#                 standard libraries that trixie has built with the same version; that of musl is built from its sources
+#                 standard libraries that trixie has built with the same version; others are built from its sources
+#   types/        standard libraries from the same sources, without code: enough to check, in a third of the time
 #   root-ARCH/    the C library that a target's programs run with
 #   qemu/         user-mode emulators, static; nothing is registered with the kernel
 #   zig/          zig and cargo-zigbuild of PyPI: a C compiler and linker for every target
@@ -35,7 +37,7 @@ private_apt() {
     [ -e "$keyring" ] || unavailable "$keyring is missing (package debian-archive-keyring)"
     mkdir -p "$apt"/{lists/partial,archives/partial,parts,debs}
     : >"$apt/status"
-    architectures=$(for target in "${targets[@]}"; do debian_arch "$target"; done | sed '/musl/d; s/.*/"&";/')
+    architectures=$(for target in "${targets[@]}"; do std_from "$target"; done | sed '/built\|types/d; s/.*/"&";/')
     cat >"$apt/sources.list" <<SOURCES
 deb [signed-by=$keyring arch=amd64] $debian bookworm main
 deb [signed-by=$keyring arch=amd64] $debian-security bookworm-security main
@@ -89,33 +91,31 @@ foreign_std() { # ARCH TARGET
     rm -rf "$cache/std"
 }
 
-# Debian has none for musl. Where its C library comes from is the linker's business, here zig's.
-musl_std() {
-    local to=$rust/usr/lib/rustlib/$1 library
-    [ ! -e "$to" ] || return 0
+# from_sources TARGET build|check TO: the standard library of a target that Debian has none for. The C library that it is
+# linked with is the linker's business, here zig's. With bitcode, so that programs are optimised when they are linked. As a
+# shared library, which nothing uses, it would have to be linked here already.
+from_sources() {
+    local library
+    [ ! -e "$3" ] || return 0
     library=$(echo "$rust"/usr/src/rustc-*/library)
+    sed -i 's/^crate-type = .*"dylib".*/crate-type = ["rlib"]/' "$library/std/Cargo.toml"
     say "building the standard library of $1 (about a minute)"
-    RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zforce-unstable-if-unmarked -Cpanic=unwind -Ctarget-feature=-crt-static' \
-        cross_cargo build --quiet --release --manifest-path "$library/sysroot/Cargo.toml" \
-        --features backtrace,panic-unwind --target "$1" --target-dir "$cache/std" >&2 ||
+    RUSTC_BOOTSTRAP=1 more_rust_flags='-Zforce-unstable-if-unmarked -Cpanic=unwind -Cembed-bitcode=yes' \
+        cross_cargo "$1" "$2" --quiet --release --manifest-path "$library/sysroot/Cargo.toml" \
+        --features backtrace,panic-unwind --target-dir "$cache/std" >&2 ||
         unavailable "the standard library of $1 does not build"
-    mkdir -p "$to.new/lib"
-    cp "$cache/std/$1/release/deps/"*.rlib "$to.new/lib/"
-    mv "$to.new" "$to"
-    rm -rf "$cache/std"
+    mkdir -p "$3.new/lib"
+    find "$cache/std/$1/release/deps" -name "*.$([ "$2" = check ] && echo rmeta || echo rlib)" -exec cp {} "$3.new/lib/" \;
+    mv "$3.new" "$3"
 }
 
 c_library() { # ARCH
     [ ! -e "$cache/root-$1" ] || return 0
-    if [ "$1" = musl ]; then
-        unpack "$cache/root-musl" musl/bookworm
-    else
-        unpack "$cache/root-$1" "libc6:$1/trixie" "libgcc-s1:$1/trixie"
-        # As on a merged /usr: the loaders are named in /lib and /lib64.
-        for each in lib lib64; do
-            [ ! -d "$cache/root-$1/usr/$each" ] || ln -sfn "usr/$each" "$cache/root-$1/$each"
-        done
-    fi
+    unpack "$cache/root-$1" "libc6:$1/trixie" "libgcc-s1:$1/trixie"
+    # As on a merged /usr: the loaders are named in /lib and /lib64.
+    for each in lib lib64; do
+        [ ! -d "$cache/root-$1/usr/$each" ] || ln -sfn "usr/$each" "$cache/root-$1/$each"
+    done
 }
 
 zig() {
@@ -134,15 +134,17 @@ zig() {
 }
 
 prepare() { # TARGET
-    local arch
-    arch=$(debian_arch "$1")
-    case $arch in
+    local from
+    from=$(std_from "$1")
+    [ "$from/${QUICK:+quick}" != built/quick ] || from=types
+    case $from in
     amd64) ;; # the compiler's own
-    musl) musl_std "$1" ;;
-    *) foreign_std "$arch" "$1" ;;
+    built) from_sources "$1" build "$rust/usr/lib/rustlib/$1" ;;
+    types) has_code "$1" || from_sources "$1" check "$types/lib/rustlib/$1" ;;
+    *) foreign_std "$from" "$1" && c_library "$from" ;;
     esac
-    [ "$arch" = amd64 ] || c_library "$arch"
-    [ "$(runs_with "$1")" = native ] || [ -e "$cache/qemu" ] || unpack "$cache/qemu" qemu-user-static/bookworm
+    case $1 in *-linux-musl) [ -e "$cache/root-musl" ] || unpack "$cache/root-musl" musl/bookworm ;; esac
+    case $(runs_with "$1") in qemu-*) [ -e "$cache/qemu" ] || unpack "$cache/qemu" qemu-user-static/bookworm ;; esac
 }
 
 read -ra targets <<<"${*:-$(all_targets | tr '\n' ' ')}"
@@ -157,5 +159,4 @@ zig
 for target in "${targets[@]}"; do
     prepare "$target"
 done
-rm -rf "$apt"
-say "$(du -sh "$cache" | cut -f1) in $cache"
+rm -rf "$apt" "$cache/std"

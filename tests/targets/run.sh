@@ -31,9 +31,9 @@ tree() {
 
 # What makes a program find the C library that was fetched for it, where no emulator does.
 loader() { # TARGET
-    case $(debian_arch "$1") in
-    i386) echo "-Wl,--dynamic-linker,$cache/root-i386/usr/lib/ld-linux.so.2 -Wl,-rpath,$cache/root-i386/usr/lib/i386-linux-gnu" ;;
-    musl) echo "-Wl,--dynamic-linker,$cache/root-musl/lib/ld-musl-x86_64.so.1" ;;
+    case $1 in
+    i686-*) echo "-Wl,--dynamic-linker,$cache/root-i386/usr/lib/ld-linux.so.2 -Wl,-rpath,$cache/root-i386/usr/lib/i386-linux-gnu" ;;
+    *-linux-musl) echo "-Wl,--dynamic-linker,$cache/root-musl/lib/ld-musl-x86_64.so.1" ;;
     esac
 }
 
@@ -41,17 +41,17 @@ loader() { # TARGET
 runner() { # TARGET
     local with
     with=$(runs_with "$1")
-    [ "$with" = native ] || echo "$cache/qemu/usr/bin/$with-static -L $cache/root-$(debian_arch "$1")"
+    [ "$with" = native ] || echo "$cache/qemu/usr/bin/$with-static -L $cache/root-$(std_from "$1")"
 }
 
-# cargo_tests TARGET ARGUMENT...: builds test programs in the tree and prints where they are.
+# cargo_tests TARGET FOLDER COMMAND ARGUMENT...: builds test programs of the crate in FOLDER and prints where they are.
 cargo_tests() {
-    local target=$1 word link_flags=''
-    shift
+    local target=$1 folder=$2 command=$3 word more_rust_flags=''
+    shift 3
     for word in $(loader "$target"); do
-        link_flags+=" -Clink-arg=$word"
+        more_rust_flags+=" -Clink-arg=$word"
     done
-    cross_cargo "$@" --manifest-path "$work/tree/Cargo.toml" --target-dir "$work/harness" --target "$target" \
+    cross_cargo "$target" "$command" --quiet "$@" --manifest-path "$folder/Cargo.toml" --target-dir "$work/harness" \
         --message-format json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'
 }
 
@@ -70,7 +70,7 @@ build_c() { # TARGET PROGRAM SOURCE STATIC?
 build() { # TARGET
     local target=$1 out=$work/c/$1 name
     say "$target: building the library and C programs"
-    cross_cargo zigbuild --quiet --release --locked --lib --manifest-path "$root/Cargo.toml" --target "$target" || return
+    cross_cargo "$target" zigbuild --quiet --release --locked --lib --manifest-path "$root/Cargo.toml" || return
     ln -sf libreflink.so "$work/cargo/$target/release/libreflink.so.0"
     mkdir -p "$out"
     for name in layout promises; do
@@ -80,11 +80,37 @@ build() { # TARGET
     for name in clone_contract preserve_times emulator; do
         build_c "$target" "$out/$name" "$here/$name.c" shared || return
     done
-    [ -z "${QUICK-}" ] || return 0
+    [ -n "${QUICK-}" ] || build_tests "$target" >"$out/tests"
+}
+
+# The programs of "cargo test" that say something of a target. Natively all but those of the packaging and the manual, which
+# are this machine's business; under emulation the contract and the tests of the system calls.
+build_tests() { # TARGET
+    local target=$1
     say "$target: building the tests"
-    tree
-    cargo_tests "$target" zigbuild --quiet --test contract >"$work/c/$target/tests" || return
-    cargo_tests "$target" test --quiet --no-run --lib >>"$work/c/$target/tests"
+    if [ "$(runs_with "$target")" = native ]; then
+        compilers "$target"
+        cargo_tests "$target" "$root" test --locked --no-run --lib --test contract --test torture --test c_programs \
+            --test header --test symbols
+    else
+        tree
+        cargo_tests "$target" "$work/tree" test --no-run --lib --test contract
+    fi
+}
+
+# clang and clang++ as programs that make programs of the target, and what else c_programs needs: with no other compiler in
+# its PATH it takes these.
+compilers() { # TARGET
+    local target=$1 bin=$work/c/$1/bin language
+    mkdir -p "$bin"
+    for language in "clang cc" "clang++ c++"; do
+        cat >"$bin/${language% *}" <<SCRIPT
+#!/bin/sh
+exec "$cache/zig/bin/python" -m ziglang ${language#* } -target $(zig_target "$target") "\$@" $(loader "$target")
+SCRIPT
+        chmod +x "$bin/${language% *}"
+    done
+    ln -sf "$(command -v mount)" "$bin/mount"
 }
 
 # One figure or word of a target's row.
@@ -118,39 +144,53 @@ run_c() { # TARGET
 run_tests() {
     local target=$1 kind=$2 program log=$work/c/$1/$2.log words status=0
     shift 2
+    say "$target: running $kind"
     program=$(grep "/$kind-[^/]*$" "$work/c/$target/tests")
     read -ra words <<<"$(runner "$target")"
     [ ${#words[@]} -eq 0 ] || export REFLINK_TEST_RUNNER="${words[*]}"
-    REFLINK_LIBRARY=$work/cargo/$target/release/libreflink.so nice "${words[@]}" "$program" "$@" >"$log" 2>&1 || status=$?
+    (cd "$root" && REFLINK_LIBRARY=$work/cargo/$target/release/libreflink.so \
+        nice "${words[@]}" "$program" "$@" >"$log" 2>&1) || status=$?
     unset REFLINK_TEST_RUNNER
     note "$target" "$kind" "$(sed -n 's/^test result: [A-Za-z]*\. \([0-9]* passed; [0-9]* failed; [0-9]* ignored\).*/\1/p' "$log" | tail -n 1)"
     [ $status -eq 0 ] || sed -n '/^failures:/,$p' "$log" >&2
     return $status
 }
 
+natively() { # TARGET
+    local target=$1 failed=0 kind
+    for kind in contract reflink header symbols; do
+        run_tests "$target" $kind || failed=1
+    done
+    CC=$work/c/$target/bin/clang run_tests "$target" torture || failed=1
+    PATH=$work/c/$target/bin:/usr/sbin:/sbin run_tests "$target" c_programs || failed=1
+    return $failed
+}
+
+emulated() { # TARGET LACKING
+    local target=$1 failed=0 words
+    # shellcheck disable=SC2086 # words
+    read -ra words <<<"$(left_out $2 | tr '\n' ' ')"
+    run_tests "$target" contract "${words[@]}" "${only_clones[@]}" || failed=1
+    run_tests "$target" reflink "${words[@]}" || failed=1
+    return $failed
+}
+
 run() { # TARGET
-    local target=$1 failed=0 words lacks
+    local target=$1 failed=0 lacks
     say "$target: running the C programs on Btrfs and XFS"
     run_c "$target" || failed=1
-    lacks=$(sed -n 's/^the emulator lacks //p' "$work/c/$target/log" | sort -u)
-    note "$target" lacks "${lacks//$'\n'/ }"
+    lacks=$(sed -n 's/^the emulator lacks //p' "$work/c/$target/log" | sort -u | tr '\n' ' ')
+    note "$target" lacks "${lacks% }"
     [ -z "${QUICK-}" ] || return $failed
-    # shellcheck disable=SC2086 # words
-    read -ra words <<<"$(left_out $lacks | tr '\n' ' ')"
-    [ "$(runs_with "$target")" = native ] || words+=("${only_clones[@]}")
-    say "$target: running the contract"
-    run_tests "$target" contract "${words[@]}" || failed=1
-    if [ "$(runs_with "$target")" = native ]; then
-        say "$target: running the unit tests"
-        run_tests "$target" reflink || failed=1
-    else
-        run_tests "$target" reflink sys:: "${words[@]}" || failed=1
-    fi
+    case $(runs_with "$target") in
+    native) natively "$target" || failed=1 ;;
+    *) emulated "$target" "$lacks" || failed=1 ;;
+    esac
     return $failed
 }
 
 [ "$(id -u)" = 0 ] || { say "NOT RUN: root is needed, to mount"; exit 77; }
-read -ra targets <<<"${*:-$(all_targets | tr '\n' ' ')}"
+read -ra targets <<<"${*:-$(linux_targets | tr '\n' ' ')}"
 "$here/environment.sh" "${targets[@]}"
 mkdir -p "$results"
 bad=0

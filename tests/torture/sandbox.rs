@@ -49,7 +49,7 @@ const ALLOW: u32 = 0x7fff_0000;
 const FLAGS_OF_OPENAT: u32 = if cfg!(target_endian = "big") { 16 + 2 * 8 + 4 } else { 16 + 2 * 8 };
 
 /// For each call given, the errno it answers.
-fn install_filter(refused: &[(i64, i32)]) {
+fn install_filter(refused: &[(libc::c_long, i32)]) {
     let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
     let mut program = vec![statement(LOAD, 0)];
     for (call, errno) in refused {
@@ -87,8 +87,18 @@ pub fn refuse_unnamed() {
     ]);
 }
 
+// Where offsets of 64 bits came later, these are the calls that take them.
+#[cfg(target_pointer_width = "64")]
+const LSEEK: libc::c_long = libc::SYS_lseek;
+#[cfg(target_pointer_width = "64")]
+const FSTATFS: libc::c_long = libc::SYS_fstatfs;
+#[cfg(target_pointer_width = "32")]
+const LSEEK: libc::c_long = libc::SYS__llseek;
+#[cfg(target_pointer_width = "32")]
+const FSTATFS: libc::c_long = libc::SYS_fstatfs64;
+
 /// What a filter refuses, by name.
-const CALLS: &[(&str, &[i64])] = &[
+const CALLS: &[(&str, &[libc::c_long])] = &[
     ("ioctl", &[libc::SYS_ioctl]),
     ("copy_file_range", &[libc::SYS_copy_file_range]),
     ("ioctl and copy_file_range", &[libc::SYS_ioctl, libc::SYS_copy_file_range]),
@@ -97,12 +107,12 @@ const CALLS: &[(&str, &[i64])] = &[
     ("renameat2", &[libc::SYS_renameat2]),
     ("getrandom", &[libc::SYS_getrandom]),
     ("fallocate", &[libc::SYS_fallocate]),
-    ("lseek", &[libc::SYS_lseek]),
+    ("lseek", &[LSEEK]),
     ("linkat", &[libc::SYS_linkat]),
     ("linkat and renameat2", &[libc::SYS_linkat, libc::SYS_renameat2]),
     ("prlimit64", &[libc::SYS_prlimit64]),
     ("uname", &[libc::SYS_uname]),
-    ("fstatfs", &[libc::SYS_fstatfs]),
+    ("fstatfs", &[FSTATFS]),
     (
         "all of these",
         &[
@@ -113,7 +123,7 @@ const CALLS: &[(&str, &[i64])] = &[
             libc::SYS_getrandom,
             libc::SYS_fallocate,
             libc::SYS_uname,
-            libc::SYS_fstatfs,
+            FSTATFS,
         ],
     ),
 ];
@@ -266,8 +276,8 @@ fn remove_what_it_could_not(room: &Room) {
 
 /// Takes one right away from this process, everywhere.
 fn restrict(right: u64) {
-    const CREATE_RULESET: i64 = 444;
-    const RESTRICT_SELF: i64 = 446;
+    const CREATE_RULESET: libc::c_long = 444;
+    const RESTRICT_SELF: libc::c_long = 446;
     unsafe {
         let handled = right;
         let rules = libc::syscall(CREATE_RULESET, &raw const handled, size_of::<u64>(), 0);
