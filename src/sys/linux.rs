@@ -60,6 +60,20 @@ fn done(call: impl FnMut() -> c_long) -> Result<()> {
     retry(call).map(drop)
 }
 
+/// Whether a system call may be made at all. Android's filter kills an app for one that it does not know; what bionic
+/// has a function for is what the filter of the same system lets through (bionic/libc/SYSCALLS.TXT, golang/go#57393).
+#[cfg(target_os = "android")]
+fn may_call(name: &CStr) -> bool {
+    // SAFETY: a search among what is loaded.
+    !unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }.is_null()
+}
+
+/// Elsewhere a filter answers with an errno.
+#[cfg(not(target_os = "android"))]
+const fn may_call(_: &CStr) -> bool {
+    true
+}
+
 /// An offset as the kernel takes it. Beyond 2^63-1 there is no offset.
 fn offset(value: u64) -> Result<libc::off64_t> {
     libc::off64_t::try_from(value).map_err(|_| Errno(libc::EOVERFLOW))
@@ -106,16 +120,21 @@ impl ProcPath {
 }
 
 /// The file type in a mode.
+#[allow(clippy::unnecessary_cast)] // 16 bits wide on 32-bit Android
 pub(super) fn kind(mode: u32) -> Kind {
-    match mode & libc::S_IFMT {
-        libc::S_IFREG => Kind::Regular,
-        libc::S_IFDIR => Kind::Directory,
-        libc::S_IFLNK => Kind::Symlink,
+    const REGULAR: u32 = libc::S_IFREG as u32;
+    const DIRECTORY: u32 = libc::S_IFDIR as u32;
+    const SYMLINK: u32 = libc::S_IFLNK as u32;
+    match mode & libc::S_IFMT as u32 {
+        REGULAR => Kind::Regular,
+        DIRECTORY => Kind::Directory,
+        SYMLINK => Kind::Symlink,
         _ => Kind::Other,
     }
 }
 
-#[allow(clippy::unnecessary_cast)] // the types of struct stat differ between architectures
+// The types of struct stat differ between architectures.
+#[allow(clippy::unnecessary_cast, clippy::useless_conversion, clippy::unnecessary_fallible_conversions)]
 fn stat_from(raw: &libc::stat64) -> Stat {
     let time = |seconds: i64, nanoseconds: i64| Time { seconds, nanoseconds };
     Stat {
@@ -228,7 +247,7 @@ impl Sys for Linux {
 
     fn close_pair(&self, one: Fd, other: Fd) -> Result<()> {
         let neighbours = one.abs_diff(other) == 1;
-        if neighbours {
+        if neighbours && may_call(c"close_range") {
             // SAFETY: the range holds these two descriptors and no other, and the caller gives both
             // up.
             let closed =
@@ -292,6 +311,9 @@ impl Sys for Linux {
     }
 
     fn protected(&self, fd: Fd) -> Result<bool> {
+        if !may_call(c"statx") {
+            return Ok(false); // as where the kernel does not know it
+        }
         let mut raw = MaybeUninit::<libc::statx>::zeroed();
         // SAFETY: the path is empty and NUL-terminated, the structure as large as the kernel's.
         let asked = unsafe {
@@ -337,10 +359,12 @@ impl Sys for Linux {
 
     fn random(&self) -> u64 {
         let mut bytes = [0_u8; 8];
-        // SAFETY: eight bytes of our own.
-        let got = unsafe {
-            libc::syscall(libc::SYS_getrandom, bytes.as_mut_ptr(), bytes.len(), 1 /* GRND_NONBLOCK */)
-        };
+        let mut got = 0;
+        if may_call(c"getrandom") {
+            let nonblock = 1; // GRND_NONBLOCK
+            // SAFETY: eight bytes of our own.
+            got = unsafe { libc::syscall(libc::SYS_getrandom, bytes.as_mut_ptr(), bytes.len(), nonblock) };
+        }
         if got == 8 {
             return u64::from_ne_bytes(bytes);
         }
@@ -408,6 +432,9 @@ impl Sys for Linux {
     }
 
     fn kernel_copy_usable(&self) -> bool {
+        if !may_call(c"copy_file_range") {
+            return false;
+        }
         let mut name = MaybeUninit::<libc::utsname>::zeroed();
         // SAFETY: one structure of the right type, zeroed first.
         if unsafe { libc::uname(name.as_mut_ptr()) } != 0 {
@@ -482,7 +509,9 @@ impl Sys for Linux {
         done(|| c_long::from(unsafe { libc::fsync(fd) }))
     }
 
+    #[allow(clippy::cast_possible_truncation, clippy::unnecessary_cast)] // 16 bits wide on 32-bit Android
     fn set_mode(&self, fd: Fd, mode: u32) -> Result<()> {
+        let mode = mode as libc::mode_t;
         // SAFETY: plain system call.
         done(|| c_long::from(unsafe { libc::fchmod(fd, mode) }))
     }
@@ -555,8 +584,10 @@ impl Sys for Linux {
     }
 
     fn rename_new(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
-        // Raw: glibc has a wrapper since 2.28 only, bionic since API 30. SAFETY: both names are
-        // NUL-terminated.
+        if !may_call(c"renameat2") {
+            return Err(Errno(libc::EOPNOTSUPP));
+        }
+        // Raw: glibc has a wrapper since 2.28 only. SAFETY: both names are NUL-terminated.
         let call = || unsafe {
             libc::syscall(
                 libc::SYS_renameat2,
@@ -588,7 +619,7 @@ impl Sys for Linux {
 
 /// The old call for the limit where it is as wide as the new one: the C library's goes through
 /// prlimit64, which takes three times as long, 1 to 2 % of a small clone.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(target_os = "android")))]
 fn own_limit(limit: &mut libc::rlimit64) -> bool {
     if size_of::<c_long>() != size_of::<u64>() {
         return false; // x32 and its like
@@ -597,7 +628,7 @@ fn own_limit(limit: &mut libc::rlimit64) -> bool {
     unsafe { libc::syscall(libc::SYS_getrlimit, libc::RLIMIT_FSIZE, ptr::from_mut(limit)) == 0 }
 }
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(target_os = "android"))))]
 const fn own_limit(_: &mut libc::rlimit64) -> bool {
     false
 }

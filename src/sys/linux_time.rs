@@ -12,9 +12,9 @@ use super::{Errno, Fd, Result, Stat, Time};
 pub const NARROW: bool = size_of::<libc::timespec>() == 8 && !cfg!(target_os = "android");
 
 /// utimensat_time64 (Linux 5.1), which libc does not name; the number is the same on both.
-#[cfg(any(target_arch = "x86", target_arch = "arm"))]
+#[cfg(all(any(target_arch = "x86", target_arch = "arm"), not(target_os = "android")))]
 const UTIMENSAT_WIDE: Option<c_long> = Some(412);
-#[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
+#[cfg(not(all(any(target_arch = "x86", target_arch = "arm"), not(target_os = "android"))))]
 const UTIMENSAT_WIDE: Option<c_long> = None;
 
 /// A call that the kernel does not have (statx came with Linux 4.11), or that a filter refuses
