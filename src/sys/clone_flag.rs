@@ -75,8 +75,10 @@ pub fn clone_range<C: Calls>(
             Ok(_) => Errno(EIO),    // more than was asked for
             Err(errno) => explained(calls, errno, (src, src_offset), (dst, dst_offset), (length, src_size)),
         };
-        // A part may have been cloned. A file that cannot be put back is the graver news.
-        return take_back(calls, dst, dst_size).and(Err(failed));
+        // A part may have been cloned. Nobody may go on from a file that cannot be put back: whatever the
+        // errno, that is a failure.
+        let back = take_back(calls, dst, dst_size);
+        return back.map_err(|errno| Errno::standing_for(errno.raw(), EIO)).and(Err(failed));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Clones on ReFS and its like by FSCTL_DUPLICATE_EXTENTS_TO_FILE: what must hold before the request, and what is put back after it.
 //! Sources: "Block cloning on ReFS" (learn.microsoft.com/windows-server/storage/refs/block-cloning), [MS-FSCC] 2.3.7 and 2.3.8.
 
-use super::errno::EINVAL;
+use super::errno::{EINVAL, EIO};
 use super::win32_errors::{INVALID_PARAMETER, NOT_SAME_DEVICE, NOT_SUPPORTED, errno_of};
 use super::{Errno, Fd, Result};
 
@@ -96,8 +96,7 @@ pub fn clone_range<C: Calls>(
             lent.return_sparseness(calls, dst);
             Ok(())
         }
-        // A file that cannot be put back is the graver news.
-        Err(errno) => lent.take_back(calls, dst, &region).and(Err(errno)),
+        Err(errno) => lent.take_back(calls, dst, &region).map_err(cannot_be_put_back).and(Err(errno)),
     }
 }
 
@@ -111,6 +110,11 @@ fn cluster_of_both<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<u64> {
         return Err(errno_of(NOT_SAME_DEVICE));
     }
     Ok(volume.cluster)
+}
+
+/// The graver news, whatever the errno: nobody may go on from a file that is not as it was.
+const fn cannot_be_put_back(errno: Errno) -> Errno {
+    Errno::standing_for(errno.raw(), EIO)
 }
 
 fn invalid() -> Errno {

@@ -254,6 +254,23 @@ fn every_call_of_a_file_copy_that_must_clone_on_another_system() {
 }
 
 #[test]
+fn every_call_of_a_file_copy_that_must_not_clone_on_another_system() {
+    let scenarios = file_scenarios_on(Mode::Never, foreign_volumes()).into_iter();
+    let some = scenarios.filter(|one| one.there == There::Nothing && one.source != Source::Empty);
+    attack_all("file, other systems, NEVER", &some.collect::<Vec<Scenario>>());
+}
+
+#[test]
+fn every_call_of_a_watched_file_copy_on_another_system() {
+    let scenarios = file_scenarios_on(Mode::Auto, foreign_volumes()).into_iter();
+    let some =
+        scenarios.filter(|one| one.options.durability == Durability::Atomic && one.there != There::Nothing);
+    let mut all: Vec<Scenario> = some.map(|one| Scenario { watched: true, ..one }).collect();
+    all.push(Scenario { source: Source::Huge, watched: true, ..Scenario::new(Api::File, Traits::REFS) });
+    attack_all("file, other systems, AUTO, watched", &all);
+}
+
+#[test]
 fn every_call_of_a_watched_file_copy() {
     let scenarios = file_scenarios(Mode::Auto).into_iter().filter(|one| one.there == There::Nothing);
     let mut all: Vec<Scenario> = scenarios.map(|one| Scenario { watched: true, ..one }).collect();
@@ -267,6 +284,7 @@ fn rich(bench: &super::Bench) {
     bench.disk(|disk| {
         let inode = &mut disk.inodes[source];
         inode.mode = 0o4750;
+        inode.flags = 0x8020; // hidden and compressed
         inode.acl = Some(vec![(7, 5), (8, 4)]);
         for name in ["user.one", "user.two", "trusted.three", "security.selinux", "security.capability"] {
             inode.attributes.insert(name.into(), name.to_uppercase().into());
@@ -312,6 +330,34 @@ fn every_call_of_each_preserve_bit() {
     attack_all("preserved metadata", &all);
 }
 
+/// A clone by name brings everything, and keeps what is asked for; Windows has times alone.
+#[test]
+fn every_call_of_each_preserve_bit_on_another_system() {
+    let none = Preserve::default();
+    let everything = Preserve { times: true, owner: true, attributes: true, acl: true };
+    let bits = [
+        none,
+        Preserve { times: true, ..none },
+        Preserve { attributes: true, ..none },
+        Preserve { acl: true, ..none },
+        everything,
+    ];
+    let mut all = Vec::new();
+    for preserve in bits {
+        for volume in [Traits::APFS, Traits::OLD_APFS, Traits::HFS, Traits::ZFS, Traits::REFS] {
+            for best_effort_metadata in [false, true] {
+                for durability in [Durability::Atomic, Durability::Direct] {
+                    let options =
+                        Options { preserve, best_effort_metadata, durability, ..Options::default() };
+                    let base = Scenario::new(Api::File, volume);
+                    all.push(Scenario { options, source: Source::Tiny, arrange: rich, ..base });
+                }
+            }
+        }
+    }
+    attack_all("preserved metadata, other systems", &all);
+}
+
 #[test]
 fn every_call_of_a_copy_between_descriptors() {
     let mut all = Vec::new();
@@ -334,6 +380,58 @@ fn every_call_of_a_copy_between_descriptors() {
         }
     }
     attack_all("descriptors", &all);
+}
+
+#[test]
+fn every_call_of_a_copy_between_descriptors_on_another_system() {
+    let mut all = Vec::new();
+    for (from, to, source) in foreign_volumes() {
+        for mode in [Mode::Auto, Mode::Always] {
+            for (there, watched) in [
+                (There::File(0), false),
+                (There::File(700), false),
+                (There::File(9000), false),
+                (There::File(9000), true),
+            ] {
+                let options = Options { mode, ..Options::default() };
+                let base = Scenario::new(Api::Descriptor, to);
+                all.push(Scenario { options, from, source, there, watched, ..base });
+            }
+        }
+    }
+    attack_all("descriptors, other systems", &all);
+}
+
+#[test]
+fn every_call_of_a_range_on_another_system() {
+    let ranges = [
+        (0, 0, 2048),         // aligned, inside
+        (1024, 3072, TO_END), // to the end of both
+        (100, 1124, 3000),    // congruent
+        (100, 2148, TO_END),  // congruent, to the end
+        (100, 101, 3000),     // not congruent
+        (1024, 20_480, 2048), // beyond the destination's end
+    ];
+    let mut all = Vec::new();
+    for (from, to, source) in foreign_volumes() {
+        for (src_offset, dst_offset, length) in ranges {
+            for mode in [Mode::Auto, Mode::Always] {
+                let api = Api::Range { src_offset, dst_offset, length };
+                let options = Options { mode, ..Options::default() };
+                let there = There::File(9000);
+                all.push(Scenario { options, from, source, there, ..Scenario::new(api, to) });
+            }
+        }
+    }
+    for volume in [Traits::REFS, Traits::ZFS] {
+        for (api, there) in [
+            (Api::Range { src_offset: 0, dst_offset: 0, length: TO_END }, There::File(0)),
+            (Api::Range { src_offset: 0, dst_offset: 4096, length: 1024 }, There::Source),
+        ] {
+            all.push(Scenario { there, ..Scenario::new(api, volume) });
+        }
+    }
+    attack_all("ranges, other systems", &all);
 }
 
 #[test]

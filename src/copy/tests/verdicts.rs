@@ -115,11 +115,35 @@ impl Judged<'_> {
             // The second try went well.
             Call::EndOfFile | Call::SetEndOfFile | Call::SetIntegrity => self.made_good(event),
             Call::KernelCopy => errno == EIO && (self.scenario.from.remote || self.scenario.to.remote),
-            Call::SetMode | Call::SetOwner | Call::SetTimes | Call::SetAttribute | Call::RemoveAttribute => {
-                best_effort && table::metadata_refused(Errno(errno))
+            Call::SetMode
+            | Call::SetOwner
+            | Call::SetTimes
+            | Call::SetAttribute
+            | Call::RemoveAttribute
+            | Call::CopyAcl
+            | Call::Flags
+            | Call::SetFlags
+            | Call::SetTimesToNow => best_effort && table::metadata_refused(Errno(errno)),
+            // Of a clone, to take its attributes off again.
+            Call::ListAttributes => {
+                best_effort && table::metadata_refused(Errno(errno)) && event.of_copy.is_some()
             }
             _ => false,
         }
+    }
+
+    /// Whether a part of what was refused had been cloned before, in a call of its own, over bytes that
+    /// nobody can bring back; or nothing works any more by which the old size could be.
+    fn begun_or_stuck(&self) -> bool {
+        let world = self.bench.model.world();
+        let begun = |event: &Event| event.call == Call::CloneByFlag && matches!(event.outcome, Ok(1..));
+        let stuck = |event: &Event| {
+            event.injected
+                && matches!(event.call, Call::SetSize | Call::SetEndOfFile)
+                && event.outcome.is_err()
+        };
+        let all = self.injected.is_some_and(|injected| injected.lasting == Lasting::All);
+        world.log.iter().any(|event| begun(event) || (all && stuck(event)))
     }
 
     /// Whether the next call is the same once more, and succeeds.
@@ -305,7 +329,7 @@ impl Judged<'_> {
         // A clone of the same data that was granted before said that it can be.
         let granted = self.outcome.report.clone_succeeded;
         let same = world.disk.data(callers.ino).same_bytes(&callers.before);
-        let changed = !same && total == 0 && !granted;
+        let changed = !same && total == 0 && !granted && !self.begun_or_stuck();
         (refused && changed).then(|| "the clone was refused, and the destination changed".into())
     }
 
