@@ -3,11 +3,12 @@
 
 use core::ffi::CStr;
 
+use crate::copy::file::check_regular;
 use crate::copy::name::PrivateName;
 use crate::copy::range::units;
 use crate::copy::{Reason, table};
 use crate::error::{At, Result, Step};
-use crate::sys::errno::{EAGAIN, EEXIST, EFBIG, EINVAL, EIO, EISDIR, ENOTDIR};
+use crate::sys::errno::{EAGAIN, EEXIST, EFBIG, EINVAL, EIO, ENOTDIR};
 use crate::sys::{Dedupe, Errno, Fd, Handle, Kind, Stat, Sys};
 
 /// The alignments tried after the file system's own answers, up to the largest record size in
@@ -17,6 +18,9 @@ const LARGEST_UNIT: u64 = 1 << 20;
 
 /// The hole that is tried out: larger than any allocation unit in common use.
 const HOLE: u64 = 4 << 20;
+
+/// The size of a file that is cloned as a whole.
+const SCRATCH: u64 = 8192;
 
 /// Tries of a clone that answers "not yet".
 const TRIES: u32 = 3;
@@ -137,6 +141,10 @@ fn trial<S: Sys>(sys: &S, from: &From<S>, directory: Fd) -> Result<Capability> {
     };
     found.unnamed_files = unnamed;
     found.sparse = keeps_holes(sys, target.fd());
+    if S::CLONES_BY_NAME {
+        by_private_name(sys, from, directory, &mut found)?;
+        return Ok(found);
+    }
     let own = match from {
         From::File(..) | From::Borrowed(..) => None,
         From::Here => Some(scratch(sys, directory)),
@@ -161,21 +169,31 @@ fn scratch<S: Sys>(sys: &S, directory: Fd) -> crate::sys::Result<(Handle<'_, S>,
         Err(errno) if !table::unnamed_unsupported(errno) => return Err(errno),
         Err(_) => {}
     }
+    let (file, name) = named(sys, |name| sys.create_scratch(directory, Some(name)))?;
+    remove(sys, directory, &name)?;
+    Ok((file, false))
+}
+
+/// Makes a file under a private name.
+fn named<S: Sys>(
+    sys: &S,
+    make: impl Fn(&CStr) -> crate::sys::Result<Fd>,
+) -> crate::sys::Result<(Handle<'_, S>, PrivateName)> {
     for _ in 0..TRIES {
         let name = PrivateName::new(sys.random());
-        match sys.create_scratch(directory, Some(name.as_c_str())) {
-            Ok(fd) => {
-                let file = Handle::new(sys, fd);
-                // Once more if need be: what stays behind would stay for good.
-                let unlink = || sys.unlink(directory, name.as_c_str());
-                unlink().or_else(|_| unlink())?;
-                return Ok((file, false));
-            }
+        match make(name.as_c_str()) {
+            Ok(fd) => return Ok((Handle::new(sys, fd), name)),
             Err(errno) if errno.is(EEXIST) => {}
             Err(errno) => return Err(errno),
         }
     }
     Err(Errno(EEXIST))
+}
+
+/// Takes a private name away, in two tries if need be: what stays behind would stay for good.
+fn remove<S: Sys>(sys: &S, directory: Fd, name: &PrivateName) -> crate::sys::Result<()> {
+    let unlink = || sys.unlink(directory, name.as_c_str());
+    unlink().or_else(|_| unlink())
 }
 
 /// Whether what is skipped takes no space, and is found again.
@@ -225,13 +243,53 @@ fn from_scratch<S: Sys>(sys: &S, source: Fd, target: Fd, found: &mut Capability)
     found.dedupe = found.kernel_copy && sys.dedupe(source, target, unit) == Ok(Dedupe::Shared);
 }
 
+/// Where a clone is a file of its own from the start (macOS): a whole file, cloned under a private name.
+fn by_private_name<S: Sys>(sys: &S, from: &From<S>, directory: Fd, found: &mut Capability) -> Result<()> {
+    let outcome = match from {
+        From::File(file, stat) => {
+            check_regular(stat, Step::Probe)?;
+            clone_whole(sys, file.fd(), stat.size, directory)
+        }
+        From::Borrowed(fd, stat) => {
+            check_regular(stat, Step::Probe)?;
+            clone_whole(sys, *fd, stat.size, directory)
+        }
+        From::Directory(there) => clone_scratch(sys, there.fd(), directory),
+        From::BorrowedDirectory(there) => clone_scratch(sys, *there, directory),
+        From::Here => clone_scratch(sys, directory, directory),
+    };
+    let empty = matches!(from, From::File(_, stat) | From::Borrowed(_, stat) if stat.size == 0);
+    match outcome {
+        // Of an empty file only a refusal says anything.
+        Ok(()) if empty => found.reason = Reason::File,
+        Ok(()) => found.clone = Some(true),
+        Err(errno) => found.refused(errno),
+    }
+    Ok(())
+}
+
+/// Clones a scratch file of `there`, which keeps its name until then: whether a file without one can be
+/// cloned is another question.
+fn clone_scratch<S: Sys>(sys: &S, there: Fd, directory: Fd) -> crate::sys::Result<()> {
+    let (source, name) = named(sys, |name| sys.create_scratch(there, Some(name)))?;
+    let size = SCRATCH;
+    let outcome =
+        fill(sys, source.fd(), &mut 0, size).and_then(|()| clone_whole(sys, source.fd(), size, directory));
+    remove(sys, there, &name).and(outcome)
+}
+
+/// Makes a clone of a file of `size` bytes, and removes it.
+fn clone_whole<S: Sys>(sys: &S, source: Fd, size: u64, directory: Fd) -> crate::sys::Result<()> {
+    let (made, name) = named(sys, |name| sys.clone_new(source, directory, name, false))?;
+    let there = sys.stat(made.fd()).map(|made| made.size);
+    remove(sys, directory, &name)?;
+    // A clone is of one instant, at which a caller's file may have had another size.
+    if there? == size || sys.stat(source)?.size != size { Ok(()) } else { Err(Errno(EIO)) }
+}
+
 /// Clones from a file of the caller's: a block of it, or all of it where it is shorter.
 fn from_file<S: Sys>(sys: &S, source: Fd, stat: &Stat, target: Fd, found: &mut Capability) -> Result<()> {
-    match stat.kind {
-        Kind::Regular => {}
-        Kind::Directory => return Err(Errno(EISDIR)).at(Step::Probe),
-        _ => return Err(crate::error::Error::new(Step::Probe, crate::error::Cause::NotRegular)),
-    }
+    check_regular(stat, Step::Probe)?;
     if stat.size == 0 {
         // An empty file clones even where no data would (SMB, NTFS): only a refusal says anything.
         match sys.clone_file(source, target) {
