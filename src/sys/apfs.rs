@@ -3,7 +3,7 @@
 
 use core::ffi::CStr;
 
-use super::errno::{EINVAL, ENODATA, ENOMEM, EPERM, ERANGE};
+use super::errno::{EINVAL, ELOOP, ENODATA, ENOMEM, EPERM, ERANGE};
 use super::{Errno, Fd, Result, Sys};
 
 /// A symbolic link is not followed, at the destination's name neither (GNU cp found that out).
@@ -27,9 +27,9 @@ const TRIES: u32 = 8;
 pub trait Calls: Sys {
     /// fclonefileat(2).
     fn fclonefileat(&self, src: Fd, dir: Fd, name: &CStr, flags: u32) -> Result<()>;
-    /// Opens the clone just made, to read it: neither following a link nor waiting for a FIFO, and
-    /// refusing what is not a regular file with this one name. Whoever may write to the directory may
-    /// have put something in its place, whose metadata are not ours to change.
+    /// Opens the clone just made, to read it: neither following a link nor waiting for a FIFO. ELOOP
+    /// where it is no regular file with this one name: whoever may write to the directory may have put
+    /// something in its place, which is not ours to change or to remove.
     fn open_clone(&self, dir: Fd, name: &CStr) -> Result<Fd>;
     /// Removes every entry of the ACL.
     fn remove_acl(&self, fd: Fd) -> Result<()>;
@@ -56,9 +56,11 @@ pub fn clone_new<C: Calls>(calls: &C, src: Fd, dir: Fd, name: &CStr, acl: bool) 
             let _ = calls.close(fd); // nothing was written to it
         })
     });
-    finished.inspect_err(|_| {
-        // Once more if need be: what stays behind would stay for good.
-        let _ = calls.unlink(dir, name).or_else(|_| calls.unlink(dir, name));
+    finished.inspect_err(|errno| {
+        if !errno.is(ELOOP) {
+            // Once more if need be: what stays behind would stay for good.
+            let _ = calls.unlink(dir, name).or_else(|_| calls.unlink(dir, name));
+        }
     })
 }
 

@@ -11,6 +11,7 @@ pub mod disk;
 pub mod fault;
 mod freebsd;
 mod refs;
+mod rules;
 pub mod system;
 mod tests;
 pub mod watch;
