@@ -1,7 +1,7 @@
 //! FreeBSD 13 and later: clones by copy_file_range(2), whose rules are in `clone_flag`, and what else it has beyond POSIX.
 //! Compiled, never run. copy_file_range came with FreeBSD 13 and is linked to directly; what came later is looked up.
 
-use core::ffi::{CStr, c_int};
+use core::ffi::{CStr, c_int, c_void};
 use core::mem;
 use core::ptr;
 
@@ -64,19 +64,19 @@ impl Extras for FreeBsd {
     }
 
     fn list_attributes(fd: Fd, buffer: &mut [u8]) -> Result<usize> {
-        freebsd_attributes::list(fd, buffer)
+        freebsd_attributes::list(&FreeBsd, fd, buffer)
     }
 
     fn get_attribute(fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
-        freebsd_attributes::get(fd, name, buffer)
+        freebsd_attributes::get(&FreeBsd, fd, name, buffer)
     }
 
     fn set_attribute(fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
-        freebsd_attributes::set(fd, name, value)
+        freebsd_attributes::set(&FreeBsd, fd, name, value)
     }
 
     fn remove_attribute(fd: Fd, name: &CStr) -> Result<()> {
-        freebsd_attributes::remove(fd, name)
+        freebsd_attributes::remove(&FreeBsd, fd, name)
     }
 }
 
@@ -92,7 +92,7 @@ fn fspacectl() -> Option<Fspacectl> {
     // SAFETY: a search among what is loaded.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"fspacectl".as_ptr()) };
     // SAFETY: the C library's function of that name has this type (fspacectl(2)), and NULL is None.
-    unsafe { mem::transmute::<*mut core::ffi::c_void, Option<Fspacectl>>(found) }
+    unsafe { mem::transmute::<*mut c_void, Option<Fspacectl>>(found) }
 }
 
 /// The alignment that clones need (pathconf(2)), where the system and the file system have one.
@@ -120,6 +120,37 @@ fn copy_file_range(
         libc::copy_file_range(src, ptr::from_mut(&mut from), dst, ptr::from_mut(&mut to), length, flags)
     })?;
     Ok(moved as u64)
+}
+
+/// The namespace that its owner may write to (extattr(9)).
+const SPACE: c_int = libc::EXTATTR_NAMESPACE_USER;
+
+/// Where the system is to write; NULL asks for the length.
+fn room(buffer: &mut [u8]) -> *mut c_void {
+    if buffer.is_empty() { ptr::null_mut() } else { buffer.as_mut_ptr().cast::<c_void>() }
+}
+
+impl freebsd_attributes::Calls for FreeBsd {
+    fn list(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
+        // SAFETY: the system writes at most `len` bytes into a buffer of that length.
+        count(unsafe { libc::extattr_list_fd(fd, SPACE, room(buffer), buffer.len()) })
+    }
+
+    fn get(&self, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
+        // SAFETY: `name` is NUL-terminated; the system writes at most `len` bytes into a buffer of that length.
+        count(unsafe { libc::extattr_get_fd(fd, SPACE, name.as_ptr(), room(buffer), buffer.len()) })
+    }
+
+    fn set(&self, fd: Fd, name: &CStr, value: &[u8]) -> Result<usize> {
+        let value_at = value.as_ptr().cast::<c_void>();
+        // SAFETY: `name` is NUL-terminated; the system reads `len` bytes of `value`.
+        count(unsafe { libc::extattr_set_fd(fd, SPACE, name.as_ptr(), value_at, value.len()) })
+    }
+
+    fn delete(&self, fd: Fd, name: &CStr) -> Result<()> {
+        // SAFETY: `name` is NUL-terminated.
+        done(|| unsafe { libc::extattr_delete_fd(fd, SPACE, name.as_ptr()) })
+    }
 }
 
 impl clone_flag::Calls for FreeBsd {

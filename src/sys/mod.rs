@@ -12,7 +12,7 @@ mod darwin;
 pub mod errno;
 #[cfg(target_os = "freebsd")]
 mod freebsd;
-#[cfg(target_os = "freebsd")]
+#[cfg(any(target_os = "freebsd", test))]
 mod freebsd_attributes;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(reflink_portable)))]
 mod linux;
