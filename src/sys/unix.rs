@@ -642,3 +642,107 @@ impl Sys for Unix {
         done(|| unsafe { libc::unlinkat(dir, name.as_ptr(), 0) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    struct Directory(std::path::PathBuf, std::fs::File);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("reflink-unix-{}-{name}", std::process::id()));
+            std::fs::create_dir(&path).unwrap();
+            let opened = std::fs::File::open(&path).unwrap();
+            Self(path, opened)
+        }
+
+        fn fd(&self) -> Fd {
+            self.1.as_raw_fd()
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// ENOTSUP and ENOATTR are words of some systems only; the others have no second word for it.
+    #[test]
+    fn one_word_for_one_thing() {
+        assert!(word(libc::ENOTSUP).is(errno::EOPNOTSUPP) && word(NO_ATTRIBUTE).is(errno::ENODATA));
+        assert_eq!((word(libc::ENOTSUP).raw(), word(NO_ATTRIBUTE).raw()), (libc::ENOTSUP, NO_ATTRIBUTE));
+        for said in [errno::EINVAL, errno::EIO, errno::EOPNOTSUPP, errno::ENOENT] {
+            assert_eq!(word(said), Errno(said));
+        }
+    }
+
+    #[test]
+    fn what_is_no_source_is_told_in_the_engines_words() {
+        let socket = of_source(Errno(errno::EOPNOTSUPP), true);
+        assert!(socket.is(errno::ENXIO) && socket.raw() == errno::EOPNOTSUPP);
+        assert_eq!(of_source(Errno(errno::EACCES), false), Errno(errno::EACCES));
+        assert_eq!(of_source(Errno(errno::EMLINK), true), Errno(errno::EMLINK));
+        #[cfg(not(target_os = "netbsd"))]
+        assert!(of_source(Errno(errno::EMLINK), false).is(errno::ELOOP));
+        let there = Directory::new("sources");
+        std::os::unix::fs::symlink("nothing", there.0.join("link")).unwrap();
+        let said = Unix.open_source(there.fd(), c"link", false).unwrap_err();
+        assert!(said.is(errno::ELOOP), "{said:?}");
+        let socket = std::os::unix::net::UnixListener::bind(there.0.join("socket")).unwrap();
+        let said = Unix.open_source(there.fd(), c"socket", true).unwrap_err();
+        assert!(said.is(errno::ENXIO), "{said:?}");
+        drop(socket);
+    }
+
+    #[test]
+    fn a_file_comes_into_being_with_all_that_is_said_of_it() {
+        let there = Directory::new("file");
+        let fd = Unix.create_new(there.fd(), c"new", 0o640).unwrap();
+        assert_eq!(Unix.create_new(there.fd(), c"new", 0o640), Err(Errno(errno::EEXIST)));
+        assert_eq!(Unix.create_unnamed(there.fd(), c".", 0o640), Err(Errno(errno::EOPNOTSUPP)));
+        assert_eq!(Unix.create_scratch(there.fd(), None), Err(Errno(errno::EOPNOTSUPP)));
+        // SAFETY: plain system call.
+        assert_eq!(unsafe { libc::fcntl(fd, libc::F_GETFD) } & libc::FD_CLOEXEC, libc::FD_CLOEXEC);
+        assert_eq!(Unix.write_at(fd, b"content", 10), Ok(7));
+        Unix.set_mode(fd, 0o4751).unwrap();
+        let (accessed, modified) =
+            (Time { seconds: 4_000_000_000, nanoseconds: 5 }, Time { seconds: -7, nanoseconds: 999_999_999 });
+        Unix.set_times(fd, accessed, modified).unwrap();
+        let (made, by_name) = (Unix.stat(fd).unwrap(), Unix.stat_name(there.fd(), c"new").unwrap());
+        assert_eq!(made, by_name);
+        assert_eq!((made.kind, made.mode, made.size), (Kind::Regular, 0o4751, 17));
+        assert_eq!((made.accessed, made.modified), (accessed, modified));
+        assert!(made.changed.seconds > 1_700_000_000 && made.allocated > 0 && made.block_size > 0);
+        let known = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(there.0.join("new")).unwrap());
+        assert_eq!(made.inode, known);
+        assert_eq!(Unix.protected(fd), Ok(false));
+        assert_eq!(Unix.access(fd), Ok(Access { read: false, write: true, append: false }));
+        assert_eq!(Unix.flush(fd), Ok(()));
+        assert_eq!(Unix.sync(fd), Ok(()));
+        assert_eq!(Unix.close(fd), Ok(()));
+        assert_eq!(Unix.close(-1), Err(Errno(errno::EBADF)));
+    }
+
+    #[test]
+    fn chance_does_not_repeat_itself() {
+        let drawn: std::collections::BTreeSet<u64> = (0..100).map(|_| Unix.random()).collect();
+        assert_eq!(drawn.len(), 100);
+    }
+
+    #[test]
+    fn a_signal_does_not_end_a_call_nor_make_it_endless() {
+        let mut calls = 0;
+        let interrupted = |at_most: u32, calls: &mut u32| {
+            *calls += 1;
+            restore_thread_errno(errno::EINTR);
+            if *calls <= at_most { -1 } else { 7 }
+        };
+        assert_eq!((retry(|| interrupted(100, &mut calls)), calls), (Ok(7), 101));
+        calls = 0;
+        assert_eq!(retry(|| interrupted(u32::MAX, &mut calls)), Err(Errno(errno::EINTR)));
+        assert_eq!(calls, 101);
+    }
+}
