@@ -7,8 +7,8 @@ use crate::copy::file::check_regular;
 use crate::copy::name::PrivateName;
 use crate::copy::range::units;
 use crate::copy::{Reason, table};
-use crate::error::{At, Result, Step};
-use crate::sys::errno::{EAGAIN, EEXIST, EFBIG, EINVAL, EIO, ENOTDIR};
+use crate::error::{At, Cause, Error, Result, Step};
+use crate::sys::errno::{EAGAIN, EEXIST, EFBIG, EINVAL, EIO, ENOTDIR, ENXIO};
 use crate::sys::{Dedupe, Errno, Fd, Handle, Kind, Stat, Sys};
 
 /// The alignments tried after the file system's own answers, up to the largest record size in
@@ -116,7 +116,12 @@ fn open_from<'s, S: Sys>(sys: &'s S, cwd: Fd, name: &CStr) -> Result<From<'s, S>
         Err(errno) if errno.is(ENOTDIR) => {}
         Err(errno) => return Err(errno).at(Step::Probe),
     }
-    let file = Handle::new(sys, sys.open_source(cwd, name, true).at(Step::Probe)?);
+    let file = match sys.open_source(cwd, name, true) {
+        Ok(fd) => Handle::new(sys, fd),
+        // A socket, or a device that nothing drives.
+        Err(errno) if errno.is(ENXIO) => return Err(Error::new(Step::Probe, Cause::NotRegular)),
+        Err(errno) => return Err(errno).at(Step::Probe),
+    };
     let stat = sys.stat(file.fd()).at(Step::Probe)?;
     Ok(From::File(file, stat))
 }
