@@ -4,7 +4,7 @@
 use core::ffi::CStr;
 
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::{EINVAL, EISDIR, ENAMETOOLONG, ENOENT};
+use crate::sys::errno::{EILSEQ, EINVAL, EISDIR, ENAMETOOLONG, ENOENT};
 use crate::sys::{Errno, Fd};
 
 /// The longest path the kernel takes, its NUL included (PATH_MAX).
@@ -41,16 +41,19 @@ impl<'p> Destination<'p> {
         if bytes.len() > LONGEST_PATH {
             return Err(Errno(ENAMETOOLONG)).at(Step::Arguments);
         }
+        if cfg!(windows) && core::str::from_utf8(name).is_err() {
+            return Err(Errno(EILSEQ)).at(Step::Arguments);
+        }
         let cut = if cfg!(windows) { windows::leaf_at(name) } else { after_last(name, |byte| byte == b'/') };
         let leaf = bytes.get(cut..).and_then(|tail| CStr::from_bytes_with_nul(tail).ok()).unwrap_or_default();
         if matches!(leaf.to_bytes(), b"" | b"." | b"..") {
             return Err(Errno(EISDIR)).at(Step::Arguments);
         }
-        if cfg!(windows) && windows::is_altered(name, leaf.to_bytes()) {
-            return Err(Errno(EINVAL)).at(Step::Arguments);
-        }
         if is_device(path) {
             return Err(Error::new(Step::Arguments, Cause::NotRegular));
+        }
+        if cfg!(windows) && windows::is_altered(name, leaf.to_bytes()) {
+            return Err(Errno(EINVAL)).at(Step::Arguments);
         }
         Ok(Self { dir, path, leaf, head: name.get(..cut).unwrap_or_default() })
     }

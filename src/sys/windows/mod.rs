@@ -231,7 +231,10 @@ impl Sys for Windows {
         // NtFlushBuffersFile wants a right to write, which whoever makes files there has.
         let flush = if sync { files::FILE_ADD_FILE } else { 0 };
         let access = files::FILE_TRAVERSE | files::FILE_READ_ATTRIBUTES | flush;
-        open_existing(&Name::new(dir, name)?, access, nt::FILE_DIRECTORY_FILE)
+        match Name::new(dir, name) {
+            Err(errno) if errno.is(errno::ENXIO) => Err(Errno(errno::ENOTDIR)), // a device
+            name => open_existing(&name?, access, nt::FILE_DIRECTORY_FILE),
+        }
     }
 
     fn create_unnamed(&self, _: Fd, _: &CStr, _: u32) -> Result<Fd> {
