@@ -7,6 +7,7 @@ mod every_call;
 mod names;
 mod progress;
 mod ranges;
+mod systems;
 mod verdicts;
 
 pub(crate) use bench::{Api, Bench, Outcome, Scenario, Source, There};

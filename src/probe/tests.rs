@@ -6,6 +6,7 @@ use super::*;
 use crate::error::Cause;
 use crate::sys::model::disk::{Ino, KernelCopy, Traits, What};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
+use crate::sys::model::system::{Apple, FreeBsd, System, Windows};
 use crate::sys::model::{CWD, Call, Model};
 use libc::*;
 
@@ -31,6 +32,7 @@ const ALL: [Asked; 6] =
 
 struct Trial {
     model: Model,
+    system: System,
     from: Ino,
     to: Ino,
     source: Ino,
@@ -42,24 +44,35 @@ impl Trial {
     fn set_up(from: Traits, to: Traits, size: u64) -> Self {
         let same = from == to;
         let model = Model::new(if same { vec![from] } else { vec![from, to] });
+        let system = to.system;
         let mut world = model.world_mut();
+        world.kernel_copy_usable = to.kernel_copy != KernelCopy::Refuses(ENOSYS);
         let (from, to) =
             (world.disk.add_directory("from", 0), world.disk.add_directory("to", usize::from(!same)));
         let source = world.disk.add_file(from, "source", &[Some(&vec![7; size as usize])], 0o640);
         drop(world);
         let fds = [from, to, source].map(|ino| model.open_for_caller(ino, true, false, false));
-        Self { model, from, to, source, fds }
+        Self { model, system, from, to, source, fds }
     }
 
     fn ask(&self, asked: Asked) -> Result<Capability> {
+        match self.system {
+            System::Linux => self.ask_by(&self.model, asked),
+            System::Windows => self.ask_by(&self.model.by::<Windows>(), asked),
+            System::Apple { .. } => self.ask_by(&self.model.by::<Apple>(), asked),
+            System::FreeBsd { .. } => self.ask_by(&self.model.by::<FreeBsd>(), asked),
+        }
+    }
+
+    fn ask_by(&self, sys: &impl Sys, asked: Asked) -> Result<Capability> {
         let [from, to, source] = self.fds;
         match asked {
-            Asked::Here => by_name(&self.model, CWD, None, c"to"),
-            Asked::File => by_name(&self.model, CWD, Some(c"from/source"), c"to"),
-            Asked::Directory => by_name(&self.model, CWD, Some(c"from"), c"to"),
-            Asked::HereFd => by_descriptor(&self.model, None, to),
-            Asked::FileFd => by_descriptor(&self.model, Some(source), to),
-            Asked::DirectoryFd => by_descriptor(&self.model, Some(from), to),
+            Asked::Here => by_name(sys, CWD, None, c"to"),
+            Asked::File => by_name(sys, CWD, Some(c"from/source"), c"to"),
+            Asked::Directory => by_name(sys, CWD, Some(c"from"), c"to"),
+            Asked::HereFd => by_descriptor(sys, None, to),
+            Asked::FileFd => by_descriptor(sys, Some(source), to),
+            Asked::DirectoryFd => by_descriptor(sys, Some(from), to),
         }
     }
 
@@ -128,6 +141,52 @@ fn a_pair_of_volumes_is_asked_about_as_a_pair() {
         let subvolume = Traits { name: "subvolume", ..Traits::XFS };
         let found = Trial::set_up(Traits::XFS, subvolume, 9000).ask(asked).unwrap();
         assert_eq!(found.clone, Some(true));
+    }
+}
+
+/// The same, by the calls of other systems. A clone that is a file of its own has no alignment.
+#[test]
+fn a_volume_of_another_system_is_told_so_too() {
+    for asked in ALL {
+        for (volume, granularity) in [
+            (Traits::REFS, 1024),
+            (Traits { clone_unit: 65_536, preferred: 4096, most: 1 << 20, ..Traits::REFS }, 65_536),
+            (Traits::ZFS, 1024),
+            (Traits { clone_unit: 8192, preferred: 8192, ..Traits::ZFS }, 8192),
+            (Traits::APFS, 0),
+            (Traits::OLD_APFS, 0),
+        ] {
+            let trial = Trial::set_up(volume, volume, 200_000);
+            let found = trial.ask(asked).unwrap();
+            trial.assert_left_nothing(false);
+            let case = format!("{} {asked:?}", volume.name);
+            assert_eq!((found.clone, found.reason, found.error), (Some(true), Reason::None, 0), "{case}");
+            assert_eq!((found.range, found.granularity), (granularity > 0, granularity), "{case}");
+            assert!(!found.unnamed_files && !found.dedupe, "{case}");
+            assert_eq!(found.kernel_copy, volume.name == "zfs", "{case}");
+        }
+        for volume in [Traits::NTFS, Traits::HFS, Traits::UFS, Traits::ZFS_14] {
+            let found = probe(volume, asked);
+            let case = format!("{} {asked:?}", volume.name);
+            assert_eq!((found.clone, found.reason), (Some(false), Reason::Unsupported), "{case}");
+            assert_eq!(found.error, -EOPNOTSUPP, "{case}");
+        }
+        let other = |volume| (volume, Traits { pool: 77, name: "other", ..volume });
+        for (from, to) in [other(Traits::REFS), other(Traits::APFS), (Traits::UFS, Traits::ZFS)] {
+            if !matches!(asked, Asked::Here | Asked::HereFd) {
+                let found = Trial::set_up(from, to, 9000).ask(asked).unwrap();
+                assert_eq!((found.clone, found.reason), (Some(false), Reason::CrossDevice), "{asked:?}");
+            }
+        }
+    }
+    for volume in [Traits::REFS, Traits::APFS, Traits::ZFS] {
+        for (size, clone) in [(0, None), (100, (volume.name != "ReFS").then_some(true))] {
+            let trial = Trial::set_up(volume, volume, size);
+            let found = trial.ask(Asked::File).unwrap();
+            // Of a file of less than a cluster ReFS shares nothing; others may do.
+            let why = if clone.is_none() { Reason::File } else { Reason::None };
+            assert_eq!((found.clone, found.reason), (clone, why), "{} {size}", volume.name);
+        }
     }
 }
 
@@ -200,9 +259,18 @@ fn every_call_of_a_probe() {
     let fuse = Traits { unnamed: false, remote: true, ..Traits::EXT4 };
     let other = Traits { pool: 5, ..Traits::XFS };
     let mut cases = 0;
-    for (from, to) in
-        [(Traits::XFS, Traits::XFS), (Traits::EXT4, Traits::EXT4), (fuse, fuse), (Traits::XFS, other)]
-    {
+    for (from, to) in [
+        (Traits::XFS, Traits::XFS),
+        (Traits::EXT4, Traits::EXT4),
+        (fuse, fuse),
+        (Traits::XFS, other),
+        (Traits::REFS, Traits::REFS),
+        (Traits::NTFS, Traits::NTFS),
+        (Traits::APFS, Traits::APFS),
+        (Traits::OLD_APFS, Traits::OLD_APFS),
+        (Traits::ZFS, Traits::ZFS),
+        (Traits::ZFS_14, Traits::ZFS_14),
+    ] {
         for asked in ALL {
             let untouched = Trial::set_up(from, to, 9000);
             let truth = untouched.ask(asked).unwrap();

@@ -3,7 +3,7 @@
 
 use super::disk::{Ino, What};
 use super::fault::Odd;
-use super::system::{Kind, Linux};
+use super::system::{Kind, Linux, System};
 use super::{About, Call, Errno, Model, Result, World};
 use crate::sys::{Dedupe, Fd};
 use libc::{EBADF, EINVAL, EISDIR, EOPNOTSUPP, EPERM, ETXTBSY, EXDEV};
@@ -156,7 +156,8 @@ impl World {
     pub(super) fn dedupe_range(&mut self, src: Fd, dst: Fd, length: u64) -> Result<Dedupe> {
         let (from, to) = (self.open_file(src)?.clone(), self.open_file(dst)?.clone());
         self.check_pair(from.ino, to.ino)?;
-        if !self.disk.traits(to.ino).clones {
+        let traits = self.disk.traits(to.ino);
+        if !traits.clones || traits.system != System::Linux {
             return Err(Errno(EOPNOTSUPP));
         }
         let (one, other) = (self.disk.data(from.ino).clone(), self.disk.data(to.ino));
