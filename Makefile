@@ -6,7 +6,7 @@ CARGO_FLAGS ?= --locked
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 
-.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs check-targets test-targets test-bindings lint demo examples tools bench clean help
+.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs check-targets test-targets test-windows test-bindings lint demo examples tools bench clean help
 
 all: lib examples
 
@@ -48,6 +48,10 @@ check-targets: ## every target: lints, links where that is possible, C programs 
 test-targets: check-targets ## the tests for each Linux target, natively or emulated, on Btrfs and XFS (root); writes docs/platforms.md
 	@./tests/targets/run.sh; code=$$?; \
 	if [ $$code = 77 ]; then echo "SKIPPED: test-targets"; else ./tests/targets/report.sh; exit $$code; fi
+
+test-windows: ## the Windows build's contract under Wine (Debian or Ubuntu on amd64; fetches mingw-w64, Wine and a compiler once)
+	@./tests/windows/run.sh; code=$$?; \
+	if [ $$code = 77 ]; then echo "SKIPPED: test-windows"; else exit $$code; fi
 
 # The long forms; `make test` runs the short ones. A seed that was printed, given back as SEED, repeats a run.
 TIME ?= 900

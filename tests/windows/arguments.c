@@ -1,5 +1,5 @@
-/* What the functions say of their arguments, of themselves and of directories, and what they leave alone:
- * errno, the last error, and what other threads do. */
+/* What the functions say of their arguments, of themselves and of directories, and what they leave
+ * alone: errno, the last error, and what other threads do. */
 #include "harness.h"
 
 static void null_arguments(void)

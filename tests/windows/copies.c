@@ -1,4 +1,5 @@
-/* Copies from name to name: what comes out, what is refused, and that a refusal or a failure leaves nothing behind. */
+/* Copies from name to name: what comes out, what is refused, and that a refusal or a failure leaves
+ * nothing behind. */
 #include "harness.h"
 
 /* The result of a copy on a volume that cannot clone. */
@@ -17,9 +18,9 @@ static void check_copied(const struct reflink_result *result, unsigned long long
 
 static void sizes_around_clusters_and_buffers(void)
 {
-    static const unsigned long long sizes[] = {0,     1,     511,    512,    4095,   4096,    4097,
-                                               65535, 65536, 65537,  262143, 262144, 262145,  524288,
-                                               1048577, 5000011};
+    static const unsigned long long sizes[] = {0,      1,      511,     512,    4095,   4096,
+                                               4097,   65535,  65536,   65537,  262143, 262144,
+                                               262145, 524288, 1048577, 5000011};
     struct reflink_result result = REFLINK_RESULT_INIT;
     char source[64], copy[64];
     size_t i;
@@ -149,7 +150,8 @@ static void replacing_a_read_only_file(void)
     }
 }
 
-/* Whether the system itself can put a file in the place of one that is open (NTFS from Windows 10 1709 on). */
+/* Whether the system itself can put a file in the place of one that is open (NTFS from Windows 10
+ * 1709 on). */
 static int replaces_open_files(void)
 {
     struct {
@@ -170,7 +172,8 @@ static int replaces_open_files(void)
     rename.flags = replace_posix;
     wcscpy(rename.name, wide("to"));
     rename.length = (DWORD)(wcslen(rename.name) * sizeof *rename.name);
-    renamed = SetFileInformationByHandle(file, (FILE_INFO_BY_HANDLE_CLASS)rename_ex, &rename, sizeof rename);
+    renamed = SetFileInformationByHandle(file, (FILE_INFO_BY_HANDLE_CLASS)rename_ex, &rename,
+                                         sizeof rename);
     CloseHandle(open);
     CloseHandle(file);
     DeleteFileW(wide("from"));
@@ -503,8 +506,8 @@ static void progress_and_cancelling(void)
     }
 }
 
-/* Whatever the moment, the name holds the old state or the new one. What was unfinished may stay behind under its
- * private name, as on every system without unnamed files. */
+/* Whatever the moment, the name holds the old state or the new one. What was unfinished may stay
+ * behind under its private name, as on every system without unnamed files. */
 static void killed_copies(void)
 {
     WIN32_FIND_DATAW found;

@@ -4,6 +4,7 @@
 
 target=x86_64-pc-windows-gnu
 windows_here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+# shellcheck disable=SC2034 # for those who source this
 windows_root=$(realpath "$windows_here/../..")
 # shellcheck source=../targets/targets.sh source-path=SCRIPTDIR
 . "$windows_here/../targets/targets.sh"
@@ -42,9 +43,9 @@ own_std() {
 # Else Debian's compiler, with a standard library made from its sources.
 standard_library() {
     own_std && return
-    "$windows_here/../targets/environment.sh" x86_64-unknown-linux-gnu || exit $?
     local to=$rust/usr/lib/rustlib/$target
     [ -e "$to" ] && return
+    "$windows_here/../targets/environment.sh" x86_64-unknown-linux-gnu || exit $?
     (
         flock 9 # two runs at once would make it twice
         [ -e "$to" ] && exit
@@ -65,6 +66,7 @@ debians_cargo() { # COMMAND ARGUMENT...
     real=$(rustup which cargo 2>/dev/null || command -v cargo)
     (
         unset RUSTUP_TOOLCHAIN RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER CARGO_BUILD_TARGET
+        # shellcheck disable=SC2031 # meant for this subshell only
         export LD_LIBRARY_PATH=$rust/usr/lib/x86_64-linux-gnu RUSTC=$rust/usr/bin/rustc CARGO=$real
         export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS=${more_rust_flags-}
         nice "$real" "$1" --target "$target" "${@:2}"

@@ -1,12 +1,14 @@
-/* Copies between HANDLEs: whole files and ranges, positions that stay, overlapped handles, rights that lack. */
+/* Copies between HANDLEs: whole files and ranges, positions that stay, overlapped handles, rights
+ * that lack. */
 #include "harness.h"
 
 #define READ_WRITE (GENERIC_READ | GENERIC_WRITE)
 
 static HANDLE new_file(const char *name, DWORD flags)
 {
-    HANDLE file = open_with(name, READ_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                            CREATE_NEW, flags);
+    HANDLE file =
+        open_with(name, READ_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                  CREATE_NEW, flags);
     CHECK(file != INVALID_HANDLE_VALUE);
     return file;
 }
@@ -69,7 +71,8 @@ static void overlapped_handles(void)
     ULONG_PTR key;
     DWORD moved;
     make("source", 3000001);
-    source = open_with("source", GENERIC_READ, FILE_SHARE_READ, OPEN_EXISTING, FILE_FLAG_OVERLAPPED);
+    source =
+        open_with("source", GENERIC_READ, FILE_SHARE_READ, OPEN_EXISTING, FILE_FLAG_OVERLAPPED);
     target = new_file("target", FILE_FLAG_OVERLAPPED);
     port = CreateIoCompletionPort(target, NULL, 5, 1);
     CHECK(port != NULL);
@@ -281,7 +284,8 @@ static void locked_bytes(void)
     CloseHandle(holder);
 }
 
-/* The number that a new handle gets: they are given out again, so that it grows only by those that stay open. */
+/* The number that a new handle gets: they are given out again, so that it grows only by those that
+ * stay open. */
 static unsigned long next_handle(void)
 {
     HANDLE event = CreateEventA(NULL, TRUE, FALSE, NULL);

@@ -1,5 +1,5 @@
-/* Runs the tests of the Windows contract, each in a directory of its own, and counts: "N passed, N failed, N skipped".
- * A private name that is left behind fails the test that left it. */
+/* Runs the tests of the Windows contract, each in a directory of its own, and counts: "N passed, N
+ * failed, N skipped". A private name that is left behind fails the test that left it. */
 #include "harness.h"
 
 static int failed_checks;
@@ -197,8 +197,8 @@ void set_position(HANDLE file, long long position)
 }
 
 /* Calls `each` for every entry but "." and "..", with the path in front. */
-static void walk(const wchar_t *directory, void (*each)(const wchar_t *, const WIN32_FIND_DATAW *, int *),
-                 int *sum)
+static void walk(const wchar_t *directory,
+                 void (*each)(const wchar_t *, const WIN32_FIND_DATAW *, int *), int *sum)
 {
     size_t room = wcslen(directory) + MAX_PATH + 4;
     wchar_t *path = calloc(room, sizeof *path);

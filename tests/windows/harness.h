@@ -1,4 +1,5 @@
-/* What the tests of the Windows contract share: checks, files by their names in UTF-8, and the list of tests. */
+/* What the tests of the Windows contract share: checks, files by their names in UTF-8, and the list
+ * of tests. */
 #ifndef HARNESS_H
 #define HARNESS_H
 
@@ -66,7 +67,8 @@ int clones_here(void);
 /* Whether this is Wine, where what it does not do itself cannot be asked of the library. */
 int on_wine(void);
 
-/* A child process that copies `source` to `target` and is killed at the `call`th call of its progress function. */
+/* A child process that copies `source` to `target` and is killed at the `call`th call of its
+ * progress function. */
 int killed_copy(const char *source, const char *target, unsigned call, uint32_t if_exists);
 
 #endif

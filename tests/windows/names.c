@@ -1,14 +1,19 @@
-/* Names: UTF-8, long ones, both separators, drives, devices, streams, and names relative to directory HANDLEs. */
+/* Names: UTF-8, long ones, both separators, drives, devices, streams, and names relative to
+ * directory HANDLEs. */
 #include "harness.h"
 
 static void utf8_names(void)
 {
     static const char *const names[] = {
-        "\xc3\xa4.bin",                     /* a with diaeresis */
-        "a\xcc\x88.bin",                    /* the same, decomposed: another file */
-        "\xe6\xbc\xa2\xe5\xad\x97",         /* two Chinese characters */
-        "\xf0\x9f\x90\xa6 bird",            /* beyond 16 bits */
-        "with space", "'quoted'", "-dash", ".hidden", "semi;colon,&%$#@!",
+        "\xc3\xa4.bin",             /* a with diaeresis */
+        "a\xcc\x88.bin",            /* the same, decomposed: another file */
+        "\xe6\xbc\xa2\xe5\xad\x97", /* two Chinese characters */
+        "\xf0\x9f\x90\xa6 bird",    /* beyond 16 bits */
+        "with space",
+        "'quoted'",
+        "-dash",
+        ".hidden",
+        "semi;colon,&%$#@!",
     };
     static const wchar_t *const wide_names[] = {L"\x00e4.bin", L"a\x0308.bin", L"\x6f22\x5b57",
                                                 L"\xd83d\xdc26 bird"};
@@ -29,8 +34,8 @@ static void utf8_names(void)
 
 static void invalid_utf8(void)
 {
-    static const char *const names[] = {"\xff", "a\xc3", "\xc0\xaf", "\xed\xa0\x80x",
-                                        "\xf4\x90\x80\x80", "\xe4.bin"};
+    static const char *const names[] = {
+        "\xff", "a\xc3", "\xc0\xaf", "\xed\xa0\x80x", "\xf4\x90\x80\x80", "\xe4.bin"};
     struct reflink_result result = REFLINK_RESULT_INIT;
     size_t i;
     make_text("source", "text");
@@ -101,8 +106,8 @@ static void long_names(void)
 
 static void separators_and_dots(void)
 {
-    static const char *const names[] = {"sub\\a", "sub/b",  ".\\sub\\c", "./sub//d", "sub\\..\\sub\\e",
-                                        "sub/.\\f", ".\\\\sub\\/g"};
+    static const char *const names[] = {"sub\\a",          "sub/b",    ".\\sub\\c",   "./sub//d",
+                                        "sub\\..\\sub\\e", "sub/.\\f", ".\\\\sub\\/g"};
     size_t i;
     char name[8];
     make("source", 70001);
@@ -203,13 +208,25 @@ static void a_directory_that_moves(void)
 
 static void devices(void)
 {
-    static const char *const names[] = {"NUL", "nul", "CON", "CONIN$", "CONOUT$", "COM1", "LPT1", "AUX", "PRN",
-                                        "\\\\.\\pipe\\reflink", "\\\\.\\NUL", "//./NUL",
-                                        "\\\\?\\pipe\\reflink", "\\\\.\\C:", "\\\\?\\C:"};
+    static const char *const names[] = {"NUL",
+                                        "nul",
+                                        "CON",
+                                        "CONIN$",
+                                        "CONOUT$",
+                                        "COM1",
+                                        "LPT1",
+                                        "AUX",
+                                        "PRN",
+                                        "\\\\.\\pipe\\reflink",
+                                        "\\\\.\\NUL",
+                                        "//./NUL",
+                                        "\\\\?\\pipe\\reflink",
+                                        "\\\\.\\C:",
+                                        "\\\\?\\C:"};
     struct reflink_options replace = REFLINK_OPTIONS_INIT;
     struct reflink_result result = REFLINK_RESULT_INIT;
-    HANDLE pipe = CreateNamedPipeA("\\\\.\\pipe\\reflink", PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1, 512,
-                                   512, 0, NULL);
+    HANDLE pipe = CreateNamedPipeA("\\\\.\\pipe\\reflink", PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1,
+                                   512, 512, 0, NULL);
     size_t i;
     CHECK(pipe != INVALID_HANDLE_VALUE);
     make_text("source", "text");
@@ -218,7 +235,8 @@ static void devices(void)
         if (!EQUAL(reflink_copy_file(names[i], "copy", NULL, &result), REFLINK_ERR_NOT_REGULAR))
             printf("    of %s\n", names[i]);
         EQUAL(result.step, REFLINK_STEP_OPEN_SOURCE);
-        if (!EQUAL(reflink_copy_file("source", names[i], &replace, &result), REFLINK_ERR_NOT_REGULAR))
+        if (!EQUAL(reflink_copy_file("source", names[i], &replace, &result),
+                   REFLINK_ERR_NOT_REGULAR))
             printf("    of %s\n", names[i]);
         EQUAL(result.step, REFLINK_STEP_ARGUMENTS);
     }
@@ -261,7 +279,14 @@ static void names_of_other_files(void)
 
 static void names_that_cannot_be(void)
 {
-    static const char *const names[] = {"a*b", "a?b", "a<b", "a>b", "a|b", "a\"b", "a\x01" "b"};
+    static const char *const names[] = {"a*b",
+                                        "a?b",
+                                        "a<b",
+                                        "a>b",
+                                        "a|b",
+                                        "a\"b",
+                                        "a\x01"
+                                        "b"};
     struct reflink_options direct = REFLINK_OPTIONS_INIT;
     size_t i;
     make_text("source", "text");
