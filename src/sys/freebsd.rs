@@ -6,7 +6,7 @@ use core::mem;
 use core::ptr;
 
 use super::unix::{Extras, count, done, missing, offset, open, raw_stat};
-use super::{Errno, Fd, Result, clone_flag, errno, freebsd_attributes};
+use super::{Errno, Fd, Result, clone_flag, errno, freebsd_attributes, release};
 
 /// What FreeBSD adds.
 pub(super) struct FreeBsd;
@@ -31,6 +31,7 @@ impl Extras for FreeBsd {
     }
 
     fn clone_range(src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()> {
+        two_files(src, dst)?;
         clone_flag::clone_range(&FreeBsd, src, src_offset, length, dst, dst_offset)
     }
 
@@ -39,11 +40,12 @@ impl Extras for FreeBsd {
     }
 
     fn kernel_copy_usable() -> bool {
-        true
+        release::freebsd_copies(release::running())
     }
 
     /// Without the flag: it may share blocks (ZFS), and does not say so.
     fn kernel_copy(src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<u64> {
+        two_files(src, dst)?;
         copy_file_range(src, src_offset, dst, dst_offset, length, 0)
     }
 
@@ -100,6 +102,13 @@ pub(super) fn clone_unit(fd: Fd) -> Option<u64> {
     // SAFETY: plain system call.
     let said = unsafe { libc::fpathconf(fd, PC_CLONE_BLKSIZE) };
     u64::try_from(said).ok().filter(|unit| *unit > 0)
+}
+
+/// Within one file the call panicked kernels with ZFS (openzfs#16789): there the data is read and written.
+fn two_files(src: Fd, dst: Fd) -> Result<()> {
+    let (from, to) = (raw_stat(src)?, raw_stat(dst)?);
+    let one = from.st_dev == to.st_dev && from.st_ino == to.st_ino;
+    if one { Err(Errno(errno::EINVAL)) } else { Ok(()) }
 }
 
 fn copy_file_range(

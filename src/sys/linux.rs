@@ -5,7 +5,9 @@ use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use super::{Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume, linux_time, linux_volumes};
+use super::{
+    Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume, linux_time, linux_volumes, release,
+};
 
 /// The running Linux kernel.
 pub struct Linux;
@@ -432,17 +434,7 @@ impl Sys for Linux {
     }
 
     fn kernel_copy_usable(&self) -> bool {
-        if !may_call(c"copy_file_range") {
-            return false;
-        }
-        let mut name = MaybeUninit::<libc::utsname>::zeroed();
-        // SAFETY: one structure of the right type, zeroed first.
-        if unsafe { libc::uname(name.as_mut_ptr()) } != 0 {
-            return false;
-        }
-        // SAFETY: zeroed, then filled with NUL-terminated strings.
-        let release = unsafe { CStr::from_ptr(name.assume_init_ref().release.as_ptr()) };
-        trusted_release(release.to_bytes())
+        may_call(c"copy_file_range") && release::linux_copies(release::running())
     }
 
     fn kernel_copy(&self, src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<u64> {
@@ -631,37 +623,4 @@ fn own_limit(limit: &mut libc::rlimit64) -> bool {
 #[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(target_os = "android"))))]
 const fn own_limit(_: &mut libc::rlimit64) -> bool {
     false
-}
-
-/// copy_file_range can be trusted from Linux 5.3 on: before, some file systems gave an empty copy
-/// without an error (go#42400).
-fn trusted_release(release: &[u8]) -> bool {
-    let mut numbers = release.split(|byte| !byte.is_ascii_digit()).map(|digits| {
-        digits.iter().fold(0_u32, |number, digit| {
-            number.saturating_mul(10).saturating_add(u32::from(digit.saturating_sub(b'0')))
-        })
-    });
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    version >= (5, 3)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn copy_file_range_is_trusted_from_5_3_on() {
-        for (release, trusted) in [
-            ("5.2.21", false),
-            ("4.18.0-553.el8", false),
-            ("5.3.0", true),
-            ("5.10", true),
-            ("6.18.44-fc", true),
-            ("10.0.1", true),
-            ("", false),
-            ("x", false),
-        ] {
-            assert_eq!(trusted_release(release.as_bytes()), trusted, "{release}");
-        }
-    }
 }

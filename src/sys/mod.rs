@@ -24,6 +24,12 @@ mod linux_volumes;
 pub mod model;
 #[cfg(any(windows, test))]
 pub mod refs;
+#[cfg(any(
+    all(any(target_os = "linux", target_os = "android"), not(reflink_portable)),
+    target_os = "freebsd",
+    test
+))]
+mod release;
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
 mod solaris;
 #[cfg(all(unix, any(not(any(target_os = "linux", target_os = "android")), reflink_portable)))]
