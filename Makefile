@@ -6,7 +6,7 @@ CARGO_FLAGS ?= --locked
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 
-.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs check-targets test-targets test-windows test-bindings lint demo examples tools bench clean help
+.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs test-portable check-targets test-targets test-windows test-bindings lint demo examples tools bench clean help
 
 all: lib examples
 
@@ -40,6 +40,9 @@ test-filesystems: lib ## the contract on some thirty file systems and three kern
 
 test-zfs: lib ## the same on ZFS and bcachefs under emulation (half an hour; builds the ZFS module once)
 	@./tests/fs/run.sh $(RELEASE) zfs
+
+test-portable: ## the backend of the other Unixes, run on Linux in the place of its own (a minute; "make test" does it too)
+	@CARGO='$(CARGO)' CARGO_TARGET_DIR='$(abspath $(TARGET_DIR))' ./tests/portable.sh
 
 # `make test` checks five of these. All of them fetch and build some 2 GB the first time (compilers, C libraries, emulators).
 check-targets: ## every target: lints, links where that is possible, C programs against the header (Debian or Ubuntu on amd64)
