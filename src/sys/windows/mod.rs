@@ -96,9 +96,15 @@ fn open_existing(name: &Name, access: u32, options: u32) -> Result<Fd> {
     calls::open(name, &how)
 }
 
-/// Opens the name itself, to rename or to remove it, or to look at it.
+/// Opens the name itself, to look at it.
 fn open_name(name: &Name, access: u32) -> Result<Opened> {
-    open_existing(name, access, nt::FILE_OPEN_REPARSE_POINT | nt::FILE_OPEN_FOR_BACKUP_INTENT).map(Opened)
+    open_existing(name, access, nt::FILE_OPEN_REPARSE_POINT).map(Opened)
+}
+
+/// Opens a file's name, to rename or to remove it.
+fn open_to_rename(name: &Name) -> Result<Opened> {
+    let access = files::DELETE | files::FILE_READ_ATTRIBUTES;
+    open_existing(name, access, nt::FILE_OPEN_REPARSE_POINT | nt::FILE_NON_DIRECTORY_FILE).map(Opened)
 }
 
 fn create(dir: Fd, name: &CStr, mode: u32) -> Result<Fd> {
@@ -157,7 +163,7 @@ fn give_name(
     class: nt::FILE_INFORMATION_CLASS,
     replace: bool,
 ) -> Result<()> {
-    let file = open_name(&Name::new(from.0, from.1)?, files::DELETE | files::FILE_READ_ATTRIBUTES)?;
+    let file = open_to_rename(&Name::new(from.0, from.1)?)?;
     let to = Name::new(to.0, to.1)?;
     if replace {
         // Windows 10 1709 on NTFS: also where others have the old file open (sharing its deletion), or it is
@@ -430,7 +436,7 @@ impl Sys for Windows {
 
     fn unlink(&self, dir: Fd, name: &CStr) -> Result<()> {
         let name = Name::new(dir, name)?;
-        let file = open_name(&name, files::DELETE | files::FILE_READ_ATTRIBUTES)?;
+        let file = open_to_rename(&name)?;
         // Windows 10 1709 on NTFS: the name is gone at once, whoever has the file open.
         let at_once = nt::FILE_DISPOSITION_DELETE
             | nt::FILE_DISPOSITION_POSIX_SEMANTICS
