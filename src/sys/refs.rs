@@ -1,7 +1,7 @@
 //! Clones on ReFS and its like by FSCTL_DUPLICATE_EXTENTS_TO_FILE: what must hold before the request, and what is put back after it.
 //! Sources: "Block cloning on ReFS" (learn.microsoft.com/windows-server/storage/refs/block-cloning), [MS-FSCC] 2.3.7 and 2.3.8.
 
-use super::errno::{EINVAL, EIO};
+use super::errno::{EINVAL, EIO, EOPNOTSUPP};
 use super::win32_errors::{INVALID_PARAMETER, NOT_SAME_DEVICE, NOT_SUPPORTED, errno_of};
 use super::{Errno, Fd, Result};
 
@@ -197,7 +197,7 @@ struct Lent {
 /// Makes the destination like the source, and as long as it is to be: the request does not extend it.
 fn lend<C: Calls>(calls: &C, src: Fd, dst: Fd, region: &Region, lent: &mut Lent) -> Result<()> {
     let empty = region.old_end == 0;
-    let (theirs, own) = (calls.integrity(src)?, calls.integrity(dst)?);
+    let (theirs, own) = (integrity_of(calls, src)?, integrity_of(calls, dst)?);
     // Of a file with data the setting cannot be changed without rewriting it.
     if theirs.algorithm != own.algorithm && !empty {
         return Err(invalid());
@@ -221,6 +221,14 @@ fn lend<C: Calls>(calls: &C, src: Fd, dst: Fd, region: &Region, lent: &mut Lent)
         calls.set_end_of_file(dst, region.new_end)?;
     }
     Ok(())
+}
+
+/// Not every file system that clones has integrity streams (servers that keep their files on another one).
+fn integrity_of<C: Calls>(calls: &C, fd: Fd) -> Result<Integrity> {
+    match calls.integrity(fd) {
+        Err(errno) if errno.is(EOPNOTSUPP) => Ok(Integrity::default()),
+        outcome => outcome,
+    }
 }
 
 impl Lent {

@@ -74,6 +74,7 @@ fn what_does_not_fall_on_clusters_is_refused_before_anything_changes() {
         (1, 1024, 0, 9000),
         (0, 1024, 1, 9000),
         (0, 1000, 0, 9000),       // not to the source's end
+        (0, 1000, 0, 0),          // nor there, though the destination ends sooner
         (4096, 1124, 0, 9000),    // to the source's end, not to the destination's
         (4096, 1124, 4096, 5221), // a byte short of it
         (4096, 2048, 4096, 0),    // past the source's end
@@ -167,6 +168,17 @@ fn an_empty_destination_takes_the_sources_integrity() {
     let pair = Pair::new(Traits::REFS, 2048, 0);
     assert_eq!(clone(&pair), Ok(()));
     assert!(pair.none_of(&[Call::SetIntegrity]), "nothing to set");
+}
+
+/// Samba's, say: asked about integrity it does not know the request.
+#[test]
+fn a_volume_without_integrity_streams_is_cloned_on_too() {
+    for (code, cloned) in [(1, true), (50, true), (5, false), (1117, false)] {
+        let pair = Pair::new(Traits::REFS, 2048, 0);
+        pair.fail(Call::Integrity, 1, errno_of(code).0, Lasting::Kind);
+        assert_eq!(clone(&pair), if cloned { Ok(()) } else { Err(errno_of(code)) });
+        assert!(pair.none_of(&[Call::SetIntegrity]));
+    }
 }
 
 #[test]
