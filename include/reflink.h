@@ -33,14 +33,17 @@
  * neither umask, working directory, nor limits. A copy is not async-signal-safe; one that a signal interrupts goes on.
  * Each descriptor that it opens is close-on-exec and above 2. No exception leaves it; none may be thrown through it.
  *
- * Systems.  What follows is written for Linux; docs/platforms.md says where the library was run and where it was only
- * compiled. Elsewhere:
- * - Where ENOTSUP and EOPNOTSUPP differ, -EOPNOTSUPP stands for both; os_error has the system's own number.
- * - macOS, iOS: APFS clones whole files, into new files; ranges and reflink_copy_fd() are copied.
- * - Windows: ReFS clones whole clusters. Descriptors are HANDLEs, AT_FDCWD is NULL. The only permission bit is the owner's right to
- *   write: the read-only attribute. Of REFLINK_PRESERVE_* there is REFLINK_PRESERVE_TIMES.
- * - FreeBSD: copy_file_range(2) with COPY_FILE_RANGE_CLONE, where the system has it; ACLs are not carried over.
- * - Other systems copy, and keep holes where the system tells them.
+ * Systems.  This is written for Linux; the project's docs/platforms.md says where the library was run and where it was only
+ * compiled. Where ENOTSUP and EOPNOTSUPP differ, -EOPNOTSUPP stands for both, and os_error is the system's own number.
+ *
+ * macOS, iOS: APFS clones whole files, under new names; ranges and reflink_copy_fd() are copied.
+ *
+ * Windows: ReFS clones whole clusters. Descriptors are HANDLEs, and AT_FDCWD is NULL. The only permission bit is the right to
+ * write: the read-only attribute. Of REFLINK_PRESERVE_* there is REFLINK_PRESERVE_TIMES; the others are -EOPNOTSUPP.
+ *
+ * FreeBSD: copy_file_range(2) with COPY_FILE_RANGE_CLONE, from the release that has it; REFLINK_PRESERVE_ACL is -EOPNOTSUPP.
+ *
+ * Other systems copy, and keep holes where the system tells them; of REFLINK_PRESERVE_* they have the times and the owner.
  *
  * Link with -lreflink (pkg-config libreflink).
  *
