@@ -129,7 +129,7 @@ struct Region {
     clusters: u64,
     /// Where the destination ended.
     old_end: u64,
-    /// Where it is to end: not before `old_end`.
+    /// Where the range ends in it.
     new_end: u64,
 }
 
@@ -156,8 +156,8 @@ impl Region {
             && src_size >= cluster
             && fits(src_offset)
             && fits(dst_offset);
-        let new_end = dst_end.max(dst_size);
-        possible.then_some(Self { src_offset, dst_offset, clusters, old_end: dst_size, new_end })
+        let (old_end, new_end) = (dst_size, dst_end);
+        possible.then_some(Self { src_offset, dst_offset, clusters, old_end, new_end })
     }
 
     fn grows(&self) -> bool {

@@ -107,6 +107,7 @@ impl Data {
 
     /// Allocates every block of a range (file systems without holes).
     pub fn allocate(&mut self, offset: u64, end: u64) {
+        assert!(end.saturating_sub(offset) <= 64 << 20, "a model holds no such file");
         for index in offset / self.unit..end.div_ceil(self.unit) {
             self.blocks.entry(index).or_insert_with(|| vec![0; self.unit as usize].into());
         }

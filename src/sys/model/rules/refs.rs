@@ -92,6 +92,19 @@ fn what_does_not_fall_on_clusters_is_refused_before_anything_changes() {
     }
 }
 
+/// The last cluster of the largest file there is would end beyond the last offset.
+#[test]
+fn no_region_ends_beyond_the_last_offset() {
+    let (largest, last) = (i64::MAX as u64, i64::MAX as u64 / 1024 * 1024);
+    let pair = Pair::new(Traits::REFS, 1024, 0);
+    pair.model.world_mut().disk.change(pair.source, |data| data.set_size(largest));
+    for (src_offset, length, dst_offset) in [(last, 1023, 0), (0, 1024, last)] {
+        let outcome = clone_range(&windows(&pair), pair.src, src_offset, length, pair.dst, dst_offset);
+        assert_eq!(outcome, Err(errno_of(87)));
+        assert!(pair.none_of(&CHANGES));
+    }
+}
+
 #[test]
 fn the_last_cluster_goes_from_end_to_end() {
     for there in [0, 100, 4096, 5220] {
