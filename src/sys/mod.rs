@@ -49,10 +49,10 @@ mod windows_time;
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(reflink_portable)))]
 pub use linux::{CWD, Linux as Native, is_none, restore_thread_errno, thread_errno};
-#[cfg(windows)]
-pub use windows::{CWD, Windows as Native, is_device, is_none, restore_thread_errno, thread_errno};
 #[cfg(all(unix, any(not(any(target_os = "linux", target_os = "android")), reflink_portable)))]
 pub use unix::{CWD, Unix as Native, is_none, restore_thread_errno, thread_errno};
+#[cfg(windows)]
+pub use windows::{CWD, Windows as Native, is_device, is_none, restore_thread_errno, thread_errno};
 
 /// An open file, or a directory that names are relative to.
 #[cfg(not(windows))]
