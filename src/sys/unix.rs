@@ -388,11 +388,15 @@ fn fill_with_chance(bytes: &mut [u8; 8]) {
     unsafe { libc::arc4random_buf(bytes.as_mut_ptr().cast::<c_void>(), bytes.len()) }
 }
 
-/// A failure leaves zeros: the name that is made of them is taken with O_EXCL all the same.
+/// A failure leaves zeros: the name that is made of them is taken with O_EXCL all the same. Not
+/// getentropy, which the C library makes again for ever while a signal interrupts it.
 #[cfg(target_os = "linux")]
 fn fill_with_chance(bytes: &mut [u8; 8]) {
-    // SAFETY: the call writes as many bytes as it is told of.
-    unsafe { libc::getentropy(bytes.as_mut_ptr().cast::<c_void>(), bytes.len()) };
+    let _ = retry(|| {
+        // SAFETY: the call writes as many bytes as it is told of.
+        let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast::<c_void>(), bytes.len(), 0) };
+        c_int::try_from(got).unwrap_or(-1)
+    });
 }
 
 impl Sys for Unix {
