@@ -109,12 +109,14 @@ from_sources() {
     mv "$3.new" "$3"
 }
 
-c_library() { # ARCH
-    [ ! -e "$cache/root-$1" ] || return 0
-    unpack "$cache/root-$1" "libc6:$1/trixie" "libgcc-s1:$1/trixie"
-    # As on a merged /usr: the loaders are named in /lib and /lib64.
+# c_library NAME PACKAGE...: what a target's programs run with, as on a merged /usr: the loaders are named in /lib and /lib64.
+c_library() {
+    local root=$cache/root-$1 each
+    [ ! -e "$root" ] || return 0
+    shift
+    unpack "$root" "$@"
     for each in lib lib64; do
-        [ ! -d "$cache/root-$1/usr/$each" ] || ln -sfn "usr/$each" "$cache/root-$1/$each"
+        [ ! -d "$root/usr/$each" ] || ln -sfn "usr/$each" "$root/$each"
     done
 }
 
@@ -141,9 +143,10 @@ prepare() { # TARGET
     amd64) ;; # the compiler's own
     built) from_sources "$1" build "$rust/usr/lib/rustlib/$1" ;;
     types) has_code "$1" || from_sources "$1" check "$types/lib/rustlib/$1" ;;
-    *) foreign_std "$from" "$1" && c_library "$from" ;;
+    *) foreign_std "$from" "$1" && c_library "$from" "libc6:$from/trixie" "libgcc-s1:$from/trixie" ;;
     esac
-    case $1 in *-linux-musl) [ -e "$cache/root-musl" ] || unpack "$cache/root-musl" musl/bookworm ;; esac
+    # Of the version that zig links for.
+    case $1 in *-linux-musl) c_library musl musl:amd64/trixie ;; esac
     case $(runs_with "$1") in qemu-*) [ -e "$cache/qemu" ] || unpack "$cache/qemu" qemu-user-static/bookworm ;; esac
 }
 

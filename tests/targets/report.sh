@@ -1,5 +1,6 @@
 #!/bin/bash
-# report.sh: writes docs/platforms.md from what run.sh saw. A target that was not run has no figures, and the table says so.
+# report.sh: writes docs/platforms.md from what check.sh, run.sh and elsewhere.sh saw. What was not run has no figures, and the table
+# says so.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
@@ -8,47 +9,80 @@ root=$(realpath "$here/../..")
 . "$here/targets.sh"
 results=${CARGO_TARGET_DIR:-$root/target}/targets/results
 
-# result TARGET KEY [IF NONE]
+# result FILE KEY [IF NONE]: TARGET is what run.sh saw of it, TARGET.check what check.sh did; elsewhere.sh has files of its own.
 result() {
     local found
     found=$(sed -n "s/^$2=//p" "$results/$1" 2>/dev/null | tail -n 1)
     echo "${found:-${3-}}"
 }
 
+simulations() { result simulated "$(simulated_by "$1")"; } # TARGET
+
 how() { # TARGET
-    case $(runs_with "$1") in
-    native) echo "natively" ;;
-    *) echo "under emulation ($(runs_with "$1"))" ;;
-    esac
+    local with simulated=''
+    with=$(runs_with "$1")
+    [ -z "$(simulations "$1")" ] || simulated=' and simulated'
+    if [ -n "$(result "$1" c)" ]; then
+        [ "$with" = native ] || { echo "under emulation ($with), on this machine's kernel" && return; }
+        echo "natively, on this machine's kernel"
+    elif [ "$with" = wine ] && [ -n "$(result wine ran)" ]; then
+        echo "under Wine: refusals and the fallback copy only; compiled$simulated, never run on the real system"
+    elif [ "$(result "$1.check" compiled)" = yes ]; then
+        if [ -n "$simulated" ]; then echo "compiled and simulated, never run on the real system"; else echo "compiled, never run"; fi
+    else
+        echo "not run"
+    fi
 }
 
-# Whether check.sh compiled it without a warning.
-compiled() { # TARGET
-    [ ! -e "$results/$1.check" ] || { cat "$results/$1.check" && return; }
-    echo "not checked"
+linked() { # TARGET
+    case $(runs_with "$1"):$(result wine ran) in wine:?*) echo "yes (mingw-w64)" && return ;; esac
+    [ "$(std_from "$1")" != types ] || { echo "nothing to link with here" && return; }
+    result "$1.check" linked "not tried"
 }
 
 clones() { # TARGET
     # clone_contract.c and c-programs.sh fail where a clone is not seen to be shared.
-    if [ "$(result "$1" c)" = passed ]; then echo "Btrfs, XFS"; else echo "not seen"; fi
+    if [ "$(result "$1" c)" = passed ]; then echo "Btrfs, XFS"; else echo "-"; fi
+}
+
+contract() { # TARGET
+    case $(runs_with "$1") in
+    wine) result wine ran "not run" ;;
+    *) result "$1" contract "not run" ;;
+    esac
+}
+
+unit_tests() { # TARGET
+    local simulations
+    simulations=$(simulations "$1")
+    if [ -n "$simulations" ]; then echo "model of its clones: $simulations"; else result "$1" reflink "not run"; fi
 }
 
 row() { # TARGET
-    local target=$1 ran
-    ran=$(how "$target")
-    if [ -z "$(result "$target" c)" ]; then
-        ran="not run"
-        [ "$(result "$target" linked)" != yes ] || ran="compiled, never run"
-    fi
-    echo "| \`$target\` | $(compiled "$target") | $(result "$target" linked "not tried") | $ran | $(result "$target" c "not run") |" \
-        "$(result "$target" contract "not run") | $(result "$target" reflink "not run") | $(clones "$target") |" \
-        "$(result "$target" date) |"
+    echo "| \`$1\` | $(result "$1.check" compiled "not checked") | $(result "$1.check" header "not compared") | $(linked "$1") | $(how "$1") |" \
+        "$(result "$1" c "not run") | $(contract "$1") | $(result "$1" torture "not run") | $(unit_tests "$1") | $(clones "$1") |"
+}
+
+# Targets whose C programs are but these.
+only_compiled() { # PROGRAMS
+    local target
+    for target in $(all_targets); do
+        [ "$(result "$target.check" headers)" != "$1" ] || echo "\`$target\`"
+    done
+}
+
+the_rest() {
+    local target
+    for target in $(linux_targets); do
+        [ -z "$(result "$target" c_programs)" ] || echo "- \`$target\`: C programs of \`tests/c_programs.rs\` $(result "$target" c_programs);" \
+            "\`tests/header.rs\` $(result "$target" header); \`tests/symbols.rs\` $(result "$target" symbols)."
+    done
 }
 
 # What each emulator was seen to lack, and what was left out for it.
 lacking() {
     local target lacks
-    for target in $(all_targets); do
+    for target in $(linux_targets); do
         lacks=$(result "$target" lacks)
         [ -z "$lacks" ] || echo "- \`$target\`: ${lacks// /, }"
     done
@@ -62,22 +96,36 @@ cat <<HEAD >"$root/docs/platforms.md.new"
 <!-- Written by "make test-targets" (tests/targets/report.sh) from what ran: do not edit it. -->
 # Platforms
 
-libreflink 0.1 has a backend for Linux, and compiles for nothing else. This table is what was seen on one x86_64 machine
-with Linux $(uname -r | cut -d. -f1,2), $(rustc_version) (Debian's), zig $(zig_version) as C compiler and linker, and qemu-user $(qemu_version).
-None of the emulated architectures was run on its own hardware or kernel: the kernel that cloned was always this x86_64 one.
+libreflink has a backend for Linux and Android, one for Windows, and one for the other Unixes, with what macOS and iOS, FreeBSD and Solaris have
+beyond POSIX. **Only Linux was run.** This table is what was seen on $(date -u +%F) on one x86_64 machine with Linux $(uname -r | cut -d. -f1,2),
+$(rustc_version) (Debian's), zig $(zig_version) as C compiler and linker, and qemu-user $(qemu_version). No emulated architecture was run on
+hardware or on a kernel of its own: the kernel that cloned was always this x86_64 one. No Windows, no macOS and no BSD has run any of it.
 
-| target | compiled | linked | run | C programs | contract | unit tests | clones seen shared | date |
-|---|---|---|---|---|---|---|---|---|
+| target | compiled | same header | linked | run | C programs | contract | torture | unit tests | clones seen shared |
+|---|---|---|---|---|---|---|---|---|---|
 $(for target in $(all_targets); do row "$target"; done)
 
-- *Compiled*: clippy with warnings denied (\`make check-targets\`).
-- *Linked*: shared and static library; the C programs with both.
+- *Compiled*: clippy, which checks what the compiler checks and lints, with warnings denied (\`make check-targets\`).
+- *Same header*: cbindgen, given src/capi as the target's own compiler expands it, makes \`include/reflink.h\` byte for byte; and the target's C
+  compiler (zig's clang) sees the structures' sizes and offsets that \`tests/c/layout.c\` asserts, under \`-std=c99 -Wall -Wextra -Wpedantic -Werror\`.
+  More C programs are compiled where zig has a C library. Where it has none, \`layout.c\` stands alone: $(only_compiled "layout.c " | tr '\n' ' ')
+- *Linked*: shared and static library, and a C program with each. What an ELF library exports is what the header declares. zig passes no list of
+  exports on for Mach-O: nothing is said of those.
 - *C programs*: \`tests/c/layout.c\` and \`promises.c\`, each with the shared and the static library, and \`tests/targets/clone_contract.c\`
   (clones of files and ranges, offsets beyond 4 GiB), on Btrfs and on XFS, both loop-mounted.
 - *Contract*: \`tests/contract\`, all of it natively; under emulation on Btrfs, on XFS and on XFS without reflink. *Ignored* are tests
-  that need what is not there: strace (emulated: the emulator's own calls would be seen), and what the emulator lacks.
-- *Unit tests*: all natively; under emulation those of the system calls.
+  that need what is not there: strace (emulated: the emulator's own calls would be seen), and what the emulator lacks. Of Windows it is
+  \`tests/windows\`, under Wine $(result wine version "(not run)"), which refuses every clone.
+- *Torture*: \`tests/torture\`, its short form. *Unit tests*: \`cargo test --lib\`.
+- *Model of its clones*: the rules of cloning on ReFS, APFS and FreeBSD over a model of the system's calls (\`src/sys/model/rules\`), made from what the
+  vendors have written; run on this machine. What the real system answers, it cannot say.
 - *Clones seen shared*: FIEMAP called by the target's own program said so of every byte, and so did this machine's filefrag of the file.
+- The backend that the other Unixes share (\`src/sys/unix.rs\`), compiled for Linux in the place of Linux's own (\`make test-portable\`): unit tests
+  $(result portable unit "not run"); contract $(result portable contract "not run").
+
+The rest of the suite, natively (what packages are made of, and the manual, are tested on the host alone):
+
+$(the_rest)
 
 What the emulator was seen not to pass on, by a program without the library (\`tests/targets/emulator.c\`); the tests that need it were left out there:
 

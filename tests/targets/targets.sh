@@ -3,7 +3,7 @@
 # Sourced by the other scripts here.
 
 # std        An architecture of Debian's, which has the standard library and a C library; "built": made from Rust's sources, so that zig
-#            can link for it; "types": from the same sources, but for the compiler alone: nothing here can link for these systems.
+#            can link for it; "types": from the same sources, but for the compiler alone: zig can link nothing for these systems.
 # runs with  "native" needs no emulator; a user-mode qemu; "wine" (make test-windows); "-" nothing.
 # simulated  The rules of its clones, as a model in src/sys that the unit tests run: the module's name.
 #
@@ -54,7 +54,7 @@ zig_target() { column "$1" 3; }
 runs_with() { column "$1" 4; }
 simulated_by() { column "$1" 5; }
 
-# Whether its standard library has code, so that it can be linked.
+# Whether its standard library has code.
 has_code() { [ -e "$rust/usr/lib/rustlib/$1" ]; }
 
 rust_flags() { # TARGET
