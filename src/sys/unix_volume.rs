@@ -47,11 +47,11 @@ fn ask_system(fd: Fd) -> Result<Volume> {
 }
 
 #[cfg(target_os = "netbsd")]
-#[allow(clippy::cast_sign_loss)]
+#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)] // c_ulong is not 64 bits wide everywhere
 fn ask_system(fd: Fd) -> Result<Volume> {
     let raw = posix(fd)?;
-    let remote = raw.f_flag & libc::MNT_LOCAL as u64 == 0;
-    Ok(Volume { block_size: raw.f_frsize, remote, name: known(&raw.f_fstypename) })
+    let remote = raw.f_flag as u64 & libc::MNT_LOCAL as u64 == 0;
+    Ok(Volume { block_size: raw.f_frsize as u64, remote, name: known(&raw.f_fstypename) })
 }
 
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
@@ -63,9 +63,10 @@ fn ask_system(fd: Fd) -> Result<Volume> {
 
 /// The stand-in: nothing but what POSIX asks for.
 #[cfg(target_os = "linux")]
+#[allow(clippy::unnecessary_cast)] // c_ulong is not 64 bits wide everywhere
 fn ask_system(fd: Fd) -> Result<Volume> {
     let raw = posix(fd)?;
-    Ok(Volume { block_size: raw.f_frsize, remote: false, name: known(&[]) })
+    Ok(Volume { block_size: raw.f_frsize as u64, remote: false, name: known(&[]) })
 }
 
 #[cfg(any(target_os = "netbsd", target_os = "illumos", target_os = "solaris", target_os = "linux"))]
