@@ -232,7 +232,7 @@ fn an_attribute_that_is_gone_is_gone_and_one_that_stays_is_an_error() {
 }
 
 #[test]
-fn a_list_that_grows_while_it_is_read_is_read_again_but_not_for_ever() {
+fn a_list_that_changes_while_it_is_read_is_read_again_but_not_for_ever() {
     let (outcome, pair) = forget(0, &["user.a"], (true, false), |pair| {
         let target = pair.target;
         pair.model.before(When::Of(Call::ListAttributes, 2), move |disk| {
@@ -240,6 +240,15 @@ fn a_list_that_grows_while_it_is_read_is_read_again_but_not_for_ever() {
         });
     });
     assert_eq!((outcome, left(&pair).1), (Ok(()), vec![]));
+    // One that shrinks ends sooner.
+    let (outcome, pair) = forget(0, &["user.a", "user.b"], (true, false), |pair| {
+        let target = pair.target;
+        pair.model.before(When::Of(Call::ListAttributes, 2), move |disk| {
+            disk.inodes[target].attributes.remove(b"user.a".as_slice());
+        });
+    });
+    assert_eq!((outcome, left(&pair).1), (Ok(()), vec![]));
+    assert_eq!(pair.made(Call::RemoveAttribute).len(), 1);
     let (outcome, _) = forget(0, &["user.a"], (true, false), |pair| {
         let target = pair.target;
         for nth in 1..40 {

@@ -106,7 +106,9 @@ fn only_these_two_errnos_are_looked_into() {
     for errno in [EIO, ENOSPC, EXDEV, EBADF, EINTR, EPERM] {
         let pair = Pair::new(Traits::ZFS, 2048, 0);
         pair.fail(Call::CloneByFlag, 1, errno, Lasting::Once);
-        assert_eq!(clone(&pair), Err(Errno(errno)));
+        // A range that is not aligned, and yet not what the errno is about.
+        let outcome = clone_range(&freebsd(&pair), pair.src, 100, 1000, pair.dst, 0);
+        assert_eq!(outcome, Err(Errno(errno)));
         assert_eq!(pair.model.count(Call::CloneByFlag), 1);
     }
 }
