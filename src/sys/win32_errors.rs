@@ -94,7 +94,7 @@ const TABLE: &[(u32, i32)] = &[
     (1920, EACCES), // CANT_ACCESS_FILE
     (1921, ELOOP),  // CANT_RESOLVE_FILENAME
     (4390, EINVAL), // NOT_A_REPARSE_POINT
-    (6002, EACCES), // DECRYPTION_FAILED
+    (6002, EACCES), // FILE_ENCRYPTED
 ];
 
 /// The errno that stands for a Win32 error. A code that nobody knows is a failure, never a lack.
@@ -117,6 +117,52 @@ mod tests {
         for (at, one) in TABLE.iter().enumerate() {
             assert!(TABLE.iter().skip(at + 1).all(|other| other.0 != one.0), "{}", one.0);
         }
+    }
+
+    /// The table a second time, by errno. A change of one row must be made in both places, on purpose.
+    const BY_ERRNO: &[(i32, &[u32])] = &[
+        (EACCES, &[5, 65, 82, 1920, 6002]),
+        (EBADF, &[6]),
+        (EBUSY, &[32, 33, 108, 148, 170, 212, 303, 1224]),
+        (ECANCELED, &[995]),
+        (ECONNABORTED, &[1236]),
+        (EEXIST, &[80, 183]),
+        (EFAULT, &[998]),
+        (EFBIG, &[223]),
+        (EHOSTUNREACH, &[1232]),
+        (EINVAL, &[87, 123, 131, 134, 327, 534, 4390]),
+        (EIO, &[21, 23, 25, 27, 29, 30, 31, 59, 1006, 1112, 1117, 1392, 1393]),
+        (EISDIR, &[336]),
+        (ELOOP, &[1921]),
+        (EMFILE, &[4]),
+        (EMLINK, &[347]),
+        (ENAMETOOLONG, &[111, 206]),
+        (ENETUNREACH, &[1231]),
+        (ENODEV, &[20, 55, 1167]),
+        (ENOENT, &[2, 3, 15, 53, 67, 161]),
+        (ENOMEM, &[8, 14, 1450, 1453, 1455, 1816]),
+        (ENOSPC, &[39, 112, 1295]),
+        (ENOSYS, &[120]),
+        (ENOTCONN, &[64]),
+        (ENOTDIR, &[267]),
+        (ENOTEMPTY, &[145]),
+        (EOPNOTSUPP, &[1, 50, 282]),
+        (EPERM, &[1314]),
+        (EPIPE, &[109]),
+        (ERANGE, &[122, 234]),
+        (EROFS, &[19]),
+        (ESPIPE, &[132]),
+        (ETIMEDOUT, &[121, 258]),
+        (EXDEV, &[17]),
+    ];
+
+    #[test]
+    fn every_row() {
+        for code in 0..=20_000 {
+            let row = BY_ERRNO.iter().find(|row| row.1.contains(&code));
+            assert_eq!(errno_of(code).number(), row.map_or(EIO, |row| row.0), "Win32 {code}");
+        }
+        assert_eq!(TABLE.len(), BY_ERRNO.iter().map(|row| row.1.len()).sum::<usize>());
     }
 
     #[test]
