@@ -100,10 +100,26 @@ impl Extras for Darwin {
         }
     }
 
+    /// Not by fcopyfile(3) with COPYFILE_ACL: that leaves out the entries that the source has from its
+    /// directory, keeps those that the destination has from its own, changes the owner where the list
+    /// cannot be set, and says that all is well (copyfile.c, copyfile_security).
     fn copy_acl(src: Fd, dst: Fd) -> Result<()> {
-        // The ACL and nothing else: the other parts of a metadata pass would destroy a compressed clone
-        // (jdupes#189). SAFETY: plain call of the C library; no state.
-        done(|| unsafe { libc::fcopyfile(src, dst, ptr::null_mut(), libc::COPYFILE_ACL) })
+        // SAFETY: plain call; the list is this function's until acl_free.
+        let list = unsafe { acl::acl_get_fd_np(src, acl::ACL_TYPE_EXTENDED) };
+        if list.is_null() {
+            return match failure() {
+                // No list, or a volume that keeps none.
+                said if said.is(errno::ENOENT) || said.is(errno::EOPNOTSUPP) => {
+                    apfs::Calls::remove_acl(&Unix, dst)
+                }
+                said => Err(said),
+            };
+        }
+        // SAFETY: the list was made above.
+        let set = done(|| unsafe { acl::acl_set_fd(dst, list) });
+        // SAFETY: as above; it is not used again.
+        unsafe { acl::acl_free(list) };
+        set
     }
 }
 
@@ -116,8 +132,12 @@ fn room(buffer: &mut [u8]) -> *mut c_void {
 mod acl {
     use core::ffi::{c_int, c_void};
 
+    /// The only kind of list that there is.
+    pub const ACL_TYPE_EXTENDED: c_int = 0x100;
+
     unsafe extern "C" {
         pub fn acl_init(count: c_int) -> *mut c_void;
+        pub fn acl_get_fd_np(fd: c_int, kind: c_int) -> *mut c_void;
         pub fn acl_set_fd(fd: c_int, acl: *mut c_void) -> c_int;
         pub fn acl_free(object: *mut c_void) -> c_int;
     }
