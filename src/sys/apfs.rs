@@ -4,7 +4,7 @@
 use core::ffi::CStr;
 
 use super::errno::{EINVAL, ELOOP, ENODATA, ENOMEM, EPERM, ERANGE};
-use super::{Errno, Fd, Result, Sys};
+use super::{Errno, Fd, Handle, Result, Sys};
 
 /// A symbolic link is not followed, at the destination's name neither (GNU cp found that out).
 pub const CLONE_NOFOLLOW: u32 = 1;
@@ -49,19 +49,23 @@ pub fn clone_new<C: Calls>(calls: &C, src: Fd, dir: Fd, name: &CStr, acl: bool) 
         made = calls.fclonefileat(src, dir, name, flags); // unknown to it: the ACL comes along in any case
     }
     made?;
-    let opened = calls.open_clone(dir, name);
-    let finished = opened.and_then(|fd| {
-        let bare = if acl || knows_acl_flag(calls) { Ok(()) } else { calls.remove_acl(fd) };
-        bare.map(|()| fd).inspect_err(|_| {
-            let _ = calls.close(fd); // nothing was written to it
-        })
-    });
-    finished.inspect_err(|errno| {
+    open_without_acl(calls, dir, name, acl).inspect_err(|errno| {
         if !errno.is(ELOOP) {
             // Once more if need be: what stays behind would stay for good.
             let _ = calls.unlink(dir, name).or_else(|_| calls.unlink(dir, name));
         }
     })
+}
+
+/// Opens the clone, and takes an ACL off that came along without being asked for.
+fn open_without_acl<C: Calls>(calls: &C, dir: Fd, name: &CStr, acl: bool) -> Result<Fd> {
+    let clone = Handle::new(calls, calls.open_clone(dir, name)?);
+    if !acl && !knows_acl_flag(calls) {
+        calls.remove_acl(clone.fd())?;
+    }
+    let fd = clone.fd();
+    core::mem::forget(clone); // the caller's from here on
+    Ok(fd)
 }
 
 /// Whether the system knows CLONE_ACL: XNU looks at the flags before it looks at the descriptors.

@@ -285,6 +285,7 @@ impl Bench {
         watch.with_acl = scenario.options.preserve.acl && !at_once;
         // Windows keeps of a mode whether it is read-only.
         watch.modes_differ = !scenario.to.modes || scenario.to.system == System::Windows;
+        watch.sticky_comes = matches!(scenario.to.system, System::Apple { .. });
         watch.best_effort = scenario.options.best_effort_metadata;
         let world = &mut *world;
         world.watch.start(&world.disk);

@@ -130,7 +130,8 @@ fn appears(kind: &str, disk: &mut Disk, directory: Ino) {
 /// that is asked for and it is a file or a link.
 #[test]
 fn what_appears_meanwhile_is_not_lost() {
-    for volume in [Traits::XFS, NAMED, Traits { rename_new: false, ..NAMED }] {
+    let no_new = Traits { rename_new: false, ..NAMED };
+    for volume in [Traits::XFS, NAMED, no_new, Traits::REFS, Traits::APFS, Traits::ZFS, Traits::UFS] {
         for (if_exists, kinds) in [
             (IfExists::Fail, ["file", "symlink", "fifo", "directory"].as_slice()),
             (IfExists::Replace, ["file", "symlink", "directory"].as_slice()),
@@ -193,7 +194,7 @@ fn a_source_whose_name_moves_is_copied_as_it_was_opened() {
 /// 70: the model's watch looks at every instant; here the result, under every umask.
 #[test]
 fn the_copy_has_the_sources_bits_and_never_more() {
-    for volume in [Traits::XFS, NAMED] {
+    for volume in [Traits::XFS, NAMED, Traits::APFS, Traits::HFS, Traits::ZFS] {
         for durability in DURABILITIES {
             for umask in [0, 0o022, 0o077, 0o777] {
                 for mode in [0o600, 0o644, 0o777, 0o400, 0o444, 0o4755, 0o1666, 0] {
@@ -434,6 +435,10 @@ fn a_panic_at_any_call_leaves_the_name_and_no_descriptor() {
         Scenario::new(Api::File, NAMED),
         Scenario { there: There::File(3000), ..replacing(Traits::EXT4) },
         Scenario { there: There::File(3000), ..Scenario::new(Api::Descriptor, Traits::EXT4) },
+        Scenario::new(Api::File, Traits::REFS),
+        Scenario::new(Api::File, Traits::APFS),
+        Scenario { there: There::File(3000), ..replacing(Traits::APFS) },
+        Scenario::new(Api::File, Traits::ZFS),
     ];
     let mut cases = 0;
     let mut wrong = Vec::new();
@@ -467,12 +472,13 @@ fn a_panic_at_any_call_leaves_the_name_and_no_descriptor() {
 fn a_durable_copy_is_synced_in_order() {
     for syncs_directories in [true, false] {
         let options = Options { durability: Durability::Durable, ..Options::default() };
-        for volume in [Traits::XFS, NAMED] {
+        for volume in [Traits::XFS, NAMED, Traits::REFS, Traits::APFS, Traits::ZFS] {
             let volume = Traits { syncs_directories, ..volume };
             let (bench, outcome) = Scenario { options, ..Scenario::new(Api::File, volume) }.play();
             assert_copied(&bench, &outcome);
             let calls = bench.model.world().calls_made();
-            let named = |call: &Call| matches!(call, Call::LinkUnnamed | Call::RenameNew);
+            // Where no rename spares a file, a link gives the name.
+            let named = |call: &Call| matches!(call, Call::LinkUnnamed | Call::RenameNew | Call::Link);
             let name = calls.iter().position(named).unwrap();
             let syncs: Vec<usize> = (0..calls.len()).filter(|at| calls[*at] == Call::Sync).collect();
             assert!(matches!(syncs.as_slice(), [file, directory] if *file < name && name < *directory));

@@ -14,9 +14,16 @@ fn watched(scenario: Scenario) -> Scenario {
 fn scenarios() -> Vec<Scenario> {
     let mut all = Vec::new();
     for mode in [Mode::Auto, Mode::Never] {
-        for (from, to) in
-            [(Traits::XFS, Traits::XFS), (Traits::EXT4, Traits::EXT4), (Traits::PROC, Traits::XFS)]
-        {
+        for (from, to) in [
+            (Traits::XFS, Traits::XFS),
+            (Traits::EXT4, Traits::EXT4),
+            (Traits::PROC, Traits::XFS),
+            (Traits::REFS, Traits::REFS),
+            (Traits::NTFS, Traits::NTFS),
+            (Traits::APFS, Traits::APFS),
+            (Traits::HFS, Traits::HFS),
+            (Traits::ZFS, Traits::ZFS),
+        ] {
             for source in [Source::Plain, Source::Empty, Source::Sparse] {
                 let source = if from == Traits::PROC { Source::Pseudo } else { source };
                 for durability in [Durability::Atomic, Durability::Direct] {

@@ -118,15 +118,18 @@ fn the_middle_is_cloned_and_the_edges_are_copied() {
         (100, 101, 3000, 9000, 0, 3000),
         (100, 100, TO_END, 0, 4196, 924),
     ] {
-        let (_, outcome) = range(src_offset, dst_offset, length, there, Traits::XFS).play();
-        assert_eq!(outcome.result, Ok(()));
-        let report = outcome.report;
-        assert_eq!(
-            (report.cloned, report.copied_any()),
-            (cloned, copied),
-            "{src_offset} {dst_offset} {length}"
-        );
-        assert_eq!(report.reason, if copied > 0 { Reason::File } else { Reason::None });
+        for volume in [Traits::XFS, Traits::REFS, Traits::ZFS] {
+            let (_, outcome) = range(src_offset, dst_offset, length, there, volume).play();
+            assert_eq!(outcome.result, Ok(()));
+            let report = outcome.report;
+            assert_eq!(
+                (report.cloned, report.copied_any()),
+                (cloned, copied),
+                "{} {src_offset} {dst_offset} {length}",
+                volume.name
+            );
+            assert_eq!(report.reason, if copied > 0 { Reason::File } else { Reason::None });
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Watch {
     pub with_acl: bool,
     /// The volume cannot keep the permission bits, and that is allowed.
     pub modes_differ: bool,
+    /// fclonefileat brings the sticky bit along, which means nothing to a file: it goes before the end.
+    pub sticky_comes: bool,
     /// Metadata that cannot be set is let pass: the mode may have stayed narrower.
     pub best_effort: bool,
     /// A destination that is an open file of the caller's.
@@ -136,7 +138,8 @@ impl Watch {
                 return Some(format!("mode {:o} is wider than the source's {:o}", made.mode, source.mode));
             }
             let owner_came = self.with_owner && made.owner == source.owner && made.group == source.group;
-            if made.mode & 0o7000 & !source.mode != 0 || (made.mode & 0o7000 != 0 && !owner_came) {
+            let special = made.mode & if self.sticky_comes { 0o6000 } else { 0o7000 };
+            if special & !source.mode != 0 || (special != 0 && !owner_came) {
                 return Some(format!("special bits in mode {:o} without the owner", made.mode));
             }
             let allowed = source.named_permissions();

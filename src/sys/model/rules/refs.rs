@@ -1,7 +1,7 @@
 //! ReFS: what is asked of the system, in which order, and what is put back.
 
 use super::Pair;
-use crate::sys::model::disk::Traits;
+use crate::sys::model::disk::{Ino, Inode, Traits};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::system::Windows;
 use crate::sys::model::{Call, Model};
@@ -58,13 +58,62 @@ fn no_request_reaches_four_gibibytes() {
     assert_eq!(steps.len(), 5);
 }
 
-/// The model's own limit is one that bites.
+/// The model's own rules are ones that bite, each by itself.
 #[test]
-fn more_than_four_gibibytes_at_once_is_refused() {
-    let pair = Pair::new(Traits::REFS, 1024, 0);
-    let asked = |length| windows(&pair).duplicate_extents(pair.src, 0, pair.dst, 0, length);
-    assert_eq!(asked(4 << 30), Err(errno_of(534)));
-    assert_eq!(asked((4 << 30) - 1024), Err(errno_of(50)), "beyond what is allocated");
+fn the_model_refuses_what_the_manual_forbids() {
+    let asked = |pair: &Pair, src_offset, dst_offset, length| {
+        windows(pair).duplicate_extents(pair.src, src_offset, pair.dst, dst_offset, length)
+    };
+    for (src_offset, dst_offset, length, told) in [
+        (0, 0, 2048, Ok(())),
+        (4096, 2048, 2048, Ok(())), // rounded up to the last cluster of both
+        (512, 0, 1024, Err(errno_of(87))),
+        (0, 512, 1024, Err(errno_of(87))),
+        (0, 0, 1000, Err(errno_of(87))),
+        (0, 0, 4 << 30, Err(errno_of(534))),
+        (4096, 0, 3072, Err(errno_of(50))), // beyond what the source has
+        (0, 3072, 2048, Err(errno_of(87))), // beyond the destination's end
+        (0, 0, 0, Ok(())),
+    ] {
+        let pair = Pair::new(Traits::REFS, 5220, 4000);
+        assert_eq!(asked(&pair, src_offset, dst_offset, length), told, "{src_offset} {dst_offset} {length}");
+        assert_eq!(pair.there().len(), 4000);
+    }
+    let arranged = |arrange: &dyn Fn(&Pair)| {
+        let pair = Pair::new(Traits::REFS, 5220, 4000);
+        arrange(&pair);
+        asked(&pair, 0, 0, 1024)
+    };
+    let inode = |pair: &Pair, ino: Ino, change: &dyn Fn(&mut Inode)| {
+        change(&mut pair.model.world_mut().disk.inodes[ino]);
+    };
+    let sparse = arranged(&|pair| inode(pair, pair.source, &|inode| inode.sparse = true));
+    assert_eq!(sparse, Err(errno_of(50)));
+    let integrity = arranged(&|pair| inode(pair, pair.target, &|inode| inode.integrity = CHECKSUMS));
+    assert_eq!(integrity, Err(errno_of(87)));
+    let other = Traits { pool: 29, ..Traits::REFS };
+    assert_eq!(asked(&Pair::across(Traits::REFS, other, 2048, 2048), 0, 0, 1024), Err(errno_of(87)));
+    assert_eq!(asked(&Pair::new(Traits::NTFS, 2048, 2048), 0, 0, 1024), Err(errno_of(1)));
+    let pair = Pair::new(Traits::REFS, 0, 100);
+    assert_eq!(windows(&pair).set_integrity(pair.dst, CHECKSUMS), Err(errno_of(87)), "it has data");
+    assert_eq!(
+        windows(&pair).set_integrity(pair.dst, Integrity { algorithm: 0, flags: 1 }),
+        Err(errno_of(87))
+    );
+}
+
+/// A file that is not sparse has no holes: growing, and the end of being sparse, allocate.
+#[test]
+fn the_models_files_without_the_attribute_have_no_holes() {
+    let allocated = |pair: &Pair| pair.model.world().disk.data(pair.target).allocated();
+    for (sparse, grown) in [(false, 8192), (true, 0)] {
+        let pair = Pair::new(Traits::REFS, 0, 0);
+        windows(&pair).set_sparse(pair.dst, sparse).unwrap();
+        windows(&pair).set_end_of_file(pair.dst, 8000).unwrap();
+        assert_eq!(allocated(&pair), grown);
+        windows(&pair).set_sparse(pair.dst, false).unwrap();
+        assert_eq!(allocated(&pair), 8192);
+    }
 }
 
 #[test]
