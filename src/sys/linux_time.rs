@@ -56,7 +56,7 @@ fn stat_from(raw: &libc::statx) -> Stat {
         |time: &libc::statx_timestamp| Time { seconds: time.tv_sec, nanoseconds: i64::from(time.tv_nsec) };
     let mode = u32::from(raw.stx_mode);
     Stat {
-        device: u64::from(raw.stx_dev_major) << 32 | u64::from(raw.stx_dev_minor),
+        device: device(raw.stx_dev_major, raw.stx_dev_minor),
         inode: raw.stx_ino,
         kind: kind(mode),
         mode: mode & 0o7777,
@@ -69,6 +69,11 @@ fn stat_from(raw: &libc::statx) -> Stat {
         modified: time(&raw.stx_mtime),
         changed: time(&raw.stx_ctime),
     }
+}
+
+/// A device number as fstat64 gives it (new_encode_dev of linux/kdev_t.h): of two looks at one file, one may be by each call.
+fn device(major: u32, minor: u32) -> u64 {
+    u64::from(minor & !0xff) << 12 | u64::from(major) << 8 | u64::from(minor & 0xff)
 }
 
 /// Sets the times of last access and change. `None` where the call is not to be had.
@@ -108,12 +113,28 @@ mod tests {
         let Some(wide) = stat(fd) else { panic!("no statx here") };
         let native = Native.stat(fd).unwrap();
         let wide = wide.unwrap();
-        assert_eq!(Stat { device: 0, ..wide }, Stat { device: 0, ..native });
+        assert_eq!(wide, native);
         let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
         assert_eq!(stat_name(libc::AT_FDCWD, &name), Some(Ok(wide)));
         assert_eq!(stat(libc::AT_FDCWD), Some(Err(Errno(libc::EBADF))));
         std::fs::remove_file(path).unwrap();
         assert_eq!(stat_name(libc::AT_FDCWD, &name), Some(Err(Errno(libc::ENOENT))));
+    }
+
+    #[test]
+    fn device_numbers_are_those_of_stat() {
+        use std::os::unix::fs::{FileTypeExt, MetadataExt};
+        let mut seen = 0;
+        for name in std::fs::read_dir("/dev").unwrap().flatten().map(|entry| entry.path()) {
+            let Ok(found) = std::fs::symlink_metadata(&name) else { continue };
+            if found.file_type().is_char_device() || found.file_type().is_block_device() {
+                let (major, minor) = (libc::major(found.rdev()), libc::minor(found.rdev()));
+                assert_eq!(device(major, minor), found.rdev(), "{}", name.display());
+                seen += 1;
+            }
+        }
+        assert!(seen > 0, "no device in /dev");
+        assert_eq!(device(259, 0x12345), 0x1231_0345);
     }
 
     #[test]
