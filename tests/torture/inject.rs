@@ -125,7 +125,8 @@ impl Case {
     /// From here on nothing can be found out about any file: what stands under a name cannot be known to be the
     /// library's own, and so is not removed.
     fn blinds(&self) -> bool {
-        let asks = ["newfstatat", "fstat", "fstat64"].contains(&self.call.as_str());
+        let asks = ["newfstatat", "fstat", "fstat64"].contains(&self.call.as_str())
+            || (cfg!(target_pointer_width = "32") && self.call == "statx");
         asks && matches!(self.fault, Fault::ErrorFromNowOn(..))
     }
 
