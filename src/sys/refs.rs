@@ -198,7 +198,7 @@ struct Lent {
 fn lend<C: Calls>(calls: &C, src: Fd, dst: Fd, region: &Region, lent: &mut Lent) -> Result<()> {
     let empty = region.old_end == 0;
     let (theirs, own) = (integrity_of(calls, src)?, integrity_of(calls, dst)?);
-    // Of a file with data the setting cannot be changed without rewriting it.
+    // "The integrity status can only be changed for empty files" (FSCTL_SET_INTEGRITY_INFORMATION, Remarks).
     if theirs.algorithm != own.algorithm && !empty {
         return Err(invalid());
     }

@@ -69,6 +69,7 @@ const TABLE: &[(u32, i32)] = &[
     (267, ENOTDIR),      // DIRECTORY
     (282, EOPNOTSUPP),   // EAS_NOT_SUPPORTED
     (303, EBUSY),        // DELETE_PENDING
+    (323, EIO),          // DATA_CHECKSUM_ERROR
     (327, EINVAL),       // OFFSET_ALIGNMENT_VIOLATION
     (336, EISDIR),       // DIRECTORY_NOT_SUPPORTED
     (347, EMLINK),       // BLOCK_TOO_MANY_REFERENCES
@@ -131,7 +132,7 @@ mod tests {
         (EFBIG, &[223]),
         (EHOSTUNREACH, &[1232]),
         (EINVAL, &[87, 123, 131, 134, 327, 534, 4390]),
-        (EIO, &[21, 23, 25, 27, 29, 30, 31, 59, 1006, 1112, 1117, 1392, 1393]),
+        (EIO, &[21, 23, 25, 27, 29, 30, 31, 59, 323, 1006, 1112, 1117, 1392, 1393]),
         (EISDIR, &[336]),
         (ELOOP, &[1921]),
         (EMFILE, &[4]),

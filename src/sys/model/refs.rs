@@ -1,6 +1,6 @@
 //! ReFS, and NTFS beside it, by the documented rules of block cloning; which error goes with which rule as far as that is documented.
 //! Sources: "Block cloning on ReFS" (learn.microsoft.com/windows-server/storage/refs/block-cloning), "Block Cloning"
-//! (.../windows/win32/fileio/block-cloning), [MS-FSCC] 2.3.8 (the errors), 2.3.73 and 2.3.20 (integrity), FSCTL_SET_SPARSE.
+//! (.../windows/win32/fileio/block-cloning), [MS-FSCC] 2.3.8 (the errors), 2.3.73 and 2.3.20 (integrity), FSCTL_SET_INTEGRITY_INFORMATION, FSCTL_SET_SPARSE.
 
 use super::disk::{KernelCopy, Traits};
 use super::fault::Odd;
@@ -88,7 +88,7 @@ impl Calls for Model<Windows> {
         let about = About::fd(fd).numbers(integrity.algorithm.into(), integrity.flags.into(), 0);
         self.call(Call::SetIntegrity, about, |world, _| {
             let ino = world.to_change(fd)?;
-            // Enforcement cannot be off where there is nothing to enforce.
+            // Enforcement cannot be off where there is nothing to enforce, and only empty files can be changed.
             let odd = integrity.algorithm == 0 && integrity.flags != 0;
             if odd || world.disk.data(ino).size > 0 {
                 return Err(errno_of(87));
