@@ -1,6 +1,7 @@
 //! ReFS, and NTFS beside it, by the documented rules of block cloning; which error goes with which rule as far as that is documented.
 //! Sources: "Block cloning on ReFS" (learn.microsoft.com/windows-server/storage/refs/block-cloning), "Block Cloning"
-//! (.../windows/win32/fileio/block-cloning), [MS-FSCC] 2.3.8 (the errors), 2.3.73 and 2.3.20 (integrity), FSCTL_SET_INTEGRITY_INFORMATION, FSCTL_SET_SPARSE.
+//! (.../windows/win32/fileio/block-cloning), FSCTL_SET_INTEGRITY_INFORMATION and FSCTL_SET_SPARSE (.../windows/win32/api/winioctl),
+//! [MS-FSCC] 2.3.8 (the errors), 2.3.20 and 2.3.73 (integrity).
 
 use super::disk::{KernelCopy, Traits};
 use super::fault::Odd;
