@@ -330,7 +330,9 @@ static void times_are_preserved_when_asked(void)
     CHECK(GetFileTime(file, NULL, &found[0], &found[1]));
     CloseHandle(file);
     EQUAL(ticks(found[1]), written);
-    CHECK(ticks(found[0]) >= accessed); /* reading the source may have moved it */
+    /* Wine reads from a file to tell its kind; the time of last access is seen with handles. */
+    if (!on_wine())
+        EQUAL(ticks(found[0]), accessed);
     file = open_for("now", FILE_READ_ATTRIBUTES);
     CHECK(GetFileTime(file, NULL, NULL, &found[1]));
     CloseHandle(file);

@@ -235,11 +235,12 @@ static void options_of_handles(void)
 {
     struct reflink_options options = REFLINK_OPTIONS_INIT;
     struct reflink_result result = REFLINK_RESULT_INIT;
-    FILETIME from, to;
+    const FILETIME accessed = {1234567890, 30555555}, written = {987654320, 30444444};
+    FILETIME found[2];
     HANDLE source, target;
     int calls = 0;
     make("source", 40000000);
-    source = open_for("source", GENERIC_READ);
+    source = open_for("source", GENERIC_READ | FILE_WRITE_ATTRIBUTES);
     target = new_file("target", 0);
     options.progress = stop;
     options.progress_user = &calls;
@@ -247,9 +248,11 @@ static void options_of_handles(void)
     options.progress = NULL;
     options.durability = REFLINK_DURABLE;
     options.preserve = REFLINK_PRESERVE_TIMES;
+    CHECK(SetFileTime(source, NULL, &accessed, &written));
     EQUAL(reflink_copy_fd(source, target, &options, &result), 0);
-    CHECK(GetFileTime(source, NULL, NULL, &from) && GetFileTime(target, NULL, NULL, &to));
-    CHECK(CompareFileTime(&from, &to) == 0);
+    CHECK(GetFileTime(target, NULL, &found[0], &found[1]));
+    CHECK(CompareFileTime(&found[0], &accessed) == 0);
+    CHECK(CompareFileTime(&found[1], &written) == 0);
     options.preserve = 0;
     options.mode = REFLINK_NEVER;
     EQUAL(reflink_copy_fd(source, target, &options, &result), 0);

@@ -152,10 +152,12 @@ pub fn volume_number(fd: Fd) -> Result<u64> {
 
 /// All of it. What is no file of a volume has nothing but a kind.
 pub fn stat(fd: Fd) -> Result<Stat> {
+    // First of all: to tell the kind, Wine reads from the file, which moves the time of its last access.
+    let basic = basic(fd);
     if !is_on_disk(fd)? {
         return Ok(nothing_but(Kind::Other));
     }
-    let basic = basic(fd)?;
+    let basic = basic?;
     let standard: Standard = calls::query(fd, nt::FileStandardInformation)?;
     let (device, inode) = identity(fd)?;
     Ok(Stat {
