@@ -1,6 +1,6 @@
 #!/bin/bash
-# run.sh [TEST]: the contract of the Windows build, under Wine: builds and stages the library as packaging/windows.sh does, compiles
-# the C programs here and tests/c/layout.c against it, and runs them. Ends with "N passed, N failed, N skipped".
+# run.sh [TEST]: the contract of the Windows build, under Wine: builds and stages the library as packaging/windows.sh does, and runs
+# the C programs here, a C++ program with reflink.hpp, and tests/c/layout.c. Ends with "N passed, N failed, N skipped".
 # Exits 77 where mingw-w64, a standard library or Wine cannot be had. What real Windows answers, nothing here can say.
 set -euo pipefail
 
@@ -9,19 +9,55 @@ here=$(dirname "$(realpath "$0")")
 . "$here/environment.sh"
 build=$(realpath -m "${CARGO_TARGET_DIR:-$windows_root/target}")/windows
 stage=$build/stage
-"$windows_root/packaging/windows.sh" "$stage"
+passed=0 failed=0 skipped=0
+
+need x86_64-w64-mingw32-g++-win32 g++-mingw-w64-x86-64-win32
+"$windows_root/packaging/windows.sh" "$stage" # its own check runs tests/c/layout.c
 wine_prefix "$build/wine"
 
-# The directory that the tests run in, as Windows calls it.
 work=$(mktemp -d "$build/run.XXXXXX")
 trap 'wine_end; rm -rf "$work"' EXIT
-mkdir "$work/tests" "$work/programs"
+mkdir "$work/contract" "$work/wrapper" "$work/programs"
 cp "$stage/bin/reflink.dll" "$work/programs"
 
-# shellcheck disable=SC2046 # words
-windows_cc -std=c99 -D_WIN32_WINNT=0x0A00 -D__USE_MINGW_ANSI_STDIO=1 -Wall -Wextra -Werror -O1 -o "$work/programs/contract.exe" \
-    "$here"/{harness,copies,names,handles,arguments}.c \
-    $(PKG_CONFIG_LIBDIR=$stage/lib/pkgconfig PKG_CONFIG_PATH='' pkg-config --cflags --libs libreflink)
+# flags ARGUMENT...: what pkg-config says of the staged tree.
+flags() { PKG_CONFIG_LIBDIR=$stage/lib/pkgconfig PKG_CONFIG_PATH='' pkg-config "$@" libreflink; }
+
+# A directory of this machine, as Windows calls it.
+on_z() { printf 'Z:%s' "${1//\//\\}"; }
+
+compile() { # COMPILER STANDARD OUT FILE...
+    # shellcheck disable=SC2046 # words
+    nice "$1" "-std=$2" -D_WIN32_WINNT=0x0A00 -D__USE_MINGW_ANSI_STDIO=1 -Wall -Wextra -Werror -O1 -o "$work/programs/$3" \
+        "${@:4}" $(flags --cflags --libs)
+}
+
+# Takes over the counts that a program ends with.
+counted() { # OUTPUT
+    local line
+    line=$(tail -n 1 "$1")
+    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped ]]; then
+        passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + BASH_REMATCH[3]))
+    else
+        echo "FAILED: the program did not come to its end"
+        failed=$((failed + 1))
+    fi
+}
+
+compile x86_64-w64-mingw32-gcc-win32 c99 contract.exe "$here"/{harness,copies,names,handles,arguments}.c
+compile x86_64-w64-mingw32-g++-win32 c++17 wrapper.exe -static-libgcc -static-libstdc++ "$here/wrapper.cpp"
 
 echo "Wine: $("$wine" --version)"
-run_in_wine 900 "$work/programs/contract.exe" "Z:${work//\//\\}\\tests" "$@"
+run_in_wine 900 "$work/programs/contract.exe" "$(on_z "$work/contract")" "$@" | tr -d '\r' | tee "$work/output" | sed '$d' || true
+counted "$work/output"
+if [ $# = 0 ]; then
+    if run_in_wine 60 "$work/programs/wrapper.exe" "$(on_z "$work/wrapper")"; then
+        echo "ok: reflink.hpp"
+        passed=$((passed + 1))
+    else
+        echo "FAILED: reflink.hpp"
+        failed=$((failed + 1))
+    fi
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
