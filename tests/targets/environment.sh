@@ -83,14 +83,6 @@ compiler() {
         unavailable "Debian's rustc-web does not run here"
 }
 
-# The standard library of another Debian architecture, from trixie: of the very same version, or it is of no use.
-foreign_std() { # ARCH TARGET
-    [ ! -e "$rust/usr/lib/rustlib/$2" ] || return 0
-    unpack "$cache/std" "libstd-rust-web-dev:$1/trixie"
-    mv "$cache/std/usr/lib/rustlib/$2" "$rust/usr/lib/rustlib/"
-    rm -rf "$cache/std"
-}
-
 # from_sources TARGET build|check TO: the standard library of a target that Debian has none for. The C library that it is
 # linked with is the linker's business, here zig's. With bitcode, so that programs are optimised when they are linked. As a
 # shared library, which nothing uses, it would have to be linked here already.
@@ -107,6 +99,20 @@ from_sources() {
     mkdir -p "$3.new/lib"
     find "$cache/std/$1/release/deps" -name "*.$([ "$2" = check ] && echo rmeta || echo rlib)" -exec cp {} "$3.new/lib/" \;
     mv "$3.new" "$3"
+}
+
+# The standard library of another Debian architecture, from trixie: as long as it is of the very same version, which the
+# compiler insists on.
+foreign_std() { # ARCH TARGET
+    local to=$rust/usr/lib/rustlib/$2
+    [ ! -e "$to" ] || return 0
+    unpack "$cache/foreign" "libstd-rust-web-dev:$1/trixie"
+    mv "$cache/foreign/usr/lib/rustlib/$2" "$to"
+    rm -rf "$cache/foreign"
+    echo 'pub fn none() -> Option<String> { None }' |
+        LD_LIBRARY_PATH=$rust/usr/lib/x86_64-linux-gnu "$rust/usr/bin/rustc" --target "$2" --crate-type lib --emit metadata -o "$cache/none" - ||
+        { rm -rf "$to" && from_sources "$2" build "$to"; }
+    rm -f "$cache/none"
 }
 
 # c_library NAME PACKAGE...: what a target's programs run with, as on a merged /usr: the loaders are named in /lib and /lib64.

@@ -116,7 +116,8 @@ $(for target in $(all_targets); do row "$target"; done)
 - *Contract*: \`tests/contract\`, all of it natively; under emulation on Btrfs, on XFS and on XFS without reflink. *Ignored* are tests
   that need what is not there: strace (emulated: the emulator's own calls would be seen), and what the emulator lacks. Of Windows it is
   \`tests/windows\`, under Wine $(result wine version "(not run)"), which refuses every clone.
-- *Torture*: \`tests/torture\`, its short form. *Unit tests*: \`cargo test --lib\`.
+- *Torture*: \`tests/torture\`, its short form. *Unit tests*: \`cargo test --lib\`; under emulation
+  those of the system calls, the errno tables, the interface and names.
 - *Model of its clones*: the rules of cloning on ReFS, APFS and FreeBSD over a model of the system's calls (\`src/sys/model/rules\`), made from what the
   vendors have written; run on this machine. What the real system answers, it cannot say.
 - *Clones seen shared*: FIEMAP called by the target's own program said so of every byte, and so did this machine's filefrag of the file.
