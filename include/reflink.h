@@ -32,18 +32,25 @@
  * after fork(). A copy runs in the thread that asks for it. The library sets no signal handlers and changes
  * neither umask, working directory, nor limits. A copy is not async-signal-safe; one that a signal interrupts goes on.
  * Each descriptor that it opens is close-on-exec and above 2. No exception leaves it; none may be thrown through it.
+ * Like any opening and closing of a file, a copy ends the record locks (fcntl(2), F_SETLK) that the calling process itself holds
+ * on the source: lock by open file description (F_OFD_SETLK, flock(2)) what is copied meanwhile.
  *
  * Systems.  This is written for Linux; the project's docs/platforms.md says where the library was run and where it was only
  * compiled. Where ENOTSUP and EOPNOTSUPP differ, -EOPNOTSUPP stands for both, and os_error is the system's own number.
  *
- * macOS, iOS: APFS clones whole files, under new names; ranges and reflink_copy_fd() are copied.
+ * macOS, iOS: APFS clones whole files, under new names; ranges and reflink_copy_fd() are copied, with REFLINK_REASON_UNSUPPORTED.
+ * Holes are found by reading, so that `sparse` is 0. The labels com.apple.quarantine, .provenance and .macl stay on a clone. With
+ * REFLINK_PRESERVE_OWNER, what the directory's group could read meanwhile is copied (REFLINK_REASON_PERMISSION). With
+ * REFLINK_PRESERVE_ACL, entries that the directory hands down are on the file until the ACL is set.
  *
  * Windows: ReFS clones whole clusters. Descriptors are HANDLEs, and AT_FDCWD is NULL. The only permission bit is the right to
  * write: the read-only attribute. Of REFLINK_PRESERVE_* there is REFLINK_PRESERVE_TIMES; the others are -EOPNOTSUPP.
  *
- * FreeBSD: copy_file_range(2) with COPY_FILE_RANGE_CLONE, from the release that has it; REFLINK_PRESERVE_ACL is -EOPNOTSUPP.
+ * FreeBSD: copy_file_range(2) with COPY_FILE_RANGE_CLONE, from the release that has it; ranges within one file are copied. Extended
+ * attributes are those of the namespace "user"; REFLINK_PRESERVE_ACL is -EOPNOTSUPP.
  *
- * Other systems copy, and keep holes where the system tells them; of REFLINK_PRESERVE_* they have the times and the owner.
+ * Other systems copy, and keep holes where the system tells them; REFLINK_PRESERVE_XATTRS is -EOPNOTSUPP there, and, where there
+ * are ACLs, REFLINK_PRESERVE_ACL too. On all but Linux, macOS and Windows a kill can leave the private name beside the finished copy.
  *
  * Link with -lreflink (pkg-config libreflink).
  *

@@ -7,7 +7,7 @@ use super::file::{Draft, Job, open_parent, with_private_name};
 use super::table::{self, Operation, Verdict};
 use super::{Durability, IfExists, Meter, Mode, Options, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::{EAGAIN, EEXIST};
+use crate::sys::errno::{EAGAIN, EEXIST, EPERM};
 use crate::sys::{Errno, Fd, Handle, Stat, Sys};
 
 /// How often a call that a signal interrupted is made again, and one that answers "not yet".
@@ -22,6 +22,9 @@ pub fn clone<'s, S: Sys>(
 ) -> Result<Option<Draft<'s, S>>> {
     if !S::CLONES_BY_NAME || job.options.mode == Mode::Never {
         return Ok(None);
+    }
+    if lets_another_group_in(job)? {
+        return refused(job, Errno(EPERM), report).map(|()| None);
     }
     meter.tell(0, job.source.stat.size)?;
     let draft = match make(job)? {
@@ -40,6 +43,18 @@ pub fn clone<'s, S: Sys>(
             Err(error)
         }
     }
+}
+
+/// A clone has its source's mode from the first instant, and its directory's group until the source's is
+/// given to it: whom the group's bits let in then may be others than they are for.
+fn lets_another_group_in<S: Sys>(job: &Job<S>) -> Result<bool> {
+    let mode = job.source.stat.mode;
+    let for_the_group_alone = (mode >> 3) & !mode & 0o7;
+    if !job.options.preserve.owner || for_the_group_alone == 0 {
+        return Ok(false);
+    }
+    let directory = open_parent(job, false)?;
+    Ok(job.sys.stat(directory.fd()).at(Step::Create)?.group != job.source.stat.group)
 }
 
 /// Under the final name where the caller wants it so and it is free, else under a private one.

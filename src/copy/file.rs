@@ -354,7 +354,14 @@ impl<'s, S: Sys> Draft<'s, S> {
         };
         // Nobody but the owner, who may write: network file systems look at the mode again at each
         // write.
-        let create = |name: &CStr| sys.create_new(directory.fd(), name, 0o600);
+        let create = |name: &CStr| {
+            sys.create_new(directory.fd(), name, 0o600).inspect_err(|errno| {
+                if !errno.is(EEXIST) {
+                    // Landlock lets a file be made that it then refuses to open; nobody else's has this name.
+                    let _ = sys.unlink(directory.fd(), name);
+                }
+            })
+        };
         let (fd, name) = with_private_name(sys, create).at(Step::Create)?;
         Ok(Self {
             sys,

@@ -151,6 +151,7 @@ fn with_everything(bench: &Bench) {
             inode.attributes.insert(name.into(), name.into());
         }
         disk.inodes[to].default_acl = Some(vec![(9, 4)]);
+        disk.inodes[to].group = disk.inodes[source].group;
     });
 }
 
@@ -204,6 +205,43 @@ fn a_clone_never_lets_anybody_in_whom_the_source_does_not() {
         Scenario { arrange: with_everything, ..Scenario::new(Api::File, Traits::OLD_APFS) }.play();
     assert_copied(&bench, &outcome);
     assert_eq!(made(&bench).acl, None, "it came along, and was not asked for");
+}
+
+/// 102: its group is the directory's at first.
+#[test]
+fn a_clone_never_lets_another_group_in() {
+    let owner = Preserve { owner: true, ..Preserve::default() };
+    for (mode, group, preserve, cloned) in [
+        (0o640, 7, owner, false),
+        (0o750, 7, owner, false),
+        (0o644, 7, owner, true),
+        (0o640, 100, owner, true),
+        (0o640, 7, Preserve::default(), true), // the result is the directory's group's too
+    ] {
+        let arranged = |asked| {
+            let options = Options { mode: asked, preserve, ..Options::default() };
+            let scenario = Scenario { options, ..Scenario::new(Api::File, Traits::APFS) };
+            let bench = scenario.set_up();
+            bench.disk(|disk| {
+                disk.inodes[bench.source].mode = mode;
+                disk.inodes[bench.directory].group = group;
+            });
+            let outcome = scenario.run(&bench);
+            (bench, outcome)
+        };
+        let (bench, outcome) = arranged(Mode::Auto);
+        assert_copied(&bench, &outcome);
+        let reason = if cloned { Reason::None } else { Reason::Permission };
+        assert_eq!(
+            (bench.model.count(Call::CloneNew) > 0, outcome.report.reason),
+            (cloned, reason),
+            "{mode:o}"
+        );
+        let (bench, outcome) = arranged(Mode::Always);
+        let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+        assert_eq!(told, if cloned { Ok(()) } else { Err((Step::Clone, EPERM)) });
+        assert_eq!(bench.litter(), Vec::<String>::new());
+    }
 }
 
 #[test]
