@@ -382,5 +382,5 @@ fn fill<S: Sys>(sys: &S, fd: Fd, written: &mut u64, end: u64) -> crate::sys::Res
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn every_code_stands_once_and_is_found() {
-        let all: Vec<&Code> = OWN.iter().chain(SYSTEM).collect();
+        let here = |code: &&Code| code.0 <= 0 || errno::exists(code.0);
+        let all: Vec<&Code> = OWN.iter().chain(SYSTEM).filter(here).collect();
         for (at, one) in all.iter().enumerate() {
             assert!(all.iter().skip(at + 1).all(|other| other.0 != one.0 && other.1 != one.1), "{:?}", one.1);
             assert_eq!(name(one.0), one.1);

@@ -10,7 +10,7 @@ pub mod metadata;
 pub mod name;
 pub mod range;
 pub mod table;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 pub(crate) mod tests;
 
 use crate::error::{Cause, Error, Result, Step};

@@ -138,13 +138,14 @@ impl PrivateName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{Cause, Error};
 
+    #[cfg(unix)]
     fn parts(path: &CStr) -> (String, String) {
         let split = Destination::new(-100, path).unwrap();
         (split.with_parent(|parent| parent.to_str().unwrap().into()), split.leaf.to_str().unwrap().into())
     }
 
+    #[cfg(unix)]
     #[test]
     fn paths_are_split_at_the_last_slash() {
         for (path, parent, leaf) in [
@@ -160,6 +161,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[test]
     fn paths_that_cannot_be_a_file_are_refused() {
         let error = |path: &CStr| match Destination::new(-100, path).err() {

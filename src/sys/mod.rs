@@ -5,14 +5,14 @@ use core::ffi::CStr;
 
 #[cfg(any(target_vendor = "apple", all(test, unix)))]
 pub mod apfs;
-#[cfg(any(target_os = "freebsd", test))]
+#[cfg(any(target_os = "freebsd", all(test, unix)))]
 pub mod clone_flag;
 #[cfg(target_vendor = "apple")]
 mod darwin;
 pub mod errno;
 #[cfg(target_os = "freebsd")]
 mod freebsd;
-#[cfg(any(target_os = "freebsd", test))]
+#[cfg(any(target_os = "freebsd", all(test, unix)))]
 mod freebsd_attributes;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(reflink_portable)))]
 mod linux;

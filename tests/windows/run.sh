@@ -32,6 +32,24 @@ compile() { # COMPILER STANDARD OUT FILE...
         "${@:4}" $(flags --cflags --libs)
 }
 
+# The library's own tests, as far as they need no model of a Unix: tables, names, times, the rules of cloning.
+unit_tests() {
+    (
+        cd "$windows_root"
+        export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=$wine RUST_BACKTRACE=0
+        more_rust_flags='' windows_cargo test --quiet --locked --lib --target-dir "$build" </dev/null
+    ) >"$work/output" 2>&1 || true
+    sed -nE 's/^test result: [a-zA-Z]+\. ([0-9]+) passed; ([0-9]+) failed; ([0-9]+) ignored;.*/\1 passed, \2 failed, \3 skipped/p' \
+        "$work/output" >"$work/counts"
+    if grep -q ' 0 failed' "$work/counts"; then
+        echo "ok: the library's own tests: $(cat "$work/counts") (what is skipped has numbers of Linux)"
+    else
+        cat "$work/output"
+        echo "FAILED: the library's own tests"
+    fi
+    counted "$work/counts"
+}
+
 # Takes over the counts that a program ends with.
 counted() { # OUTPUT
     local line
@@ -51,6 +69,7 @@ echo "Wine: $("$wine" --version)"
 run_in_wine 900 "$work/programs/contract.exe" "$(on_z "$work/contract")" "$@" | tr -d '\r' | tee "$work/output" | sed '$d' || true
 counted "$work/output"
 if [ $# = 0 ]; then
+    unit_tests
     if run_in_wine 60 "$work/programs/wrapper.exe" "$(on_z "$work/wrapper")"; then
         echo "ok: reflink.hpp"
         passed=$((passed + 1))

@@ -58,8 +58,9 @@ const CELLS: &[(&str, i32, &str, Reason)] = &[
     ("ENXIO", 6, "HHH", Reason::Failure),
 ];
 
-/// The numbers are x86's; mips, sparc and others have their own.
+/// The numbers are Linux's on x86; mips, sparc and others have their own.
 #[test]
+#[cfg_attr(not(unix), ignore = "numbers of Linux")]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "x86"))]
 fn every_cell() {
     for errno in 0..=4095 {
@@ -123,7 +124,7 @@ fn each_question_has_its_yeses_and_no_more() {
     ];
     for (at, (question, yeses)) in questions.into_iter().enumerate() {
         let found: Vec<i32> = (0..=4095).filter(|errno| question(Errno(*errno))).collect();
-        let mut wanted = yeses.to_vec();
+        let mut wanted: Vec<i32> = yeses.iter().copied().filter(|errno| exists(*errno)).collect();
         wanted.sort_unstable();
         assert_eq!(found, wanted, "question {at}");
     }
