@@ -51,7 +51,10 @@ Acquire::Languages "none"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "f
 Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
 CONF
     say "reading the lists of bookworm and trixie"
-    APT_CONFIG=$apt/conf apt-get -qq update >&2 || unavailable "apt-get update failed: no network?"
+    # What cannot be reached is but a warning to apt.
+    APT_CONFIG=$apt/conf apt-get -qq update >&2 || true
+    APT_CONFIG=$apt/conf apt-cache show rustc-web >/dev/null 2>&1 ||
+        unavailable "nothing to be had from $debian: no network?"
 }
 
 # unpack FOLDER PACKAGE...: complete or not there at all.
