@@ -140,20 +140,22 @@ fn set_read_only(fd: Fd, read_only: bool) -> Result<bool> {
     calls::set(fd, nt::FileBasicInformation, &changes).map(|()| true)
 }
 
-/// Does something that a read-only attribute forbids, where it does, without it for that moment.
+/// Sets or clears the read-only attribute of a name, and says whether that changed anything.
+fn set_name_read_only(name: &Name, read_only: bool) -> Result<bool> {
+    let there = open_name(name, files::FILE_READ_ATTRIBUTES | files::FILE_WRITE_ATTRIBUTES)?;
+    set_read_only(there.0, read_only)
+}
+
+/// Does something that a read-only attribute forbids, where it does, without it for that moment. The name is not
+/// held open meanwhile: what is open is not replaced.
 fn without_read_only(name: &Name, act: impl Fn() -> Result<()>) -> Result<()> {
-    let refused = match act() {
-        Err(errno) if errno.is(errno::EACCES) => errno,
-        outcome => return outcome,
-    };
-    let access = files::FILE_READ_ATTRIBUTES | files::FILE_WRITE_ATTRIBUTES;
-    let Ok(there) = open_name(name, access) else { return Err(refused) };
-    if set_read_only(there.0, false) != Ok(true) {
-        return Err(refused);
+    match act() {
+        Err(errno) if errno.is(errno::EACCES) && set_name_read_only(name, false) == Ok(true) => act()
+            .inspect_err(|_| {
+                let _ = set_name_read_only(name, true);
+            }),
+        outcome => outcome,
     }
-    act().inspect_err(|_| {
-        let _ = set_read_only(there.0, true);
-    })
 }
 
 /// Renames, or gives a second name: by the newer request first where there is one.

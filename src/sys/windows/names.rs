@@ -53,7 +53,8 @@ impl Name {
         if paths::names_stream(rest) {
             return Err(Errno(errno::EINVAL));
         }
-        let (rest, is_directory) = paths::without_end(rest);
+        // A separator at the end stays: without it, a volume's root would be the volume itself.
+        let is_directory = paths::means_directory(rest);
         let mut units = room(prefix.len().saturating_add(rest.len()))?;
         units.extend(paths::ascii(prefix));
         units.extend_from_slice(rest);
