@@ -60,10 +60,17 @@ libraries() { # TARGET: the shared one, the static one
 
 # A program with each library: that nothing is missing.
 link() (
+    command=zigbuild
     # run.sh runs what is linked for Linux. Of the others it is only to be seen that they link; and Apple's strip is not here.
     case $1 in *-linux-*) ;; *) export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_STRIP=false ;; esac
-    cross_cargo "$1" zigbuild --quiet --release --locked --lib \
-        --manifest-path "$root/Cargo.toml" || return 1
+    case $1 in *-netbsd) # which cargo-zigbuild does not know
+        command=build
+        export CARGO_TARGET_X86_64_UNKNOWN_NETBSD_LINKER=$work/c/$1/linker
+        printf '#!/bin/sh\nexec "%s" -m ziglang cc -target %s "$@"\n' "$cache/zig/bin/python" "$(zig_target "$1")" >"$work/c/$1/linker"
+        chmod +x "$work/c/$1/linker"
+        ;;
+    esac
+    cross_cargo "$1" "$command" --quiet --release --locked --lib --manifest-path "$root/Cargo.toml" || return 1
     for library in $(libraries "$1"); do
         zig_cc "$1" "${strict[@]}" "$root/tests/c/layout.c" "$library" -lunwind -o "$work/c/$1/layout" || return 1
     done
