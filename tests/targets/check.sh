@@ -10,7 +10,7 @@ root=$(realpath "$here/../..")
 # shellcheck source=targets.sh source-path=SCRIPTDIR
 . "$here/targets.sh"
 work=${CARGO_TARGET_DIR:-$root/target}/targets
-results=$work/results
+results=$work/results${QUICK:+-quick}
 export CARGO_TARGET_DIR=$work/cargo
 strict=(-std=c99 -Wall -Wextra -Wpedantic -Werror -I "$root/include")
 

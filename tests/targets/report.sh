@@ -96,8 +96,8 @@ cat <<HEAD >"$root/docs/platforms.md.new"
 <!-- Written by "make test-targets" (tests/targets/report.sh) from what ran: do not edit it. -->
 # Platforms
 
-libreflink has a backend for Linux and Android, one for Windows, and one for the other Unixes, with what macOS and iOS, FreeBSD and Solaris have
-beyond POSIX. **Only Linux was run.** This table is what was seen on $(date -u +%F) on one x86_64 machine with Linux $(uname -r | cut -d. -f1,2),
+libreflink has a backend for Linux and Android, one for Windows, and one for the other Unixes, with what macOS, iOS and FreeBSD have beyond
+POSIX. **Of these systems only Linux was run.** This table is what was seen on $(date -u +%F) on one x86_64 machine with Linux $(uname -r | cut -d. -f1,2),
 $(rustc_version) (Debian's), zig $(zig_version) as C compiler and linker, and qemu-user $(qemu_version). No emulated architecture was run on
 hardware or on a kernel of its own: the kernel that cloned was always this x86_64 one. No Windows, no macOS and no BSD has run any of it.
 
@@ -116,7 +116,7 @@ $(for target in $(all_targets); do row "$target"; done)
 - *Contract*: \`tests/contract\`, all of it natively; under emulation on Btrfs, on XFS and on XFS without reflink. *Ignored* are tests
   that need what is not there: strace (emulated: the emulator's own calls would be seen), and what the emulator lacks. Of Windows it is
   \`tests/windows\`, under Wine $(result wine version "(not run)"), which refuses every clone.
-- *Torture*: \`tests/torture\`, its short form. *Unit tests*: \`cargo test --lib\`; under emulation
+- *Torture*: \`tests/torture\`, its short form. Not under emulation: its filters and injected faults would meet the emulator's own calls. *Unit tests*: \`cargo test --lib\`; under emulation
   those of the system calls, the errno tables, the interface and names.
 - *Model of its clones*: the rules of cloning on ReFS, APFS and FreeBSD over a model of the system's calls (\`src/sys/model/rules\`), made from what the
   vendors have written; run on this machine. What the real system answers, it cannot say.
@@ -124,7 +124,8 @@ $(for target in $(all_targets); do row "$target"; done)
 - The backend that the other Unixes share (\`src/sys/unix.rs\`), compiled for Linux in the place of Linux's own (\`make test-portable\`): unit tests
   $(result portable unit "not run"); contract $(result portable contract "not run").
 
-The rest of the suite, natively (what packages are made of, and the manual, are tested on the host alone):
+The rest of the suite, natively. (What packages are made of, and the manual, are tested on the host alone. Ignored C programs are those for gcc: the
+compiler for these targets is zig's clang.)
 
 $(the_rest)
 
@@ -145,7 +146,8 @@ gives them: on ARM 4 bytes of padding stand before the first 64-bit member, on i
 
 Times after 19 January 2038 are read by statx(2) and set by utimensat_time64 on i686 and ARM, whatever the C library's \`time_t\`. That takes Linux 5.1. On an older
 kernel, under a filter that refuses these calls, on Android, and on other 32-bit architectures whose \`time_t\` has 32 bits, a file of such a time
-cannot be copied (EOVERFLOW) or its times cannot be preserved (EOVERFLOW at REFLINK_STEP_METADATA).
+cannot be copied (EOVERFLOW) or its times cannot be preserved (EOVERFLOW at REFLINK_STEP_METADATA). Where a filter refuses statx with EPERM instead
+of ENOSYS (containers of about 2018), glibc's own fstat64 fails in a 32-bit program, and so does every copy (EPERM at REFLINK_STEP_OPEN_SOURCE).
 HEAD
 mv "$root/docs/platforms.md.new" "$root/docs/platforms.md"
 echo "docs/platforms.md is written" >&2

@@ -9,7 +9,7 @@ root=$(realpath "$here/../..")
 # shellcheck source=targets.sh source-path=SCRIPTDIR
 . "$here/targets.sh"
 work=${CARGO_TARGET_DIR:-$root/target}/targets
-results=$work/results
+results=$work/results${QUICK:+-quick}
 export CARGO_TARGET_DIR=$work/cargo CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_TEST_DEBUG=0
 
 # Emulated, the contract is run on Btrfs and XFS alone: it takes minutes, and no other file system tells more of an architecture.
