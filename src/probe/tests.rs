@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::*;
 use crate::error::Cause;
+use crate::sys::model::apfs::UF_IMMUTABLE;
 use crate::sys::model::disk::{Ino, KernelCopy, Traits, What};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::system::{Apple, FreeBsd, System, Windows};
@@ -186,6 +187,19 @@ fn a_volume_of_another_system_is_told_so_too() {
             // Of a file of less than a cluster ReFS shares nothing; others may do.
             let why = if clone.is_none() { Reason::File } else { Reason::None };
             assert_eq!((found.clone, found.reason), (clone, why), "{} {size}", volume.name);
+        }
+    }
+}
+
+/// Its clone is locked too, and would keep its name.
+#[test]
+fn a_locked_file_is_asked_about_without_leaving_its_clone() {
+    for volume in [Traits::APFS, Traits::OLD_APFS] {
+        for asked in [Asked::File, Asked::FileFd] {
+            let trial = Trial::set_up(volume, volume, 9000);
+            trial.model.world_mut().disk.inodes[trial.source].flags = UF_IMMUTABLE;
+            assert_eq!(trial.ask(asked).unwrap().clone, Some(true));
+            trial.assert_left_nothing(false);
         }
     }
 }

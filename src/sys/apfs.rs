@@ -57,9 +57,14 @@ pub fn clone_new<C: Calls>(calls: &C, src: Fd, dir: Fd, name: &CStr, acl: bool) 
     })
 }
 
-/// Opens the clone, and takes an ACL off that came along without being asked for.
+/// Opens the clone, and takes off what would keep it from being changed or removed, and an ACL that came along
+/// without being asked for: in this order, since an immutable file takes no other change.
 fn open_without_acl<C: Calls>(calls: &C, dir: Fd, name: &CStr, acl: bool) -> Result<Fd> {
     let clone = Handle::new(calls, calls.open_clone(dir, name)?);
+    let unlock = || drop_flags(calls, clone.fd(), calls.flags(clone.fd())?);
+    unlock().inspect_err(|_| {
+        let _ = unlock(); // what stays locked cannot be removed
+    })?;
     if !acl && !knows_acl_flag(calls) {
         calls.remove_acl(clone.fd())?;
     }

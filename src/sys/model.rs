@@ -3,7 +3,7 @@
 
 #![allow(missing_docs, clippy::missing_panics_doc)]
 
-mod apfs;
+pub mod apfs;
 mod calls;
 mod clone;
 pub mod data;

@@ -4,13 +4,16 @@
 
 use core::ffi::CStr;
 
-use super::disk::{Ino, KernelCopy, Traits, What};
+use super::disk::{Ino, Inode, KernelCopy, Traits, What};
 use super::fault::Odd;
 use super::system::{Apple, Kind, System};
 use super::{About, Call, Errno, Model, Open, Result, World};
 use crate::sys::Fd;
 use crate::sys::apfs::{self, CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY, Calls};
-use crate::sys::errno::{EEXIST, EINVAL, ELOOP, ENOENT, ENOSYS, EOPNOTSUPP, EXDEV};
+use crate::sys::errno::{EEXIST, EINVAL, ELOOP, ENOENT, ENOSYS, EOPNOTSUPP, EPERM, EXDEV};
+
+/// <sys/stat.h>: the file is locked.
+pub const UF_IMMUTABLE: u32 = 2;
 
 impl Traits {
     /// On a system that knows CLONE_ACL.
@@ -29,6 +32,13 @@ impl Traits {
 
     /// HFS+: no clones; and a rename that does not replace is not everywhere (SMB, exFAT).
     pub const HFS: Self = Self { name: "hfs", clones: false, has_holes: false, pool: 32, ..Self::APFS };
+}
+
+impl Inode {
+    /// A file that its owner locked takes no change but of that, and keeps its names (chflags(2)).
+    pub(super) fn unlocked(&self) -> Result<()> {
+        if self.flags & UF_IMMUTABLE == 0 { Ok(()) } else { Err(Errno(EPERM)) }
+    }
 }
 
 impl Kind for Apple {
@@ -80,6 +90,7 @@ impl Calls for Model<Apple> {
     fn remove_acl(&self, fd: Fd) -> Result<()> {
         self.call(Call::RemoveAcl, About::fd(fd), |world, _| {
             let ino = world.to_change(fd)?;
+            world.disk.inodes[ino].unlocked()?;
             world.disk.change_meta(ino, |inode| inode.acl = None);
             Ok(())
         })
@@ -104,6 +115,7 @@ impl Calls for Model<Apple> {
     fn set_times_to_now(&self, fd: Fd) -> Result<()> {
         self.call(Call::SetTimesToNow, About::fd(fd), |world, _| {
             let ino = world.to_change(fd)?;
+            world.disk.inodes[ino].unlocked()?;
             let now = world.disk.tick();
             world.disk.change_meta(ino, |inode| (inode.accessed, inode.modified) = (now, now));
             Ok(())

@@ -257,6 +257,7 @@ impl World {
         if !self.disk.inodes[ino].engines {
             self.violated("somebody else's file was removed");
         }
+        self.disk.inodes[ino].unlocked()?;
         self.disk.names_mut(found.directory).remove(&found.leaf);
         Ok(())
     }
@@ -279,6 +280,7 @@ impl World {
             _ if new.ino == Some(ino) => return Ok(()), // two names of one file: nothing happens (rename(2))
             _ => {}
         }
+        self.disk.inodes[ino].unlocked()?;
         self.disk.names_mut(old.directory).remove(&old.leaf);
         self.disk.names_mut(new.directory).insert(new.leaf, ino);
         self.disk.inodes[ino].changed = self.disk.tick();

@@ -5,6 +5,7 @@ use crate::sys::apfs::{
     CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY, Calls, UF_COMPRESSED, attribute_stays, clone_new,
     flags_that_stay, forget_source,
 };
+use crate::sys::model::apfs::UF_IMMUTABLE;
 use crate::sys::model::disk::{Ino, ROOT, Traits, What};
 use crate::sys::model::fault::Lasting;
 use crate::sys::model::system::Apple;
@@ -15,7 +16,6 @@ use libc::*;
 const USUAL: u64 = (CLONE_NOFOLLOW | CLONE_NOOWNERCOPY) as u64;
 const WITH_ACL: u64 = USUAL | CLONE_ACL as u64;
 
-const UF_IMMUTABLE: u32 = 2;
 const UF_HIDDEN: u32 = 0x8000;
 const SF_ARCHIVED: u32 = 0x1_0000;
 const SF_DATALESS: u32 = 0x4000_0000;
@@ -107,6 +107,25 @@ fn a_clone_that_cannot_be_opened_or_made_right_is_removed() {
             assert_eq!(clone(&pair, false), Err(Errno(EIO)), "{call:?}");
             assert_eq!(clone_ino(&pair), None);
             assert_eq!(pair.model.world().leaked(), vec![]);
+        }
+    }
+}
+
+/// A file that the Finder calls locked: its clone takes no other change and keeps its name, until it is unlocked.
+#[test]
+fn a_clone_of_a_locked_file_is_unlocked_before_all_else() {
+    for volume in [Traits::APFS, Traits::OLD_APFS] {
+        for fails in [None, Some(Call::Flags), Some(Call::SetFlags), Some(Call::RemoveAcl)] {
+            let pair = with_acls(volume);
+            pair.model.world_mut().disk.inodes[pair.source].flags = UF_IMMUTABLE | UF_HIDDEN;
+            if let Some(call) = fails {
+                pair.fail(call, 1, EIO, Lasting::Once);
+            }
+            let made = clone(&pair, false);
+            let failed = fails.is_some_and(|call| pair.model.count(call) > 0);
+            assert_eq!(made.err(), failed.then_some(Errno(EIO)), "{fails:?}");
+            let left = clone_ino(&pair).map(|ino| pair.model.world().disk.inodes[ino].flags);
+            assert_eq!(left, (!failed).then_some(0), "{fails:?}");
         }
     }
 }
