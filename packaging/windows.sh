@@ -15,11 +15,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 build() {
-    # The same input, the same bytes: no time in the headers, no path of this machine.
+    # The same source, the same DLL: no time in its headers, no path of this machine, and no symbol table, which has names of
+    # rustc's temporary files. (The static library needs its own.)
     local remap="--remap-path-prefix=$windows_root=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
     (
         cd "$windows_root"
-        export CARGO_PROFILE_RELEASE_STRIP=debuginfo
+        export CARGO_PROFILE_RELEASE_STRIP=symbols
         more_rust_flags="$remap -Clink-arg=-Wl,--no-insert-timestamp" \
             windows_cargo rustc --release --locked --lib --target-dir "$built" -- --print native-static-libs
     ) 2>"$work/log" || { cat "$work/log" >&2; exit 1; }

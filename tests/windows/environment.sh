@@ -50,7 +50,9 @@ standard_library() {
         flock 9 # two runs at once would make it twice
         [ -e "$to" ] && exit
         say "building the standard library (about a minute)"
-        RUSTC_BOOTSTRAP=1 more_rust_flags='-Zforce-unstable-if-unmarked -Cpanic=unwind -Cembed-bitcode=yes' \
+        more_rust_flags='-Zforce-unstable-if-unmarked -Cpanic=unwind -Cembed-bitcode=yes'
+        more_rust_flags="$more_rust_flags --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+        RUSTC_BOOTSTRAP=1 \
             debians_cargo build --quiet --release --features backtrace,panic-unwind \
             --manifest-path "$(echo "$rust"/usr/src/rustc-*/library)/sysroot/Cargo.toml" --target-dir "$cache/std-windows" >&2 ||
             unavailable "the standard library does not build"
