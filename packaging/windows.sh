@@ -14,6 +14,17 @@ built=$(realpath -m "${CARGO_TARGET_DIR:-$windows_root/target}")/windows
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# What was built with another standard library cannot be built on, which cargo does not see.
+forget_old() {
+    local library
+    library=$(if own_std; then rustc -V; else stat -c '%i %Y' "$rust/usr/lib/rustlib/$target/lib"; fi)
+    if [ "$(cat "$built/std" 2>/dev/null)" != "$library" ]; then
+        rm -rf "${built:?}/$target" "$built/release"
+        mkdir -p "$built"
+        echo "$library" >"$built/std"
+    fi
+}
+
 build() {
     # The same source, the same DLL: no time in its headers, no path of this machine, and no symbol table, which has names of
     # rustc's temporary files. (The static library needs its own.)
@@ -96,6 +107,7 @@ check_program() {
 
 mingw
 standard_library
+forget_old
 build
 lay_out
 check_symbols

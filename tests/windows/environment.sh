@@ -43,16 +43,15 @@ own_std() {
 # Else Debian's compiler, with a standard library made from its sources.
 standard_library() {
     own_std && return
-    local to=$rust/usr/lib/rustlib/$target
+    local to=$rust/usr/lib/rustlib/$target flags
     [ -e "$to" ] && return
     "$windows_here/../targets/environment.sh" x86_64-unknown-linux-gnu || exit $?
     (
         flock 9 # two runs at once would make it twice
         [ -e "$to" ] && exit
         say "building the standard library (about a minute)"
-        more_rust_flags='-Zforce-unstable-if-unmarked -Cpanic=unwind -Cembed-bitcode=yes'
-        more_rust_flags="$more_rust_flags --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
-        RUSTC_BOOTSTRAP=1 \
+        flags='-Zforce-unstable-if-unmarked -Cpanic=unwind -Cembed-bitcode=yes'
+        RUSTC_BOOTSTRAP=1 more_rust_flags="$flags --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
             debians_cargo build --quiet --release --features backtrace,panic-unwind \
             --manifest-path "$(echo "$rust"/usr/src/rustc-*/library)/sysroot/Cargo.toml" --target-dir "$cache/std-windows" >&2 ||
             unavailable "the standard library does not build"

@@ -238,7 +238,8 @@ impl Sys for Windows {
     fn open_directory(&self, dir: Fd, name: &CStr, sync: bool) -> Result<Fd> {
         // NtFlushBuffersFile wants a right to write, which whoever makes files there has.
         let flush = if sync { files::FILE_ADD_FILE } else { 0 };
-        let access = files::FILE_TRAVERSE | files::FILE_READ_ATTRIBUTES | flush;
+        // Names are opened relative to it without any right to it.
+        let access = files::FILE_READ_ATTRIBUTES | flush;
         match Name::new(dir, name) {
             Err(errno) if errno.is(errno::ENXIO) => Err(Errno(errno::ENOTDIR)), // a device
             name => open_existing(&name?, access, nt::FILE_DIRECTORY_FILE),
@@ -266,8 +267,16 @@ impl Sys for Windows {
         self.close(other).and(first)
     }
 
-    fn flush(&self, _: Fd) -> Result<()> {
-        Ok(()) // closing reports nothing of the data here
+    fn flush(&self, fd: Fd) -> Result<()> {
+        // CloseHandle says nothing of the data. Over a network it is there, at the latest, that cached writes go to the
+        // server, and whether they got there is only said by a flush (FlushFileBuffers).
+        if !volumes::is_remote(fd) {
+            return Ok(());
+        }
+        match calls::flush(fd) {
+            Err(errno) if is_unknown(errno) => Ok(()), // a redirector that has nothing to flush
+            outcome => outcome,
+        }
     }
 
     fn stat(&self, fd: Fd) -> Result<Stat> {

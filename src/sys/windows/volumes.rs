@@ -73,13 +73,18 @@ fn name(attributes: &Attributes) -> &'static str {
     NAMES.iter().copied().find(|known| known.encode_utf16().eq(found.iter().copied())).unwrap_or("unknown")
 }
 
+/// Whether a server is behind it.
+pub fn is_remote(fd: Fd) -> bool {
+    let device = calls::query_volume::<Device>(fd, nt::FileFsDeviceInformation);
+    device.is_ok_and(|device| device.characteristics & FILE_REMOTE_DEVICE != 0)
+}
+
 /// For the engine.
 pub fn volume(fd: Fd) -> Result<Volume> {
-    let device = calls::query_volume::<Device>(fd, nt::FileFsDeviceInformation);
     let attributes = calls::query_volume::<Attributes>(fd, nt::FileFsAttributeInformation);
     Ok(Volume {
         block_size: cluster(fd)?,
-        remote: device.is_ok_and(|device| device.characteristics & FILE_REMOTE_DEVICE != 0),
+        remote: is_remote(fd),
         name: attributes.map_or("unknown", |attributes| name(&attributes)),
     })
 }
