@@ -26,6 +26,8 @@ pub fn of(error: &Error) -> c_int {
     match error.cause {
         // A system call that failed with errno 0 never does; 0 must not mean success here.
         Cause::System(failed) if failed.number() == 0 => REFLINK_ERR_INCONSISTENT,
+        // What this system has no errno for (FreeBSD and ENODATA) is told as it was said.
+        Cause::System(failed) if !errno::exists(failed.number()) => failed.raw().saturating_neg(),
         Cause::System(failed) => failed.number().saturating_neg(),
         Cause::NotRegular => REFLINK_ERR_NOT_REGULAR,
         Cause::SameFile => REFLINK_ERR_SAME_FILE,
@@ -152,6 +154,17 @@ mod tests {
         for unknown in [c_int::MIN, c_int::MAX, -4096, -4095, 4097, -5000] {
             assert_eq!((name(unknown), text(unknown)), (c"UNKNOWN", c"Unknown error"));
         }
+    }
+
+    #[test]
+    fn a_code_is_an_errno_of_this_system() {
+        use crate::error::Step;
+        use crate::sys::Errno;
+        let told = |failed| of(&Error::new(Step::Metadata, Cause::System(failed)));
+        assert_eq!(told(Errno(errno::EIO)), -errno::EIO);
+        assert_eq!(told(Errno::standing_for(45, errno::EOPNOTSUPP)), -errno::EOPNOTSUPP);
+        assert_eq!(told(Errno::standing_for(87, 0xe006)), -87, "ENOATTR of FreeBSD, which has no ENODATA");
+        assert_eq!(told(Errno(0)), REFLINK_ERR_INCONSISTENT);
     }
 
     #[test]
