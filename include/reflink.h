@@ -43,8 +43,13 @@
  * REFLINK_PRESERVE_OWNER, what the directory's group could read meanwhile is copied (REFLINK_REASON_PERMISSION). With
  * REFLINK_PRESERVE_ACL, entries that the directory hands down are on the file until the ACL is set.
  *
- * Windows: ReFS clones whole clusters. Descriptors are HANDLEs, and AT_FDCWD is NULL. The only permission bit is the right to
- * write: the read-only attribute. Of REFLINK_PRESERVE_* there is REFLINK_PRESERVE_TIMES; the others are -EOPNOTSUPP.
+ * Windows: ReFS clones whole clusters. Descriptors are HANDLEs; NULL in the place of AT_FDCWD is the current directory. errno is that
+ * of <errno.h>, os_error the Win32 code behind it (0 where the library itself said no); GetLastError() is left as it was found.
+ * Names take / and \, and may be long without \\?\; a name of a stream, or one that ends in a dot or a space, is -EINVAL, one of a
+ * device REFLINK_ERR_NOT_REGULAR. The only permission bit is the right to write: the read-only attribute. Access control comes from
+ * the directory; streams (the mark of the web), encryption and compression do not come along. Of REFLINK_PRESERVE_* there is
+ * REFLINK_PRESERVE_TIMES, in steps of 100 ns; the others are -EOPNOTSUPP. REFLINK_REPLACE of a file that others hold open needs NTFS
+ * of Windows 10 1809 and their FILE_SHARE_DELETE, else it is -EACCES or -EBUSY.
  *
  * FreeBSD: copy_file_range(2) with COPY_FILE_RANGE_CLONE, from the release that has it; ranges within one file are copied. Extended
  * attributes are those of the namespace "user"; REFLINK_PRESERVE_ACL is -EOPNOTSUPP.
