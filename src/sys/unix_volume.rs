@@ -11,8 +11,8 @@ use super::{Fd, Result, Volume};
 const KNOWN: &[&str] = &[
     "apfs", "hfs", "exfat", "msdos", "msdosfs", "pcfs", "ntfs", "udf", "udfs", "cd9660", "hsfs", "ufs",
     "ffs", "lfs", "zfs", "hammer", "hammer2", "ext2fs", "tmpfs", "mfs", "nullfs", "null", "lofs", "unionfs",
-    "union", "fusefs", "fuse", "macfuse", "osxfuse", "puffs", "nfs", "smbfs", "afpfs", "webdav", "acfs",
-    "autofs", "devfs", "procfs", "virtiofs",
+    "union", "fusefs", "fuse", "macfuse", "osxfuse", "puffs", "nfs", "nfs3", "nfs4", "smbfs", "afpfs",
+    "webdav", "acfs", "autofs", "devfs", "procfs", "virtiofs",
 ];
 
 /// The name in a buffer of the system's, if it is a known one.
@@ -58,7 +58,9 @@ fn ask_system(fd: Fd) -> Result<Volume> {
 fn ask_system(fd: Fd) -> Result<Volume> {
     let raw = posix(fd)?;
     let name = known(&raw.f_basetype);
-    Ok(Volume { block_size: raw.f_frsize, remote: matches!(name, "nfs" | "smbfs" | "autofs"), name })
+    // The versions of NFS are file systems of their own here (<sys/mntent.h>).
+    let remote = matches!(name, "nfs" | "nfs3" | "nfs4" | "smbfs" | "autofs");
+    Ok(Volume { block_size: raw.f_frsize, remote, name })
 }
 
 /// The stand-in: nothing but what POSIX asks for.
