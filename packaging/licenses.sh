@@ -21,7 +21,8 @@ generated() {
     echo
     echo "## Linked into the library"
     echo
-    echo "thiserror's code is made while building and becomes a part of the library; libc is declarations and constants."
+    echo "thiserror's code is made while building and becomes a part of the library; libc is declarations and constants, and so are, on Windows,"
+    echo "windows-sys and windows-link."
     echo
     table normal,no-proc-macro
     echo
