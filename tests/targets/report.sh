@@ -115,7 +115,7 @@ $(for target in $(all_targets); do row "$target"; done)
   (clones of files and ranges, offsets beyond 4 GiB), on Btrfs and on XFS, both loop-mounted.
 - *Contract*: \`tests/contract\`, all of it natively; under emulation on Btrfs, on XFS and on XFS without reflink. *Ignored* are tests
   that need what is not there: strace (emulated: the emulator's own calls would be seen), and what the emulator lacks. Of Windows it is
-  \`tests/windows\`, under Wine $(result wine version "(not run)"), which refuses every clone.
+  what \`make test-windows\` runs under Wine $(result wine version "(not run)"), which refuses every clone.
 - *Torture*: \`tests/torture\`, its short form. Not under emulation: its filters and injected faults would meet the emulator's own calls. *Unit tests*: \`cargo test --lib\`; under emulation
   those of the system calls, the errno tables, the interface and names.
 - *Model of its clones*: the rules of cloning on ReFS, APFS and FreeBSD over a model of the system's calls (\`src/sys/model/rules\`), made from what the
