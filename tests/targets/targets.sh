@@ -5,6 +5,7 @@
 # std        An architecture of Debian's, which has the standard library and a C library; "built": made from Rust's sources, so that zig
 #            can link for it; "types": from the same sources, but for the compiler alone: zig can link nothing for these systems.
 # runs with  "native" needs no emulator; a user-mode qemu; "wine" (make test-windows); "-" nothing.
+# zig        Its name for the target; for Solaris, which it no longer knows, that of illumos: the ABI of C is the same.
 # simulated  The rules of its clones, as a model in src/sys that the unit tests run: the module's name.
 #
 #  rust                            std      zig                       runs with      simulated
