@@ -157,7 +157,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         if self.options.durability == Durability::Durable {
             self.sys.sync(draft.file.fd()).at(Step::Sync)?;
         }
-        if report.copied_any() > 0 && !draft.direct {
+        if report.copied_any() > 0 && !(draft.direct && S::CLOSE_TELLS) {
             // Errors that would come out at close must come before the name does.
             self.sys.flush(draft.file.fd()).at(Step::Close)?;
         }

@@ -65,8 +65,6 @@ const TABLE: &[Row] = &[
     Row(ETXTBSY, Next, Next, Stop, Reason::File),
     Row(ENODATA, Next, Next, Stop, Reason::File),
     Row(EFBIG, Next, Next, Stop, Reason::File),
-    // More references to one region than ReFS counts (8175).
-    Row(EMLINK, Next, Next, Stop, Reason::File),
     Row(EOVERFLOW, Stop, Next, Stop, Reason::File),
     Row(ENOENT, Next, Next, Stop, Reason::Unsupported),
     Row(EBADF, StopIfBadDescriptor, StopIfBadDescriptor, Stop, Reason::Unsupported),
@@ -77,8 +75,6 @@ const TABLE: &[Row] = &[
     // (zfs_bclone_wait_dirty=0).
     Row(EINTR, Again, Again, Again, Reason::Transient),
     Row(EAGAIN, Next, Later, Later, Reason::Transient),
-    // Somebody has the file or a part of it locked (Windows, and servers).
-    Row(EBUSY, Stop, NextAtStart, Stop, Reason::Transient),
     // Real failures. coreutils 7.5 to 9.1 hid them behind a fallback (bugs.gnu.org/60489).
     Row(EIO, Stop, NextIfRemote, Stop, Reason::Failure),
     Row(ENOSPC, Stop, Stop, Stop, Reason::Failure),
@@ -106,8 +102,18 @@ const TABLE: &[Row] = &[
 /// An errno that no row names: an oddity of one file system, which read and write then decide on.
 const OTHERS: Row = Row(0, NextAtStart, NextAtStart, Stop, Reason::Unsupported);
 
+/// What Windows says that no errno says as exactly: the rows of Win32 codes, which come before those of their errnos.
+const WIN32: &[Row] = &[
+    // Somebody has the file or a part of it locked: a copy would meet the same lock, or what it guards.
+    Row(Errno::standing_for(32, EBUSY).0, Stop, Stop, Stop, Reason::Transient), // SHARING_VIOLATION
+    Row(Errno::standing_for(33, EBUSY).0, Stop, Stop, Stop, Reason::Transient), // LOCK_VIOLATION
+    // More references to one region than ReFS counts (8175).
+    Row(Errno::standing_for(347, EMLINK).0, Next, Next, Stop, Reason::File), // BLOCK_TOO_MANY_REFERENCES
+];
+
 fn row(errno: Errno) -> &'static Row {
-    TABLE.iter().find(|row| row.0 == errno.number()).unwrap_or(&OTHERS)
+    let exactly = WIN32.iter().find(|row| row.0 == errno.0);
+    exactly.or_else(|| TABLE.iter().find(|row| row.0 == errno.number())).unwrap_or(&OTHERS)
 }
 
 /// What `errno` means to `operation`.

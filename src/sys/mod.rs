@@ -200,6 +200,9 @@ pub trait Sys {
     /// A clone is a call that makes a file, [`Sys::clone_new`] (macOS): [`Sys::clone_file`] and
     /// [`Sys::clone_range`] are not possible there.
     const CLONES_BY_NAME: bool = false;
+    /// Closing says what became of data not yet written (NFS, SMB, FUSE): [`Sys::flush`] need not be
+    /// asked where nothing is to happen in between.
+    const CLOSE_TELLS: bool = true;
     /// Extended attributes can be carried over. Where not, asking for them is an error.
     const CARRIES_ATTRIBUTES: bool = true;
     /// Owner and group can be carried over. Where not, asking for them is an error.

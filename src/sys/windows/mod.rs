@@ -165,8 +165,9 @@ fn give_name(
     class: nt::FILE_INFORMATION_CLASS,
     replace: bool,
 ) -> Result<()> {
-    let file = open_to_rename(&Name::new(from.0, from.1)?)?;
+    let from = Name::new(from.0, from.1)?;
     let to = Name::new(to.0, to.1)?;
+    let file = open_to_rename(&from)?;
     if replace {
         // Windows 10 1709 on NTFS: also where others have the old file open (sharing its deletion), or it is
         // read-only, and in one step for everyone who looks.
@@ -180,11 +181,17 @@ fn give_name(
             outcome => return outcome,
         }
     }
-    let old_way = || {
+    let old_way = |to: &Name| {
         let choice = nt::FILE_RENAME_INFORMATION_0 { Flags: u32::from(replace) }; // ReplaceIfExists is its first byte
-        calls::set_name(file.0, class, choice, &to)
+        calls::set_name(file.0, class, choice, to)
     };
-    if replace { without_read_only(&to, old_way) } else { old_way() }
+    let named = if replace { without_read_only(&to, || old_way(&to)) } else { old_way(&to) };
+    match (named, to.leaf_beside(&from)) {
+        // Servers may refuse what is relative to a handle ([MS-FSCC]: STATUS_INVALID_PARAMETER). A name alone
+        // is one in the directory where the file stands (ntifs.h).
+        (Err(refused), Some(leaf)) if refused.is(errno::EINVAL) => old_way(&leaf).map_err(|_| refused),
+        (outcome, _) => outcome,
+    }
 }
 
 /// The first stretch that is allocated at or after an offset.
@@ -209,6 +216,7 @@ const fn unsupported<T>() -> Result<T> {
 impl Sys for Windows {
     const CARRIES_ATTRIBUTES: bool = false;
     const CARRIES_OWNER: bool = false;
+    const CLOSE_TELLS: bool = false;
 
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
         let name = Name::new(dir, name)?;

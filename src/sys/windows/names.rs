@@ -47,6 +47,13 @@ impl Name {
         Self { root: fd, units: Vec::new(), is_directory: false }
     }
 
+    /// This name alone, where it stands in the same directory as another one.
+    pub fn leaf_beside(&self, other: &Self) -> Option<Self> {
+        let is_leaf = |name: &Self| !name.root.is_null() && !name.units.contains(&u16::from(b'\\'));
+        let together = self.root == other.root && is_leaf(self) && is_leaf(other);
+        together.then(|| Self { root: ptr::null_mut(), units: self.units.clone(), is_directory: false })
+    }
+
     fn complete(full: Full) -> Result<Self> {
         // ENXIO: what the engine takes for "not a regular file".
         let Full::File(prefix, rest) = full else { return Err(Errno(errno::ENXIO)) };
