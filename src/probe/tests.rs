@@ -4,12 +4,12 @@ use std::io::Write;
 
 use super::*;
 use crate::error::Cause;
+use crate::sys::errno::*;
 use crate::sys::model::apfs::UF_IMMUTABLE;
 use crate::sys::model::disk::{Ino, KernelCopy, Traits, What};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::system::{Apple, FreeBsd, System, Windows};
 use crate::sys::model::{CWD, Call, Model};
-use libc::*;
 
 /// How the probe is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -272,7 +272,7 @@ impl World {
     }
 
     fn open_file(&self, fd: Fd) -> Result<&Open> {
-        self.open.get(&fd).ok_or(Errno(libc::EBADF))
+        self.open.get(&fd).ok_or(Errno(crate::sys::errno::EBADF))
     }
 
     /// The directory that a name is relative to.

@@ -138,7 +138,7 @@ impl Scenario {
             (inode.owner, inode.group, inode.mode) = (0, 0, 0o666); // which it has not
             inode.sparse = has_holes(&inode.what);
         }
-        world.kernel_copy_usable = self.to.kernel_copy != KernelCopy::Refuses(libc::ENOSYS);
+        world.kernel_copy_usable = self.to.kernel_copy != KernelCopy::Refuses(crate::sys::errno::ENOSYS);
         let target = match self.there {
             There::Nothing => None,
             There::Source => Some(source),

@@ -4,10 +4,10 @@
 use super::{Api, Bench, Outcome, Scenario, Source, There};
 use crate::copy::{Durability, Method, Mode, Options, Reason};
 use crate::error::{Cause, Step};
+use crate::sys::errno::*;
 use crate::sys::model::disk::{KernelCopy, Traits};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::{Call, When};
-use libc::*;
 
 /// Runs a scenario with one fault at the n-th call of a kind.
 pub(super) fn with_fault(

@@ -9,10 +9,10 @@ use super::verdicts::{Injected, Judged};
 use super::{Api, Scenario, Source, There};
 use crate::copy::range::TO_END;
 use crate::copy::{Durability, IfExists, Mode, Options, Preserve};
+use crate::sys::errno::*;
 use crate::sys::model::Call;
 use crate::sys::model::disk::{KernelCopy, Traits};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
-use libc::*;
 
 /// What the n-th call fails with; the last one is an oddity that no table knows.
 const ERRNOS: [i32; 19] = [

@@ -7,10 +7,10 @@ use super::data::{assert_copied, file, with_fault};
 use super::{Api, Bench, Scenario, Source, There};
 use crate::copy::{Durability, IfExists, Mode, Options, Preserve};
 use crate::error::{Cause, Step};
+use crate::sys::errno::*;
 use crate::sys::model::disk::{Disk, Ino, Traits, What};
 use crate::sys::model::fault::{Fault, Lasting, Place};
 use crate::sys::model::{Call, When};
-use libc::*;
 
 /// A volume on which an unfinished copy has a private name.
 const NAMED: Traits = Traits { unnamed: false, ..Traits::EXT4 };

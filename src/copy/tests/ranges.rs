@@ -5,10 +5,10 @@ use super::{Api, Bench, Scenario, Source, There};
 use crate::copy::range::{Plan, TO_END, plan};
 use crate::copy::{Mode, Options, Reason};
 use crate::error::{Cause, Step};
+use crate::sys::errno::*;
 use crate::sys::model::Call;
 use crate::sys::model::disk::Traits;
 use crate::sys::model::fault::{Fault, Lasting};
-use libc::*;
 
 /// Whether the kernel would clone `[from, to)` of a range (fs/remap_range.c), said as plainly as can be.
 fn clonable(range: (u64, u64), from: u64, to: u64, unit: u64, src_size: u64, dst_size: u64) -> bool {

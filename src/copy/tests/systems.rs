@@ -6,11 +6,11 @@ use super::{Api, Bench, Outcome, Scenario, Source, There};
 use crate::copy::{Durability, IfExists, Method, Mode, Options, Preserve, Reason, table};
 use crate::error::{Cause, Step};
 use crate::sys::Errno;
+use crate::sys::errno::*;
 use crate::sys::model::disk::{Inode, Traits};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::{Call, When};
 use crate::sys::win32_errors::errno_of;
-use libc::*;
 
 /// The private name that a clone gets first.
 const PRIVATE: &str = ".reflink-0000000000000001";

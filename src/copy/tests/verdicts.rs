@@ -5,9 +5,9 @@ use super::{Api, Bench, Outcome, Scenario, Source, There};
 use crate::copy::{Durability, Mode, Reason, table};
 use crate::error::{Cause, Error, Step};
 use crate::sys::Errno;
+use crate::sys::errno::{EDQUOT, EINVAL, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS};
 use crate::sys::model::fault::{Fault, Lasting, Odd};
 use crate::sys::model::{Call, Event};
-use libc::{EDQUOT, EINVAL, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS};
 
 /// A fault as the sweep put it in.
 #[derive(Clone, Copy, Debug)]

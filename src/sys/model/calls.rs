@@ -8,11 +8,11 @@ use super::disk::{Disk, Found, Ino, KernelCopy, What};
 use super::fault::Odd;
 use super::system::{self, Kind, System};
 use super::{About, Call, Errno, Model, Open, Result, World};
-use crate::sys::{Access, Dedupe, Fd, Stat, Sys, Time, Volume};
-use libc::{
+use crate::sys::errno::{
     EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENODATA, ENOENT, ENOTDIR, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM,
     ERANGE, EXDEV,
 };
+use crate::sys::{Access, Dedupe, Fd, Stat, Sys, Time, Volume};
 
 /// The most that a short read, write or kernel copy moves: no multiple of a block.
 const SHORT: usize = 301;

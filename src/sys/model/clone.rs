@@ -5,8 +5,8 @@ use super::disk::{Ino, What};
 use super::fault::Odd;
 use super::system::{Kind, Linux, System};
 use super::{About, Call, Errno, Model, Result, World};
+use crate::sys::errno::{EBADF, EINVAL, EISDIR, EOPNOTSUPP, EPERM, ETXTBSY, EXDEV};
 use crate::sys::{Dedupe, Fd};
-use libc::{EBADF, EINVAL, EISDIR, EOPNOTSUPP, EPERM, ETXTBSY, EXDEV};
 
 impl Kind for Linux {
     fn clone_file(model: &Model<Self>, src: Fd, dst: Fd) -> Result<()> {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::data::Data;
 use super::system::System;
+use crate::sys::errno::{EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EXDEV};
 use crate::sys::refs::Integrity;
 use crate::sys::{Errno, Kind, Result, Stat, Time};
-use libc::{EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EXDEV};
 
 /// An inode's number: its place in the table.
 pub type Ino = usize;

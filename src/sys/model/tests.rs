@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use super::data::Data;
 use super::disk::{ROOT, Traits, What};
 use super::{CWD, Model};
+use crate::sys::errno::*;
 use crate::sys::{Errno, Fd, Native, Result, Sys};
-use libc::*;
 
 /// A directory of the real file system, gone again at the end.
 struct Temporary(PathBuf);
@@ -124,7 +124,7 @@ fn the_model_answers_as_the_kernel_does() {
     std::fs::create_dir(at("directory")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
     let path = CString::new(temporary.0.as_os_str().as_bytes()).unwrap();
-    let real = Native.open_directory(AT_FDCWD, &path, true).unwrap();
+    let real = Native.open_directory(crate::sys::CWD, &path, true).unwrap();
     let kernel = story(&Native, real);
     Native.close(real).unwrap();
 

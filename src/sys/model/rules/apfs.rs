@@ -5,13 +5,13 @@ use crate::sys::apfs::{
     CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY, Calls, UF_COMPRESSED, attribute_stays, clone_new,
     flags_that_stay, forget_source,
 };
+use crate::sys::errno::*;
 use crate::sys::model::apfs::UF_IMMUTABLE;
 use crate::sys::model::disk::{Ino, ROOT, Traits, What};
 use crate::sys::model::fault::Lasting;
 use crate::sys::model::system::Apple;
 use crate::sys::model::{CWD, Call, Model, When};
 use crate::sys::{Errno, Fd, Result, Sys};
-use libc::*;
 
 const USUAL: u64 = (CLONE_NOFOLLOW | CLONE_NOOWNERCOPY) as u64;
 const WITH_ACL: u64 = USUAL | CLONE_ACL as u64;

@@ -2,12 +2,12 @@
 
 use super::Pair;
 use crate::sys::clone_flag::{Calls, clone_file, clone_nothing, clone_range};
+use crate::sys::errno::*;
 use crate::sys::model::disk::Traits;
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::system::FreeBsd;
 use crate::sys::model::{Call, Model};
 use crate::sys::{Errno, Result};
-use libc::*;
 
 fn freebsd(pair: &Pair) -> Model<FreeBsd> {
     pair.model.by::<FreeBsd>()

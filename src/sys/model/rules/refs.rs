@@ -1,6 +1,7 @@
 //! ReFS: what is asked of the system, in which order, and what is put back.
 
 use super::Pair;
+use crate::sys::errno::*;
 use crate::sys::model::disk::{Ino, Inode, Traits};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::system::Windows;
@@ -8,7 +9,6 @@ use crate::sys::model::{Call, Model};
 use crate::sys::refs::{Calls, Integrity, STEP, Volume, clone_file, clone_nothing, clone_range};
 use crate::sys::win32_errors::errno_of;
 use crate::sys::{Errno, Fd, Result};
-use libc::*;
 
 /// The requests that change something.
 const CHANGES: [Call; 4] = [Call::SetIntegrity, Call::SetSparse, Call::SetEndOfFile, Call::DuplicateExtents];
