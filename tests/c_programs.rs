@@ -164,8 +164,7 @@ fn copies_tree(program: &Path, dir: &Path, clones: bool) -> Result<(), Failed> {
     let output = Command::new(program).args([&from, &to]).output()?;
     let says = String::from_utf8_lossy(&output.stdout).into_owned();
     let shared = if clones { 320 << 10 } else { 0 };
-    let expected =
-        format!("3 files: {shared} bytes shared, {} copied, 0 in holes\n", (320 << 10) - shared);
+    let expected = format!("3 files: {shared} bytes shared, {} copied, 0 in holes\n", (320 << 10) - shared);
     if !output.status.success() || says != expected {
         return Err(format!("{}: {says}{}", output.status, String::from_utf8_lossy(&output.stderr)).into());
     }
