@@ -178,7 +178,8 @@ test_go() {
     LD_LIBRARY_PATH=$prefix/lib
     GOFLAGS=-count=1
     GOTOOLCHAIN=local
-    export PKG_CONFIG_PATH LD_LIBRARY_PATH GOFLAGS GOTOOLCHAIN
+    GOCACHE=$work/go-cache # else a link takes the -L that pkg-config gave another run
+    export PKG_CONFIG_PATH LD_LIBRARY_PATH GOFLAGS GOTOOLCHAIN GOCACHE
     version=$(go env GOVERSION)
     run "Go $version: gofmt" formatted
     run "Go $version: vet" go vet ./...
