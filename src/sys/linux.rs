@@ -100,13 +100,7 @@ fn open(dir: Fd, name: &CStr, flags: c_int, mode: u32) -> Result<Fd> {
     let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY;
     // SAFETY: `name` is a NUL-terminated string that outlives the call.
     let opened = retry(|| c_long::from(unsafe { libc::openat64(dir, name.as_ptr(), flags, mode) }))?;
-    above_stdio(opened).inspect_err(|_| {
-        if flags & libc::O_EXCL != 0 && flags & libc::O_CREAT != 0 {
-            // No number above 2 is free: the file that was just made is nobody's.
-            // SAFETY: as above.
-            unsafe { libc::unlinkat(dir, name.as_ptr(), 0) };
-        }
-    })
+    above_stdio(opened)
 }
 
 /// The path through which procfs reaches a descriptor of this thread (threads may have unshared

@@ -240,13 +240,7 @@ pub(super) fn open(dir: Fd, name: &CStr, flags: c_int, mode: u32) -> Result<Fd> 
     let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY;
     // SAFETY: `name` is a NUL-terminated string that outlives the call.
     let opened = retry(|| unsafe { libc::openat(dir, name.as_ptr(), flags, mode) })?;
-    above_stdio(opened).inspect_err(|_| {
-        if flags & libc::O_EXCL != 0 && flags & libc::O_CREAT != 0 {
-            // No number above 2 is free: the file that was just made is nobody's.
-            // SAFETY: as above.
-            unsafe { libc::unlinkat(dir, name.as_ptr(), 0) };
-        }
-    })
+    above_stdio(opened)
 }
 
 /// What opening a source fails with, in the words that the engine knows.

@@ -288,6 +288,18 @@ fn a_read_only_source_gives_a_read_only_copy() {
     assert_eq!(created.numbers[0], 0o600);
 }
 
+/// Landlock lets a file be made, and then refuses to open it.
+#[test]
+fn a_private_file_that_was_made_and_refused_leaves_no_name() {
+    let scenario = Scenario::new(Api::File, NAMED);
+    let bench = scenario.set_up();
+    let made = Place::Of(Call::CreateNew, 1);
+    bench.model.world_mut().faults.plan(made, Fault::DoneThen(EACCES), Lasting::Once);
+    let told = scenario.run(&bench).result.map_err(|error| (error.step, error.os_error()));
+    assert_eq!((told, bench.model.count(Call::Unlink)), (Err((Step::Create, EACCES)), 1));
+    assert_eq!(bench.model.world().disk.names(bench.directory).len(), 0);
+}
+
 /// 74, 82: on a volume that keeps no modes, whether it says so or not.
 #[test]
 fn a_file_whose_mode_cannot_be_set_gets_no_name() {

@@ -207,6 +207,35 @@ fn a_clone_never_lets_anybody_in_whom_the_source_does_not() {
     assert_eq!(made(&bench).acl, None, "it came along, and was not asked for");
 }
 
+/// CloseHandle says nothing of what a server did with the data: it is asked before, also under the final name.
+#[test]
+fn what_closing_does_not_tell_is_asked_for() {
+    for (volume, durability, asked) in [
+        (Traits::NTFS, Durability::Direct, 1),
+        (Traits::NTFS, Durability::Atomic, 1),
+        (Traits::EXT4, Durability::Direct, 0),
+        (Traits::EXT4, Durability::Atomic, 1),
+    ] {
+        let options = Options { durability, ..Options::default() };
+        let (bench, outcome) = Scenario { options, ..Scenario::new(Api::File, volume) }.play();
+        assert_copied(&bench, &outcome);
+        assert_eq!(bench.model.count(Call::Flush), asked, "{} {durability:?}", volume.name);
+    }
+}
+
+/// An owner that a system does not have is not left behind in silence.
+#[test]
+fn an_owner_that_cannot_be_carried_is_an_error() {
+    for (best_effort_metadata, expected) in [(false, Err((Step::Metadata, EOPNOTSUPP))), (true, Ok(()))] {
+        let preserve = Preserve { owner: true, ..Preserve::default() };
+        let options = Options { preserve, best_effort_metadata, ..Options::default() };
+        let (bench, outcome) = Scenario { options, ..Scenario::new(Api::File, Traits::REFS) }.play();
+        assert_eq!(outcome.result.map_err(|error| (error.step, error.os_error())), expected);
+        assert_eq!(outcome.report.metadata_incomplete, best_effort_metadata);
+        assert_eq!(bench.litter(), Vec::<String>::new());
+    }
+}
+
 /// 102: its group is the directory's at first.
 #[test]
 fn a_clone_never_lets_another_group_in() {

@@ -326,6 +326,8 @@ fn give(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
 impl<K: Kind> Sys for Model<K> {
     const CLONES_BY_NAME: bool = K::CLONES_BY_NAME;
     const CARRIES_ATTRIBUTES: bool = K::CARRIES_ATTRIBUTES;
+    const CARRIES_OWNER: bool = K::CARRIES_OWNER;
+    const CLOSE_TELLS: bool = K::CLOSE_TELLS;
 
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
         self.call(Call::OpenSource, About::name(dir, name), |world, _| {

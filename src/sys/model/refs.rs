@@ -34,6 +34,8 @@ impl Traits {
 
 impl Kind for Windows {
     const CARRIES_ATTRIBUTES: bool = false;
+    const CARRIES_OWNER: bool = false;
+    const CLOSE_TELLS: bool = false;
 
     fn clone_file(model: &Model<Self>, src: Fd, dst: Fd) -> Result<()> {
         refs::clone_file(model, src, dst)

@@ -36,6 +36,8 @@ pub struct FreeBsd;
 pub trait Kind: Sized {
     const CLONES_BY_NAME: bool = false;
     const CARRIES_ATTRIBUTES: bool = true;
+    const CARRIES_OWNER: bool = true;
+    const CLOSE_TELLS: bool = true;
 
     fn clone_file(model: &Model<Self>, src: Fd, dst: Fd) -> Result<()>;
     fn clone_range(
