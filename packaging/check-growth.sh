@@ -1,7 +1,7 @@
 #!/bin/sh
 # check-growth.sh DIRECTORY (of the library of now).
-# A program compiled against the header of the first release runs with a later library, whose structures have grown: such
-# a library is made here from a copy of the source with a member more in each, and the program is run with both.
+# A program compiled against the header of the last release (before the first one: of now) runs with a later library, whose
+# structures have grown. Such a library is made here from a copy of the source, with one more member in each structure.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -15,7 +15,9 @@ mkdir "$work/source" "$work/first" "$work/run"
 cd "$here"
 cp -r Cargo.toml Cargo.lock build.rs src include tests packaging "$work/source"
 [ ! -d .cargo ] || cp -r .cargo vendor "$work/source"
-cp packaging/abi/reflink.h "$work/first"
+released=packaging/abi/reflink.h
+[ -f "$released" ] || released=include/reflink.h
+cp "$released" "$work/first"
 
 structs=$work/source/src/capi/structs.rs
 # The layouts that are asserted there are those of now. 0x4c is what a grown library writes into its new members.
@@ -38,7 +40,7 @@ $CC -std=c99 -D_POSIX_C_SOURCE=200809L -I"$work/first" -o "$work/use" tests/c/co
 for program in sizes use; do
     mkdir "$work/run/$program"
     LD_LIBRARY_PATH=$work/grown "$work/$program" "$work/run/$program" > /dev/null
-    echo "consumer_$program, made with the first release's header: runs with a library of larger structures"
+    echo "consumer_$program, made with $released: runs with a library of larger structures"
 done
 
 # And the other way round: a program of later, with the library of now.

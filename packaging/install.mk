@@ -61,7 +61,7 @@ dist: ## source and vendored tarballs with checksums, from the last commit
 check-install: packaging-tools ## the tests of what is installed, alone (they are in "make test" too)
 	$(CARGO) test $(CARGO_FLAGS) --test install --test symbols --test man
 
-check-abi: packaging-tools $(SHARED) ## against the last release; old programs with a library of larger structures
+check-abi: packaging-tools $(SHARED) ## against the last release, if there is one; old programs with a library of larger structures
 	./packaging/abi.sh check
 	./packaging/abi.sh selftest
 	./packaging/check-growth.sh '$(abspath $(BUILT))'
