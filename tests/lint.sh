@@ -89,8 +89,19 @@ rules() {
     check "no std::fs::copy, no io::copy" yes nowhere '^[^/]*\b(fs::copy|io::copy)\(' src
 }
 
+# Relative links in the pages; nothing on the network is asked. A template's links hold where its page is written.
+# shellcheck disable=SC2317 # called by name, through check
+links_resolve() {
+    # shellcheck disable=SC2046 # no name here has a space
+    ! grep -oE '\]\([^)# ]+' $(files '*.md' | grep -v '\.template\.md$') /dev/null | sed 's/:\](/ /' |
+        grep -v ' [a-z]*:' | while read -r page target; do
+            [ -e "$(dirname "$page")/$target" ] || echo "$page: no $target"
+        done | grep .
+}
+
 rust
 c
 shell
 rules
+check "links between pages lead somewhere" yes links_resolve
 exit $failed
