@@ -57,20 +57,22 @@ test-windows: ## the Windows build's contract under Wine (Debian or Ubuntu on am
 	@./tests/windows/run.sh; code=$$?; \
 	if [ $$code = 77 ]; then echo "SKIPPED: test-windows"; else exit $$code; fi
 
-# The long forms; `make test` runs the short ones. A seed that was printed, given back as SEED, repeats a run.
+# The long forms write docs/reliability-figures.md; `make test` runs the short ones. A seed that was printed, given back as SEED, repeats a run.
 TIME ?= 900
+FIGURES = ./tests/torture/figures.sh
 torture: tools lib ## every promise attacked, for about TIME seconds (all fault injections take a quarter of an hour): TIME=900 SEED=n
-	REFLINK_TIME=$(TIME) $(if $(SEED),REFLINK_SEED=$(SEED)) $(CARGO) test $(CARGO_FLAGS) --test torture
+	REFLINK_TIME=$(TIME) $(if $(SEED),REFLINK_SEED=$(SEED)) $(FIGURES) "make torture" $(CARGO) test $(CARGO_FLAGS) --test torture
+	$(FIGURES) "unit tests" $(CARGO) test $(CARGO_FLAGS) --lib
 
 valgrind: lib ## the C programs under valgrind's memory and thread checkers
-	@./tests/torture/memory.sh valgrind $(RELEASE)
+	@$(FIGURES) "make valgrind" ./tests/torture/memory.sh valgrind $(RELEASE)
 
 sanitize: lib ## the C programs, then the library too (nightly toolchain), under the address, undefined and thread sanitizers
-	@./tests/torture/memory.sh sanitize $(RELEASE)
+	@$(FIGURES) "make sanitize" ./tests/torture/memory.sh sanitize $(RELEASE)
 
 fuzz: FUZZ_TIME ?= 600
 fuzz: ## the fuzz targets, FUZZ_TIME=600 seconds each (nightly toolchain)
-	@./fuzz/run.sh $(FUZZ_TIME) '$(abspath $(TARGET_DIR))'
+	@$(FIGURES) "make fuzz" ./fuzz/run.sh $(FUZZ_TIME) '$(abspath $(TARGET_DIR))'
 
 test-bindings: ## Python, Go and the binding makers against the library (some minutes; installs what it needs, or names it)
 	@CARGO_TARGET_DIR='$(abspath $(TARGET_DIR))' ./bindings/run-tests.sh

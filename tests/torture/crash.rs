@@ -171,7 +171,7 @@ fn crash(kind: &str, cut: Cut, mut make: impl FnMut() -> Volume) {
             other.4
         ));
     }
-    println!("crash on {kind}: {} crashes, DURABLE kept all but {}", lines.len(), wrong.len());
+    println!("crash on {kind}: {} power cuts, DURABLE lost {}", lines.len(), wrong.len());
     for line in table.iter().filter(|line| line.starts_with(&format!("| {kind} "))) {
         println!("{line}");
     }
