@@ -16,9 +16,15 @@ SMALL_PEERS = [
     "bare direct", "bare direct, again", "libreflink DIRECT", "libuv", "reflink-copy", "bare, unchecked",
     "bare atomic", "libreflink",
 ]  # fmt: skip
+# The second bare loop is the control: noise() says what it says.
+SHOWN_PEERS = [peer for peer in SMALL_PEERS if peer != "bare direct, again"]
 BIG_PEERS = [
     "libreflink DIRECT", "libreflink", "cp", "bare direct", "libuv", "reflink-copy", "shutil.copyfile",
 ]  # fmt: skip
+NOT_RUN = "(Not run.)"
+# The tables by size show these; the plot shows all.
+CLONE_SIZES = [kib << 10 for kib in (4, 32, 64, 1024, 4096, 262144)]
+COPY_SIZES = [kib << 10 for kib in (4, 64, 1024, 262144)]
 
 
 def table(head, rows):
@@ -27,15 +33,22 @@ def table(head, rows):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def time_cell(samples, key, peer):
-    median = samples.median(key, peer)
-    if median is None:
+def by_system(systems, rows):
+    return table(["", *(TITLES[fs] for fs in systems)], rows)
+
+
+def measured(samples, case, variant):
+    """The file systems on which a case ran."""
+    return [fs for fs in CLONING + COPYING if samples.sizes(case, variant, fs)]
+
+
+def two_times(samples, key, ours, theirs):
+    """"45 µs / 54 µs = 0.84", or nothing where one of them did not run."""
+    ratio = samples.ratio(key, ours, theirs)
+    if not ratio:
         return None
-    return f"{plot.time_name(median)} ({plot.time_name(samples.minimum(key, peer))})"
-
-
-def there(samples, fs):
-    return any(key[2] == fs for key in samples.times)
+    times = (plot.time_name(samples.median(key, peer)) for peer in (ours, theirs))
+    return " / ".join(times) + f" = {ratio.value:.2f}"
 
 
 def machine(facts):
@@ -43,49 +56,44 @@ def machine(facts):
         "date", "amount", "cpu", "cores", "memory", "virtual", "kernel", "load", "where", "libreflink", "commit",
         "libuv", "reflink-copy", "cp", "Python", "xfsprogs", "btrfs-progs", "e2fsprogs",
     ]  # fmt: skip
-    return table(["", ""], [[name, facts[name]] for name in order if name in facts])
+    return "; ".join(f"{name} {facts[name]}" for name in order if name in facts) + "."
 
 
-def small(samples, systems, base):
-    parts = []
-    for fs in systems:
-        sizes = samples.sizes("small", "call", fs)
-        if not sizes:
-            continue
-        rows = []
-        for peer in SMALL_PEERS:
-            cells = [peer]
-            for size in sizes:
-                key = ("small", "call", fs, size)
-                ratio = samples.ratio(key, peer, base)
-                cells += [time_cell(samples, key, peer), ratio.short() if ratio else None]
-            rows.append(cells)
-        head = [TITLES[fs]] + [word for size in sizes for word in (plot.size_name(size), "ratio")]
-        parts.append(table(head, rows))
-    return "\n\n".join(parts)
+def small(samples):
+    """For each peer the time of 4 KiB, then the ratios to the bare loop at each size."""
+    systems = measured(samples, "small", "call")
+    rows = []
+    for peer in SHOWN_PEERS:
+        cells = []
+        for fs in systems:
+            keys = [("small", "call", fs, size) for size in samples.sizes("small", "call", fs)]
+            ratios = [samples.ratio(key, peer, "bare direct") for key in keys]
+            median = plot.time_name(samples.median(keys[0], peer))
+            cells.append(f"{median}: " + ", ".join(f"{ratio.value:.2f}" for ratio in ratios if ratio))
+        rows.append([peer, *cells])
+    return by_system(systems, rows)
 
 
 def batches(samples):
-    peers = ["libreflink DIRECT", "libreflink", "cp", "shutil.copyfile"]
+    systems = measured(samples, "small", "batch")
+    sizes = sorted({size for case in ("tiny", "small") for fs in systems for size in samples.sizes(case, "batch", fs)})
     rows = []
-    for case in ("small", "tiny"):
-        for fs in CLONING + COPYING:
-            for size in samples.sizes(case, "batch", fs):
-                key = (case, "batch", fs, size)
-                ratio = samples.ratio(key, "libreflink", "cp")
-                cpu = samples.cpu_ratio(key, "libreflink", "cp")
-                cells = [time_cell(samples, key, peer) for peer in peers]
-                rows.append([TITLES[fs], plot.size_name(size), *cells, ratio.short(), cpu.short() if cpu else None])
-    return table(["", "size", *peers, "libreflink / cp", "CPU time"], rows)
+    for size in sizes:
+        cells = []
+        for fs in systems:
+            case = "small" if size in samples.sizes("small", "batch", fs) else "tiny"
+            cells.append(two_times(samples, (case, "batch", fs, size), "libreflink", "cp"))
+        rows.append([plot.size_name(size), *cells])
+    return by_system(systems, rows)
 
 
 def start(samples):
-    rows = []
-    for fs in CLONING + COPYING:
-        key = ("start", "call", fs, 4096)
-        if key in samples.times:
-            rows.append([TITLES[fs], time_cell(samples, key, "libreflink"), time_cell(samples, key, "cp")])
-    return table(["", "a call of libreflink", "a process: cp"], rows)
+    keys = [("start", "call", fs, 4096) for fs in measured(samples, "start", "call")]
+    ranges = []
+    for peer in ("libreflink", "cp"):
+        medians = [samples.median(key, peer) for key in keys]
+        ranges.append(f"{plot.time_name(min(medians))} to {plot.time_name(max(medians))}")
+    return f"a call of the library takes {ranges[0]}, a process of cp {ranges[1]}"
 
 
 def counts(samples):
@@ -95,82 +103,91 @@ def counts(samples):
     for peer in peers:
         notes = [samples.notes["count", "call", fs, 4096] for fs in systems]
         rows.append([peer, *(f"{n[peer, 'calls']:.0f} / {n[peer, 'instructions']:.0f}" for n in notes)])
-    return table(["", *(TITLES[fs] for fs in systems)], rows)
+    return by_system(systems, rows)
 
 
 def steps(samples):
-    systems = [fs for fs in CLONING + COPYING if ("steps", "call", fs, 4096) in samples.times]
+    systems = measured(samples, "steps", "call")
     rows = []
     for step in samples.times["steps", "call", systems[0], 4096]:
+        if step == "bare direct":
+            continue
         cells = [step]
         for fs in systems:
             key = ("steps", "call", fs, 4096)
             more = samples.median(key, step) - samples.median(key, "bare direct")
             cells.append(f"{more / 1e3:+.2f} µs, {samples.ratio(key, step, 'bare direct').value:.3f}")
         rows.append(cells)
-    return table(["", *(TITLES[fs] for fs in systems)], rows)
+    return by_system(systems, rows)
+
+
+def allocated(samples, keys, peer):
+    """What the copies of a peer take up; several values where the file systems differ."""
+    kept = (samples.notes.get(key, {}).get((peer, "allocated")) for key in keys)
+    sizes = sorted({round(value / 2**20 * 10) / 10 * 2**20 for value in kept if value is not None})
+    return " to ".join(plot.size_name(size) if size else "0" for size in dict.fromkeys([*sizes[:1], *sizes[-1:]]))
 
 
 def big(samples, case):
-    parts = []
-    for fs in CLONING + COPYING:
-        for size in samples.sizes(case, "call", fs):
-            key = (case, "call", fs, size)
-            rows = []
-            for peer in [*BIG_PEERS, "libreflink NEVER", "cp --reflink=never"]:
-                if samples.median(key, peer) is None:
-                    continue
-                reference = "cp" if "cp" in samples.times[key] else "cp --reflink=never"
-                cpu = samples.cpu_ratio(key, peer, reference)
-                kept = samples.notes[key].get((peer, "allocated"))
-                space = plot.size_name(round(kept / 2**20 * 10) / 10 * 2**20) if kept else "0"
-                ratio = samples.ratio(key, peer, reference).short()
-                rows.append([peer, time_cell(samples, key, peer), ratio, cpu.short() if cpu else None, space])
-            head = [f"{TITLES[fs]}, {plot.size_name(size)}", "median (minimum)", "ratio to cp", "of CPU times", "allocated"]
-            parts.append(table(head, rows))
-    return "\n\n".join(parts)
+    """For each size and peer the time and the ratio to cp."""
+    systems = measured(samples, case, "call")
+    if not systems:
+        return NOT_RUN
+    sizes = sorted({size for fs in systems for size in samples.sizes(case, "call", fs)})
+    rows = [row for size in sizes for row in big_rows(samples, [(case, "call", fs, size) for fs in systems])]
+    return table(["", *(TITLES[fs] for fs in systems), "allocated"], rows)
+
+
+def big_rows(samples, keys):
+    rows = []
+    for peer in [*BIG_PEERS, "libreflink NEVER", "cp --reflink=never"]:
+        cells = []
+        for key in keys:
+            reference = "cp" if "cp" in samples.times.get(key, {}) else "cp --reflink=never"
+            ratio = samples.ratio(key, peer, reference)
+            cells.append(f"{plot.time_name(samples.median(key, peer))}, {ratio.short()}" if ratio else None)
+        if any(cells):
+            rows.append([f"{peer}, {plot.size_name(keys[0][3])}", *cells, allocated(samples, keys, peer)])
+    return rows
 
 
 def ranges(samples):
+    systems = measured(samples, "range", "aligned")
+    if not systems:
+        return NOT_RUN
     rows = []
     for kind in ("aligned", "congruent", "not congruent"):
-        for fs in CLONING + COPYING:
-            for size in samples.sizes("range", kind, fs):
+        for size in samples.sizes("range", kind, systems[0]):
+            cells = []
+            for fs in systems:
                 key = ("range", kind, fs, size)
                 shared = samples.notes[key]["libreflink", "shared"]
-                ratio = samples.ratio(key, "libreflink", "copy_file_range").short()
-                times = [time_cell(samples, key, peer) for peer in ("libreflink", "copy_file_range")]
-                rows.append([kind, TITLES[fs], plot.size_name(size), *times, ratio, f"{100 * shared / size:.0f} %"])
-    return table(["", "", "length", "libreflink", "copy_file_range", "ratio", "shared by libreflink"], rows)
+                times = two_times(samples, key, "libreflink", "copy_file_range")
+                cells.append(f"{times}; {100 * shared / size:.0f} %")
+            rows.append([f"{kind}, {plot.size_name(size)}", *cells])
+    return by_system(systems, rows)
 
 
 def kernel_copy(samples):
     rows = []
-    for fs in COPYING:
-        for size in samples.sizes("sizes", "dense", fs):
-            key = ("sizes", "dense", fs, size)
-            peers = ("libreflink", "libreflink NEVER")
-            times = [time_cell(samples, key, peer) for peer in peers]
-            rows.append([TITLES[fs], plot.size_name(size), *times, samples.ratio(key, *peers).short()])
-    return table(["", "size", "AUTO: copy_file_range", "NEVER: read and write", "ratio"], rows)
+    for size in samples.sizes("sizes", "dense", COPYING[0]):
+        if size in COPY_SIZES:
+            keys = [("sizes", "dense", fs, size) for fs in COPYING]
+            rows.append([plot.size_name(size), *(two_times(samples, key, "libreflink", "libreflink NEVER") for key in keys)])
+    return by_system(COPYING, rows)
 
 
-VARIANTS = [("dense", "the call"), ("written out", "the call and its write-out"), ("just written", "source just written")]
+VARIANTS = [("dense", "the call"), ("written out", "with write-out"), ("just written", "source just written")]
 
 
 def clone_against_copy(samples):
+    columns = [(fs, variant, words) for fs in CLONING for variant, words in VARIANTS]
     rows = []
-    for fs in CLONING:
-        for size in samples.sizes("sizes", "dense", fs):
-            cells = []
-            for variant, _ in VARIANTS:
-                key = ("sizes", variant, fs, size)
-                ratio = samples.ratio(key, "libreflink", "libreflink NEVER")
-                cells.append(f"{plot.time_name(samples.median(key, 'libreflink'))} / "
-                             f"{plot.time_name(samples.median(key, 'libreflink NEVER'))} = {ratio.value:.2f}"
-                             if ratio else None)  # fmt: skip
-            rows.append([TITLES[fs], plot.size_name(size), *cells])
-    return table(["", "size", *(words for _, words in VARIANTS)], rows)
+    for size in samples.sizes("sizes", "dense", CLONING[0]):
+        if size in CLONE_SIZES:
+            keys = [("sizes", variant, fs, size) for fs, variant, _ in columns]
+            rows.append([plot.size_name(size), *(two_times(samples, key, "libreflink", "libreflink NEVER") for key in keys)])
+    return table(["", *(f"{TITLES[fs]}, {words}" for fs, _, words in columns)], rows)
 
 
 def copy_is_cheaper_up_to(samples, fs, variant):
@@ -185,6 +202,7 @@ def copy_is_cheaper_up_to(samples, fs, variant):
 def crossover(samples):
     words = []
     for fs in CLONING:
+        found_here = []
         for variant, what in VARIANTS:
             sizes = samples.sizes("sizes", variant, fs)
             if not sizes:
@@ -192,16 +210,16 @@ def crossover(samples):
             up_to = copy_is_cheaper_up_to(samples, fs, variant)
             beyond = ", the largest measured" if up_to == sizes[-1] else ""
             found = f"a copy takes less time up to {plot.size_name(up_to)}{beyond}" if up_to else "a clone always takes less time"
-            words.append(f"- {TITLES[fs]}, {what}: {found}.")
+            found_here.append(f"{what}, {found}")
+        if found_here:
+            words.append(f"  - {TITLES[fs]}: " + "; ".join(found_here) + ".")
     return "\n".join(words)
 
 
 def extents(samples):
-    rows = []
-    for fs in CLONING + COPYING:
-        for size in samples.sizes("fragmented", "call", fs):
-            rows.append([TITLES[fs], f"{samples.notes['fragmented', 'call', fs, size]['source', 'extents']:.0f}"])
-    return table(["", "extents that FIEMAP counts in the source"], rows)
+    systems = measured(samples, "fragmented", "call")
+    keys = [("fragmented", "call", fs, samples.sizes("fragmented", "call", fs)[0]) for fs in systems]
+    return ", ".join(f"{TITLES[key[2]]} {samples.notes[key]['source', 'extents']:.0f}" for key in keys)
 
 
 def plot_sizes(samples):
@@ -226,7 +244,7 @@ def plot_small(samples):
     for fs in CLONING + COPYING:
         key = ("small", "call", fs, 4096)
         if key in samples.times:
-            values = {peer: samples.median(key, peer) / 1e3 for peer in SMALL_PEERS if peer != "bare direct, again"}
+            values = {peer: samples.median(key, peer) / 1e3 for peer in SHOWN_PEERS}
             groups.append((TITLES[fs], values))
     return plot.bars("One new copy of a file of 4 KiB", groups, "median of the call in µs; XFS and Btrfs clone, ext4 and tmpfs copy")
 
@@ -251,11 +269,11 @@ def noise(samples):
 def fill(template, samples, facts, skipped):
     values = {
         "MACHINE": machine(facts),
-        "SKIPPED": "".join(f"\n**{line}**\n" for line in skipped),
+        "SKIPPED": "".join(f"**{line}**\n\n" for line in skipped),
         "NOISE": noise(samples),
-        "TARGETS": targets.table_of(samples, TITLES, table),
-        "SMALL_CLONES": small(samples, CLONING, "bare direct"),
-        "SMALL_COPIES": small(samples, COPYING, "bare direct"),
+        "TARGETS": targets.count_of(samples, TITLES),
+        "CLONE_TARGETS": targets.clone_table(samples, TITLES, table),
+        "SMALL": small(samples),
         "BATCHES": batches(samples),
         "START": start(samples),
         "COUNTS": counts(samples),
@@ -264,7 +282,8 @@ def fill(template, samples, facts, skipped):
         "NEVER": big(samples, "never"),
         "KERNEL_COPY": kernel_copy(samples),
         "SPARSE": big(samples, "sparse"),
-        "FRAGMENTED": extents(samples) + "\n\n" + big(samples, "fragmented"),
+        "EXTENTS": extents(samples),
+        "FRAGMENTED": big(samples, "fragmented"),
         "RANGES": ranges(samples),
         "CROSSOVER": crossover(samples),
         "CLONE_AGAINST_COPY": clone_against_copy(samples),
@@ -283,7 +302,8 @@ def main():
     page = fill(template, samples, read_facts(work / "machine"), skipped)
     (docs / "performance.md").write_text(page, encoding="utf-8")
     print(f"written: {docs / 'performance.md'}")
-    print(targets.summary(samples, TITLES))
+    print(targets.count_of(samples, TITLES))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The raw samples of a run and what is computed from them: medians, minima, ratios with their spread.
+"""The raw samples of a run and what is computed from them: medians, ratios with their spread.
 Nothing here knows of tables or plots."""
 
 import statistics
@@ -28,9 +28,6 @@ class Samples:
 
     def median(self, key, peer):
         return statistics.median(self.times[key][peer]) if peer in self.times.get(key, {}) else None
-
-    def minimum(self, key, peer):
-        return min(self.times[key][peer]) if peer in self.times.get(key, {}) else None
 
     def ratio(self, key, peer, other):
         """Median against median, with the quartiles of the same ratio over stretches of the run."""

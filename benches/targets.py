@@ -38,20 +38,25 @@ def judged(samples):
             yield fs, what, ratio, samples.cpu_ratio(key, ours, theirs), limit, ratio.value <= limit
 
 
-def table_of(samples, titles, table):
-    rows = [
-        [titles[fs], what, str(ratio), cpu, f"{limit:.2f}", "yes" if reached else "**no**"]
-        for fs, what, ratio, cpu, limit, reached in judged(samples)
-    ]
-    return table(["", "", "ratio of times (quartiles)", "of CPU times", "at most", "reached"], rows)
+def clone_table(samples, titles, table):
+    """The targets of clones, a row for each kind and a column for each size; bold is missed."""
+    rows, sizes = {}, {}
+    for fs, what, ratio, _, limit, reached in judged(samples):
+        size, _, against = what.removeprefix("clone of ").partition(": ")
+        if what.startswith("clone of "):
+            sizes[size] = True
+            rows.setdefault((titles[fs], against, f"{limit:.2f}"), {})[size] = f"{ratio}" if reached else f"**{ratio}**"
+    cells = [[*row, *(found.get(size) for size in sizes)] for row, found in rows.items()]
+    return table(["", "clone", "at most", *sizes], cells)
 
 
-def summary(samples, titles):
+def count_of(samples, titles):
+    """"39 of 40 reached", and the others with what they did reach."""
     all_of_them = list(judged(samples))
     missed = [
-        f"  {titles[fs]}: {what}: {ratio}, CPU {cpu}, over {limit}"
+        f"{titles[fs]}, {what}: {ratio}, CPU time {cpu}, over {limit:.2f}"
         for fs, what, ratio, cpu, limit, reached in all_of_them
         if not reached
     ]
     count = len(all_of_them)
-    return "\n".join([f"{count - len(missed)} of {count} targets reached", *missed])
+    return f"{count - len(missed)} of {count} targets were reached" + (". Missed: " + "; ".join(missed) if missed else "")
