@@ -32,7 +32,7 @@ build() {
     make --quiet -C "$here/harness" OUT="$work" LIB="$target/release" PEER="$work/peer/release"
 }
 
-# The images lie in memory, if there is enough: a device's speed and its other users are not what is measured.
+# Images in memory, if there is enough: the device and its other users are not measured.
 prepare_lab() {
     lab=$work/lab
     mkdir -p "$lab"
@@ -54,8 +54,7 @@ prepare_lab() {
     esac >"$work/where"
 }
 
-# fresh NAME KIND: a new file system of that kind at $lab/NAME. The image loses its name at once, the loop device goes
-# with the mount.
+# fresh NAME KIND: makes a file system of that kind at $lab/NAME. Its image is unlinked at once; unmounting frees the loop device.
 fresh() {
     local name=$1 kind=$2 image=$images/$1-$$.img device
     mkdir -p "$lab/$name"
@@ -69,7 +68,7 @@ fresh() {
     btrfs) mkfs.btrfs -q "$image" >/dev/null 2>&1 ;;
     ext4) mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$image" ;;
     esac
-    # Direct, so that nothing is cached twice; not every place for an image knows that.
+    # Direct I/O, to avoid caching twice; not every file system supports it.
     device=$(losetup -f --show --direct-io=on "$image" 2>/dev/null || losetup -f --show "$image")
     rm -f "$image"
     mount -t "$kind" "$device" "$lab/$name" || { losetup -d "$device" && return 1; }

@@ -20,7 +20,7 @@ shift 2
 
 mount -t tmpfs -o size=4g,mode=755 reflink-tests "$at"
 
-# The image loses its name at once: the loop device keeps it as long as the mount lives.
+# The image is unlinked at once; the loop device keeps it while it is mounted.
 filesystem() { # NAME MKFS...
     name=$1
     shift

@@ -127,16 +127,17 @@ static bool refused(int code, const struct reflink_result *result)
 
 /* When to ask for progress.
  *
- * With a progress function the library works in steps, and a clone in several steps is no longer
- * one instant of the source: a virtual machine may write to its disk between two of them. A file of
- * one step loses nothing by it, and neither does a copy, which is never of one instant. So a file
- * that is larger is first cloned in one call that nobody watches - milliseconds, as a rule - and
- * only where that is refused is there something to watch.
+ * With a progress function the library works in steps, and a clone in several steps no longer
+ * shows one instant of the source: a virtual machine may write to its disk between two of them.
+ * A file of one step loses nothing, and neither does a copy, which never shows one instant. So a
+ * larger file is first cloned in one call without progress, usually in milliseconds. Only if
+ * that is refused is the file copied with progress.
  *
- * During that one call SIGINT is left alone: it ends the process, and the unnamed file goes with
- * it. (Where the file system has no unnamed files, NFS for one, a ".reflink-" file can stay
- * behind.) A handler would only make the user wait, since nobody looks at its note. With
- * REFLINK_DIRECT half a file would stay under the final name; then every copy is watched. */
+ * During that one call SIGINT keeps its default action: it ends the process, and the unnamed
+ * file disappears with it. (Where the file system has no unnamed files, NFS for one, a
+ * ".reflink-" file can stay.) A handler would only make the user wait, since nothing reads the
+ * flag it sets. With REFLINK_DIRECT a partial file would stay under the final name, so there
+ * every copy has a progress function. */
 static bool clone_is_one_instant(const struct command *command)
 {
     struct stat source;

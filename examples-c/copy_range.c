@@ -86,8 +86,8 @@ static uint64_t size_of(const char *text)
     return size;
 }
 
-/* O_NONBLOCK: to open a FIFO must not wait for somebody at its other end. (The library then says
- * that it is no regular file; to regular files the flag means nothing.) */
+/* O_NONBLOCK: opening a FIFO must not wait for its other end. (The library then reports that it
+ * is no regular file. For regular files the flag has no effect.) */
 #define OPEN_FLAGS (O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
 static int open_source(const char *name)
@@ -99,7 +99,7 @@ static int open_source(const char *name)
     return fd;
 }
 
-/* Opens DEST, or creates it, open to nobody whom the source is not open to. */
+/* Opens DEST, or creates it with no wider permissions than the source has. */
 static int open_dest(const char *name, int source, bool *created)
 {
     struct stat from;
@@ -109,7 +109,7 @@ static int open_dest(const char *name, int source, bool *created)
     if (fstat(source, &from) == 0) {
         fd = open(name, O_WRONLY | OPEN_FLAGS);
         if (fd < 0 && errno == ENOENT) {
-            /* O_EXCL: nobody else has made it meanwhile, so it may be removed after a failure. */
+            /* O_EXCL: this call made the file, so it may be removed after a failure. */
             fd = open(name, O_WRONLY | O_CREAT | O_EXCL | OPEN_FLAGS, from.st_mode & 0777);
             *created = fd >= 0;
         }
@@ -129,7 +129,7 @@ static void remove_created(const char *name, int fd)
         unlink(name);
 }
 
-/* Where no clone was refused, it is the edges: their blocks are not whole in the range. */
+/* If no clone was refused, the edges were copied: the range holds only a part of their blocks. */
 static const char *why_not_all(const struct reflink_result *result)
 {
     if (result->reason == REFLINK_REASON_FILE && result->clone_error == 0)
@@ -190,7 +190,7 @@ static int run(char **argument, const struct reflink_options *options)
         status = code < 0 ? print_failure(options->mode, code, &result) : DONE;
         if (status != DONE && created)
             remove_created(name, dest);
-        /* Some file systems (NFS) tell of a failed write only here. */
+        /* Some file systems (NFS) report a failed write only here. */
         if (close(dest) != 0 && status == DONE) {
             fprintf(stderr, "copy_range: %s: cannot close it: %s\n", name, strerror(errno));
             status = FAILED;

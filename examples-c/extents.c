@@ -86,7 +86,8 @@ static bool read_extents(int fd, struct map *map)
         memset(request, 0, room);
         request->fm_start = start;
         request->fm_length = FIEMAP_MAX_OFFSET - start;
-        /* What is written to memory only has no place yet: the file's own data is written out. */
+        /* Data that is only in memory has no place on the disk yet: have the kernel write it out
+         * first. */
         request->fm_flags = FIEMAP_FLAG_SYNC;
         request->fm_extent_count = BATCH;
         if (ioctl(fd, FS_IOC_FIEMAP, request) != 0) {
@@ -108,7 +109,7 @@ static bool read_extents(int fd, struct map *map)
 static bool read_map(const char *name, struct map *map)
 {
     struct stat there;
-    /* O_NONBLOCK: to open a FIFO must not wait for somebody at its other end. */
+    /* O_NONBLOCK: opening a FIFO must not wait for its other end. */
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     const char *why = NULL;
 
@@ -134,13 +135,14 @@ static bool read_map(const char *name, struct map *map)
 
 /* ---- Counting ---- */
 
-/* Extents without data of their own at their address: none yet, or other data with it. */
+/* Extents whose address does not identify their data: not allocated yet, or packed with other
+ * data. */
 #define NO_PLACE                                                                                   \
     (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_UNWRITTEN |                    \
      FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_DATA_TAIL)
 
-/* Whether the bytes from `offset` on, in both extents, lie at one place. Of a compressed extent
- * (ENCODED) only its beginning has an address, and the bytes in it are counted from there. */
+/* Whether the bytes from `offset` on lie at the same place in both extents. A compressed extent
+ * (ENCODED) has an address only for its beginning; its bytes are counted from there. */
 static bool same_place(const struct fiemap_extent *one, const struct fiemap_extent *other,
                        uint64_t offset)
 {
@@ -244,7 +246,7 @@ static bool show(const char *name, const struct command *command, const struct m
     bool good = read_map(name, &map);
 
     if (good && other != NULL && other->device != map.device) {
-        /* Equal addresses would mean nothing. (Btrfs subvolumes are told apart by this too.) */
+        /* Equal addresses on two volumes mean nothing. (This also separates Btrfs subvolumes.) */
         fprintf(stderr, "extents: %s and %s are not on the same volume\n", name, command->other);
         good = false;
     }

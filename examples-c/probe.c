@@ -14,7 +14,7 @@
 
 #include "words.h"
 
-/* In the order of how bad they are: of several answers the exit status is the worst. */
+/* From best to worst. Of several answers the worst is the exit status. */
 enum { YES = 0, NO = 1, UNKNOWN = 2, FAILED = 3 };
 
 static const char help[] =
@@ -24,7 +24,7 @@ static const char help[] =
     "\n"
     "exit status: 0 yes, 1 no, 2 unknown, 3 error; of several answers the highest.\n";
 
-/* A member that is 1 or 0. Where the trial itself could not be made, 0 means nothing. */
+/* A member that is 1 or 0. If the trial failed, 0 means "unknown". */
 static const char *yes_or_no(const struct reflink_capability *capability, uint32_t member)
 {
     if (member != 0)
@@ -47,7 +47,7 @@ static bool is_directory(const char *name)
     return stat(name, &there) == 0 && S_ISDIR(there.st_mode);
 }
 
-/* An empty file clones even where no data would. */
+/* An empty file can be cloned even where no data can. */
 static const char *why_not(const struct reflink_capability *capability)
 {
     if (capability->reason == REFLINK_REASON_FILE && capability->error == 0)

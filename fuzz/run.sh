@@ -1,6 +1,6 @@
 #!/bin/sh
-# run.sh SECONDS TARGET_DIR: each fuzz target for so long, from the committed corpus on; what is found new stays in
-# TARGET_DIR/fuzz-corpus. Needs a nightly toolchain; cargo-fuzz is installed into TARGET_DIR if it is not here.
+# run.sh SECONDS TARGET_DIR: runs each fuzz target for SECONDS, starting from the committed corpus. New inputs stay in
+# TARGET_DIR/fuzz-corpus. Needs a nightly toolchain; installs cargo-fuzz into TARGET_DIR if it is missing.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=$1

@@ -1,8 +1,8 @@
 #!/bin/sh
 # abi.sh dump | check | selftest: compares the header's ABI with that of the last release, kept in packaging/abi.
 # Before the first release there is no such directory, and check says so.
-# libabigail cannot read the types of a library made in Rust (each function is "void f()" to it), so a C library with the
-# header's functions, all empty, is made with -g and stands in for it; what the real one exports, tests/install looks at.
+# libabigail cannot read the types of a Rust library (each function is "void f()" to it). So this script makes a C library
+# with the header's functions, all empty, and compares that. tests/install checks what the real library exports.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -25,7 +25,7 @@ stand_in() { # HEADER LIBRARY
     cp "$1" "$work/include/reflink.h"
     { echo '#include "reflink.h"'; bodies < "$1"; } > "$work/stand-in.c"
     count=$(grep -c 'return 0' "$work/stand-in.c")
-    # Every function that is declared has to be there, or a change of it would pass unseen.
+    # All declared functions must be there, or a change of one would go unnoticed.
     declared=$(grep -c -E '^[a-z].*[ *]reflink_[a-z_]+\(' "$1")
     if [ "$count" != "$declared" ] || [ "$count" = 0 ]; then
         echo "abi.sh: $count of $declared functions understood in $1" >&2
@@ -34,7 +34,7 @@ stand_in() { # HEADER LIBRARY
     (cd "$work" && ${CC:-cc} -g -O0 -w -shared -fPIC -Iinclude -Wl,-soname,libreflink.so.0 -o "$2" stand-in.c)
 }
 
-# The header without what was added at its structures' ends since the last release: each begins with its size for that.
+# The header without members added at the ends of structures since the last release: `size` makes those compatible.
 # (A suppression for libabigail, has_data_member_inserted_at = end, lets version 2.2 pass over any other change too.)
 without_growth() { # HEADER
     awk '
@@ -50,7 +50,7 @@ without_growth() { # HEADER
     ' "$kept/reflink.h" "$1"
 }
 
-# New functions are no break either.
+# New functions are compatible too.
 compare() { # HEADER
     without_growth "$1" > "$work/same-size.h"
     stand_in "$work/same-size.h" "$work/now.so"
@@ -74,7 +74,7 @@ dump() {
     cp "$here/include/reflink.h" "$kept/reflink.h"
     echo 'DisableFormat: true' > "$kept/.clang-format" # kept as cbindgen made it
     stand_in "$here/include/reflink.h" "$work/now.so"
-    # Neither paths nor lines: they say nothing about the ABI and differ from one machine to the next.
+    # Without paths and lines: they are not part of the ABI and differ between machines.
     abidw --no-comp-dir-path --no-corpus-path --no-show-locs --no-elf-needed --out-file "$kept/libreflink.so.0.abi" "$work/now.so"
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The tarballs are the same when made twice, from clones in two places; and what is built from them is the same in two
-# places, without a network (as root: in a network namespace with nothing in it) and without anything in ~/.cargo.
+# Two clones in two places must give the same tarballs, and builds from these in two places the same libraries: without
+# a network (as root: in an empty network namespace) and without anything from ~/.cargo.
 set -eu
 
 version=$1

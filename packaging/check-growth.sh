@@ -1,5 +1,5 @@
 #!/bin/sh
-# check-growth.sh DIRECTORY (of the library of now).
+# check-growth.sh DIRECTORY (of the current library).
 # A program compiled against the header of the last release (before the first one: of now) runs with a later library, whose
 # structures have grown. Such a library is made here from a copy of the source, with one more member in each structure.
 set -eu
@@ -20,7 +20,7 @@ released=packaging/abi/reflink.h
 cp "$released" "$work/first"
 
 structs=$work/source/src/capi/structs.rs
-# The layouts that are asserted there are those of now. 0x4c is what a grown library writes into its new members.
+# The asserted layouts are the current ones. A grown library writes 0x4c into its new members.
 sed -i -E -e 's/^mod layout \{/#[cfg(any())]\nmod layout {/' \
     -e '0,/^    pub progress_user: .*/s//&\n    \/\/\/ New.\n    pub later: u64,/' \
     -e 's/^    pub bytes_hole: u64,/&\n    \/\/\/ New.\n    pub later: u64,/' \
@@ -43,12 +43,12 @@ for program in sizes use; do
     echo "consumer_$program, made with $released: runs with a library of larger structures"
 done
 
-# And the other way round: a program of later, with the library of now.
+# The reverse: a program made with a later header, with the current library.
 sed -E -e 's/^  void \*progress_user;/&\n  uint64_t later;/' -e 's/^  uint64_t bytes_hole;/&\n  uint64_t later;/' \
     -e 's/^  char fs_name.*/&\n  uint64_t later;/' include/reflink.h > "$work/first/reflink.h"
 sed -i -E -e '/INIT \{/s/ \}$/, 0 }/' "$work/first/reflink.h"
 [ "$(grep -c 'uint64_t later;' "$work/first/reflink.h")" = 3 ] || exit 2
-# sizes takes its own header for the first one, and is no test of this.
+# consumer_sizes assumes that its header is the older one, so it cannot test this.
 $CC -std=c99 -Wall -Werror -D_POSIX_C_SOURCE=200809L -I"$work/first" -o "$work/use" tests/c/consumer_use.c -L"$1" -lreflink
 mkdir "$work/run/later"
 LD_LIBRARY_PATH=$1 "$work/use" "$work/run/later" > /dev/null

@@ -29,7 +29,7 @@ bootstrap() { # ROOT PACKAGES [ARCHITECTURES]
         --architectures="${3:-$(dpkg --print-architecture)}" --aptopt='APT::Install-Recommends "false"' "$suite" "$1" "deb $mirror $suite main"
 }
 
-# Without a network, with an environment of its own, and as a user who is nobody in particular.
+# Runs without a network, with a clean environment, and as an ordinary user.
 inside() { # ROOT COMMAND
     # shellcheck disable=SC2016 # for the shell inside
     unshare --mount --net --pid --fork --kill-child --propagation private sh -c '
@@ -37,7 +37,7 @@ inside() { # ROOT COMMAND
             env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/build LC_ALL=C.UTF-8 sh -euc "$1"' "$1" "$2"
 }
 
-# The same as root, for what installs.
+# The same as root, for steps that install.
 inside_as_root() { # ROOT COMMAND
     # shellcheck disable=SC2016 # for the shell inside
     unshare --mount --net --pid --fork --kill-child --propagation private sh -c '
@@ -128,7 +128,7 @@ smoke() {
     echo "-- smoke: installed, used, removed without a trace"
 }
 
-# Another architecture from this one, and a program with what comes out of it, in an emulator of its processor.
+# Cross-builds for another architecture, and runs a program with the result in an emulator.
 cross() {
     bootstrap "$work/cross" "build-essential,crossbuild-essential-arm64,debhelper,rustc,cargo,libstd-rust-dev,\
 libstd-rust-dev:arm64,qemu-user" "$(dpkg --print-architecture),arm64"
@@ -151,7 +151,7 @@ libstd-rust-dev:arm64,qemu-user" "$(dpkg --print-architecture),arm64"
     echo "-- cross: built for arm64, and run in an emulator"
 }
 
-# Debian has rpmbuild and no Fedora: the spec is checked, and built with what is here, not with Fedora's macros for Rust.
+# Debian has rpmbuild but no Fedora: the spec is checked and built with Debian's tools, not with Fedora's macros for Rust.
 rpm() {
     command -v rpmbuild > /dev/null || { echo "SKIPPED: no rpmbuild here" >&2; return 0; }
     if command -v rpmlint > /dev/null; then

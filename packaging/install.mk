@@ -12,9 +12,9 @@ PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 DESTDIR ?=
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-# Raised by hand when the ABI breaks; build.rs says the same, and tests/symbols.rs holds them together.
+# Raised by hand when the ABI breaks. build.rs has the same number; tests/symbols.rs compares them.
 SOVERSION := 0
-# What rustc says with --print native-static-libs for a target with glibc (tests/symbols.rs asks it).
+# The output of rustc --print native-static-libs for a target with glibc (tests/symbols.rs compares).
 NATIVE_LIBS ?= -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 
 # Taken out of the shared library; Debian and Fedora set it to nothing and make packages of debugging symbols.

@@ -25,7 +25,7 @@ put() { # MODE FILE DIRECTORY [NAME]
     case $action in
         install)
             mkdir -p "$DESTDIR$3"
-            # Beside its place and then over it: a program that has the old library mapped keeps it.
+            # Written beside its place, then renamed over it: a running program keeps the old library mapped.
             install -m "$1" "$2" "$target.new.$$"
             mv -f "$target.new.$$" "$target"
             ;;
@@ -87,7 +87,7 @@ done
 put 644 "$here/LICENSE-MIT" "$DOCDIR"
 put 644 "$here/LICENSE-APACHE" "$DOCDIR"
 
-# Directories of its own go with their last file; those of others stay.
+# Removes the library's own directories when they are empty; other directories stay.
 if [ "$action" = uninstall ]; then
     for directory in "$CMAKEDIR" "$DOCDIR"; do
         rmdir "$DESTDIR$directory" 2>/dev/null || :

@@ -2,8 +2,8 @@
 # link.sh ARCHIVE OUT SOVERSION VERSION: from rustc's static library, the shared library with versioned symbols and a
 # static library that shows nothing but them. In the environment: CC, CFLAGS, LDFLAGS, NATIVE_LIBS, OBJCOPY, AR, LINK_STRIP.
 #
-# rustc gives each cdylib an anonymous version script of its own. GNU ld refuses a second one with names, lld takes it and
-# versions nothing; so the library is linked here once more, which both linkers can do.
+# rustc gives each cdylib an anonymous version script. GNU ld refuses a second script with names; lld accepts it and
+# makes no versions. So the library is linked here a second time, which works with both.
 set -eu
 
 archive=$1 out=$2 soversion=$3 version=$4
@@ -33,7 +33,7 @@ link_shared() {
         $wanted "$archive" -Wl,--as-needed $NATIVE_LIBS
 }
 
-# Of the flags only what names the machine: -pie, -flto or a sanitizer mean nothing to an object.
+# Only the flags that name the machine: -pie, -flto and sanitizers have no meaning for an object file.
 machine=
 for flag in $CFLAGS $LDFLAGS; do
     case $flag in
@@ -48,8 +48,8 @@ link_object() { # LINKER_FLAG...
         -Wl,--gc-sections -Wl,--force-group-allocation $LINK_STRIP $wanted "$archive"
 }
 
-# One object whose other symbols are local: two Rust libraries in one program do not meet then, while each would otherwise
-# bring its own rust_eh_personality and the rest of the standard library.
+# One object with all other symbols local. Otherwise two Rust libraries in one program would clash: each brings its own
+# rust_eh_personality and the rest of the standard library.
 make_static() {
     if ! link_object 2> "$work/first" && ! link_object -fuse-ld=bfd 2> "$work/second"; then
         cat "$work/first" "$work/second" >&2

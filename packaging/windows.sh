@@ -14,7 +14,7 @@ built=$(realpath -m "${CARGO_TARGET_DIR:-$windows_root/target}")/windows
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# What was built with another standard library cannot be built on, which cargo does not see.
+# Cargo does not notice a change of the standard library, so what was built with another one is removed.
 forget_old() {
     local library
     library=$(if own_std; then rustc -V; else stat -c '%i %Y' "$rust/usr/lib/rustlib/$target/lib"; fi)
@@ -73,7 +73,7 @@ check_symbols() {
     echo "reflink.dll exports the $(wc -l <"$work/wanted") symbols of include/reflink.symbols"
 }
 
-# Nothing but what every Windows has: no DLL of the compiler's.
+# Imports only DLLs that every Windows has, none of the compiler's.
 check_needed() {
     local needed
     needed=$(x86_64-w64-mingw32-objdump -p "$stage/bin/reflink.dll" | sed -n 's/.*DLL Name: //p' | tr '[:upper:]' '[:lower:]' | sort -u)
@@ -87,7 +87,7 @@ check_needed() {
     echo "reflink.dll needs ${needed//$'\n'/ }"
 }
 
-# flags ARGUMENT...: what pkg-config says, of the tree as it lies here and of nothing else.
+# flags ARGUMENT...: pkg-config's answer for this tree alone.
 flags() { PKG_CONFIG_LIBDIR=$stage/lib/pkgconfig PKG_CONFIG_PATH='' pkg-config "$@" libreflink; }
 
 check_program() {

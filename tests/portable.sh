@@ -11,7 +11,7 @@ if [ "$(uname -s)" != Linux ]; then
     exit 77
 fi
 
-# Only this crate is compiled another way, so that nothing it depends on is built twice for the unit tests.
+# The flag reaches only this crate, so that dependencies are not built twice for the unit tests.
 tests=$("$cargo" rustc --quiet --locked --profile test --lib --message-format json -- --cfg reflink_portable |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 "$tests" --quiet

@@ -115,8 +115,8 @@ static void dense(const struct lab *lab, const char *src, unsigned times)
     unlink("source");
 }
 
-/* 1 % of data in stretches of 64 KiB. Those that fill holes would write 10 GiB of zeros: they meet
- * the others on 1 GiB only. */
+/* 1 % of data, in pieces of 64 KiB. Peers that fill holes would write 10 GiB of zeros, so they
+ * run on 1 GiB only. */
 static void sparse(const struct lab *lab, const char *src, unsigned times)
 {
     uint64_t size = lab->quick ? 128 * MIB : GIB;

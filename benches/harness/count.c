@@ -28,7 +28,7 @@ static int nothing(const char *src, const char *dst)
     return 0;
 }
 
-/* Copies three times, so that nothing is resolved or loaded for the first time when it counts. */
+/* Copies three times, so that everything is resolved and loaded before the counted copy. */
 static void child(int (*copy)(const char *, const char *))
 {
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);

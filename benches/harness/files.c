@@ -101,7 +101,7 @@ void settle(void)
     usleep(20000);
 }
 
-/* A copy that is not one must not win. */
+/* Compares the copy with its source, so that a wrong copy cannot win. */
 void check_copy(const char *src, const char *dst, const char *peer)
 {
     struct stat a, b;

@@ -29,8 +29,8 @@ static int pump(int src, int dst)
     return got < 0 ? errno : 0;
 }
 
-/* What a program does that writes the calls down by hand: the clone, else the kernel's copy call.
- * No signal, no short answer, no odd file system is thought of. */
+/* What a hand-written program does: the clone, else the kernel's copy call. It handles no
+ * signal, no short count and no odd file system. */
 static int fill(int src, int dst, uint64_t size)
 {
     if (ioctl(dst, FICLONE, src) == 0)
@@ -92,8 +92,8 @@ static int bare_atomic(const char *from, const char *to)
     return failed;
 }
 
-/* The least that makes a copy at all, with nothing looked at: the mode is lost, a short copy is not
- * seen. */
+/* The fewest calls that make a copy, without checks: it loses the mode, and does not notice a
+ * short copy. */
 static int bare_least(const char *from, const char *to)
 {
     int src = open(from, O_RDONLY | O_CLOEXEC);

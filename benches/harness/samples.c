@@ -16,7 +16,7 @@ uint64_t now(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* What other jobs on the machine do not lengthen. */
+/* CPU time: other jobs on the machine do not lengthen it. */
 uint64_t cpu_now(void)
 {
     struct timespec t;

@@ -52,7 +52,7 @@ static void turns(const struct lab *lab, const char *variant, uint64_t size, uns
     settle();
 }
 
-/* Copies and one syncfs, for each copy: what reaches the device in the end is paid for here. */
+/* Copies and one syncfs, per copy: the time includes what reaches the device in the end. */
 static void with_write_out(const struct lab *lab, uint64_t size, unsigned rounds)
 {
     enum { TOGETHER = 50 };

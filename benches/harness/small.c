@@ -46,7 +46,7 @@ static void file_by_file(struct slice slice, struct samples *samples)
             unsigned k = order[turn];
             char src[64], dir[32], dst[64];
             file_name(src, "s", i);
-            target(dir, "d", turn); /* not k: directories differ, in place and size */
+            target(dir, "d", turn); /* not k: directories differ in place and size */
             file_name(dst, dir, i);
             add_sample(&samples[k], (double)time_copy(INSIDE[k], src, dst));
             if (i == slice.first)
@@ -55,7 +55,7 @@ static void file_by_file(struct slice slice, struct samples *samples)
     }
 }
 
-/* A loop of calls with the names made before the clock starts, as the programs have theirs. */
+/* A loop of calls. The names are made before the clock starts, as for the programs. */
 static uint64_t loop(const struct peer *peer, const char *dir, struct slice slice, uint64_t *cpu)
 {
     unsigned count = slice.last - slice.first;
@@ -125,7 +125,8 @@ static void wipe(struct slice slice)
     settle();
 }
 
-/* The first clone of a file also marks it as shared (XFS logs that): nobody is to pay for it. */
+/* The first clone of a file also marks it as shared (XFS logs that). This one is not timed, so
+ * that no peer pays for it. */
 static void share_once(unsigned sources)
 {
     char src[64], dst[64];
@@ -186,7 +187,8 @@ static void run(const struct lab *lab, const char *what, uint64_t size, unsigned
     settle();
 }
 
-/* `files` copies of `sources` files. The slice keeps what lies about between two wipes small. */
+/* `files` copies of `sources` files. Slices keep the number of files between two clean-ups
+ * small. */
 void run_small(const struct lab *lab, uint64_t size, unsigned files, unsigned sources)
 {
     unsigned length = !lab->clones && size >= MIB ? 50 : 250;

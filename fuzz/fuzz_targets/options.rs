@@ -1,5 +1,5 @@
-//! The structures of the C interface: any bytes, of any size, in a block of memory that ends where they end.
-//! Nothing outside of it may be read or written (the sanitizer watches), and the code is one that the header names.
+//! The structures of the C interface: any bytes, of any size, at the very end of their memory. The library must not
+//! read or write beyond it (the sanitizer checks), and must return a code that the header names.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ include!("library.rs");
 use capi::structs::{reflink_capability, reflink_options, reflink_result};
 use libfuzzer_sys::fuzz_target;
 
-/// What the library does not believe, and does not look into (so that no such memory is needed).
+/// Larger sizes are refused without reading further, so they need no memory.
 const NONSENSE: usize = 4096;
 
 /// A structure as C has it: its size first, the rest as the fuzzer likes; the block ends where the structure does.

@@ -1,5 +1,5 @@
-//! The range planner, against what it promises, written down a second time in 128 bits and without its shortcuts.
-//! Input: six numbers, and how to bend them so that aligned ones and ends of files come up at all.
+//! Compares the range planner with its rules, written a second time in 128 bits and without shortcuts. Input: six
+//! numbers, and flags that make aligned numbers and ends of files likely.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ include!("library.rs");
 use copy::range::{Plan, plan};
 use libfuzzer_sys::fuzz_target;
 
-/// Whether both ends of a clone of `[from, until)` (counted from the range's beginning) may lie where they do.
+/// Whether a clone of `[from, until)` (counted from the beginning of the range) may begin and end there.
 fn may_be_cloned(from: u128, until: u128, unit: u128, files: [u128; 4]) -> bool {
     let [src_offset, dst_offset, src_size, dst_size] = files;
     let starts_aligned = (src_offset + from) % unit == 0 && (dst_offset + from) % unit == 0;

@@ -1,6 +1,6 @@
-/* Loads the library, calls it and unloads it, again and again from many threads, each of which ends
- * after its last dlclose: what a plug-in host does. (That the library says -z nodelete is looked at
- * in its headers, by another test.) */
+/* Loads, calls and unloads the library again and again from many threads, as a host of plug-ins
+ * does. Each thread ends after its last dlclose. (Another test reads -z nodelete in the
+ * library's headers.) */
 #include <reflink.h>
 
 #include <dlfcn.h>

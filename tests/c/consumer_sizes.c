@@ -1,6 +1,6 @@
-/* A program built with the header of the first release, against whatever library there is: its
- * structures may be shorter than the library's, and are neither read nor written beyond their end;
- * and those of a newer program may be longer. */
+/* Built with the header of the first release, run with any later library. Its structures may be
+ * smaller than the library's: the library must not read or write beyond their end. Structures of
+ * a newer program may be larger. */
 #include <reflink.h>
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* The library from C, in the directory given: every function once, what it costs in memory, and
- * what it says of bad calls. Valid C99 and C++11. The long list of cases is in tests/contract; here
- * it is seen that C gets the same. */
+/* Tests the library from C in the given directory: every function once, the memory it needs, and
+ * its answers to bad calls. Valid C99 and C++11. tests/contract has the long list of cases; this
+ * program shows that C gets the same. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -25,7 +25,7 @@ static int failures;
     } while (0)
 
 #ifdef COUNT_ALLOCATIONS
-/* The library's malloc is this program's: what it asks for is counted. */
+/* The library calls this program's malloc, which counts. */
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -182,7 +182,7 @@ static void check_allocations(void)
     options.durability = REFLINK_DIRECT;
     CHECK(reflink_copy_file("source", "unallocated-too", &options, &result) == 0);
     CHECK(allocations == before);
-    /* That the count counts: reading and writing takes its one buffer. */
+    /* Proves that the counter works: reading and writing allocates one buffer. */
     options.mode = REFLINK_NEVER;
     CHECK(reflink_copy_file("source", "allocated", &options, &result) == 0);
     CHECK(allocations == before + 1);

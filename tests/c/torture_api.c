@@ -1,6 +1,6 @@
-/* The whole C interface once, good calls and bad ones: what valgrind and the sanitizers watch, from
- * the outside of the library. torture_api DIR [overrun]. Structures lie at the very end of their
- * memory, so that one byte too many is seen. */
+/* Calls the whole C interface, rightly and wrongly, under valgrind and the sanitizers.
+ * torture_api DIR [overrun]. Structures lie at the very end of their memory, so that one byte
+ * too many is found. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,7 @@ static void expect(int true_, const char *what, int code)
     }
 }
 
-/* A structure of exactly so many bytes, zeros but for its size. */
+/* A structure of exactly `size` bytes: its size, then zeros. */
 static void *structure(size_t size)
 {
     char *memory = calloc(1, size < sizeof size ? sizeof size : size);
@@ -152,8 +152,8 @@ static void descriptors(void)
     unlink("fd");
 }
 
-/* Every size that a structure can have, and one beyond what is believed; the last byte set and not.
- */
+/* Every size that a structure can have, and one beyond the accepted limit; with the last byte
+ * zero and not. */
 static void sizes(void)
 {
     size_t size;
@@ -219,8 +219,8 @@ static void mistakes(void)
     free(longest);
 }
 
-/* A caller's mistake, for the watcher to find: a structure that says to be larger than it is.
- * Without this nobody would know whether it watches at all. */
+/* A caller's mistake that the checker must find: a structure that claims to be larger than it
+ * is. It proves that the checker works. */
 static void overrun(void)
 {
     size_t size = 200;

@@ -1,6 +1,6 @@
-/* A program that makes one copy and says in one line how it went: what the fault injection of
- * tests/torture runs. torture_host file|fd|range SRC DST MODE DURABILITY IF_EXISTS PRESERVE
- * [named]; "named": O_TMPFILE is refused to it. */
+/* Makes one copy and prints in one line how it went, for the fault injection of tests/torture.
+ * torture_host file|fd|range SRC DST MODE DURABILITY IF_EXISTS PRESERVE [named]; with "named",
+ * O_TMPFILE is refused. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,8 +21,7 @@
 
 #define HIGHEST 64
 
-/* Answers EOPNOTSUPP to openat with O_TMPFILE, as a file system does that has no files without a
- * name. */
+/* Refuses O_TMPFILE with EOPNOTSUPP, like a file system without unnamed files. */
 static int refuse_unnamed(void)
 {
     const unsigned bit = O_TMPFILE & ~O_DIRECTORY;
@@ -41,7 +40,7 @@ static int refuse_unnamed(void)
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole);
 }
 
-/* In one call, which is one stop under strace. */
+/* Uses one system call, so that strace stops once. */
 static int open_descriptors(void)
 {
     struct pollfd all[HIGHEST];
@@ -58,7 +57,7 @@ static int open_descriptors(void)
     return count;
 }
 
-/* Marks in the trace, which nothing else makes. */
+/* Writes a mark into the trace that no other call makes. */
 static void mark(const char *name)
 {
     if (access(name, F_OK) == 0)
@@ -84,7 +83,7 @@ static int copy(char **arguments, const struct reflink_options *options,
         exit(3);
     }
     mark("/reflink-torture-begin");
-    /* Off a block's boundary on both sides in the same way: an edge, a middle, an end. */
+    /* The same distance off a block boundary on both sides: edge, middle, edge. */
     code = strcmp(arguments[1], "fd") == 0
                ? reflink_copy_fd(from, to, options, result)
                : reflink_copy_range(from, 100, to, 100, REFLINK_TO_EOF, options, result);

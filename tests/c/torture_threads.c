@@ -1,6 +1,6 @@
-/* Many threads over the C interface at once, on the same files and on their own: what the thread
- * checkers watch. torture_threads DIR [race]. The library has no state of its own, and so nothing
- * that two of its calls could both touch. */
+/* Many threads call the C interface at once, on shared and on own files, under the thread
+ * checkers. torture_threads DIR [race]. The library has no state of its own that two calls could
+ * share. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,8 +18,7 @@
 
 static int source;
 
-/* With "race", a caller's mistake for the checker to find: all threads give the library one result
- * to fill. */
+/* With "race", a caller's mistake that the checker must find: all threads pass the same result. */
 static struct reflink_result everybodys = REFLINK_RESULT_INIT;
 static int race;
 
@@ -46,7 +45,7 @@ static void *work(void *number)
         bad += !fine(reflink_copy_file("src", own, &options, result));
         options.durability = 0;
         to = open(own, O_RDWR | O_CREAT, 0600);
-        /* One descriptor is everybody's source: its offset is nobody's. */
+        /* All threads use one descriptor as source: the library must not use its offset. */
         bad += !fine(reflink_copy_fd(source, to, &options, result));
         options.mode = REFLINK_AUTO;
         bad += reflink_copy_range(source, 100, to, 4196, 50000, &options, result) != 0;

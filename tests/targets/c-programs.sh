@@ -22,7 +22,7 @@ for linkage in shared static; do
 done
 in_room clone_contract
 
-# The file system's own word on the clone, not through the emulator.
+# What the file system reports of the clone, without the emulator.
 PATH=$PATH:/usr/sbin:/sbin
 filefrag -v "$dir/clone_contract/clone" | grep -q 'shared' || fails "filefrag sees no shared extents in the clone"
 ! filefrag -v "$dir/clone_contract/bytes" | grep -q 'shared' || fails "filefrag sees shared extents in the byte copy"

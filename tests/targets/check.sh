@@ -29,7 +29,7 @@ programs() { # TARGET
     done
 }
 
-# The steps: each says on standard output and error what it has to say when it fails.
+# The steps. Each prints its errors when it fails.
 # clippy does what check does, and lints.
 lint() { cross_cargo "$1" clippy --quiet --locked --manifest-path "$root/Cargo.toml" -- --deny warnings; }
 
@@ -58,10 +58,10 @@ libraries() { # TARGET: the shared one, the static one
     esac
 }
 
-# A program with each library: that nothing is missing.
+# Links a program with each library, to find missing symbols.
 link() (
     command=zigbuild
-    # run.sh runs what is linked for Linux. Of the others it is only to be seen that they link; and Apple's strip is not here.
+    # run.sh runs the programs for Linux; the others only have to link. Apple's strip is not available here.
     case $1 in *-linux-*) ;; *) export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_STRIP=false ;; esac
     case $1 in *-netbsd) # which cargo-zigbuild does not know
         command=build
@@ -77,7 +77,7 @@ link() (
 )
 
 # The shared library exports the functions of the header and nothing else; on Linux it has its name and is not unloaded.
-# Of a Mach-O or PE library that zig has linked nothing can be said: zig is not told what rustc wants to be exported.
+# Exports of a Mach-O or PE library cannot be checked: zig does not get rustc's list of exports.
 exports() {
     local library
     library=$(libraries "$1" | cut -d' ' -f1)

@@ -1,6 +1,5 @@
-/* clone_contract DIR: in DIR, which must be able to clone, each kind of clone that the library
- * makes, and what FIEMAP says of it afterwards; offsets beyond 4 GiB among them. The long list of
- * cases is in tests/contract. */
+/* clone_contract DIR: makes each kind of clone in DIR, which must be able to clone, also at
+ * offsets beyond 4 GiB, and checks it with FIEMAP. tests/contract has the long list of cases. */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
 #include "reflink.h"

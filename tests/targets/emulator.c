@@ -1,6 +1,6 @@
-/* emulator DIR: what the emulator that runs this program does not pass on to the kernel, a word for
- * each. Without the library: what is missing here cannot be the library's fault, and tests that
- * need it are skipped. */
+/* emulator DIR: prints a word for each thing that this program's emulator does not pass on to
+ * the kernel. It does not use the library, so a lack found here is not the library's fault;
+ * tests that need it are skipped. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* preserve_times SOURCE COPY: copies with the times preserved. That they are is looked at from
- * outside, by a program whose time_t is wide enough. */
+/* preserve_times SOURCE COPY: copies with the times preserved. A program with a wide enough
+ * time_t checks them afterwards. */
 #include "reflink.h"
 
 #include <stdio.h>

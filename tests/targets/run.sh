@@ -29,11 +29,11 @@ tree() {
     cp "$root/Cargo.lock" "$work/tree/Cargo.lock"
 }
 
-# What makes a program find the C library that was fetched for it, where no emulator does.
+# Makes a program find the C library that was fetched for it, where no emulator does.
 loader() { # TARGET
     case $1 in
     i686-*) echo "-Wl,--dynamic-linker,$cache/root-i386/usr/lib/ld-linux.so.2 -Wl,-rpath,$cache/root-i386/usr/lib/i386-linux-gnu" ;;
-    # zig makes static programs, which load no library, unless it is told.
+    # By default zig makes static programs, which load no library.
     *-linux-musl) echo "-dynamic -Wl,--dynamic-linker,$cache/root-musl/lib/ld-musl-x86_64.so.1" ;;
     esac
 }

@@ -73,7 +73,7 @@ cross_cargo() {
     real=$(rustup which cargo 2>/dev/null || command -v cargo)
     variable=CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")_RUSTFLAGS
     (
-        # What the caller's own cargo was told is not meant for this one.
+        # Settings for the caller's own cargo do not apply to this one.
         unset RUSTUP_TOOLCHAIN RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER CARGO_BUILD_TARGET
         export LD_LIBRARY_PATH=$rust/usr/lib/x86_64-linux-gnu RUSTC=$rust/usr/bin/rustc RUSTDOC=$rust/usr/bin/rustdoc
         export CARGO=$real PATH=$rust/usr/bin:${real%/*}:$PATH "$variable=$(rust_flags "$target")"

@@ -52,7 +52,7 @@ run() { # WHAT COMMAND...
     sed 's/^/    /' "$work/out" | tail -60
 }
 
-# A watcher that finds nothing must be seen to find something: a mistake made on purpose.
+# Proves that the checker works: it must find a mistake made on purpose.
 control() { # LABEL COMMAND...
     what=$1
     shift
@@ -92,13 +92,13 @@ each() { # LABEL PREFIX...
         rm -f "$directory/copy"
         run "$label: copy_file on $directory" "$@" "$programs/copy_file" "$directory/source" "$directory/copy"
         run "$label: copy_range on $directory" "$@" "$programs/copy_range" "$directory/source" 100 70000 "$directory/copy" 4196
-        # Its "no" is a status of 1, which is no finding: theirs is 99.
+        # probe answers "no" with status 1, which is no finding; the checkers use 99.
         run "$label: probe on $directory" sh -c '"$@" || [ $? = 1 ]' sh "$@" "$programs/probe" "$directory"
         rm -f "$directory/source" "$directory/copy"
     done
 }
 
-# A sanitizer that is not in the program finds nothing: its functions must be there.
+# Without the sanitizer's functions in the program nothing would be found: check that they are there.
 prove() { # SYMBOL FILE
     if ! nm "$2" 2>/dev/null | grep "$1" >/dev/null; then
         echo "WRONG: $2 has no $1: the sanitizer is not in it"
@@ -167,7 +167,7 @@ sanitize_library() { # address|thread SYMBOL
         return
     fi
     built=$libraries/../sanitize-$1
-    # The standard library is not instrumented: what it does is taken as correct.
+    # The standard library is not instrumented; it is taken as correct.
     if ! RUSTFLAGS="-Zsanitizer=$1 -Cunsafe-allow-abi-mismatch=sanitizer -Cdebug-assertions=on" CARGO_PROFILE_RELEASE_LTO=off \
         cargo +nightly rustc --lib --crate-type staticlib --release --quiet --locked --manifest-path "$root/Cargo.toml" \
         --target "$target" --target-dir "$built" >"$work/out" 2>&1; then
