@@ -9,13 +9,14 @@ shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# Of the tree that is tested: it may move on during a long run.
+commit=$(git -C "$root" describe --always --dirty --exclude '*' 2>/dev/null || echo "no commit")
 # To a terminal and into a file, with the command's own exit status (sh has no pipefail).
 { "$@" 2>&1 && echo 0 >"$work/code" || echo $? >"$work/code"; } | tee "$work/said"
 code=$(cat "$work/code")
 [ "$code" = 0 ] || exit "$code"
 
 when=$(date -u +%Y-%m-%d)
-commit=$(git -C "$root" describe --always --dirty --exclude '*' 2>/dev/null || echo "no commit")
 # The lines that the tests, tests/torture/memory.sh and fuzz/run.sh print as figures.
 sed -n -E \
     -e 's/Tally \{ ([^}]*) \}/\1/' \
