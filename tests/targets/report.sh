@@ -96,8 +96,8 @@ cat <<HEAD >"$root/docs/platforms.md.new"
 <!-- Written by "make test-targets" (tests/targets/report.sh) from what ran: do not edit it. -->
 # Platforms
 
-libreflink has a backend for Linux and Android, one for Windows, and one for the other Unixes, with what macOS, iOS and FreeBSD have beyond
-POSIX. **Of these systems only Linux was run.** This table is what was seen on $(date -u +%F) on one x86_64 machine with Linux $(uname -r | cut -d. -f1,2),
+libreflink has a backend for Linux and Android, one for Windows, and one for the other Unixes, with additions for macOS, iOS and
+FreeBSD. **Of these systems only Linux was run.** The results in this table are of $(date -u +%F) on one x86_64 machine with Linux $(uname -r | cut -d. -f1,2),
 $(rustc_version) (Debian's), zig $(zig_version) as C compiler and linker, and qemu-user $(qemu_version). No emulated architecture was run on
 hardware or on a kernel of its own: the kernel that cloned was always this x86_64 one. No Windows, no macOS and no BSD has run any of it.
 
@@ -105,35 +105,35 @@ hardware or on a kernel of its own: the kernel that cloned was always this x86_6
 |---|---|---|---|---|---|---|---|---|---|
 $(for target in $(all_targets); do row "$target"; done)
 
-- *Compiled*: clippy, which checks what the compiler checks and lints, with warnings denied (\`make check-targets\`).
+- *Compiled*: clippy, which includes the compiler's checks, with warnings denied (\`make check-targets\`).
 - *Same header*: cbindgen, given src/capi as the target's own compiler expands it, makes \`include/reflink.h\` byte for byte; and the target's C
   compiler (zig's clang) sees the structures' sizes and offsets that \`tests/c/layout.c\` asserts, under \`-std=c99 -Wall -Wextra -Wpedantic -Werror\`.
   More C programs are compiled where zig has a C library. Where it has none, \`layout.c\` stands alone: $(only_compiled "layout.c " | tr '\n' ' ')
-- *Linked*: shared and static library, and a C program with each. What an ELF library exports is what the header declares. zig passes no list of
-  exports on for Mach-O: nothing is said of those.
+- *Linked*: shared and static library, and a C program with each. An ELF library exports exactly what the header declares. For Mach-O this is
+  not checked: zig passes no list of exports on.
 - *C programs*: \`tests/c/layout.c\` and \`promises.c\`, each with the shared and the static library, and \`tests/targets/clone_contract.c\`
   (clones of files and ranges, offsets beyond 4 GiB), on Btrfs and on XFS, both loop-mounted.
 - *Contract*: \`tests/contract\`, all of it natively; under emulation on Btrfs, on XFS and on XFS without reflink. *Ignored* are tests
   that need what is not there: strace (emulated: the emulator's own calls would be seen), and what the emulator lacks. Of Windows it is
   what \`make test-windows\` runs under Wine $(result wine version "(not run)"), which refuses every clone.
-- *Torture*: \`tests/torture\`, its short form. Not under emulation: its filters and injected faults would meet the emulator's own calls. *Unit tests*: \`cargo test --lib\`; under emulation
+- *Torture*: \`tests/torture\`, its short form. Not under emulation: its filters and injected faults would hit the emulator's own calls. *Unit tests*: \`cargo test --lib\`; under emulation
   those of the system calls, the errno tables, the interface and names.
-- *Model of its clones*: the rules of cloning on ReFS, APFS and FreeBSD over a model of the system's calls (\`src/sys/model/rules\`), made from what the
-  vendors have written; run on this machine. What the real system answers, it cannot say.
-- *Clones seen shared*: FIEMAP called by the target's own program said so of every byte, and so did this machine's filefrag of the file.
-- The backend that the other Unixes share (\`src/sys/unix.rs\`), compiled for Linux in the place of Linux's own (\`make test-portable\`): unit tests
+- *Model of its clones*: the rules of cloning on ReFS, APFS and FreeBSD over a model of the system's calls (\`src/sys/model/rules\`), written from the
+  vendors' manuals; run on this machine. A model cannot show what the real system answers.
+- *Clones seen shared*: FIEMAP, called by the target's own program, reported every byte as shared; so did this machine's filefrag.
+- The backend that the other Unixes share (\`src/sys/unix.rs\`), compiled for Linux instead of Linux's own (\`make test-portable\`): unit tests
   $(result portable unit "not run"); contract $(result portable contract "not run").
 
-The rest of the suite, natively. (What packages are made of, and the manual, are tested on the host alone. Ignored C programs are those for gcc: the
-compiler for these targets is zig's clang.)
+The rest of the tests, natively. (Packages and the manual are tested on the host only. Ignored C programs need gcc; the compiler for these
+targets is zig's clang.)
 
 $(the_rest)
 
-What the emulator was seen not to pass on, by a program without the library (\`tests/targets/emulator.c\`); the tests that need it were left out there:
+What the emulator does not pass on to the kernel, as a program without the library (\`tests/targets/emulator.c\`) found. The tests that need it were left out there:
 
 $(lacking)
 
-"dedupe" is FIDEDUPERANGE: the probe's answer about it is then no. "nanoseconds" are those that fstat(2) gives.
+"dedupe" is FIDEDUPERANGE; the probe then reports that it is not possible. "nanoseconds" are those of the times from fstat(2).
 
 Not tried on other Linux architectures (loongarch64, powerpc, mips, sparc, riscv32, …): their ioctl numbers and structures are asserted
 when the library is compiled.
