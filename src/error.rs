@@ -35,6 +35,29 @@ pub enum Step {
     Probe = 12,
 }
 
+/// Why not everything was cloned. The numbers are `REFLINK_REASON_*` of the header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Reason {
+    /// Everything was, or it did not come to that.
+    #[default]
+    None = 0,
+    /// This volume cannot clone.
+    Unsupported = 1,
+    /// Not between these two file systems.
+    CrossDevice = 2,
+    /// Not this file or this range: alignment, a NOCOW mismatch, a limit, a swap file.
+    File = 3,
+    /// Forbidden, or filtered away by a sandbox.
+    Permission = 4,
+    /// Not now.
+    Transient = 5,
+    /// The caller asked for a copy.
+    NotAsked = 6,
+    /// It was possible and went wrong: no space, no memory, an I/O error.
+    Failure = 7,
+}
+
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {

@@ -3,10 +3,9 @@
 
 use core::ffi::CStr;
 
-use crate::copy::file::check_regular;
+use crate::copy::alignment::units;
 use crate::copy::name::PrivateName;
-use crate::copy::range::units;
-use crate::copy::{Reason, table};
+use crate::copy::{Reason, check_regular, table};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::{EAGAIN, EEXIST, EFBIG, EINVAL, EIO, ENOTDIR, ENXIO};
 use crate::sys::{Dedupe, Errno, Fd, Handle, Kind, Stat, Sys};

@@ -5,7 +5,7 @@
 
 include!("library.rs");
 
-use copy::range::{Plan, plan};
+use copy::alignment::{Plan, plan};
 use libfuzzer_sys::fuzz_target;
 
 /// Whether a clone of `[from, until)` (counted from the beginning of the range) may begin and end there.

@@ -2,15 +2,19 @@
 //! Each goes on from where the last one stopped; `table` decides what an error means.
 
 use super::holes::{Holes, Segment};
+use super::progress::{COPY_STEP, STEP};
 use super::table::{self, Operation, Verdict};
-use super::{COPY_STEP, Meter, Mode, Reason, Report, STEP};
+use super::{Meter, Mode, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::{EAGAIN, EFBIG, EIO, ENOMEM, EPERM};
+use crate::sys::errno::{EAGAIN, EFBIG, EIO, ENOMEM};
 use crate::sys::{Errno, Fd, Stat, Sys};
 
 /// The one buffer of read and write: 256 KiB, about where larger ones stop being faster (coreutils'
 /// ioblksize.h).
 const BUFFER: usize = 256 << 10;
+
+/// How much of a source that says it is empty is read before it is asked once more.
+const FIRST_LOOK: u64 = 64 << 10;
 
 /// How often a call without progress is made again before that counts as an answer.
 const AGAIN_AT_MOST: u32 = 8;
@@ -455,6 +459,38 @@ impl<'s, S: Sys> Stretch<'s, S> {
         if end == now { Ok(()) } else { self.sys.set_size(self.dst, end).at(Step::Copy) }
     }
 
+    /// Copies what is left. A source without a size is read until it ends, or, if it turns out to be
+    /// an ordinary file that grows, to the size it had when that was first seen: no race with
+    /// whoever writes it.
+    pub fn copy_to_end(&mut self, report: &mut Report, meter: &mut Meter) -> Result<()> {
+        if !self.sizeless {
+            return self.copy_until(self.length, false, report, meter);
+        }
+        let mut until = self.length;
+        while self.done < until && !self.at_end {
+            let stride = if self.done == 0 { FIRST_LOOK } else { STEP };
+            let step = self.done.saturating_add(stride).min(until);
+            self.copy_until(step, false, report, meter)?;
+            if until == self.length {
+                let size = self.sys.stat(self.src).at(Step::Copy)?.size.saturating_sub(self.src_offset);
+                if size > 0 {
+                    until = size.max(self.done).min(self.length);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A file with blocks that ends before its size, and did not change, is not all there. (sysfs
+    /// files end early, but have no blocks.)
+    pub fn check_end(&self, report: &Report) -> Result<()> {
+        let early = self.at_end && !self.sizeless && self.done < self.length;
+        if early && !report.source_changed && self.src_stat.allocated > 0 {
+            return Err(Error::new(Step::Copy, Cause::Inconsistent));
+        }
+        Ok(())
+    }
+
     // ── What an error means ──
 
     /// Asks the table, and the system where the table wants to know more.
@@ -531,16 +567,4 @@ impl Tries {
         self.later = self.later.saturating_add(1);
         if self.later > LATER_AT_MOST { give_up } else { Decision::Again }
     }
-}
-
-/// Fails where the process may not make a file of `size` bytes: asking first spares the caller the
-/// signal SIGXFSZ.
-pub fn check_size_limit(size: u64, limit: u64) -> Result<()> {
-    if size > limit { Err(Errno(EFBIG)).at(Step::Check) } else { Ok(()) }
-}
-
-/// Fails where the file is marked immutable or append-only. A descriptor opened before the mark
-/// could still write.
-pub fn check_unprotected<S: Sys>(sys: &S, dst: Fd) -> Result<()> {
-    if sys.protected(dst).at(Step::Check)? { Err(Errno(EPERM)).at(Step::Check) } else { Ok(()) }
 }

@@ -1,54 +1,14 @@
-//! Copies between descriptors that the caller holds: the checks they share, and the copy that makes one file equal another.
+//! Copies between descriptors that the caller holds: the copy that makes one file equal another.
 //! Nothing is opened, renamed or unlinked, and no descriptor's offset moves.
 
-use super::data::{self, Flow, Ownership, Stretch};
-use super::file::{check_end, check_regular, copy_to_end};
+use super::alignment::units;
+use super::check::check_size_limit;
+use super::data::{Flow, Ownership, Stretch};
 use super::metadata::{Permissions, Transfer};
-use super::range::units;
+use super::pair::Pair;
 use super::{Durability, Meter, Mode, Options, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::EBADF;
-use crate::sys::{Errno, Fd, Stat, Sys};
-
-/// A source and a destination that passed every check.
-pub struct Pair {
-    /// The source.
-    pub src: Fd,
-    /// What it is.
-    pub src_stat: Stat,
-    /// The destination.
-    pub dst: Fd,
-    /// What it is.
-    pub dst_stat: Stat,
-    /// The largest size this process may give a file.
-    pub limit: u64,
-}
-
-impl Pair {
-    /// Type, access and marks of both, before anything is written. Each check guards against a
-    /// method that would not.
-    pub fn check<S: Sys>(sys: &S, src: Fd, dst: Fd) -> Result<Self> {
-        let src_stat = sys.stat(src).at(Step::Check)?;
-        let dst_stat = sys.stat(dst).at(Step::Check)?;
-        check_regular(&src_stat, Step::Check)?;
-        check_regular(&dst_stat, Step::Check)?;
-        let (reading, writing) = (sys.access(src).at(Step::Check)?, sys.access(dst).at(Step::Check)?);
-        if !reading.read || !writing.write {
-            return Err(Errno(EBADF)).at(Step::Check);
-        }
-        if writing.append {
-            // Linux would write at the end whatever the offset (pwrite(2), BUGS).
-            return Err(Error::new(Step::Check, Cause::Append));
-        }
-        data::check_unprotected(sys, dst)?;
-        Ok(Self { src, src_stat, dst, dst_stat, limit: sys.size_limit() })
-    }
-
-    /// Whether both descriptors are one file.
-    pub fn one_file(&self) -> bool {
-        self.src_stat.same_file(&self.dst_stat)
-    }
-}
+use crate::sys::{Fd, Stat, Sys};
 
 /// Makes the content of `dst` equal to that of `src`: data, then size, then the metadata asked for.
 pub fn copy<S: Sys>(
@@ -62,7 +22,7 @@ pub fn copy<S: Sys>(
     if pair.one_file() {
         return Err(Error::new(Step::Check, Cause::SameFile));
     }
-    data::check_size_limit(pair.src_stat.size, pair.limit)?;
+    check_size_limit(pair.src_stat.size, pair.limit)?;
     let size = pair.src_stat.size;
     let length = if size == 0 { i64::MAX.unsigned_abs() } else { size };
     let mut stretch = Stretch::new(
@@ -76,12 +36,12 @@ pub fn copy<S: Sys>(
     );
     if options.mode == Mode::Never {
         report.reason = Reason::NotAsked;
-        copy_to_end(sys, &mut stretch, report, meter)?;
+        stretch.copy_to_end(report, meter)?;
     } else if clone(sys, &pair, &mut stretch, meter, report)? == Flow::NextMethod
         || !is_as_long(sys, &pair, &mut stretch, options.mode, report)?
     {
         stretch.length = length;
-        copy_to_end(sys, &mut stretch, report, meter)?;
+        stretch.copy_to_end(report, meter)?;
     }
     let made = finish(sys, &pair, &stretch, report)?;
     Transfer::new(sys, (src, &pair.src_stat), dst, options).apply(
@@ -177,7 +137,7 @@ fn is_as_long<S: Sys>(
 fn finish<S: Sys>(sys: &S, pair: &Pair, stretch: &Stretch<S>, report: &mut Report) -> Result<Stat> {
     let now = sys.stat(pair.src).at(Step::Copy)?;
     report.source_changed = now.moved_since(&pair.src_stat);
-    check_end(stretch, report)?;
+    stretch.check_end(report)?;
     let mut made = sys.stat(pair.dst).at(Step::Copy)?;
     // One clone call takes the source as it is at that instant, which may be longer or shorter than
     // it was.

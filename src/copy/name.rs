@@ -4,8 +4,8 @@
 use core::ffi::CStr;
 
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::{EILSEQ, EINVAL, EISDIR, ENAMETOOLONG, ENOENT};
-use crate::sys::{Errno, Fd};
+use crate::sys::errno::{EEXIST, EILSEQ, EINVAL, EISDIR, ENAMETOOLONG, ENOENT};
+use crate::sys::{Errno, Fd, Sys};
 
 /// The longest path the kernel takes, its NUL included (PATH_MAX).
 #[cfg(not(windows))]
@@ -17,6 +17,9 @@ const LONGEST_PATH: usize = 3 * 32_767 + 1;
 /// Room for nearly every directory's path: to clear 4 KiB for each copy would be seen in the time of
 /// a small one.
 const USUAL_PATH: usize = 256;
+
+/// How many private names are tried before it is believed that none is free.
+const NAMES_AT_MOST: u32 = 64;
 
 /// Where a file is to appear: a path relative to a directory, and its parts.
 pub struct Destination<'p> {
@@ -133,6 +136,23 @@ impl PrivateName {
     pub fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
     }
+}
+
+/// Does something with a private name, with another one while the name is taken.
+pub(crate) fn with_private_name<S: Sys, T>(
+    sys: &S,
+    attempt: impl Fn(&CStr) -> crate::sys::Result<T>,
+) -> crate::sys::Result<(T, PrivateName)> {
+    let mut taken = Errno(EEXIST);
+    for _ in 0..NAMES_AT_MOST {
+        let name = PrivateName::new(sys.random());
+        match attempt(name.as_c_str()) {
+            Ok(value) => return Ok((value, name)),
+            Err(errno) if errno.is(EEXIST) => taken = errno,
+            Err(errno) => return Err(errno),
+        }
+    }
+    Err(taken)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Copies a range between two open files. What lies on whole blocks in both is cloned, only the edges are copied.
 //! The kernel's own copy_file_range shares nothing when an offset is off a block boundary, though the middle could be.
 
-use super::data::{self, Flow, Ownership, Stretch};
-use super::descriptor::Pair;
-use super::file::{check_end, copy_to_end};
+use super::alignment::{Plan, plan, units};
+use super::check::check_size_limit;
+use super::data::{Flow, Ownership, Stretch};
+use super::pair::Pair;
 use super::{Durability, Meter, Mode, Options, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::EINVAL;
@@ -30,41 +31,6 @@ pub struct Range {
     pub length: u64,
 }
 
-/// How a range falls on blocks, in bytes from its beginning: `[0, head)` is copied, `[head,
-/// middle)` can be cloned, the rest is copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// The end of the first partial block.
-    pub head: u64,
-    /// The end of the last whole block, or of the file.
-    pub middle: u64,
-}
-
-/// Plans `length` bytes for clones aligned to `unit`. `None` where nothing of it can be cloned.
-///
-/// `src_size` and `dst_size` decide on a partial last block: the kernel shares the source's last
-/// one only where it becomes, or goes beyond, the destination's last one (else the bytes after it
-/// in that block would be the source's too).
-pub fn plan(
-    src_offset: u64,
-    dst_offset: u64,
-    length: u64,
-    unit: u64,
-    src_size: u64,
-    dst_size: u64,
-) -> Option<Plan> {
-    let phase = src_offset.checked_rem(unit)?;
-    if dst_offset.checked_rem(unit)? != phase {
-        return None;
-    }
-    let head = if phase == 0 { 0 } else { unit.saturating_sub(phase) };
-    let src_end = src_offset.checked_add(length)?;
-    let reaches_end = src_end == src_size && dst_offset.checked_add(length)? >= dst_size;
-    let past = if reaches_end { 0 } else { src_end.checked_rem(unit)? };
-    let middle = length.checked_sub(past)?;
-    (middle > head).then_some(Plan { head, middle })
-}
-
 /// Copies the range, and says in `report` how much of it, whether or not it succeeds.
 pub fn copy<S: Sys>(
     sys: &S,
@@ -84,7 +50,7 @@ pub fn copy<S: Sys>(
     let sizeless = pair.src_stat.size == 0;
     let end = range.dst_offset.saturating_add(length);
     if !sizeless {
-        data::check_size_limit(end, pair.limit)?;
+        check_size_limit(end, pair.limit)?;
     }
     let mut stretch = Stretch::new(
         sys,
@@ -98,7 +64,7 @@ pub fn copy<S: Sys>(
     match options.mode {
         Mode::Never => {
             report.reason = Reason::NotAsked;
-            copy_to_end(sys, &mut stretch, report, meter)?;
+            stretch.copy_to_end(report, meter)?;
         }
         Mode::Always => clone_or_fail(sys, &pair, range, &mut stretch, meter, report)?,
         Mode::Auto => clone_middle(sys, &pair, range, &mut stretch, meter, report)?,
@@ -131,17 +97,6 @@ fn wanted(range: &Range, pair: &Pair) -> Result<u64> {
 
 fn overlap(one: u64, other: u64, length: u64) -> bool {
     one.abs_diff(other) < length
-}
-
-/// The alignments to try, the smallest first: what the file system calls its block size, and what
-/// the file prefers. Neither is the truth everywhere (NFS says its transfer size, ZFS goes by the
-/// file's record size, SMB's client says less than its server's blocks), so 4 KiB, which most have,
-/// comes between, and the kernel's EINVAL moves on to the next.
-pub fn units<S: Sys>(sys: &S, dst: Fd, preferred: u64) -> [u64; 4] {
-    let volume = sys.volume(dst).map_or(4096, |volume| volume.block_size).max(512);
-    let mut units = [volume.min(4096), 4096, volume, preferred.max(512)];
-    units.sort_unstable();
-    units
 }
 
 /// AUTO: heads and tails are copied, middles cloned, and what the kernel will not clone is copied
@@ -187,7 +142,7 @@ fn clone_middle<S: Sys>(
         check_reached(sys, pair, stretch)?;
         return stretch.copy_until(stretch.length, report.reason == Reason::File, report, meter);
     }
-    copy_to_end(sys, stretch, report, meter)
+    stretch.copy_to_end(report, meter)
 }
 
 /// A clone that left out its end (openzfs#15728) is seen by the size, until what is copied behind it
@@ -235,7 +190,7 @@ fn finish<S: Sys>(sys: &S, pair: &Pair, stretch: &Stretch<S>, report: &mut Repor
     if !pair.one_file() {
         report.source_changed = sys.stat(pair.src).at(Step::Copy)?.moved_since(&pair.src_stat);
     }
-    check_end(stretch, report)?;
+    stretch.check_end(report)?;
     if stretch.done > 0 && sys.stat(pair.dst).at(Step::Copy)?.size < end {
         return Err(Error::new(Step::Copy, Cause::Inconsistent));
     }

@@ -2,7 +2,8 @@
 
 use super::data::with_fault;
 use super::{Api, Bench, Scenario, Source, There};
-use crate::copy::range::{Plan, TO_END, plan};
+use crate::copy::alignment::{Plan, plan};
+use crate::copy::range::TO_END;
 use crate::copy::{Mode, Options, Reason};
 use crate::error::{Cause, Step};
 use crate::sys::errno::*;

@@ -3,12 +3,13 @@
 
 use core::ffi::CStr;
 
-use super::file::{Draft, Job, open_parent, with_private_name};
+use super::draft::Draft;
+use super::job::Job;
 use super::table::{self, Operation, Verdict};
-use super::{Durability, IfExists, Meter, Mode, Options, Reason, Report};
+use super::{Durability, Meter, Mode, Options, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::{EAGAIN, EEXIST, EPERM};
-use crate::sys::{Errno, Fd, Handle, Stat, Sys};
+use crate::sys::{Errno, Fd, Stat, Sys};
 
 /// How often a call that a signal interrupted is made again, and one that answers "not yet".
 const AGAIN_AT_MOST: u32 = 8;
@@ -27,10 +28,11 @@ pub fn clone<'s, S: Sys>(
         return refused(job, Errno(EPERM), report).map(|()| None);
     }
     meter.tell(0, job.source.stat.size)?;
-    let draft = match make(job)? {
+    let mut draft = match make(job)? {
         Ok(draft) => draft,
         Err(errno) => return refused(job, errno, report).map(|()| None),
     };
+    draft.cloned = true;
     let kept = check(job, &draft, report).and_then(|good| Ok(good && strip(job, &draft, report)?));
     match kept {
         Ok(true) => Ok(Some(draft)),
@@ -53,41 +55,24 @@ fn lets_another_group_in<S: Sys>(job: &Job<S>) -> Result<bool> {
     if !job.options.preserve.owner || for_the_group_alone == 0 {
         return Ok(false);
     }
-    let directory = open_parent(job, false)?;
+    let directory = job.open_parent(false)?;
     Ok(job.sys.stat(directory.fd()).at(Step::Create)?.group != job.source.stat.group)
 }
 
 /// Under the final name where the caller wants it so and it is free, else under a private one.
 fn make<'s, S: Sys>(job: &Job<'s, '_, S>) -> Result<core::result::Result<Draft<'s, S>, Errno>> {
-    let (sys, options) = (job.sys, job.options);
-    let clone = |dir: Fd, name: &CStr| attempt(job, dir, name).map(|fd| Handle::new(sys, fd));
-    if options.durability == Durability::Direct {
-        match clone(job.to.dir, job.to.path) {
-            Err(errno) if errno.is(EEXIST) && options.if_exists == IfExists::Replace => {}
+    let clone = |dir: Fd, name: &CStr| attempt(job, dir, name);
+    if job.options.durability == Durability::Direct {
+        match Draft::make_final(job, clone) {
+            Ok(None) => {}
+            Ok(Some(draft)) => return Ok(Ok(draft)),
             // The destination's own name will not do, whatever is put there.
             Err(errno) if table::name_refused(errno) => return Err(errno).at(Step::Create),
-            outcome => {
-                return Ok(outcome.map(|file| Draft {
-                    sys,
-                    file,
-                    directory: None,
-                    name: None,
-                    direct: true,
-                    cloned: true,
-                }));
-            }
+            Err(errno) => return Ok(Err(errno)),
         }
     }
-    let directory = open_parent(job, options.durability == Durability::Durable)?;
-    let made = with_private_name(sys, |name| clone(directory.fd(), name));
-    Ok(made.map(|(file, name)| Draft {
-        sys,
-        file,
-        directory: Some(directory),
-        name: Some(name),
-        direct: false,
-        cloned: true,
-    }))
+    let directory = job.open_parent(job.options.durability == Durability::Durable)?;
+    Ok(Draft::make_private(job, directory, clone))
 }
 
 /// Makes one clone, again where that helps: as with the other ways to clone, waiting for the source's

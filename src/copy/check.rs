@@ -1,0 +1,27 @@
+//! What is refused before any byte moves: anything but regular files, sizes and marks that forbid the copy.
+//! Each check guards against a method that would not.
+
+use crate::error::{At, Cause, Error, Result, Step};
+use crate::sys::errno::{EFBIG, EISDIR, EPERM};
+use crate::sys::{Errno, Fd, Kind, Stat, Sys};
+
+/// Fails on all but regular files: a directory by its own errno.
+pub fn check_regular(stat: &Stat, step: Step) -> Result<()> {
+    match stat.kind {
+        Kind::Regular => Ok(()),
+        Kind::Directory => Err(Errno(EISDIR)).at(step),
+        Kind::Symlink | Kind::Other => Err(Error::new(step, Cause::NotRegular)),
+    }
+}
+
+/// Fails where the process may not make a file of `size` bytes: asking first spares the caller the
+/// signal SIGXFSZ.
+pub fn check_size_limit(size: u64, limit: u64) -> Result<()> {
+    if size > limit { Err(Errno(EFBIG)).at(Step::Check) } else { Ok(()) }
+}
+
+/// Fails where the file is marked immutable or append-only. A descriptor opened before the mark
+/// could still write.
+pub fn check_unprotected<S: Sys>(sys: &S, dst: Fd) -> Result<()> {
+    if sys.protected(dst).at(Step::Check)? { Err(Errno(EPERM)).at(Step::Check) } else { Ok(()) }
+}

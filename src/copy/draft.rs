@@ -1,0 +1,269 @@
+//! The file being built: made where nobody sees it, given its name in one step, removed again when something fails.
+//! It has no name where the file system can do that, else a private one beside the destination; with DIRECT its own from the start.
+
+use core::ffi::CStr;
+
+use super::job::{Job, Source};
+use super::name::{Destination, PrivateName, with_private_name};
+use super::{Durability, Report, metadata, table};
+use crate::error::{At, Cause, Error, Result, Step};
+use crate::sys::errno::EEXIST;
+use crate::sys::{Errno, Fd, Handle, Sys};
+
+/// What became of giving the file its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Published {
+    /// It has it.
+    Yes,
+    /// Nothing happened, and an unnamed file cannot get a name here.
+    NotThisWay,
+}
+
+/// Where the file being built stands.
+enum Place {
+    /// Nowhere: it has no name.
+    Unnamed,
+    /// Under a private name in the destination's directory.
+    Private(PrivateName),
+    /// Unfinished under its final name.
+    Final,
+    /// Complete under its final name.
+    Published,
+}
+
+/// The file being built.
+pub(super) struct Draft<'s, S: Sys> {
+    sys: &'s S,
+    pub(super) file: Handle<'s, S>,
+    /// The destination's directory, once it is needed.
+    directory: Option<Handle<'s, S>>,
+    place: Place,
+    /// It was made as a clone (`clone_as_new`), with all of the source's data and metadata.
+    pub(super) cloned: bool,
+}
+
+impl<'s, S: Sys> Draft<'s, S> {
+    fn new(sys: &'s S, fd: Fd, directory: Option<Handle<'s, S>>, place: Place) -> Self {
+        Self { sys, file: Handle::new(sys, fd), directory, place, cloned: false }
+    }
+
+    /// An empty file.
+    pub(super) fn create(job: &Job<'s, '_, S>) -> Result<Self> {
+        let sys = job.sys;
+        let mode = metadata::mode_to_create(&job.source.stat, job.options);
+        if job.options.durability == Durability::Direct {
+            let made = Self::make_final(job, |dir, name| sys.create_new(dir, name, mode));
+            if let Some(draft) = made.at(Step::Create)? {
+                return Ok(draft);
+            }
+        }
+        // Opened before anything is done: a directory that cannot be synced is no place for a
+        // durable copy.
+        let directory = match job.options.durability {
+            Durability::Durable => Some(job.open_parent(true)?),
+            _ => None,
+        };
+        match job.to.with_parent(|parent| sys.create_unnamed(job.to.dir, parent, mode)) {
+            Ok(fd) => Ok(Self::new(sys, fd, directory, Place::Unnamed)),
+            Err(errno) if table::unnamed_unsupported(errno) => Self::create_private(job, directory),
+            Err(errno) => Err(errno).at(Step::Create),
+        }
+    }
+
+    /// An empty file with a private name from the start.
+    pub(super) fn create_private(job: &Job<'s, '_, S>, directory: Option<Handle<'s, S>>) -> Result<Self> {
+        let directory = match directory {
+            Some(directory) => directory,
+            None => job.open_parent(job.options.durability == Durability::Durable)?,
+        };
+        // Nobody but the owner, who may write: network file systems look at the mode again at each
+        // write.
+        let create = |dir: Fd, name: &CStr| {
+            job.sys.create_new(dir, name, 0o600).inspect_err(|errno| {
+                if !errno.is(EEXIST) {
+                    // Landlock lets a file be made that it then refuses to open; nobody else's has this name.
+                    let _ = job.sys.unlink(dir, name);
+                }
+            })
+        };
+        Self::make_private(job, directory, create).at(Step::Create)
+    }
+
+    /// Makes a file under its final name. `None`: something stands there that is to be replaced, and
+    /// that is never truncated, nor unlinked first.
+    pub(super) fn make_final(
+        job: &Job<'s, '_, S>,
+        make: impl Fn(Fd, &CStr) -> crate::sys::Result<Fd>,
+    ) -> crate::sys::Result<Option<Self>> {
+        match make(job.to.dir, job.to.path) {
+            Ok(fd) => Ok(Some(Self::new(job.sys, fd, None, Place::Final))),
+            Err(errno) if errno.is(EEXIST) && job.replaces() => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Makes a file under a private name.
+    pub(super) fn make_private(
+        job: &Job<'s, '_, S>,
+        directory: Handle<'s, S>,
+        make: impl Fn(Fd, &CStr) -> crate::sys::Result<Fd>,
+    ) -> crate::sys::Result<Self> {
+        let (fd, name) = with_private_name(job.sys, |name| make(directory.fd(), name))?;
+        Ok(Self::new(job.sys, fd, Some(directory), Place::Private(name)))
+    }
+
+    /// Whether it stands under its final name since before it was complete.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self.place, Place::Final)
+    }
+
+    /// A name that is taken is told before a long copy, not after it. Publishing decides all the
+    /// same.
+    pub(super) fn check_name_free(&self, job: &Job<S>) -> Result<()> {
+        let free_or_mine = self.is_final() || job.replaces();
+        if !free_or_mine && self.sys.stat_name(job.to.dir, job.to.path).is_ok() {
+            return Err(Errno(EEXIST)).at(Step::Publish);
+        }
+        Ok(())
+    }
+
+    /// Gives the finished file its name. `there`: one stood there when the copy began, to be replaced.
+    pub(super) fn publish(&mut self, job: &Job<'s, '_, S>, there: bool) -> Result<Published> {
+        match self.place {
+            Place::Final | Place::Published => return Ok(Published::Yes),
+            Place::Private(_) => self.check_still_mine()?,
+            Place::Unnamed => {
+                if !there {
+                    match self.link_final(job) {
+                        Ok(()) => {
+                            self.place = Place::Published;
+                            return Ok(Published::Yes);
+                        }
+                        Err(errno) if table::link_unsupported(errno) => return Ok(Published::NotThisWay),
+                        Err(errno) if errno.is(EEXIST) && job.replaces() => {} // it came while we copied
+                        Err(errno) => return Err(errno).at(Step::Publish),
+                    }
+                }
+                if self.link_private(job)? == Published::NotThisWay {
+                    return Ok(Published::NotThisWay);
+                }
+            }
+        }
+        if job.replaces() { self.rename_over(job) } else { self.rename_new(job) }?;
+        self.place = Place::Published;
+        Ok(Published::Yes)
+    }
+
+    /// Into the very directory that will be synced, where there is one to sync.
+    fn link_final(&self, job: &Job<'s, '_, S>) -> crate::sys::Result<()> {
+        match &self.directory {
+            Some(directory) => self.sys.link_unnamed(self.file.fd(), directory.fd(), job.to.leaf),
+            None => self.sys.link_unnamed(self.file.fd(), job.to.dir, job.to.path),
+        }
+    }
+
+    /// Gives an unnamed file a private name: only a name can replace a name.
+    fn link_private(&mut self, job: &Job<'s, '_, S>) -> Result<Published> {
+        let directory = match self.directory.take() {
+            Some(directory) => directory,
+            None => job.open_parent(false)?,
+        };
+        let link = |name: &CStr| self.sys.link_unnamed(self.file.fd(), directory.fd(), name);
+        let linked = with_private_name(self.sys, link);
+        self.directory = Some(directory);
+        match linked {
+            Ok(((), name)) => {
+                self.place = Place::Private(name);
+                Ok(Published::Yes)
+            }
+            Err(errno) if table::link_unsupported(errno) => Ok(Published::NotThisWay),
+            Err(errno) => Err(errno).at(Step::Publish),
+        }
+    }
+
+    /// A private name that has stood there since before the data came: whoever may write to the
+    /// directory may have put something else in its place, which would be published as the copy.
+    fn check_still_mine(&self) -> Result<()> {
+        let (directory, name) = self.named()?;
+        let mine = self.sys.stat(self.file.fd()).at(Step::Publish)?;
+        let there = self.sys.stat_name(directory, name.as_c_str()).at(Step::Publish)?;
+        if mine.same_file(&there) { Ok(()) } else { Err(Error::new(Step::Publish, Cause::Inconsistent)) }
+    }
+
+    fn rename_over(&self, job: &Job<'s, '_, S>) -> Result<()> {
+        // Once more, right before: what stands there now may have come while the data was copied.
+        job.check_replaceable()?;
+        let (directory, name) = self.named()?;
+        self.sys.rename_over(directory, name.as_c_str(), directory, job.to.leaf).at(Step::Publish)
+    }
+
+    fn rename_new(&self, job: &Job<'s, '_, S>) -> Result<()> {
+        let (directory, name) = self.named()?;
+        match self.sys.rename_new(directory, name.as_c_str(), directory, job.to.leaf) {
+            Err(errno) if table::rename_new_unsupported(errno) => {
+                // A second link says EEXIST as reliably. Where neither is to be had there is no
+                // safe way to publish.
+                self.sys.link(directory, name.as_c_str(), directory, job.to.leaf).at(Step::Publish)?;
+                // Once more before it is an error: the copy has its name, and cannot lose it again.
+                let unlink = || self.sys.unlink(directory, name.as_c_str());
+                unlink().or_else(|_| unlink()).at(Step::Publish)?;
+            }
+            outcome => outcome.at(Step::Publish)?,
+        }
+        Ok(())
+    }
+
+    /// The directory and the private name, which both exist by the time they are asked for.
+    fn named(&self) -> Result<(Fd, &PrivateName)> {
+        match (&self.directory, &self.place) {
+            (Some(directory), Place::Private(name)) => Ok((directory.fd(), name)),
+            _ => Err(Error::new(Step::Publish, Cause::Inconsistent)),
+        }
+    }
+
+    /// Makes the new name survive a power loss.
+    pub(super) fn sync_directory(&self) -> Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        match self.sys.sync(directory.fd()) {
+            Err(errno) if !table::directory_sync_unsupported(errno) => Err(errno).at(Step::Sync),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the name that an unfinished file stands under, if it is still this file's. Tried once
+    /// more, since what stays behind would stay for good.
+    pub(super) fn discard(&self, to: &Destination) {
+        if self.try_discard(to).is_err() {
+            let _ = self.try_discard(to);
+        }
+    }
+
+    fn try_discard(&self, to: &Destination) -> crate::sys::Result<()> {
+        let (dir, name) = match (&self.directory, &self.place) {
+            (Some(directory), Place::Private(name)) => (directory.fd(), name.as_c_str()),
+            (_, Place::Final) => (to.dir, to.path),
+            _ => return Ok(()),
+        };
+        let mine = self.sys.stat(self.file.fd())?;
+        match self.sys.stat_name(dir, name) {
+            Ok(there) if mine.same_file(&there) => self.sys.unlink(dir, name),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// Closes everything. A clone has written nothing that a close could still lose.
+    pub(super) fn close(self, source: Source<'_, S>, to: &Destination, report: &Report) -> Result<()> {
+        if report.copied_any() == 0 {
+            return source.file.close_pair(self.file).at(Step::Close);
+        }
+        let identity = if self.is_final() { self.sys.stat(self.file.fd()).ok() } else { None };
+        let closed = self.file.close();
+        if let (Err(_), Some(mine)) = (closed, identity) {
+            // Not yet promised to anyone: what close could not save goes, as after any other error.
+            if self.sys.stat_name(to.dir, to.path).is_ok_and(|there| there.same_file(&mine)) {
+                let _ = self.sys.unlink(to.dir, to.path);
+            }
+        }
+        closed.at(Step::Close)
+    }
+}

@@ -1,0 +1,47 @@
+//! Two open files of the caller's, checked: what copies between descriptors start from.
+//! Nothing is written before both passed.
+
+use super::check::{check_regular, check_unprotected};
+use crate::error::{At, Cause, Error, Result, Step};
+use crate::sys::errno::EBADF;
+use crate::sys::{Errno, Fd, Stat, Sys};
+
+/// A source and a destination that passed every check.
+pub struct Pair {
+    /// The source.
+    pub src: Fd,
+    /// What it is.
+    pub src_stat: Stat,
+    /// The destination.
+    pub dst: Fd,
+    /// What it is.
+    pub dst_stat: Stat,
+    /// The largest size this process may give a file.
+    pub limit: u64,
+}
+
+impl Pair {
+    /// Type, access and marks of both, before anything is written. Each check guards against a
+    /// method that would not.
+    pub fn check<S: Sys>(sys: &S, src: Fd, dst: Fd) -> Result<Self> {
+        let src_stat = sys.stat(src).at(Step::Check)?;
+        let dst_stat = sys.stat(dst).at(Step::Check)?;
+        check_regular(&src_stat, Step::Check)?;
+        check_regular(&dst_stat, Step::Check)?;
+        let (reading, writing) = (sys.access(src).at(Step::Check)?, sys.access(dst).at(Step::Check)?);
+        if !reading.read || !writing.write {
+            return Err(Errno(EBADF)).at(Step::Check);
+        }
+        if writing.append {
+            // Linux would write at the end whatever the offset (pwrite(2), BUGS).
+            return Err(Error::new(Step::Check, Cause::Append));
+        }
+        check_unprotected(sys, dst)?;
+        Ok(Self { src, src_stat, dst, dst_stat, limit: sys.size_limit() })
+    }
+
+    /// Whether both descriptors are one file.
+    pub fn one_file(&self) -> bool {
+        self.src_stat.same_file(&self.dst_stat)
+    }
+}

@@ -1,0 +1,71 @@
+//! What a copy reports: how many bytes came over in which way, and why not everything was cloned.
+//! It is filled as the copy goes, so that a failure can be explained too.
+
+use crate::error::Reason;
+
+/// What has been done so far. It is filled as the copy goes, so that a failure can be explained
+/// too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Bytes that share their blocks with the source.
+    pub cloned: u64,
+    /// Bytes that the kernel's copy call moved: shared or not, it does not say.
+    pub kernel_copied: u64,
+    /// Bytes read and written.
+    pub copied: u64,
+    /// Bytes left as holes.
+    pub holes: u64,
+    /// A clone call succeeded, be it of nothing.
+    pub clone_succeeded: bool,
+    /// The data was gone through by a copying method, be it of nothing.
+    pub copy_finished: bool,
+    /// Why not everything was cloned.
+    pub reason: Reason,
+    /// The errno of the clone attempt that was refused, 0 if none.
+    pub clone_error: i32,
+    /// The source moved during the copy.
+    pub source_changed: bool,
+    /// Some metadata could not be set, and that was allowed.
+    pub metadata_incomplete: bool,
+}
+
+/// How the data came over. The numbers are `REFLINK_METHOD_*` of the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Method {
+    /// No data was moved.
+    None = 0,
+    /// All of it shares blocks.
+    Clone = 1,
+    /// Part of it shares blocks.
+    Mixed = 2,
+    /// The kernel copied, and may have shared.
+    KernelCopy = 3,
+    /// Read and written.
+    Copy = 4,
+}
+
+impl Report {
+    /// Bytes dealt with, in whichever way.
+    pub fn total(&self) -> u64 {
+        self.cloned.saturating_add(self.copied_any()).saturating_add(self.holes)
+    }
+
+    /// Bytes copied by either copying method.
+    pub fn copied_any(&self) -> u64 {
+        self.kernel_copied.saturating_add(self.copied)
+    }
+
+    /// The one word for how the data came over.
+    pub fn method(&self) -> Method {
+        let rest = self.copied_any().saturating_add(self.holes);
+        match (self.cloned, rest) {
+            (0, 0) if self.clone_succeeded => Method::Clone,
+            (0, 0) if !self.copy_finished => Method::None,
+            (1.., 0) => Method::Clone,
+            (1.., _) => Method::Mixed,
+            _ if self.kernel_copied > 0 => Method::KernelCopy,
+            _ => Method::Copy,
+        }
+    }
+}
