@@ -13,7 +13,7 @@ use core::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::copy::range::Range;
-use crate::copy::{Meter, Options, Progress, Report, descriptor, file, range};
+use crate::copy::{Callback, Options, Progress, Report, descriptor, file, range};
 use crate::error::{Cause, Error, Result, Step};
 use crate::probe;
 use crate::sys::errno::EINVAL;
@@ -41,7 +41,7 @@ fn guard(body: impl FnOnce() -> c_int) -> c_int {
 unsafe fn run_copy(
     options: *const reflink_options,
     result: *mut reflink_result,
-    copy: impl FnOnce(&Options, &mut Meter, &mut Report) -> Result<()>,
+    copy: impl FnOnce(&Options, &mut Progress) -> Result<()>,
 ) -> c_int {
     guard(|| {
         // SAFETY: the caller of this function vouches for it.
@@ -51,8 +51,12 @@ unsafe fn run_copy(
         let mut report = Report::default();
         // SAFETY: as above.
         let outcome = match unsafe { structs::read_options(options) } {
-            Ok(asked) => with_meter(&asked, |meter| copy(&asked.options, meter, &mut report))
-                .map_err(|error| (error, codes::of(&error))),
+            Ok(asked) => with_progress(&asked, |progress| {
+                let outcome = copy(&asked.options, progress);
+                report = progress.report;
+                outcome
+            })
+            .map_err(|error| (error, codes::of(&error))),
             Err(code) => Err((Error::new(Step::Arguments, Cause::System(Errno(0))), code)),
         };
         // SAFETY: checked above.
@@ -62,9 +66,9 @@ unsafe fn run_copy(
 }
 
 /// Wraps the caller's progress function, if there is one.
-fn with_meter(asked: &Asked, work: impl FnOnce(&mut Meter) -> Result<()>) -> Result<()> {
+fn with_progress(asked: &Asked, work: impl FnOnce(&mut Progress) -> Result<()>) -> Result<()> {
     match asked.progress {
-        None => work(&mut Meter::new(None)),
+        None => work(&mut Progress::default()),
         Some(progress) => {
             let mut call = |done, total| {
                 let now = structs::reflink_progress {
@@ -76,8 +80,8 @@ fn with_meter(asked: &Asked, work: impl FnOnce(&mut Meter) -> Result<()>) -> Res
                 // other, during this call.
                 unsafe { progress(asked.progress_user, &raw const now) == 0 }
             };
-            let callback: Progress = &mut call;
-            work(&mut Meter::new(Some(callback)))
+            let callback: Callback = &mut call;
+            work(&mut Progress::new(Some(callback)))
         }
     }
 }
@@ -176,11 +180,11 @@ pub unsafe extern "C" fn reflink_copy_file_at(
     options: *const reflink_options,
     result: *mut reflink_result,
 ) -> c_int {
-    let copy = |options: &Options, meter: &mut Meter, report: &mut Report| {
+    let copy = |options: &Options, progress: &mut Progress| {
         // SAFETY: the caller passes NULL or NUL-terminated strings, as the header says.
         let (src, dst) = unsafe { (name(src)?, name(dst)?) };
         let request = file::Request { src_dir, src, dst_dir, dst, options };
-        file::copy(&Native, &request, meter, report)
+        file::copy(&Native, &request, progress)
     };
     // SAFETY: the caller passes NULL or structures of the size that they say, as the header says.
     unsafe { run_copy(options, result, copy) }
@@ -221,9 +225,8 @@ pub unsafe extern "C" fn reflink_copy_fd(
     options: *const reflink_options,
     result: *mut reflink_result,
 ) -> c_int {
-    let copy = |options: &Options, meter: &mut Meter, report: &mut Report| {
-        descriptor::copy(&Native, (src, dst), options, meter, report)
-    };
+    let copy =
+        |options: &Options, progress: &mut Progress| descriptor::copy(&Native, (src, dst), options, progress);
     // SAFETY: the caller passes NULL or structures of the size that they say, as the header says.
     unsafe { run_copy(options, result, copy) }
 }
@@ -275,12 +278,12 @@ pub unsafe extern "C" fn reflink_copy_range(
     options: *const reflink_options,
     result: *mut reflink_result,
 ) -> c_int {
-    let copy = |options: &Options, meter: &mut Meter, report: &mut Report| {
+    let copy = |options: &Options, progress: &mut Progress| {
         if options.preserve != Default::default() {
             return Err(invalid());
         }
         let range = Range { src, src_offset, dst, dst_offset, length };
-        range::copy(&Native, &range, options, meter, report)
+        range::copy(&Native, &range, options, progress)
     };
     // SAFETY: the caller passes NULL or structures of the size that they say, as the header says.
     unsafe { run_copy(options, result, copy) }

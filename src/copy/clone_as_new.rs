@@ -5,29 +5,23 @@ use core::ffi::CStr;
 
 use super::draft::Draft;
 use super::job::Job;
+use super::retry;
 use super::table::{self, Operation, Verdict};
-use super::{Durability, Meter, Mode, Options, Reason, Report};
+use super::{Durability, Mode, Options, Progress, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::{EAGAIN, EEXIST, EPERM};
+use crate::sys::errno::EPERM;
 use crate::sys::{Errno, Fd, Stat, Sys};
 
-/// How often a call that a signal interrupted is made again, and one that answers "not yet".
-const AGAIN_AT_MOST: u32 = 8;
-const LATER_AT_MOST: u32 = 3;
-
 /// Makes the clone. `None`: not that kind of system, not asked for, or refused, and copying may do.
-pub fn clone<'s, S: Sys>(
-    job: &Job<'s, '_, S>,
-    meter: &mut Meter,
-    report: &mut Report,
-) -> Result<Option<Draft<'s, S>>> {
+pub fn clone<'s, S: Sys>(job: &Job<'s, '_, S>, progress: &mut Progress) -> Result<Option<Draft<'s, S>>> {
     if !S::CLONES_BY_NAME || job.options.mode == Mode::Never {
         return Ok(None);
     }
     if lets_another_group_in(job)? {
-        return refused(job, Errno(EPERM), report).map(|()| None);
+        return refused(job, Errno(EPERM), &mut progress.report).map(|()| None);
     }
-    meter.tell(0, job.source.stat.size)?;
+    progress.tell(0, job.source.stat.size)?;
+    let report = &mut progress.report;
     let mut draft = match make(job)? {
         Ok(draft) => draft,
         Err(errno) => return refused(job, errno, report).map(|()| None),
@@ -61,7 +55,12 @@ fn lets_another_group_in<S: Sys>(job: &Job<S>) -> Result<bool> {
 
 /// Under the final name where the caller wants it so and it is free, else under a private one.
 fn make<'s, S: Sys>(job: &Job<'s, '_, S>) -> Result<core::result::Result<Draft<'s, S>, Errno>> {
-    let clone = |dir: Fd, name: &CStr| attempt(job, dir, name);
+    let only_method = job.options.mode == Mode::Always;
+    let clone = |dir: Fd, name: &CStr| {
+        let src = job.source.file.fd();
+        let clone = || job.sys.clone_new(src, dir, name, job.options.preserve.acl);
+        retry::clone(job.sys, src, only_method, clone)
+    };
     if job.options.durability == Durability::Direct {
         match Draft::make_final(job, clone) {
             Ok(None) => {}
@@ -75,33 +74,14 @@ fn make<'s, S: Sys>(job: &Job<'s, '_, S>) -> Result<core::result::Result<Draft<'
     Ok(Draft::make_private(job, directory, clone))
 }
 
-/// Makes one clone, again where that helps: as with the other ways to clone, waiting for the source's
-/// blocks is only for who has no other method.
-fn attempt<S: Sys>(job: &Job<S>, dir: Fd, name: &CStr) -> crate::sys::Result<Fd> {
-    let (mut interrupted, mut early) = (0_u32, 0_u32);
-    loop {
-        let made = job.sys.clone_new(job.source.file.fd(), dir, name, job.options.preserve.acl);
-        let Err(errno) = made else { return made };
-        if table::verdict(Operation::Clone, errno) == Verdict::Again && interrupted < AGAIN_AT_MOST {
-            interrupted = interrupted.saturating_add(1);
-        } else if errno.is(EAGAIN) && job.options.mode == Mode::Always && early < LATER_AT_MOST {
-            early = early.saturating_add(1);
-            let _ = job.sys.sync(job.source.file.fd());
-        } else {
-            return made;
-        }
-    }
-}
-
 /// Notes why, and stops where copying would only hide a failure, or may not be tried. The table's
 /// questions about the destination have their answer: it does not exist yet, so that no mark is on
 /// it and no descriptor stands for it; whoever may not make it will hear so from the copy.
 fn refused<S: Sys>(job: &Job<S>, errno: Errno, report: &mut Report) -> Result<()> {
-    if errno.is(EEXIST) {
+    if table::name_is_taken(errno) {
         return Err(errno).at(Step::Create); // no private name is free
     }
-    report.reason = table::reason(errno);
-    report.clone_error = errno.number().saturating_neg();
+    report.clone_refused(errno);
     let stop = table::verdict(Operation::Clone, errno) == Verdict::Stop;
     if stop || job.options.mode == Mode::Always { Err(errno).at(Step::Clone) } else { Ok(()) }
 }
@@ -137,17 +117,14 @@ fn strip<S: Sys>(job: &Job<S>, draft: &Draft<S>, report: &mut Report) -> Result<
     if table::verdict(Operation::Clone, errno) == Verdict::Stop {
         return Err(errno).at(Step::Metadata);
     }
-    *report = Report {
-        reason: table::reason(errno),
-        clone_error: errno.number().saturating_neg(),
-        ..Report::default()
-    };
+    *report = Report::default();
+    report.clone_refused(errno);
     if job.options.mode == Mode::Always { Err(errno).at(Step::Metadata) } else { Ok(false) }
 }
 
 /// What the clone is, once it is all that it is to be but for what is still to be preserved.
-pub fn made<S: Sys>(job: &Job<S>, draft: &Draft<S>, meter: &mut Meter) -> Result<Stat> {
-    meter.tell(job.source.stat.size, job.source.stat.size)?;
+pub fn made<S: Sys>(job: &Job<S>, draft: &Draft<S>, progress: &mut Progress) -> Result<Stat> {
+    progress.tell(job.source.stat.size, job.source.stat.size)?;
     job.sys.stat(draft.file.fd()).at(Step::Metadata)
 }
 

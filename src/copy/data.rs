@@ -1,24 +1,18 @@
 //! The chain of methods over one stretch of bytes: clone, then the kernel's copy call, then read and write.
 //! Each goes on from where the last one stopped; `table` decides what an error means.
 
+use super::buffer::Buffer;
 use super::holes::{Holes, Segment};
 use super::progress::{COPY_STEP, STEP};
+use super::retry::{self, Tries};
 use super::table::{self, Operation, Verdict};
-use super::{Meter, Mode, Reason, Report};
+use super::{Mode, Progress, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::{EAGAIN, EFBIG, EIO, ENOMEM};
+use crate::sys::errno::{EFBIG, EIO};
 use crate::sys::{Errno, Fd, Stat, Sys};
-
-/// The one buffer of read and write: 256 KiB, about where larger ones stop being faster (coreutils'
-/// ioblksize.h).
-const BUFFER: usize = 256 << 10;
 
 /// How much of a source that says it is empty is read before it is asked once more.
 const FIRST_LOOK: u64 = 64 << 10;
-
-/// How often a call without progress is made again before that counts as an answer.
-const AGAIN_AT_MOST: u32 = 8;
-const LATER_AT_MOST: u32 = 3;
 
 /// What a method leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +61,7 @@ pub struct Stretch<'s, S: Sys> {
     /// The size that the destination was given before all of its bytes were there, 0 if it was not.
     sized_to: u64,
     holes: Holes<'s, S>,
-    buffer: Vec<u8>,
+    buffer: Buffer,
     at_end: bool,
 }
 
@@ -101,16 +95,18 @@ impl<'s, S: Sys> Stretch<'s, S> {
             written_to: 0,
             sized_to: 0,
             holes,
-            buffer: Vec::new(),
+            buffer: Buffer::default(),
             at_end: false,
         }
     }
 
-    fn src_position(&self) -> u64 {
+    /// Where it goes on in the source.
+    pub(super) fn src_position(&self) -> u64 {
         self.src_offset.saturating_add(self.done)
     }
 
-    fn dst_position(&self) -> u64 {
+    /// Where it goes on in the destination.
+    pub(super) fn dst_position(&self) -> u64 {
         self.dst_offset.saturating_add(self.done)
     }
 
@@ -120,8 +116,8 @@ impl<'s, S: Sys> Stretch<'s, S> {
         if self.sizeless { self.done } else { self.length }
     }
 
-    fn tell(&self, meter: &mut Meter) -> Result<()> {
-        meter.tell(self.done, self.total())
+    fn tell(&self, progress: &mut Progress) -> Result<()> {
+        progress.tell(self.done, self.total())
     }
 
     /// Whether the source was found to end before the stretch does.
@@ -132,84 +128,72 @@ impl<'s, S: Sys> Stretch<'s, S> {
     // ── Clone ──
 
     /// Clones the whole file in one call. The caller checks the size that came out.
-    pub fn clone_file(&mut self, report: &mut Report, meter: &mut Meter) -> Result<Flow> {
-        self.tell(meter)?;
-        if self.attempt_clone(report, |stretch| stretch.sys.clone_file(stretch.src, stretch.dst))?
-            == Flow::NextMethod
-        {
+    pub fn clone_file(&mut self, progress: &mut Progress) -> Result<Flow> {
+        self.tell(progress)?;
+        let report = &mut progress.report;
+        if self.attempt_clone(report, || self.sys.clone_file(self.src, self.dst))? == Flow::NextMethod {
             return Ok(Flow::NextMethod);
         }
-        report.cloned = report.cloned.saturating_add(self.length);
-        self.done = self.length;
-        self.tell(meter)?;
+        report.cloned = report.cloned.saturating_add(self.src_stat.size);
+        self.done = self.src_stat.size;
+        self.tell(progress)?;
         Ok(Flow::Finished)
     }
 
     /// Clones by ranges up to `until` (a count like `done`): in one call, or in steps when progress
     /// is watched.
-    pub fn clone_until(&mut self, until: u64, report: &mut Report, meter: &mut Meter) -> Result<Flow> {
+    pub fn clone_until(&mut self, until: u64, progress: &mut Progress) -> Result<Flow> {
         while self.done < until {
-            self.tell(meter)?;
+            self.tell(progress)?;
             let rest = until.saturating_sub(self.done);
-            let step = if meter.listens() { rest.min(STEP) } else { rest };
+            let step = if progress.is_watched() { rest.min(STEP) } else { rest };
             let (from, to) = (self.src_position(), self.dst_position());
-            let cloned = self.attempt_clone(report, |stretch| {
-                stretch.sys.clone_range(stretch.src, from, step, stretch.dst, to)
-            })?;
-            if cloned == Flow::NextMethod {
+            let report = &mut progress.report;
+            let call = || self.sys.clone_range(self.src, from, step, self.dst, to);
+            if self.attempt_clone(report, call)? == Flow::NextMethod {
                 return Ok(Flow::NextMethod);
             }
             report.cloned = report.cloned.saturating_add(step);
-            self.done = self.done.saturating_add(step);
-            self.written_to = self.dst_position();
+            self.advance(step);
         }
-        self.tell(meter)?;
+        self.tell(progress)?;
         Ok(Flow::Finished)
     }
 
     /// Asks whether a clone would be refused, and notes why, without changing a byte.
-    pub fn try_clone_nothing(&mut self, report: &mut Report) -> Result<Flow> {
-        self.attempt_clone(report, |stretch| {
-            stretch.sys.clone_nothing(stretch.src, stretch.src_stat.size, stretch.dst)
-        })
+    pub fn try_clone_nothing(&self, report: &mut Report) -> Result<Flow> {
+        self.attempt_clone(report, || self.sys.clone_nothing(self.src, self.src_stat.size, self.dst))
     }
 
     /// Clones the stretch's beginning to somewhere else in the destination, to see whether it can be.
-    pub fn try_clone_to(&mut self, offset: u64, length: u64, report: &mut Report) -> Result<Flow> {
-        self.attempt_clone(report, |stretch| {
-            stretch.sys.clone_range(stretch.src, stretch.src_offset, length, stretch.dst, offset)
-        })
+    pub fn try_clone_to(&self, offset: u64, length: u64, report: &mut Report) -> Result<Flow> {
+        let call = || self.sys.clone_range(self.src, self.src_offset, length, self.dst, offset);
+        self.attempt_clone(report, call)
     }
 
     /// Makes one clone call, again where that helps, and notes why it was refused.
-    fn attempt_clone(
-        &mut self,
-        report: &mut Report,
-        call: impl Fn(&Self) -> crate::sys::Result<()>,
-    ) -> Result<Flow> {
-        let mut tries = Tries::default();
-        loop {
-            let Err(errno) = call(self) else {
-                report.clone_succeeded = true;
-                return Ok(Flow::Finished);
-            };
-            if self.mode == Mode::Always && errno.is(EAGAIN) {
-                // ZFS: the source's blocks are not on disk yet. It is the caller's only method, so
-                // wait for them.
-                let _ = self.sys.sync(self.src);
-            }
-            let decision = self.decide(Operation::Clone, errno, report.cloned > 0, &mut tries)?;
-            if decision == Decision::Again {
-                continue;
-            }
-            report.reason = table::reason(errno);
-            report.clone_error = errno.number().saturating_neg();
-            if decision == Decision::Stop || self.mode == Mode::Always {
-                return Err(errno).at(Step::Clone);
-            }
-            self.discard_failed_clone(errno)?;
-            return Ok(Flow::NextMethod);
+    fn attempt_clone(&self, report: &mut Report, call: impl Fn() -> crate::sys::Result<()>) -> Result<Flow> {
+        let only_method = self.mode == Mode::Always;
+        let Err(errno) = retry::clone(self.sys, self.src, only_method, call) else {
+            report.clone_succeeded = true;
+            return Ok(Flow::Finished);
+        };
+        let falls_back = self.falls_back(Operation::Clone, errno, report.cloned > 0)?;
+        report.clone_refused(errno);
+        if only_method || !falls_back {
+            return Err(errno).at(Step::Clone);
         }
+        self.discard_failed_clone(errno)?;
+        Ok(Flow::NextMethod)
+    }
+
+    /// Takes back a clone that said success but is shorter than its source (openzfs#15728).
+    pub fn distrust_clone(&mut self, report: &mut Report) -> Result<()> {
+        report.cloned = 0;
+        report.clone_succeeded = false;
+        report.reason = Reason::Failure;
+        self.done = 0;
+        if self.mode == Mode::Always { Err(Error::new(Step::Clone, Cause::Inconsistent)) } else { Ok(()) }
     }
 
     /// A clone that failed halfway may have shared a part (the kernel reports a short one as
@@ -227,66 +211,36 @@ impl<'s, S: Sys> Stretch<'s, S> {
 
     /// Copies up to `until` (a count like `done`), by the kernel's own call first unless `edge`
     /// says that it is not worth one.
-    pub fn copy_until(
-        &mut self,
-        until: u64,
-        edge: bool,
-        report: &mut Report,
-        meter: &mut Meter,
-    ) -> Result<()> {
+    pub fn copy_until(&mut self, until: u64, edge: bool, progress: &mut Progress) -> Result<()> {
         let kernel = self.mode == Mode::Auto && !edge && !self.sizeless && until > self.done;
-        let outcome = self.copy_by_chain(until, kernel, report, meter);
+        let outcome = self.copy_by_chain(until, kernel, progress);
         if outcome.is_err() && self.ownership == Ownership::Callers {
             let _ = self.settle_size(); // no zeros behind what was copied; the error is the one to report
         }
-        report.copy_finished = outcome.is_ok();
+        progress.report.copy_finished = outcome.is_ok();
         outcome
     }
 
-    fn copy_by_chain(
-        &mut self,
-        until: u64,
-        kernel: bool,
-        report: &mut Report,
-        meter: &mut Meter,
-    ) -> Result<()> {
+    fn copy_by_chain(&mut self, until: u64, kernel: bool, progress: &mut Progress) -> Result<()> {
         let kernel = kernel && self.sys.kernel_copy_usable();
-        if !kernel || self.run(until, Operation::KernelCopy, report, meter)? == Flow::NextMethod {
-            self.run(until, Operation::ReadWrite, report, meter)?;
+        if !kernel || self.run(until, Operation::KernelCopy, progress)? == Flow::NextMethod {
+            self.run(until, Operation::ReadWrite, progress)?;
         }
         Ok(())
     }
 
     /// Walks over data and holes up to `until`, moving the data by one method.
-    fn run(
-        &mut self,
-        until: u64,
-        operation: Operation,
-        report: &mut Report,
-        meter: &mut Meter,
-    ) -> Result<Flow> {
+    fn run(&mut self, until: u64, operation: Operation, progress: &mut Progress) -> Result<Flow> {
         let mut tries = Tries::default();
         while self.done < until {
-            self.tell(meter)?;
-            let end = self.src_offset.saturating_add(until);
-            let position = self.src_position();
-            let until_data = match self.holes.segment_at(position, end, &self.src_stat)? {
-                Segment::Hole(to) => {
-                    self.leave_hole(to.saturating_sub(position), report)?;
-                    continue;
-                }
-                Segment::Data(to) => to,
-            };
+            self.tell(progress)?;
+            let step = if progress.is_watched() { COPY_STEP } else { STEP };
+            let report = &mut progress.report;
+            let Some(data) = self.data_ahead(until, report)? else { continue };
             if operation == Operation::KernelCopy && self.holes.hidden(&self.src_stat) {
                 return Ok(Flow::NextMethod); // copy_file_range would fill the holes that only reading can find
             }
-            let step = if meter.listens() { COPY_STEP } else { STEP };
-            let want = until_data.saturating_sub(position).min(step);
-            let moved = match operation {
-                Operation::KernelCopy => self.kernel_copy(want, report),
-                _ => self.read_write(want, report),
-            };
-            match moved {
+            match self.move_data(operation, data.min(step), report) {
                 // Not the end of the file before a read says so: 0 is also how procfs and old CIFS
                 // answer copy_file_range.
                 Ok(0) if operation == Operation::KernelCopy => return Ok(Flow::NextMethod),
@@ -297,19 +251,36 @@ impl<'s, S: Sys> Stretch<'s, S> {
                 Ok(_) => tries = Tries::default(),
                 Err(Moved::Failed(error)) => return Err(error),
                 Err(Moved::Refused(errno)) => {
-                    match self.decide(operation, errno, report.kernel_copied > 0, &mut tries)? {
-                        Decision::Again => {}
-                        Decision::Next => return Ok(Flow::NextMethod),
-                        Decision::Stop => return Err(errno).at(Step::Copy),
+                    if tries.another(table::verdict(operation, errno)) {
+                        continue;
                     }
+                    let falls_back = self.falls_back(operation, errno, report.kernel_copied > 0)?;
+                    return if falls_back { Ok(Flow::NextMethod) } else { Err(errno).at(Step::Copy) };
                 }
             }
         }
-        self.tell(meter)?;
+        self.tell(progress)?;
         Ok(Flow::Finished)
     }
 
-    fn kernel_copy(&mut self, want: u64, report: &mut Report) -> core::result::Result<u64, Moved> {
+    /// How many bytes of data come next, up to `until`. `None`: it was a hole, and is left behind.
+    fn data_ahead(&mut self, until: u64, report: &mut Report) -> Result<Option<u64>> {
+        let end = self.src_offset.saturating_add(until);
+        let position = self.src_position();
+        match self.holes.segment_at(position, end, &self.src_stat)? {
+            Segment::Hole(to) => self.leave_hole(to.saturating_sub(position), report).map(|()| None),
+            Segment::Data(to) => Ok(Some(to.saturating_sub(position))),
+        }
+    }
+
+    fn move_data(&mut self, operation: Operation, want: u64, report: &mut Report) -> Moving {
+        match operation {
+            Operation::KernelCopy => self.kernel_copy(want, report),
+            _ => self.read_write(want, report),
+        }
+    }
+
+    fn kernel_copy(&mut self, want: u64, report: &mut Report) -> Moving {
         let (from, to) = (self.src_position(), self.dst_position());
         let moved = self.sys.kernel_copy(self.src, from, self.dst, to, want).map_err(Moved::Refused)?;
         if moved > want {
@@ -320,22 +291,15 @@ impl<'s, S: Sys> Stretch<'s, S> {
         Ok(moved)
     }
 
-    fn read_write(&mut self, want: u64, report: &mut Report) -> core::result::Result<u64, Moved> {
-        self.make_buffer(want).map_err(Moved::Failed)?;
+    fn read_write(&mut self, want: u64, report: &mut Report) -> Moving {
         let mut buffer = core::mem::take(&mut self.buffer);
-        let moved = self.read_write_through(&mut buffer, want, report);
+        let window = buffer.first(want).map_err(Moved::Failed);
+        let moved = window.and_then(|window| self.read_write_through(window, report));
         self.buffer = buffer;
         moved
     }
 
-    fn read_write_through(
-        &mut self,
-        buffer: &mut [u8],
-        want: u64,
-        report: &mut Report,
-    ) -> core::result::Result<u64, Moved> {
-        let most = usize::try_from(want).unwrap_or(usize::MAX).min(buffer.len());
-        let Some(window) = buffer.get_mut(..most) else { return Ok(0) };
+    fn read_write_through(&mut self, window: &mut [u8], report: &mut Report) -> Moving {
         let read = self.sys.read_at(self.src, window, self.src_position()).map_err(Moved::Refused)?;
         // More than asked for is an impossible answer, and not one to index with.
         let impossible = || Moved::Failed(Error::new(Step::Copy, Cause::Inconsistent));
@@ -365,27 +329,24 @@ impl<'s, S: Sys> Stretch<'s, S> {
     /// what was read.
     fn write_all(&mut self, data: &[u8], report: &mut Report) -> Result<()> {
         let mut rest = data;
-        let mut tries = Tries::default();
+        let (mut tries, mut nothing_written) = (Tries::default(), false);
         while !rest.is_empty() {
             let end = self.dst_position().saturating_add(rest.len() as u64);
             if end > self.limit {
                 return Err(Errno(EFBIG)).at(Step::Copy); // the kernel would send SIGXFSZ
             }
             match self.sys.write_at(self.dst, rest, self.dst_position()) {
-                Ok(0) if tries.zero => return Err(Errno(EIO)).at(Step::Copy),
-                Ok(0) => tries.zero = true,
+                Ok(0) if nothing_written => return Err(Errno(EIO)).at(Step::Copy),
+                Ok(0) => nothing_written = true,
                 Ok(written) => {
                     let impossible = Error::new(Step::Copy, Cause::Inconsistent);
                     rest = rest.get(written..).ok_or(impossible)?;
-                    tries = Tries::default();
+                    (tries, nothing_written) = (Tries::default(), false);
                     report.copied = report.copied.saturating_add(written as u64);
                     self.advance(written as u64);
                 }
-                Err(errno) => {
-                    if self.decide(Operation::ReadWrite, errno, true, &mut tries)? != Decision::Again {
-                        return Err(errno).at(Step::Copy);
-                    }
-                }
+                Err(errno) if tries.another(table::verdict(Operation::ReadWrite, errno)) => {}
+                Err(errno) => return Err(errno).at(Step::Copy),
             }
         }
         Ok(())
@@ -415,25 +376,13 @@ impl<'s, S: Sys> Stretch<'s, S> {
     }
 
     fn write_zeros(&mut self, length: u64, report: &mut Report) -> Result<()> {
-        self.make_buffer(length)?;
         let mut buffer = core::mem::take(&mut self.buffer);
-        buffer.fill(0);
-        let most = usize::try_from(length).unwrap_or(usize::MAX).min(buffer.len());
-        let written = buffer.get(..most).map_or(Ok(()), |zeros| self.write_all(zeros, report));
+        let written = buffer.first(length).and_then(|zeros| {
+            zeros.fill(0);
+            self.write_all(zeros, report)
+        });
         self.buffer = buffer;
         written
-    }
-
-    /// The buffer comes into being with the first byte that needs it, and a failure to get one is
-    /// an error like any other.
-    fn make_buffer(&mut self, want: u64) -> Result<()> {
-        let size = usize::try_from(want).unwrap_or(usize::MAX).min(BUFFER);
-        if self.buffer.len() < size {
-            let more = size.saturating_sub(self.buffer.len());
-            self.buffer.try_reserve_exact(more).map_err(|_| Errno(ENOMEM)).at(Step::Copy)?;
-            self.buffer.resize(size, 0);
-        }
-        Ok(())
     }
 
     fn advance(&mut self, moved: u64) {
@@ -462,15 +411,15 @@ impl<'s, S: Sys> Stretch<'s, S> {
     /// Copies what is left. A source without a size is read until it ends, or, if it turns out to be
     /// an ordinary file that grows, to the size it had when that was first seen: no race with
     /// whoever writes it.
-    pub fn copy_to_end(&mut self, report: &mut Report, meter: &mut Meter) -> Result<()> {
+    pub fn copy_to_end(&mut self, progress: &mut Progress) -> Result<()> {
         if !self.sizeless {
-            return self.copy_until(self.length, false, report, meter);
+            return self.copy_until(self.length, false, progress);
         }
         let mut until = self.length;
         while self.done < until && !self.at_end {
             let stride = if self.done == 0 { FIRST_LOOK } else { STEP };
             let step = self.done.saturating_add(stride).min(until);
-            self.copy_until(step, false, report, meter)?;
+            self.copy_until(step, false, progress)?;
             if until == self.length {
                 let size = self.sys.stat(self.src).at(Step::Copy)?.size.saturating_sub(self.src_offset);
                 if size > 0 {
@@ -493,27 +442,18 @@ impl<'s, S: Sys> Stretch<'s, S> {
 
     // ── What an error means ──
 
-    /// Asks the table, and the system where the table wants to know more.
-    /// `started`: the operation has worked before in this copy, so that it is not merely unknown here.
-    fn decide(
-        &self,
-        operation: Operation,
-        errno: Errno,
-        started: bool,
-        tries: &mut Tries,
-    ) -> Result<Decision> {
-        let only_method = self.mode == Mode::Always || operation == Operation::ReadWrite;
-        let give_up = if only_method { Decision::Stop } else { Decision::Next };
+    /// Whether the next method may be tried: the table says so, or the system where the table wants to
+    /// know more. `started`: the operation has worked before in this copy, so that it is not merely
+    /// unknown here.
+    fn falls_back(&self, operation: Operation, errno: Errno, started: bool) -> Result<bool> {
         Ok(match table::verdict(operation, errno) {
-            Verdict::Next if self.mode == Mode::Always && errno.is(EAGAIN) => tries.later(Decision::Stop),
-            Verdict::Next => Decision::Next,
-            Verdict::Stop => Decision::Stop,
-            Verdict::Again => tries.again(give_up),
-            Verdict::Later => tries.later(give_up),
-            Verdict::NextAtStart => Decision::next_if(!started),
-            Verdict::StopIfProtected => Decision::next_if(!self.sys.protected(self.dst).at(Step::Check)?),
-            Verdict::StopIfBadDescriptor => Decision::next_if(self.descriptors_are_good()),
-            Verdict::NextIfRemote => Decision::next_if(!started && self.is_remote()),
+            Verdict::Next | Verdict::WaitIfOnlyMethod => true,
+            Verdict::Stop => false,
+            Verdict::Again | Verdict::Later => operation != Operation::ReadWrite, // made again in vain
+            Verdict::NextAtStart => !started,
+            Verdict::StopIfProtected => !self.sys.protected(self.dst).at(Step::Check)?,
+            Verdict::StopIfBadDescriptor => self.descriptors_are_good(),
+            Verdict::NextIfRemote => !started && self.is_remote(),
         })
     }
 
@@ -527,19 +467,8 @@ impl<'s, S: Sys> Stretch<'s, S> {
     }
 }
 
-/// What to do about an error, all things asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Decision {
-    Again,
-    Next,
-    Stop,
-}
-
-impl Decision {
-    const fn next_if(next: bool) -> Self {
-        if next { Self::Next } else { Self::Stop }
-    }
-}
+/// How many bytes a method moved.
+type Moving = core::result::Result<u64, Moved>;
 
 /// Why a method moved nothing.
 enum Moved {
@@ -549,22 +478,7 @@ enum Moved {
     Failed(Error),
 }
 
-/// Counts the tries that got nowhere, so that every loop ends.
-#[derive(Default)]
-struct Tries {
-    again: u32,
-    later: u32,
-    zero: bool,
-}
-
-impl Tries {
-    fn again(&mut self, give_up: Decision) -> Decision {
-        self.again = self.again.saturating_add(1);
-        if self.again > AGAIN_AT_MOST { give_up } else { Decision::Again }
-    }
-
-    fn later(&mut self, give_up: Decision) -> Decision {
-        self.later = self.later.saturating_add(1);
-        if self.later > LATER_AT_MOST { give_up } else { Decision::Again }
-    }
+/// The length of a whole file; of one that says it is empty (procfs) as much as there can be.
+pub fn whole_length(stat: &Stat) -> u64 {
+    if stat.size == 0 { i64::MAX.unsigned_abs() } else { stat.size }
 }

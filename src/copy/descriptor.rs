@@ -3,53 +3,33 @@
 
 use super::alignment::units;
 use super::check::check_size_limit;
-use super::data::{Flow, Ownership, Stretch};
+use super::data::{Flow, Stretch, whole_length};
 use super::metadata::{Permissions, Transfer};
 use super::pair::Pair;
-use super::{Durability, Meter, Mode, Options, Reason, Report};
+use super::{Durability, Mode, Options, Progress, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::{Fd, Stat, Sys};
 
 /// Makes the content of `dst` equal to that of `src`: data, then size, then the metadata asked for.
-pub fn copy<S: Sys>(
-    sys: &S,
-    (src, dst): (Fd, Fd),
-    options: &Options,
-    meter: &mut Meter,
-    report: &mut Report,
-) -> Result<()> {
+pub fn copy<S: Sys>(sys: &S, (src, dst): (Fd, Fd), options: &Options, progress: &mut Progress) -> Result<()> {
     let pair = Pair::check(sys, src, dst)?;
     if pair.one_file() {
         return Err(Error::new(Step::Check, Cause::SameFile));
     }
     check_size_limit(pair.src_stat.size, pair.limit)?;
-    let size = pair.src_stat.size;
-    let length = if size == 0 { i64::MAX.unsigned_abs() } else { size };
-    let mut stretch = Stretch::new(
-        sys,
-        (src, 0, pair.src_stat),
-        (dst, 0, pair.dst_stat.size),
-        length,
-        options.mode,
-        Ownership::Callers,
-        pair.limit,
-    );
+    let mut stretch = pair.stretch(0, 0, whole_length(&pair.src_stat), options.mode);
     if options.mode == Mode::Never {
-        report.reason = Reason::NotAsked;
-        stretch.copy_to_end(report, meter)?;
-    } else if clone(sys, &pair, &mut stretch, meter, report)? == Flow::NextMethod
-        || !is_as_long(sys, &pair, &mut stretch, options.mode, report)?
+        progress.report.reason = Reason::NotAsked;
+        stretch.copy_to_end(progress)?;
+    } else if clone(&pair, &mut stretch, progress)? == Flow::NextMethod
+        || !is_as_long(&pair, &mut stretch, &mut progress.report)?
     {
-        stretch.length = length;
-        stretch.copy_to_end(report, meter)?;
+        stretch.copy_to_end(progress)?;
     }
-    let made = finish(sys, &pair, &stretch, report)?;
-    Transfer::new(sys, (src, &pair.src_stat), dst, options).apply(
-        &made,
-        Permissions::Keep,
-        options,
-        report,
-    )?;
+    let report = &mut progress.report;
+    let made = finish(&pair, &stretch, report)?;
+    let transfer = Transfer::new(sys, (src, &pair.src_stat), dst, options);
+    transfer.apply(&made, Permissions::Keep, options, report)?;
     if options.durability == Durability::Durable {
         sys.sync(dst).at(Step::Sync)?;
     }
@@ -59,44 +39,33 @@ pub fn copy<S: Sys>(
 /// Clones over what is there. FICLONE never shortens a file, and refuses to put the source's last
 /// partial block inside a longer one; so a longer destination is cut, but only when clones are seen
 /// to work.
-fn clone<S: Sys>(
-    sys: &S,
-    pair: &Pair,
-    stretch: &mut Stretch<S>,
-    meter: &mut Meter,
-    report: &mut Report,
-) -> Result<Flow> {
+fn clone<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &mut Progress) -> Result<Flow> {
     let size = pair.src_stat.size;
-    stretch.length = size;
     if pair.dst_stat.size > size {
-        if try_beyond_the_end(sys, pair, stretch, report)? == Flow::NextMethod {
+        if try_beyond_the_end(pair, stretch, &mut progress.report)? == Flow::NextMethod {
             return Ok(Flow::NextMethod);
         }
-        if let Err(errno) = sys.set_size(pair.dst, size) {
-            let _ = sys.set_size(pair.dst, pair.dst_stat.size); // without what was tried at its end
+        if let Err(errno) = pair.sys.set_size(pair.dst, size) {
+            let _ = pair.sys.set_size(pair.dst, pair.dst_stat.size); // without what was tried at its end
             return Err(errno).at(Step::Clone);
         }
         stretch.dst_size = size;
     }
     // A source that says it is empty is asked in any case: one of procfs refuses, and is read then.
-    if meter.listens() && !stretch.sizeless {
-        stretch.clone_until(size, report, meter)
+    if progress.is_watched() && !stretch.sizeless {
+        stretch.clone_until(size, progress)
     } else {
-        stretch.clone_file(report, meter)
+        stretch.clone_file(progress)
     }
 }
 
 /// Clones a block of the source to where the destination has nothing yet: a refusal leaves it as it was,
 /// and what is granted goes with the cut. (A clone of nothing proves less: SMB can grant one where it
 /// refuses one of data, and NFS and bcachefs can refuse one where they would grant that.)
-fn try_beyond_the_end<S: Sys>(
-    sys: &S,
-    pair: &Pair,
-    stretch: &mut Stretch<S>,
-    report: &mut Report,
-) -> Result<Flow> {
+fn try_beyond_the_end<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Report) -> Result<Flow> {
+    let sys = pair.sys;
     let [.., unit] = units(sys, pair.dst, pair.dst_stat.block_size);
-    let length = stretch.length.min(unit);
+    let length = pair.src_stat.size.min(unit);
     let room = pair.limit.min(i64::MAX.unsigned_abs());
     let beyond = pair.dst_stat.size.checked_next_multiple_of(unit);
     let fits = |at: &u64| length > 0 && at.checked_add(length).is_some_and(|end| end <= room);
@@ -111,30 +80,18 @@ fn try_beyond_the_end<S: Sys>(
 /// FICLONE's 0 is not believed without the size (openzfs#15728): setting the size afterwards would
 /// fill up with zeros what was left out. A destination that was as long before gives nothing to
 /// know it by.
-fn is_as_long<S: Sys>(
-    sys: &S,
-    pair: &Pair,
-    stretch: &mut Stretch<S>,
-    mode: Mode,
-    report: &mut Report,
-) -> Result<bool> {
-    if sys.stat(pair.dst).at(Step::Clone)?.size >= pair.src_stat.size
-        || sys.stat(pair.src).at(Step::Clone)?.moved_since(&pair.src_stat)
+fn is_as_long<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, report: &mut Report) -> Result<bool> {
+    if pair.sys.stat(pair.dst).at(Step::Clone)?.size >= pair.src_stat.size
+        || pair.sys.stat(pair.src).at(Step::Clone)?.moved_since(&pair.src_stat)
     {
         return Ok(true);
     }
-    report.cloned = 0;
-    report.clone_succeeded = false;
-    report.reason = Reason::Failure;
-    if mode == Mode::Always {
-        return Err(Error::new(Step::Clone, Cause::Inconsistent));
-    }
-    stretch.done = 0;
-    Ok(false)
+    stretch.distrust_clone(report).map(|()| false)
 }
 
 /// Sets the size, and makes sure that it is.
-fn finish<S: Sys>(sys: &S, pair: &Pair, stretch: &Stretch<S>, report: &mut Report) -> Result<Stat> {
+fn finish<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Report) -> Result<Stat> {
+    let sys = pair.sys;
     let now = sys.stat(pair.src).at(Step::Copy)?;
     report.source_changed = now.moved_since(&pair.src_stat);
     stretch.check_end(report)?;

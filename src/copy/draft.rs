@@ -3,9 +3,10 @@
 
 use core::ffi::CStr;
 
-use super::job::{Job, Source};
+use super::job::Job;
 use super::name::{Destination, PrivateName, with_private_name};
-use super::{Durability, Report, metadata, table};
+use super::source::Source;
+use super::{Durability, Report, metadata, retry, table};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::EEXIST;
 use crate::sys::{Errno, Fd, Handle, Sys};
@@ -80,7 +81,7 @@ impl<'s, S: Sys> Draft<'s, S> {
         // write.
         let create = |dir: Fd, name: &CStr| {
             job.sys.create_new(dir, name, 0o600).inspect_err(|errno| {
-                if !errno.is(EEXIST) {
+                if !table::name_is_taken(*errno) {
                     // Landlock lets a file be made that it then refuses to open; nobody else's has this name.
                     let _ = job.sys.unlink(dir, name);
                 }
@@ -97,7 +98,7 @@ impl<'s, S: Sys> Draft<'s, S> {
     ) -> crate::sys::Result<Option<Self>> {
         match make(job.to.dir, job.to.path) {
             Ok(fd) => Ok(Some(Self::new(job.sys, fd, None, Place::Final))),
-            Err(errno) if errno.is(EEXIST) && job.replaces() => Ok(None),
+            Err(errno) if table::name_is_taken(errno) && job.replaces() => Ok(None),
             Err(errno) => Err(errno),
         }
     }
@@ -140,7 +141,7 @@ impl<'s, S: Sys> Draft<'s, S> {
                             return Ok(Published::Yes);
                         }
                         Err(errno) if table::link_unsupported(errno) => return Ok(Published::NotThisWay),
-                        Err(errno) if errno.is(EEXIST) && job.replaces() => {} // it came while we copied
+                        Err(errno) if table::name_is_taken(errno) && job.replaces() => {} // it came while we copied
                         Err(errno) => return Err(errno).at(Step::Publish),
                     }
                 }
@@ -205,8 +206,7 @@ impl<'s, S: Sys> Draft<'s, S> {
                 // safe way to publish.
                 self.sys.link(directory, name.as_c_str(), directory, job.to.leaf).at(Step::Publish)?;
                 // Once more before it is an error: the copy has its name, and cannot lose it again.
-                let unlink = || self.sys.unlink(directory, name.as_c_str());
-                unlink().or_else(|_| unlink()).at(Step::Publish)?;
+                retry::once_more(|| self.sys.unlink(directory, name.as_c_str())).at(Step::Publish)?;
             }
             outcome => outcome.at(Step::Publish)?,
         }
@@ -230,12 +230,9 @@ impl<'s, S: Sys> Draft<'s, S> {
         }
     }
 
-    /// Removes the name that an unfinished file stands under, if it is still this file's. Tried once
-    /// more, since what stays behind would stay for good.
+    /// Removes the name that an unfinished file stands under, if it is still this file's.
     pub(super) fn discard(&self, to: &Destination) {
-        if self.try_discard(to).is_err() {
-            let _ = self.try_discard(to);
-        }
+        let _ = retry::once_more(|| self.try_discard(to)); // the error before this one is the one to report
     }
 
     fn try_discard(&self, to: &Destination) -> crate::sys::Result<()> {

@@ -1,75 +1,72 @@
 //! Copies from name to name: opens the source once, builds the new file where nobody sees it, publishes it in one step.
 //! After any error the destination's name holds what it held before, or (after publishing) the complete new file.
 
-use super::check::check_size_limit;
+use super::check::{check_regular, check_size_limit};
 use super::clone_as_new;
-use super::data::{Flow, Ownership, Stretch};
+use super::data::{Flow, Ownership, Stretch, whole_length};
 use super::draft::{Draft, Published};
+use super::job::Job;
 pub use super::job::Request;
-use super::job::{Job, Source};
 use super::metadata::{Permissions, Transfer};
 use super::name::Destination;
 use super::progress::STEP;
-use super::{Durability, Meter, Mode, Reason, Report};
+use super::source::Source;
+use super::{Durability, Mode, Progress, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::{Stat, Sys};
 
-/// Does it, and says in `report` what was done, whether or not it succeeds.
-pub fn copy<S: Sys>(sys: &S, request: &Request, meter: &mut Meter, report: &mut Report) -> Result<()> {
+/// Does it, and says in `progress` what was done, whether or not it succeeds.
+pub fn copy<S: Sys>(sys: &S, request: &Request, progress: &mut Progress) -> Result<()> {
+    let options = request.options;
     let to = Destination::new(request.dst_dir, request.dst)?;
-    let source = Source::open(sys, request)?;
-    let job = Job { sys, source: &source, to: &to, options: request.options, limit: sys.size_limit() };
+    let source = Source::open(sys, request.src_dir, request.src, !options.nofollow, Step::OpenSource)?;
+    check_regular(&source.stat, Step::OpenSource)?;
+    let job = Job { sys, source: &source, to: &to, options, limit: sys.size_limit() };
     check_size_limit(source.stat.size, job.limit)?;
-    let replaces = job.replaces() && job.check_replaceable()?;
+    let there = job.replaces() && job.check_replaceable()?;
 
-    let mut draft = match clone_as_new::clone(&job, meter, report)? {
+    let mut draft = match clone_as_new::clone(&job, progress)? {
         Some(draft) => draft,
         None => Draft::create(&job)?,
     };
-    let mut outcome = job.build(&mut draft, replaces, meter, report);
+    let mut outcome = job.build(&mut draft, there, progress);
     if outcome == Ok(Published::NotThisWay) {
         // It has data but cannot get a name: once more, as a file that has one from the start.
-        *report = Report::default();
+        progress.report = Report::default();
         drop(draft);
         draft = Draft::create_private(&job, None)?;
-        outcome = job.build(&mut draft, replaces, meter, report);
+        outcome = job.build(&mut draft, there, progress);
     }
     if let Err(error) = outcome {
         draft.discard(&to);
         return Err(error);
     }
-    draft.close(source, &to, report)
+    draft.close(source, &to, &progress.report)
 }
 
 impl<'s, S: Sys> Job<'s, '_, S> {
-    /// Data, metadata, sync, name: in this order.
-    fn build(
-        &self,
-        draft: &mut Draft<'s, S>,
-        replaces: bool,
-        meter: &mut Meter,
-        report: &mut Report,
-    ) -> Result<Published> {
+    /// Data, metadata, sync, name: in this order. `there`: something stands under the name already.
+    fn build(&self, draft: &mut Draft<'s, S>, there: bool, progress: &mut Progress) -> Result<Published> {
         let (made, options) = if draft.cloned {
-            (clone_as_new::made(self, draft, meter)?, clone_as_new::still_to_preserve(self.options))
+            (clone_as_new::made(self, draft, progress)?, clone_as_new::still_to_preserve(self.options))
         } else {
-            (self.fill(draft, meter, report)?, *self.options)
+            (self.fill(draft, progress)?, *self.options)
         };
         let from = (self.source.file.fd(), &self.source.stat);
         Transfer::new(self.sys, from, draft.file.fd(), &options).apply(
             &made,
             Permissions::FollowSource,
             &options,
-            report,
+            &mut progress.report,
         )?;
         if self.options.durability == Durability::Durable {
             self.sys.sync(draft.file.fd()).at(Step::Sync)?;
         }
-        if report.copied_any() > 0 && !(draft.is_final() && S::CLOSE_TELLS) {
+        if progress.report.copied_any() > 0 && !(draft.is_final() && S::CLOSE_TELLS) {
             // Errors that would come out at close must come before the name does.
             self.sys.flush(draft.file.fd()).at(Step::Close)?;
         }
-        let published = draft.publish(self, replaces)?;
+        let published = draft.publish(self, there)?;
         if published == Published::Yes && self.options.durability == Durability::Durable {
             draft.sync_directory()?;
         }
@@ -77,49 +74,36 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     }
 
     /// Brings the data over, and returns what the destination is then.
-    fn fill(&self, draft: &Draft<S>, meter: &mut Meter, report: &mut Report) -> Result<Stat> {
+    fn fill(&self, draft: &Draft<S>, progress: &mut Progress) -> Result<Stat> {
         let stat = self.source.stat;
-        let (src, dst) = (self.source.file.fd(), draft.file.fd());
-        let length = if stat.size == 0 { i64::MAX.unsigned_abs() } else { stat.size };
-        let mode = self.options.mode;
-        let mut stretch =
-            Stretch::new(self.sys, (src, 0, stat), (dst, 0, 0), length, mode, Ownership::Ours, self.limit);
+        let (from, to) = ((self.source.file.fd(), 0, stat), (draft.file.fd(), 0, 0));
+        let (length, mode) = (whole_length(&stat), self.options.mode);
+        let mut stretch = Stretch::new(self.sys, from, to, length, mode, Ownership::Ours, self.limit);
         if mode == Mode::Never {
-            report.reason = Reason::NotAsked;
-        } else if !S::CLONES_BY_NAME && self.clone(&mut stretch, draft, meter, report)? == Flow::Finished {
-            let in_steps = self.in_steps(meter);
-            if let Some(made) = self.check_cloned(&mut stretch, in_steps, report)? {
+            progress.report.reason = Reason::NotAsked;
+        } else if !S::CLONES_BY_NAME && self.clone(&mut stretch, draft, progress)? == Flow::Finished {
+            let in_steps = self.in_steps(progress);
+            if let Some(made) = self.check_cloned(&mut stretch, in_steps, &mut progress.report)? {
                 return Ok(made);
             }
         }
         draft.check_name_free(self)?;
-        stretch.copy_to_end(report, meter)?;
+        stretch.copy_to_end(progress)?;
         stretch.settle_size()?;
-        self.check_copied(&stretch, report)
+        self.check_copied(&stretch, &mut progress.report)
     }
 
     /// Someone watches, and there is more than one step to see.
-    fn in_steps(&self, meter: &Meter) -> bool {
-        meter.listens() && self.source.stat.size > STEP
+    fn in_steps(&self, progress: &Progress) -> bool {
+        progress.is_watched() && self.source.stat.size > STEP
     }
 
-    fn clone(
-        &self,
-        stretch: &mut Stretch<S>,
-        draft: &Draft<S>,
-        meter: &mut Meter,
-        report: &mut Report,
-    ) -> Result<Flow> {
-        if self.in_steps(meter) {
-            draft.check_name_free(self)?;
-            return stretch.clone_until(self.source.stat.size, report, meter);
+    fn clone(&self, stretch: &mut Stretch<S>, draft: &Draft<S>, progress: &mut Progress) -> Result<Flow> {
+        if !self.in_steps(progress) {
+            return stretch.clone_file(progress);
         }
-        stretch.length = self.source.stat.size;
-        let flow = stretch.clone_file(report, meter)?;
-        if stretch.sizeless {
-            stretch.length = i64::MAX.unsigned_abs();
-        }
-        Ok(flow)
+        draft.check_name_free(self)?;
+        stretch.clone_until(self.source.stat.size, progress)
     }
 
     /// FICLONE's 0 is not believed without the size: ZFS 2.2 cut files short and said success
@@ -141,14 +125,8 @@ impl<'s, S: Sys> Job<'s, '_, S> {
             report.cloned = made.size;
             return Ok(Some(made));
         }
-        report.cloned = 0;
-        report.clone_succeeded = false;
-        report.reason = Reason::Failure;
-        if self.options.mode == Mode::Always {
-            return Err(Error::new(Step::Clone, Cause::Inconsistent));
-        }
+        stretch.distrust_clone(report)?;
         self.sys.set_size(stretch.dst, 0).at(Step::Clone)?;
-        stretch.done = 0;
         Ok(None)
     }
 

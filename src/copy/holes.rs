@@ -3,7 +3,6 @@
 
 use super::table;
 use crate::error::{At, Result, Step};
-use crate::sys::errno::ENXIO;
 use crate::sys::{Fd, Handle, Stat, Sys};
 
 /// A stretch of the source, up to the offset given.
@@ -64,7 +63,7 @@ impl<'s, S: Sys> Holes<'s, S> {
         match self.sys.seek_data(fd, position) {
             Ok(data) if data > position => Ok(Segment::Hole(data.min(end))),
             Ok(data) if data == position => self.data_at(fd, position, end, stat),
-            Err(errno) if errno.is(ENXIO) => self.no_data_after(position, end, stat),
+            Err(errno) if table::no_data_follows(errno) => self.no_data_after(position, end, stat),
             Err(errno) if !table::seek_unsupported(errno) => Err(errno).at(Step::Copy),
             _ => Ok(self.all_data(end)),
         }
@@ -77,7 +76,9 @@ impl<'s, S: Sys> Holes<'s, S> {
                 self.silent = self.silent || (position == 0 && hole >= stat.size);
                 Ok(Segment::Data(hole.min(end)))
             }
-            Err(errno) if !table::seek_unsupported(errno) && !errno.is(ENXIO) => Err(errno).at(Step::Copy),
+            Err(errno) if !table::seek_unsupported(errno) && !table::no_data_follows(errno) => {
+                Err(errno).at(Step::Copy)
+            }
             _ => Ok(self.all_data(end)),
         }
     }

@@ -1,14 +1,14 @@
-//! One copy from name to name: what every step of it needs to know, the opened source among it.
+//! One copy from name to name: what every step of it needs to know, the source among it.
 //! And what stands under the destination's name, which is looked at more than once.
 
 use core::ffi::CStr;
 
 use super::check::check_regular;
 use super::name::Destination;
-use super::{IfExists, Options};
+use super::source::Source;
+use super::{IfExists, Options, table};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::{ENOENT, ENXIO};
-use crate::sys::{Fd, Handle, Kind, Stat, Sys};
+use crate::sys::{Fd, Handle, Kind, Sys};
 
 /// A copy from name to name.
 pub struct Request<'a> {
@@ -22,27 +22,6 @@ pub struct Request<'a> {
     pub dst: &'a CStr,
     /// How.
     pub options: &'a Options,
-}
-
-/// The source: one descriptor, and what it was before the first byte moved.
-pub(super) struct Source<'s, S: Sys> {
-    pub(super) file: Handle<'s, S>,
-    pub(super) stat: Stat,
-}
-
-impl<'s, S: Sys> Source<'s, S> {
-    /// Opens it, and makes sure that it is a regular file.
-    pub(super) fn open(sys: &'s S, request: &Request) -> Result<Self> {
-        let file = match sys.open_source(request.src_dir, request.src, !request.options.nofollow) {
-            Ok(fd) => Handle::new(sys, fd),
-            // A socket, or a device that nothing drives.
-            Err(errno) if errno.is(ENXIO) => return Err(Error::new(Step::OpenSource, Cause::NotRegular)),
-            Err(errno) => return Err(errno).at(Step::OpenSource),
-        };
-        let stat = sys.stat(file.fd()).at(Step::OpenSource)?;
-        check_regular(&stat, Step::OpenSource)?;
-        Ok(Self { file, stat })
-    }
 }
 
 /// One copy under way: what every step of it needs to know.
@@ -61,7 +40,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     pub(super) fn check_replaceable(&self) -> Result<bool> {
         let there = match self.sys.stat_name(self.to.dir, self.to.path) {
             Ok(there) => there,
-            Err(errno) if errno.is(ENOENT) => return Ok(false),
+            Err(errno) if table::name_is_free(errno) => return Ok(false),
             Err(errno) => return Err(errno).at(Step::Check),
         };
         if there.kind != Kind::Symlink {

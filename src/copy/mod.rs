@@ -2,6 +2,7 @@
 //! `file` walks from names to a published file; `descriptor` and `range` serve callers that hold open files; all end in `data`.
 
 pub mod alignment;
+mod buffer;
 mod check;
 mod clone_as_new;
 pub mod data;
@@ -17,6 +18,8 @@ mod pair;
 mod progress;
 pub mod range;
 mod report;
+pub(crate) mod retry;
+pub(crate) mod source;
 pub mod table;
 #[cfg(all(test, unix))]
 pub(crate) mod tests;
@@ -25,7 +28,7 @@ pub(crate) use check::check_regular;
 pub use options::{Durability, IfExists, Mode, Options, Preserve};
 #[cfg(all(test, unix))]
 pub(crate) use progress::{COPY_STEP, STEP};
-pub use progress::{Meter, Progress};
+pub use progress::{Callback, Progress};
 pub use report::{Method, Report};
 
 pub use crate::error::Reason;

@@ -3,6 +3,7 @@
 
 use core::ffi::CStr;
 
+use super::table;
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::{EEXIST, EILSEQ, EINVAL, EISDIR, ENAMETOOLONG, ENOENT};
 use crate::sys::{Errno, Fd, Sys};
@@ -148,7 +149,7 @@ pub(crate) fn with_private_name<S: Sys, T>(
         let name = PrivateName::new(sys.random());
         match attempt(name.as_c_str()) {
             Ok(value) => return Ok((value, name)),
-            Err(errno) if errno.is(EEXIST) => taken = errno,
+            Err(errno) if table::name_is_taken(errno) => taken = errno,
             Err(errno) => return Err(errno),
         }
     }

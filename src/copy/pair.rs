@@ -1,13 +1,17 @@
-//! Two open files of the caller's, checked: what copies between descriptors start from.
+//! Two open files of the caller's, checked: what a copy between descriptors starts from.
 //! Nothing is written before both passed.
 
+use super::Mode;
 use super::check::{check_regular, check_unprotected};
+use super::data::{Ownership, Stretch};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::EBADF;
 use crate::sys::{Errno, Fd, Stat, Sys};
 
 /// A source and a destination that passed every check.
-pub struct Pair {
+pub struct Pair<'s, S: Sys> {
+    /// The system's calls.
+    pub sys: &'s S,
     /// The source.
     pub src: Fd,
     /// What it is.
@@ -20,10 +24,10 @@ pub struct Pair {
     pub limit: u64,
 }
 
-impl Pair {
+impl<'s, S: Sys> Pair<'s, S> {
     /// Type, access and marks of both, before anything is written. Each check guards against a
     /// method that would not.
-    pub fn check<S: Sys>(sys: &S, src: Fd, dst: Fd) -> Result<Self> {
+    pub fn check(sys: &'s S, src: Fd, dst: Fd) -> Result<Self> {
         let src_stat = sys.stat(src).at(Step::Check)?;
         let dst_stat = sys.stat(dst).at(Step::Check)?;
         check_regular(&src_stat, Step::Check)?;
@@ -37,11 +41,24 @@ impl Pair {
             return Err(Error::new(Step::Check, Cause::Append));
         }
         check_unprotected(sys, dst)?;
-        Ok(Self { src, src_stat, dst, dst_stat, limit: sys.size_limit() })
+        Ok(Self { sys, src, src_stat, dst, dst_stat, limit: sys.size_limit() })
     }
 
     /// Whether both descriptors are one file.
     pub fn one_file(&self) -> bool {
         self.src_stat.same_file(&self.dst_stat)
+    }
+
+    /// A stretch of `length` bytes, from one offset to another.
+    pub fn stretch(&self, src_offset: u64, dst_offset: u64, length: u64, mode: Mode) -> Stretch<'s, S> {
+        Stretch::new(
+            self.sys,
+            (self.src, src_offset, self.src_stat),
+            (self.dst, dst_offset, self.dst_stat.size),
+            length,
+            mode,
+            Ownership::Callers,
+            self.limit,
+        )
     }
 }

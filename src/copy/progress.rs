@@ -1,6 +1,7 @@
-//! How a copy tells its caller how far it is, and in which steps it goes so that it can.
+//! How far a copy is: what was done so far, who wants to know, and in which steps it goes so that they can be told.
 //! The caller may cancel at each step.
 
+use super::report::Report;
 use crate::error::{Cause, Error, Result, Step};
 
 /// The largest stretch moved by one call that can be interrupted or that counts: 1 GiB.
@@ -14,27 +15,29 @@ pub(crate) const STEP: u64 = 1 << 30;
 pub(crate) const COPY_STEP: u64 = 16 << 20;
 
 /// The caller's progress function: bytes done and bytes in all; `false` asks to stop.
-pub type Progress<'p> = &'p mut dyn FnMut(u64, u64) -> bool;
+pub type Callback<'p> = &'p mut dyn FnMut(u64, u64) -> bool;
 
-/// Tells the caller how far the copy is, if the caller wants to know.
+/// How far a copy is. It goes along through the whole engine.
 #[derive(Default)]
-pub struct Meter<'p> {
-    callback: Option<Progress<'p>>,
+pub struct Progress<'p> {
+    /// What was done so far.
+    pub report: Report,
+    callback: Option<Callback<'p>>,
     told: Option<u64>,
 }
 
-impl<'p> Meter<'p> {
-    /// A meter that reports to `callback`.
-    pub fn new(callback: Option<Progress<'p>>) -> Self {
-        Self { callback, told: None }
+impl<'p> Progress<'p> {
+    /// Nothing is done yet; `callback` is told of what will be.
+    pub fn new(callback: Option<Callback<'p>>) -> Self {
+        Self { callback, ..Self::default() }
     }
 
-    /// Whether anyone is listening: then the work is done in steps.
-    pub fn listens(&self) -> bool {
+    /// Whether anyone watches: then the work is done in steps.
+    pub fn is_watched(&self) -> bool {
         self.callback.is_some()
     }
 
-    /// Reports `done` of `total` bytes if that is news: the first time, after a stretch, and at the
+    /// Tells of `done` of `total` bytes if that is news: the first time, after a stretch, and at the
     /// end.
     pub fn tell(&mut self, done: u64, total: u64) -> Result<()> {
         let Some(callback) = self.callback.as_mut() else { return Ok(()) };

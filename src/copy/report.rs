@@ -1,7 +1,9 @@
 //! What a copy reports: how many bytes came over in which way, and why not everything was cloned.
 //! It is filled as the copy goes, so that a failure can be explained too.
 
+use super::table;
 use crate::error::Reason;
+use crate::sys::Errno;
 
 /// What has been done so far. It is filled as the copy goes, so that a failure can be explained
 /// too.
@@ -46,6 +48,12 @@ pub enum Method {
 }
 
 impl Report {
+    /// Notes why a clone was refused.
+    pub fn clone_refused(&mut self, errno: Errno) {
+        self.reason = table::reason(errno);
+        self.clone_error = errno.number().saturating_neg();
+    }
+
     /// Bytes dealt with, in whichever way.
     pub fn total(&self) -> u64 {
         self.cloned.saturating_add(self.copied_any()).saturating_add(self.holes)

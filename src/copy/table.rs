@@ -1,7 +1,7 @@
 //! The one table of which error means what: for each errno and each operation, whether the next method is tried, the
-//! call is made again, or the copy stops. No other file compares an errno to decide on a method.
+//! call is made again, or the copy stops. No other file compares an errno to decide.
 
-use super::Reason;
+use crate::error::Reason;
 use crate::sys::Errno;
 use crate::sys::errno::*;
 
@@ -28,6 +28,9 @@ pub enum Verdict {
     /// Not yet: make the call again a few times, then [`Verdict::Next`] (or stop, where there is no
     /// next).
     Later,
+    /// Not yet: try the next method; but where this is the only one, have the source written to disk and
+    /// make the call again a few times, then stop.
+    WaitIfOnlyMethod,
     /// Not possible here if the operation never worked before in this copy; a real failure if it did.
     NextAtStart,
     /// Stop if the destination is marked immutable or append-only, else [`Verdict::Next`]. The
@@ -42,11 +45,24 @@ pub enum Verdict {
     NextIfRemote,
 }
 
-use Verdict::{Again, Later, Next, NextAtStart, NextIfRemote, Stop, StopIfBadDescriptor, StopIfProtected};
+use Verdict::{
+    Again, Later, Next, NextAtStart, NextIfRemote, Stop, StopIfBadDescriptor, StopIfProtected,
+    WaitIfOnlyMethod,
+};
 
 /// One errno's row: what it means to each operation, and why a clone that it refused was not
 /// possible.
-struct Row(i32, Verdict, Verdict, Verdict, Reason);
+struct Row {
+    errno: i32,
+    clone: Verdict,
+    kernel_copy: Verdict,
+    read_write: Verdict,
+    reason: Reason,
+}
+
+const fn row(errno: i32, clone: Verdict, kernel_copy: Verdict, read_write: Verdict, reason: Reason) -> Row {
+    Row { errno, clone, kernel_copy, read_write, reason }
+}
 
 /// The table. Columns: errno, clone, copy_file_range, read/write, reason.
 ///
@@ -55,80 +71,105 @@ struct Row(i32, Verdict, Verdict, Verdict, Reason);
 /// XFS, Btrfs, ext4, tmpfs and overlayfs.
 const TABLE: &[Row] = &[
     // Not here.
-    Row(EOPNOTSUPP, Next, Next, Stop, Reason::Unsupported),
-    Row(ENOTTY, Next, Next, Stop, Reason::Unsupported),
-    Row(ENOSYS, Next, Next, Stop, Reason::Unsupported),
-    Row(EXDEV, Next, Next, Stop, Reason::CrossDevice),
+    row(EOPNOTSUPP, Next, Next, Stop, Reason::Unsupported),
+    row(ENOTTY, Next, Next, Stop, Reason::Unsupported),
+    row(ENOSYS, Next, Next, Stop, Reason::Unsupported),
+    row(EXDEV, Next, Next, Stop, Reason::CrossDevice),
     // Not this file: alignment, NOCOW on one side only (Btrfs), a limit; eCryptfs, old ZFS and CIFS
     // for copy_file_range.
-    Row(EINVAL, Next, Next, Stop, Reason::File),
-    Row(ETXTBSY, Next, Next, Stop, Reason::File),
-    Row(ENODATA, Next, Next, Stop, Reason::File),
-    Row(EFBIG, Next, Next, Stop, Reason::File),
-    Row(EOVERFLOW, Stop, Next, Stop, Reason::File),
-    Row(ENOENT, Next, Next, Stop, Reason::Unsupported),
-    Row(EBADF, StopIfBadDescriptor, StopIfBadDescriptor, Stop, Reason::Unsupported),
+    row(EINVAL, Next, Next, Stop, Reason::File),
+    row(ETXTBSY, Next, Next, Stop, Reason::File),
+    row(ENODATA, Next, Next, Stop, Reason::File),
+    row(EFBIG, Next, Next, Stop, Reason::File),
+    row(EOVERFLOW, Stop, Next, Stop, Reason::File),
+    row(ENOENT, Next, Next, Stop, Reason::Unsupported),
+    row(EBADF, StopIfBadDescriptor, StopIfBadDescriptor, Stop, Reason::Unsupported),
     // Forbidden: by a mark on the file, or by a sandbox that knows nothing of clones.
-    Row(EPERM, StopIfProtected, StopIfProtected, Stop, Reason::Permission),
-    Row(EACCES, Next, Next, Stop, Reason::Permission),
+    row(EPERM, StopIfProtected, StopIfProtected, Stop, Reason::Permission),
+    row(EACCES, Next, Next, Stop, Reason::Permission),
     // Not now. ZFS answers EAGAIN while the source's blocks are not on disk
     // (zfs_bclone_wait_dirty=0).
-    Row(EINTR, Again, Again, Again, Reason::Transient),
-    Row(EAGAIN, Next, Later, Later, Reason::Transient),
+    row(EINTR, Again, Again, Again, Reason::Transient),
+    row(EAGAIN, WaitIfOnlyMethod, Later, Later, Reason::Transient),
     // Real failures. coreutils 7.5 to 9.1 hid them behind a fallback (bugs.gnu.org/60489).
-    Row(EIO, Stop, NextIfRemote, Stop, Reason::Failure),
-    Row(ENOSPC, Stop, Stop, Stop, Reason::Failure),
-    Row(EDQUOT, Stop, Stop, Stop, Reason::Failure),
-    Row(ENOMEM, Stop, Stop, Stop, Reason::Failure),
-    Row(EROFS, Stop, Stop, Stop, Reason::Permission),
-    Row(EISDIR, Stop, Stop, Stop, Reason::File),
-    Row(ENOTDIR, Stop, Stop, Stop, Reason::File),
-    Row(ELOOP, Stop, Stop, Stop, Reason::Failure),
-    Row(ENAMETOOLONG, Stop, Stop, Stop, Reason::Failure),
-    Row(EMFILE, Stop, Stop, Stop, Reason::Transient),
-    Row(ENFILE, Stop, Stop, Stop, Reason::Transient),
-    Row(EFAULT, Stop, Stop, Stop, Reason::Failure),
-    Row(ESPIPE, Stop, Stop, Stop, Reason::File),
-    Row(ESTALE, Stop, Stop, Stop, Reason::Failure),
-    Row(EREMOTEIO, Stop, Stop, Stop, Reason::Failure),
-    Row(ENETDOWN, Stop, Stop, Stop, Reason::Failure),
-    Row(EHOSTDOWN, Stop, Stop, Stop, Reason::Failure),
-    Row(ETIMEDOUT, Stop, Stop, Stop, Reason::Failure),
-    Row(ENOTCONN, Stop, Stop, Stop, Reason::Failure),
-    Row(ENODEV, Stop, Stop, Stop, Reason::Failure),
-    Row(ENXIO, Stop, Stop, Stop, Reason::Failure),
+    row(EIO, Stop, NextIfRemote, Stop, Reason::Failure),
+    row(ENOSPC, Stop, Stop, Stop, Reason::Failure),
+    row(EDQUOT, Stop, Stop, Stop, Reason::Failure),
+    row(ENOMEM, Stop, Stop, Stop, Reason::Failure),
+    row(EROFS, Stop, Stop, Stop, Reason::Permission),
+    row(EISDIR, Stop, Stop, Stop, Reason::File),
+    row(ENOTDIR, Stop, Stop, Stop, Reason::File),
+    row(ELOOP, Stop, Stop, Stop, Reason::Failure),
+    row(ENAMETOOLONG, Stop, Stop, Stop, Reason::Failure),
+    row(EMFILE, Stop, Stop, Stop, Reason::Transient),
+    row(ENFILE, Stop, Stop, Stop, Reason::Transient),
+    row(EFAULT, Stop, Stop, Stop, Reason::Failure),
+    row(ESPIPE, Stop, Stop, Stop, Reason::File),
+    row(ESTALE, Stop, Stop, Stop, Reason::Failure),
+    row(EREMOTEIO, Stop, Stop, Stop, Reason::Failure),
+    row(ENETDOWN, Stop, Stop, Stop, Reason::Failure),
+    row(EHOSTDOWN, Stop, Stop, Stop, Reason::Failure),
+    row(ETIMEDOUT, Stop, Stop, Stop, Reason::Failure),
+    row(ENOTCONN, Stop, Stop, Stop, Reason::Failure),
+    row(ENODEV, Stop, Stop, Stop, Reason::Failure),
+    row(ENXIO, Stop, Stop, Stop, Reason::Failure),
 ];
 
 /// An errno that no row names: an oddity of one file system, which read and write then decide on.
-const OTHERS: Row = Row(0, NextAtStart, NextAtStart, Stop, Reason::Unsupported);
+const OTHERS: Row = row(0, NextAtStart, NextAtStart, Stop, Reason::Unsupported);
 
 /// What Windows says that no errno says as exactly: the rows of Win32 codes, which come before those of their errnos.
 const WIN32: &[Row] = &[
     // Somebody has the file or a part of it locked: a copy would meet the same lock, or what it guards.
-    Row(Errno::standing_for(32, EBUSY).0, Stop, Stop, Stop, Reason::Transient), // SHARING_VIOLATION
-    Row(Errno::standing_for(33, EBUSY).0, Stop, Stop, Stop, Reason::Transient), // LOCK_VIOLATION
+    row(Errno::standing_for(32, EBUSY).0, Stop, Stop, Stop, Reason::Transient), // SHARING_VIOLATION
+    row(Errno::standing_for(33, EBUSY).0, Stop, Stop, Stop, Reason::Transient), // LOCK_VIOLATION
     // More references to one region than ReFS counts (8175).
-    Row(Errno::standing_for(347, EMLINK).0, Next, Next, Stop, Reason::File), // BLOCK_TOO_MANY_REFERENCES
+    row(Errno::standing_for(347, EMLINK).0, Next, Next, Stop, Reason::File), // BLOCK_TOO_MANY_REFERENCES
 ];
 
-fn row(errno: Errno) -> &'static Row {
-    let exactly = WIN32.iter().find(|row| row.0 == errno.0);
-    exactly.or_else(|| TABLE.iter().find(|row| row.0 == errno.number())).unwrap_or(&OTHERS)
+fn row_of(errno: Errno) -> &'static Row {
+    let exactly = WIN32.iter().find(|row| row.errno == errno.0);
+    exactly.or_else(|| TABLE.iter().find(|row| row.errno == errno.number())).unwrap_or(&OTHERS)
 }
 
 /// What `errno` means to `operation`.
 pub fn verdict(operation: Operation, errno: Errno) -> Verdict {
-    let Row(_, clone, kernel_copy, read_write, _) = row(errno);
+    let row = row_of(errno);
     match operation {
-        Operation::Clone => *clone,
-        Operation::KernelCopy => *kernel_copy,
-        Operation::ReadWrite => *read_write,
+        Operation::Clone => row.clone,
+        Operation::KernelCopy => row.kernel_copy,
+        Operation::ReadWrite => row.read_write,
     }
 }
 
 /// Why a clone that `errno` refused was not possible.
 pub fn reason(errno: Errno) -> Reason {
-    row(errno).4
+    row_of(errno).reason
+}
+
+/// Whether a clone may have been refused for its alignment, so that larger blocks are worth a try.
+pub fn alignment_refused(errno: Errno) -> bool {
+    errno.is(EINVAL)
+}
+
+/// Whether the error of opening a source says that it is a socket, or a device that nothing drives.
+pub fn opens_no_file(errno: Errno) -> bool {
+    errno.is(ENXIO)
+}
+
+/// Whether the error of opening a directory says that it is something else.
+pub fn not_a_directory(errno: Errno) -> bool {
+    errno.is(ENOTDIR)
+}
+
+/// Whether nothing stands under a name.
+pub fn name_is_free(errno: Errno) -> bool {
+    errno.is(ENOENT)
+}
+
+/// Whether something stands already under a name that was to be new.
+pub fn name_is_taken(errno: Errno) -> bool {
+    errno.is(EEXIST)
 }
 
 /// Whether `O_TMPFILE`'s error says that files without a name are not to be had here: overlayfs
@@ -160,6 +201,11 @@ pub fn rename_new_unsupported(errno: Errno) -> bool {
 /// (coreutils does the same).
 pub fn seek_unsupported(errno: Errno) -> bool {
     matches!(errno.number(), EINVAL | EOPNOTSUPP | ENOSYS | ENOTTY | ESPIPE)
+}
+
+/// Whether SEEK_DATA says that no data follows, or SEEK_HOLE that the file has ended.
+pub fn no_data_follows(errno: Errno) -> bool {
+    errno.is(ENXIO)
 }
 
 /// Whether holes cannot be punched here, and zeros must be written.

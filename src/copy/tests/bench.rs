@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use crate::copy::range::TO_END;
-use crate::copy::{Meter, Options, Report, descriptor, file, range};
+use crate::copy::{Options, Progress, Report, descriptor, file, range};
 use crate::error::Result;
 use crate::sys::Fd;
 use crate::sys::Sys;
@@ -206,20 +206,20 @@ impl Scenario {
             told.borrow_mut().push((done, total));
             answer(done, total)
         };
-        let mut meter = Meter::new(if self.watched { Some(&mut callback) } else { None });
-        let mut report = Report::default();
+        let mut progress = Progress::new(if self.watched { Some(&mut callback) } else { None });
         let model = &bench.model;
         let result = match self.to.system {
-            System::Linux => self.call(model, bench, &mut meter, &mut report),
-            System::Windows => self.call(&model.by::<Windows>(), bench, &mut meter, &mut report),
-            System::Apple { .. } => self.call(&model.by::<Apple>(), bench, &mut meter, &mut report),
-            System::FreeBsd { .. } => self.call(&model.by::<FreeBsd>(), bench, &mut meter, &mut report),
+            System::Linux => self.call(model, bench, &mut progress),
+            System::Windows => self.call(&model.by::<Windows>(), bench, &mut progress),
+            System::Apple { .. } => self.call(&model.by::<Apple>(), bench, &mut progress),
+            System::FreeBsd { .. } => self.call(&model.by::<FreeBsd>(), bench, &mut progress),
         };
+        let report = progress.report;
         Outcome { result, report, told: told.into_inner() }
     }
 
     /// The call itself, by one system's calls.
-    fn call(&self, sys: &impl Sys, bench: &Bench, meter: &mut Meter, report: &mut Report) -> Result<()> {
+    fn call(&self, sys: &impl Sys, bench: &Bench, progress: &mut Progress) -> Result<()> {
         match self.api {
             Api::File => {
                 let request = file::Request {
@@ -229,12 +229,12 @@ impl Scenario {
                     dst: c"to/copy",
                     options: &self.options,
                 };
-                file::copy(sys, &request, meter, report)
+                file::copy(sys, &request, progress)
             }
-            Api::Descriptor => descriptor::copy(sys, (bench.src, bench.dst), &self.options, meter, report),
+            Api::Descriptor => descriptor::copy(sys, (bench.src, bench.dst), &self.options, progress),
             Api::Range { src_offset, dst_offset, length } => {
                 let range = range::Range { src: bench.src, src_offset, dst: bench.dst, dst_offset, length };
-                range::copy(sys, &range, &self.options, meter, report)
+                range::copy(sys, &range, &self.options, progress)
             }
         }
     }

@@ -1,0 +1,52 @@
+//! When a call is made again: after a signal, when the answer is "not yet", and where giving up would leave something behind.
+//! Tries are counted, so that every loop ends.
+
+use super::table::{self, Operation, Verdict};
+use crate::sys::{Fd, Result, Sys};
+
+/// How often a call that a signal interrupted is made again, and one that answers "not yet".
+const AGAIN_AT_MOST: u32 = 8;
+const LATER_AT_MOST: u32 = 3;
+
+/// The tries of a call that got nowhere.
+#[derive(Default)]
+pub struct Tries {
+    again: u32,
+    later: u32,
+}
+
+impl Tries {
+    /// Whether to make the call again that got this verdict.
+    pub fn another(&mut self, verdict: Verdict) -> bool {
+        let (tries, most) = match verdict {
+            Verdict::Again => (&mut self.again, AGAIN_AT_MOST),
+            Verdict::Later | Verdict::WaitIfOnlyMethod => (&mut self.later, LATER_AT_MOST),
+            _ => return false,
+        };
+        *tries = tries.saturating_add(1);
+        *tries <= most
+    }
+}
+
+/// Makes a clone call, again where that helps. `only_method`: there is no copy to fall back to, so
+/// that it is worth waiting for the blocks of `src`.
+pub fn clone<S: Sys, T>(sys: &S, src: Fd, only_method: bool, call: impl Fn() -> Result<T>) -> Result<T> {
+    let mut tries = Tries::default();
+    loop {
+        let outcome = call();
+        let Err(errno) = outcome else { return outcome };
+        let verdict = table::verdict(Operation::Clone, errno);
+        let waits = verdict == Verdict::WaitIfOnlyMethod;
+        if (waits && !only_method) || !tries.another(verdict) {
+            return outcome;
+        }
+        if waits {
+            let _ = sys.sync(src); // what counts is the next answer
+        }
+    }
+}
+
+/// Tries something a second time if it failed: what it was to remove would stay for good.
+pub fn once_more<T>(call: impl Fn() -> Result<T>) -> Result<T> {
+    call().or_else(|_| call())
+}
