@@ -4,10 +4,11 @@
 use core::ffi::CStr;
 
 use crate::copy::alignment::units;
-use crate::copy::name::PrivateName;
-use crate::copy::{Reason, check_regular, table};
-use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::{EAGAIN, EEXIST, EFBIG, EINVAL, EIO, ENOTDIR, ENXIO};
+use crate::copy::name::{PrivateName, with_private_name};
+use crate::copy::source::Source;
+use crate::copy::{Reason, check_regular, retry, table};
+use crate::error::{At, Result, Step};
+use crate::sys::errno::{EFBIG, EINVAL, EIO, ENOTDIR};
 use crate::sys::{Dedupe, Errno, Fd, Handle, Kind, Stat, Sys};
 
 /// The alignments tried after the file system's own answers, up to the largest record size in
@@ -20,9 +21,6 @@ const HOLE: u64 = 4 << 20;
 
 /// The size of a file that is cloned as a whole.
 const SCRATCH: u64 = 8192;
-
-/// Tries of a clone that answers "not yet".
-const TRIES: u32 = 3;
 
 /// What was found out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,27 +64,30 @@ impl Capability {
 }
 
 /// What clones are to be tried from.
-enum From<'s, S: Sys> {
+#[derive(Clone, Copy)]
+enum Origin {
     /// A file of the caller's, with data in it.
-    File(Handle<'s, S>, Stat),
-    /// A file of the caller's that stays open and the caller's.
-    Borrowed(Fd, Stat),
-    /// Scratch files in a directory.
-    Directory(Handle<'s, S>),
-    /// Scratch files in a directory of the caller's.
-    BorrowedDirectory(Fd),
-    /// Scratch files in the destination itself.
-    Here,
+    File(Fd, Stat),
+    /// Scratch files in this directory.
+    Directory(Fd),
 }
 
 /// Asks by names. `src` NULL asks about `dst_dir` alone.
 pub fn by_name<S: Sys>(sys: &S, cwd: Fd, src: Option<&CStr>, dst_dir: &CStr) -> Result<Capability> {
     let directory = Handle::new(sys, sys.open_directory(cwd, dst_dir, false).at(Step::Probe)?);
-    let from = match src {
-        None => From::Here,
-        Some(name) => open_from(sys, cwd, name)?,
-    };
-    trial(sys, &from, directory.fd())
+    let Some(name) = src else { return trial(sys, Origin::Directory(directory.fd()), directory.fd()) };
+    // O_PATH on a directory needs no right to read it; anything else says ENOTDIR.
+    match sys.open_directory(cwd, name, false) {
+        Ok(fd) => {
+            let from = Handle::new(sys, fd);
+            trial(sys, Origin::Directory(from.fd()), directory.fd())
+        }
+        Err(errno) if table::not_a_directory(errno) => {
+            let source = Source::open(sys, cwd, name, true, Step::Probe)?;
+            trial(sys, Origin::File(source.file.fd(), source.stat), directory.fd())
+        }
+        Err(errno) => Err(errno).at(Step::Probe),
+    }
 }
 
 /// Asks by descriptors. `src` negative asks about `dst_dir` alone.
@@ -95,39 +96,15 @@ pub fn by_descriptor<S: Sys>(sys: &S, src: Option<Fd>, dst_dir: Fd) -> Result<Ca
     if stat.kind != Kind::Directory {
         return Err(Errno(ENOTDIR)).at(Step::Probe);
     }
-    let from = match src {
-        None => From::Here,
-        Some(fd) => {
-            let stat = sys.stat(fd).at(Step::Probe)?;
-            match stat.kind {
-                Kind::Directory => From::BorrowedDirectory(fd),
-                _ => From::Borrowed(fd, stat),
-            }
-        }
-    };
-    trial(sys, &from, dst_dir)
-}
-
-fn open_from<'s, S: Sys>(sys: &'s S, cwd: Fd, name: &CStr) -> Result<From<'s, S>> {
-    // O_PATH on a directory needs no right to read it; anything else says ENOTDIR.
-    match sys.open_directory(cwd, name, false) {
-        Ok(fd) => return Ok(From::Directory(Handle::new(sys, fd))),
-        Err(errno) if errno.is(ENOTDIR) => {}
-        Err(errno) => return Err(errno).at(Step::Probe),
-    }
-    let file = match sys.open_source(cwd, name, true) {
-        Ok(fd) => Handle::new(sys, fd),
-        // A socket, or a device that nothing drives.
-        Err(errno) if errno.is(ENXIO) => return Err(Error::new(Step::Probe, Cause::NotRegular)),
-        Err(errno) => return Err(errno).at(Step::Probe),
-    };
-    let stat = sys.stat(file.fd()).at(Step::Probe)?;
-    Ok(From::File(file, stat))
+    let Some(fd) = src else { return trial(sys, Origin::Directory(dst_dir), dst_dir) };
+    let stat = sys.stat(fd).at(Step::Probe)?;
+    let from = if stat.kind == Kind::Directory { Origin::Directory(fd) } else { Origin::File(fd, stat) };
+    trial(sys, from, dst_dir)
 }
 
 /// The trial itself. That something cannot be tried is an answer ("unknown, because"), not an
 /// error.
-fn trial<S: Sys>(sys: &S, from: &From<S>, directory: Fd) -> Result<Capability> {
+fn trial<S: Sys>(sys: &S, from: Origin, directory: Fd) -> Result<Capability> {
     let mut found = Capability {
         fs_name: sys.volume(directory).map_or("unknown", |volume| volume.name),
         ..Capability::default()
@@ -149,18 +126,12 @@ fn trial<S: Sys>(sys: &S, from: &From<S>, directory: Fd) -> Result<Capability> {
         by_private_name(sys, from, directory, &mut found)?;
         return Ok(found);
     }
-    let own = match from {
-        From::File(..) | From::Borrowed(..) => None,
-        From::Here => Some(scratch(sys, directory)),
-        From::Directory(there) => Some(scratch(sys, there.fd())),
-        From::BorrowedDirectory(there) => Some(scratch(sys, *there)),
-    };
-    match (own, from) {
-        (Some(Ok((source, _))), _) => from_scratch(sys, source.fd(), target.fd(), &mut found),
-        (Some(Err(errno)), _) => found.unknown(errno),
-        (None, From::File(file, stat)) => from_file(sys, file.fd(), stat, target.fd(), &mut found)?,
-        (None, From::Borrowed(fd, stat)) => from_file(sys, *fd, stat, target.fd(), &mut found)?,
-        (None, _) => {}
+    match from {
+        Origin::File(file, stat) => from_file(sys, file, &stat, target.fd(), &mut found)?,
+        Origin::Directory(there) => match scratch(sys, there) {
+            Ok((source, _)) => from_scratch(sys, source.fd(), target.fd(), &mut found),
+            Err(errno) => found.unknown(errno),
+        },
     }
     Ok(found)
 }
@@ -183,21 +154,11 @@ fn named<S: Sys>(
     sys: &S,
     make: impl Fn(&CStr) -> crate::sys::Result<Fd>,
 ) -> crate::sys::Result<(Handle<'_, S>, PrivateName)> {
-    for _ in 0..TRIES {
-        let name = PrivateName::new(sys.random());
-        match make(name.as_c_str()) {
-            Ok(fd) => return Ok((Handle::new(sys, fd), name)),
-            Err(errno) if errno.is(EEXIST) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Err(Errno(EEXIST))
+    with_private_name(sys, make).map(|(fd, name)| (Handle::new(sys, fd), name))
 }
 
-/// Takes a private name away, in two tries if need be: what stays behind would stay for good.
 fn remove<S: Sys>(sys: &S, directory: Fd, name: &PrivateName) -> crate::sys::Result<()> {
-    let unlink = || sys.unlink(directory, name.as_c_str());
-    unlink().or_else(|_| unlink())
+    retry::once_more(|| sys.unlink(directory, name.as_c_str()))
 }
 
 /// Whether what is skipped takes no space, and is found again.
@@ -220,13 +181,13 @@ fn from_scratch<S: Sys>(sys: &S, source: Fd, target: Fd, found: &mut Capability)
             found.unknown(errno);
             return;
         }
-        match patiently(sys, source, || sys.clone_range(source, unit, unit, target, unit)) {
+        match retry::clone(sys, source, true, || sys.clone_range(source, unit, unit, target, unit)) {
             Ok(()) => {
                 found.range = true;
                 found.granularity = unit;
                 break;
             }
-            Err(errno) if errno.is(EINVAL) => {}
+            Err(errno) if table::alignment_refused(errno) => {}
             Err(errno) => {
                 found.refused(errno);
                 break;
@@ -234,8 +195,8 @@ fn from_scratch<S: Sys>(sys: &S, source: Fd, target: Fd, found: &mut Capability)
         }
     }
     if found.error == 0 {
-        let whole =
-            sys.set_size(target, 0).and_then(|()| patiently(sys, source, || sys.clone_file(source, target)));
+        let clone = || retry::clone(sys, source, true, || sys.clone_file(source, target));
+        let whole = sys.set_size(target, 0).and_then(|()| clone());
         match whole {
             Ok(()) => found.clone = Some(true),
             Err(errno) => found.refused(errno),
@@ -248,21 +209,14 @@ fn from_scratch<S: Sys>(sys: &S, source: Fd, target: Fd, found: &mut Capability)
 }
 
 /// Where a clone is a file of its own from the start (macOS): a whole file, cloned under a private name.
-fn by_private_name<S: Sys>(sys: &S, from: &From<S>, directory: Fd, found: &mut Capability) -> Result<()> {
-    let outcome = match from {
-        From::File(file, stat) => {
-            check_regular(stat, Step::Probe)?;
-            clone_whole(sys, file.fd(), stat.size, directory)
+fn by_private_name<S: Sys>(sys: &S, from: Origin, directory: Fd, found: &mut Capability) -> Result<()> {
+    let (outcome, empty) = match from {
+        Origin::File(file, stat) => {
+            check_regular(&stat, Step::Probe)?;
+            (clone_whole(sys, file, stat.size, directory), stat.size == 0)
         }
-        From::Borrowed(fd, stat) => {
-            check_regular(stat, Step::Probe)?;
-            clone_whole(sys, *fd, stat.size, directory)
-        }
-        From::Directory(there) => clone_scratch(sys, there.fd(), directory),
-        From::BorrowedDirectory(there) => clone_scratch(sys, *there, directory),
-        From::Here => clone_scratch(sys, directory, directory),
+        Origin::Directory(there) => (clone_scratch(sys, there, directory), false),
     };
-    let empty = matches!(from, From::File(_, stat) | From::Borrowed(_, stat) if stat.size == 0);
     match outcome {
         // Of an empty file only a refusal says anything.
         Ok(()) if empty => found.reason = Reason::File,
@@ -304,14 +258,14 @@ fn from_file<S: Sys>(sys: &S, source: Fd, stat: &Stat, target: Fd, found: &mut C
     }
     let candidates = candidates(sys, target, stat.block_size);
     for unit in candidates.into_iter().filter(|unit| *unit <= stat.size) {
-        match patiently(sys, source, || sys.clone_range(source, 0, unit, target, 0)) {
+        match retry::clone(sys, source, true, || sys.clone_range(source, 0, unit, target, 0)) {
             Ok(()) => {
                 found.range = true;
                 found.granularity = unit;
                 found.clone = Some(true);
                 break;
             }
-            Err(errno) if errno.is(EINVAL) => {}
+            Err(errno) if table::alignment_refused(errno) => {}
             Err(errno) => {
                 found.refused(errno);
                 break;
@@ -321,7 +275,7 @@ fn from_file<S: Sys>(sys: &S, source: Fd, stat: &Stat, target: Fd, found: &mut C
     // Short enough to be cloned whole where no range was: shorter than a block, say.
     let undecided = found.clone.is_none() && found.error == 0;
     if undecided && stat.size <= LARGEST_UNIT {
-        match patiently(sys, source, || sys.clone_file(source, target)) {
+        match retry::clone(sys, source, true, || sys.clone_file(source, target)) {
             Ok(()) => found.clone = Some(true),
             Err(errno) => found.refused(errno),
         }
@@ -340,23 +294,6 @@ fn candidates<S: Sys>(sys: &S, target: Fd, preferred: u64) -> [u64; 8] {
     let mut all = [one, two, three, four, five, six, seven, eight];
     all.sort_unstable();
     all
-}
-
-/// Waits for data that is not on disk yet (ZFS says EAGAIN of it).
-fn patiently<S: Sys>(
-    sys: &S,
-    source: Fd,
-    call: impl Fn() -> crate::sys::Result<()>,
-) -> crate::sys::Result<()> {
-    let mut outcome = call();
-    for _ in 0..TRIES {
-        if !outcome.is_err_and(|errno| errno.is(EAGAIN)) {
-            break;
-        }
-        let _ = sys.sync(source);
-        outcome = call();
-    }
-    outcome
 }
 
 fn kernel_copies<S: Sys>(sys: &S, source: Fd, target: Fd, length: u64) -> bool {
