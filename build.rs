@@ -1,4 +1,4 @@
-//! Names the shared library for the linker, and nothing more: what a packager builds needs no
+//! Names the shared library for the linker, and the systems for `cfg`; nothing more: what a packager builds needs no
 //! generator, no network and no C compiler.
 
 use std::env;
@@ -9,8 +9,32 @@ const SOVERSION: &str = "0";
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
-    for argument in arguments(&os) {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
+    for name in NAMES {
+        println!("cargo:rustc-check-cfg=cfg({name})");
+    }
+    for name in names(&os) {
+        println!("cargo:rustc-cfg={name}");
+    }
+    // The fuzz targets compile the sources too, as programs.
+    if env::var("CARGO_PKG_NAME").is_ok_and(|name| name == "libreflink") {
+        for argument in arguments(&os) {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
+        }
+    }
+}
+
+/// What the sources call several systems at once, instead of listing them at each place.
+const NAMES: &[&str] = &["reflink_linux", "reflink_unix", "reflink_bsd", "reflink_solaris"];
+
+/// The names of one system. A system without any has no backend, except Windows, which Rust names itself.
+fn names(os: &str) -> &'static [&'static str] {
+    match os {
+        "linux" | "android" => &["reflink_linux"],
+        // They share file flags and ENOATTR (chflags(2), <errno.h> of each).
+        "macos" | "ios" | "tvos" | "visionos" | "watchos" => &["reflink_unix", "reflink_bsd"],
+        "freebsd" | "netbsd" | "openbsd" | "dragonfly" => &["reflink_unix", "reflink_bsd"],
+        "illumos" | "solaris" => &["reflink_unix", "reflink_solaris"],
+        _ => &[],
     }
 }
 

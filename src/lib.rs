@@ -6,7 +6,7 @@
 //! 1. [`capi`]: the C functions. NULL, sizes and unknown values are dealt with here, and panics end here.
 //! 2. [`copy::file`] (names and publishing), [`copy::descriptor`] (the caller's own descriptors).
 //! 3. [`copy::data`]: the chain of methods; [`copy::table`]: the one table of what each errno means.
-//! 4. [`sys`]: the system calls, behind one trait, one file per platform.
+//! 4. [`sys`]: the system calls, behind one trait, one folder per system.
 //!
 //! `unsafe` lives in `capi` and `sys` and nowhere else.
 
@@ -24,19 +24,8 @@
     )
 )]
 
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-    target_os = "illumos",
-    target_os = "solaris",
-    windows
-)))]
-compile_error!("libreflink has no backend for this system: src/sys/mod.rs says what one needs");
+#[cfg(not(any(reflink_linux, reflink_unix, windows)))]
+compile_error!("build.rs knows no backend for this system: docs/adding-a-system.md says what one needs");
 
 #[allow(unsafe_code)]
 pub mod capi;

@@ -11,13 +11,13 @@ pub use libc::{
     ETIMEDOUT, ETXTBSY, EXDEV,
 };
 
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "solaris"))]
+#[cfg(any(reflink_linux, reflink_solaris))]
 pub use libc::ECOMM;
 #[cfg(not(any(target_os = "freebsd", target_os = "dragonfly", target_os = "openbsd")))]
 pub use libc::ENODATA;
 #[cfg(not(windows))]
 pub use libc::{EDQUOT, EHOSTDOWN, ESHUTDOWN, ESTALE};
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(reflink_linux)]
 pub use libc::{EKEYEXPIRED, ENOKEY, EREMOTEIO, EUCLEAN};
 
 /// Above every errno there is (they end at 4095), below what an [`super::Errno`] can hold.
@@ -30,17 +30,17 @@ pub const fn exists(errno: i32) -> bool {
     errno < absent(0)
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(reflink_linux))]
 mod of_linux {
     pub const EKEYEXPIRED: i32 = super::absent(1);
     pub const ENOKEY: i32 = super::absent(2);
     pub const EREMOTEIO: i32 = super::absent(3);
     pub const EUCLEAN: i32 = super::absent(4);
 }
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(reflink_linux))]
 pub use of_linux::*;
 
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "illumos", target_os = "solaris")))]
+#[cfg(not(any(reflink_linux, reflink_solaris)))]
 pub const ECOMM: i32 = absent(5);
 
 /// Of a missing extended attribute; FreeBSD and its like say ENOATTR, which its backend translates.

@@ -12,7 +12,7 @@ pub fn version(release: &[u8]) -> (u32, u32) {
 }
 
 /// The running kernel's.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+#[cfg(any(reflink_linux, target_os = "freebsd"))]
 pub fn running() -> (u32, u32) {
     let mut name = core::mem::MaybeUninit::<libc::utsname>::zeroed();
     // SAFETY: one structure of the right type, zeroed first.
@@ -26,7 +26,7 @@ pub fn running() -> (u32, u32) {
 
 /// Linux: copy_file_range can be trusted from 5.3 on. Before, some file systems gave an empty copy
 /// without an error (go#42400).
-#[cfg(any(target_os = "linux", target_os = "android", test))]
+#[cfg(any(reflink_linux, test))]
 pub fn linux_copies((major, minor): (u32, u32)) -> bool {
     (major, minor) >= (5, 3)
 }

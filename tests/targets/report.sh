@@ -118,10 +118,10 @@ $(for target in $(all_targets); do row "$target"; done)
   what \`make test-windows\` runs under Wine $(result wine version "(not run)"), which refuses every clone.
 - *Torture*: \`tests/torture\`, its short form. Not under emulation: its filters and injected faults would hit the emulator's own calls. *Unit tests*: \`cargo test --lib\`; under emulation
   those of the system calls, the errno tables, the interface and names.
-- *Model of its clones*: the rules of cloning on ReFS, APFS and FreeBSD over a model of the system's calls (\`src/sys/model/rules\`), written from the
+- *Model of its clones*: the rules of cloning on ReFS, APFS and FreeBSD over a model of the system's calls (\`src/sys/tests/model/rules\`), written from the
   vendors' manuals; run on this machine. A model cannot show what the real system answers.
 - *Clones seen shared*: FIEMAP, called by the target's own program, reported every byte as shared; so did this machine's filefrag.
-- The backend that the other Unixes share (\`src/sys/unix.rs\`), compiled for Linux instead of Linux's own (\`make test-portable\`): unit tests
+- The backend that the other Unixes share (\`src/sys/unix\`), compiled for Linux instead of Linux's own (\`make test-portable\`): unit tests
   $(result portable unit "not run"); contract $(result portable contract "not run").
 
 The rest of the tests, natively. (Packages and the manual are tested on the host only. Ignored C programs need gcc; the compiler for these

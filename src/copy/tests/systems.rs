@@ -10,7 +10,7 @@ use crate::sys::errno::*;
 use crate::sys::model::disk::{Inode, Traits};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::{Call, When};
-use crate::sys::win32_errors::errno_of;
+use crate::sys::windows::errors::errno_of;
 
 /// The private name that a clone gets first.
 const PRIVATE: &str = ".reflink-0000000000000001";

@@ -12,9 +12,9 @@ use windows_sys::Win32::Storage::FileSystem as files;
 use windows_sys::Win32::System::IO::{DeviceIoControl, GetOverlappedResult, IO_STATUS_BLOCK, OVERLAPPED};
 use windows_sys::Win32::System::Threading::{CreateEventW, GetCurrentProcess};
 
-use super::names::Name;
-use crate::sys::win32_errors::errno_of;
-use crate::sys::{Errno, Fd, Result, errno};
+use super::errors::errno_of;
+use crate::sys::api::{Errno, Fd, Result};
+use crate::sys::errno;
 
 /// STATUS_DELETE_PENDING's own Win32 code, for which RtlNtStatusToDosError says "access denied".
 const DELETE_PENDING: u32 = win32::ERROR_DELETE_PENDING;
@@ -46,6 +46,21 @@ pub fn check_status(status: win32::NTSTATUS) -> Result<()> {
             })
         }
     }
+}
+
+/// An offset as the calls take it.
+pub fn offset(value: u64) -> Result<i64> {
+    i64::try_from(value).map_err(|_| Errno(errno::EOVERFLOW))
+}
+
+/// A name as NtCreateFile takes it; `names` makes one.
+pub struct Name {
+    /// The directory it is relative to; NULL for a complete one.
+    pub root: Fd,
+    /// The name, not ended by anything. Empty: the directory itself.
+    pub units: Vec<u16>,
+    /// Only a directory can be meant.
+    pub is_directory: bool,
 }
 
 /// How to open: the arguments of NtCreateFile that differ from call to call.

@@ -5,10 +5,12 @@ use windows_sys::Wdk::Storage::FileSystem::FileEndOfFileInformation;
 use windows_sys::Win32::Storage::FileSystem::FILE_ATTRIBUTE_SPARSE_FILE;
 use windows_sys::Win32::System::Ioctl;
 
-use super::calls::{self, Plain};
-use super::{Windows, status, volumes};
-use crate::sys::refs::{Calls, Integrity, Volume};
-use crate::sys::{Errno, Fd, Result, errno};
+use super::backend::Windows;
+use super::calls::{self, Plain, offset};
+use super::refs::{Calls, Integrity, Volume};
+use super::{status, volumes};
+use crate::sys::api::{Errno, Fd, Result};
+use crate::sys::errno;
 
 /// DUPLICATE_EXTENTS_DATA.
 #[repr(C)]
@@ -59,11 +61,6 @@ const _: () = {
     assert!(size_of::<IntegrityFound>() == size_of::<Ioctl::FSCTL_GET_INTEGRITY_INFORMATION_BUFFER>());
     assert!(size_of::<IntegrityWanted>() == size_of::<Ioctl::FSCTL_SET_INTEGRITY_INFORMATION_BUFFER>());
 };
-
-/// An offset as the calls take it.
-pub fn offset(value: u64) -> Result<i64> {
-    i64::try_from(value).map_err(|_| Errno(errno::EOVERFLOW))
-}
 
 impl Calls for Windows {
     fn volume_of(&self, fd: Fd) -> Result<Volume> {

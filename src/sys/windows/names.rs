@@ -6,22 +6,13 @@ use core::ptr;
 
 use windows_sys::Win32::Storage::FileSystem::{GetFinalPathNameByHandleW, GetFullPathNameW, VOLUME_NAME_DOS};
 
-use super::calls::last_error;
-use crate::sys::windows_paths::{self as paths, Full};
-use crate::sys::{Errno, Fd, Result, errno};
+use super::calls::{Name, last_error};
+use super::paths::{self, Full};
+use crate::sys::api::{Errno, Fd, Result};
+use crate::sys::errno;
 
 /// What the system calls a name (UNICODE_STRING) has this many units at most.
 const LONGEST: usize = 32_767;
-
-/// A name as NtCreateFile takes it.
-pub struct Name {
-    /// The directory it is relative to; NULL for a complete one.
-    pub root: Fd,
-    /// The name, not ended by anything. Empty: the directory itself.
-    pub units: Vec<u16>,
-    /// Only a directory can be meant.
-    pub is_directory: bool,
-}
 
 impl Name {
     /// Understands a name relative to `dir`, or to the current directory where that is none.

@@ -6,9 +6,9 @@ use windows_sys::Win32::Foundation::{GetLastError, SetLastError};
 use windows_sys::Win32::Storage::FileSystem as files;
 
 use super::calls::{self, Plain, check};
-use crate::sys::win32_errors::errno_of;
-use crate::sys::windows_time::from_filetime;
-use crate::sys::{Fd, Kind, Result, Stat};
+use super::errors::errno_of;
+use super::time::from_filetime;
+use crate::sys::api::{Fd, Kind, Result, Stat};
 
 /// FILE_BASIC_INFORMATION.
 #[repr(C)]

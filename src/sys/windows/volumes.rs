@@ -6,7 +6,8 @@ use windows_sys::Wdk::System::SystemServices::FILE_REMOTE_DEVICE;
 use windows_sys::Win32::System::SystemServices::FILE_SUPPORTS_BLOCK_REFCOUNTING;
 
 use super::calls::{self, Plain};
-use crate::sys::{Fd, Result, Volume, refs};
+use super::refs;
+use crate::sys::api::{Fd, Result, Volume};
 
 /// FILE_FS_SIZE_INFORMATION.
 #[repr(C)]

@@ -3,8 +3,8 @@
 
 use core::ffi::CStr;
 
-use super::errno::{EINVAL, ELOOP, ENODATA, ENOMEM, EPERM, ERANGE};
-use super::{Errno, Fd, Handle, Result, Sys};
+use crate::sys::api::{Errno, Fd, Handle, Result, Sys};
+use crate::sys::errno::{EINVAL, ELOOP, ENODATA, ENOMEM, EPERM, ERANGE};
 
 /// A symbolic link is not followed, at the destination's name neither (GNU cp found that out).
 pub const CLONE_NOFOLLOW: u32 = 1;

@@ -1,7 +1,7 @@
 //! APFS: which flags a clone is made with, that none is left behind, and what it must not keep.
 
 use super::Pair;
-use crate::sys::apfs::{
+use crate::sys::darwin::apfs::{
     CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY, Calls, UF_COMPRESSED, attribute_stays, clone_new,
     flags_that_stay, forget_source,
 };

@@ -4,8 +4,8 @@
 use core::ffi::{CStr, c_char};
 use core::mem::MaybeUninit;
 
-use super::unix::done;
-use super::{Fd, Result, Volume};
+use super::done;
+use crate::sys::api::{Fd, Result, Volume};
 
 /// The names that are told to people, as the systems spell them (mount(8) of each).
 const KNOWN: &[&str] = &[
@@ -27,7 +27,7 @@ fn known(name: &[c_char]) -> &'static str {
 pub fn ask(fd: Fd) -> Result<Volume> {
     let volume = ask_system(fd)?;
     #[cfg(target_os = "freebsd")]
-    let volume = match super::freebsd::clone_unit(fd) {
+    let volume = match crate::sys::freebsd::clone_unit(fd) {
         Some(block_size) => Volume { block_size, ..volume },
         None => volume,
     };
@@ -54,7 +54,7 @@ fn ask_system(fd: Fd) -> Result<Volume> {
     Ok(Volume { block_size: raw.f_frsize as u64, remote, name: known(&raw.f_fstypename) })
 }
 
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+#[cfg(reflink_solaris)]
 fn ask_system(fd: Fd) -> Result<Volume> {
     let raw = posix(fd)?;
     let name = known(&raw.f_basetype);
@@ -71,7 +71,7 @@ fn ask_system(fd: Fd) -> Result<Volume> {
     Ok(Volume { block_size: raw.f_frsize as u64, remote: false, name: known(&[]) })
 }
 
-#[cfg(any(target_os = "netbsd", target_os = "illumos", target_os = "solaris", target_os = "linux"))]
+#[cfg(any(target_os = "netbsd", reflink_solaris, target_os = "linux"))]
 fn posix(fd: Fd) -> Result<libc::statvfs> {
     let mut raw = MaybeUninit::<libc::statvfs>::zeroed();
     // SAFETY: the system fills the structure when the call succeeds.

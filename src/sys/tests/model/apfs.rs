@@ -9,7 +9,7 @@ use super::fault::Odd;
 use super::system::{Apple, Kind, System};
 use super::{About, Call, Errno, Model, Open, Result, World};
 use crate::sys::Fd;
-use crate::sys::apfs::{self, CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY, Calls};
+use crate::sys::darwin::apfs::{self, CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY, Calls};
 use crate::sys::errno::{EEXIST, EINVAL, ELOOP, ENOENT, ENOSYS, EOPNOTSUPP, EPERM, EXDEV};
 
 /// <sys/stat.h>: the file is locked.

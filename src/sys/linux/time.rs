@@ -4,8 +4,8 @@
 use core::ffi::{CStr, c_int, c_long};
 use core::mem::MaybeUninit;
 
-use super::linux::{check, kind};
-use super::{Errno, Fd, Result, Stat, Time};
+use super::{check, kind};
+use crate::sys::api::{Errno, Fd, Result, Stat, Time};
 
 /// Whether the C library's own calls are too narrow. On Android they stay: there a filter kills
 /// the process for a call that it does not know.

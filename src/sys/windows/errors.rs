@@ -1,8 +1,8 @@
 //! What a Win32 error means as an errno: the one table of it, from "System Error Codes" (learn.microsoft.com/windows/win32/debug).
 //! The engine's own table decides on the errno; the Win32 code stays with it and is what the caller is told.
 
-use super::Errno;
-use super::errno::*;
+use crate::sys::api::Errno;
+use crate::sys::errno::*;
 
 /// The codes that the rules of `refs` speak of themselves.
 pub const NOT_SAME_DEVICE: u32 = 17;

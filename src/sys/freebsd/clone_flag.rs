@@ -1,8 +1,8 @@
 //! Clones by copy_file_range(2) with COPY_FILE_RANGE_CLONE, as FreeBSD 15 makes them: all of a range or nothing, and why not.
 //! Sources: copy_file_range(2) of August 16, 2025, pathconf(2), and what FreeBSD 13 and 14 say of any flag (EINVAL).
 
-use super::errno::{EINVAL, EIO, EOPNOTSUPP, EXDEV};
-use super::{Errno, Fd, Result};
+use crate::sys::api::{Errno, Fd, Result};
+use crate::sys::errno::{EINVAL, EIO, EOPNOTSUPP, EXDEV};
 
 /// <unistd.h>: "require cloning".
 pub const COPY_FILE_RANGE_CLONE: u32 = 0x0080_0000;
@@ -32,7 +32,7 @@ pub trait Calls {
     fn set_end_of_file(&self, fd: Fd, end: u64) -> Result<()>;
 }
 
-/// [`super::Sys::clone_file`]: as FICLONE, it does not shorten a longer destination.
+/// [`crate::sys::Sys::clone_file`]: as FICLONE, it does not shorten a longer destination.
 pub fn clone_file<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     match calls.end_of_file(src)? {
         0 => clone_nothing(calls, src, dst),
@@ -40,7 +40,7 @@ pub fn clone_file<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     }
 }
 
-/// [`super::Sys::clone_nothing`]: that the flag is known, and that both file systems clone.
+/// [`crate::sys::Sys::clone_nothing`]: that the flag is known, and that both file systems clone.
 pub fn clone_nothing<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     if !knows_flag(calls, src, dst)? || calls.clone_block_size(dst) == 0 {
         return Err(Errno(EOPNOTSUPP));
@@ -48,7 +48,7 @@ pub fn clone_nothing<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     if calls.clone_block_size(src) == 0 { Err(Errno(EXDEV)) } else { Ok(()) }
 }
 
-/// [`super::Sys::clone_range`]. After an error the destination has its old size; of its bytes, only
+/// [`crate::sys::Sys::clone_range`]. After an error the destination has its old size; of its bytes, only
 /// those of the range may have changed.
 pub fn clone_range<C: Calls>(
     calls: &C,

@@ -1,13 +1,15 @@
 //! The Linux backend: each method is one system call, or the few that make up one question.
 //! Nothing is decided here but what every caller would have to repeat: EINTR, descriptors above 2, offsets that fit.
 
+mod time;
+mod volumes;
+
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use super::{
-    Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume, linux_time, linux_volumes, release,
-};
+use crate::sys::api::{Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume};
+use crate::sys::release;
 
 /// The running Linux kernel.
 pub struct Linux;
@@ -272,7 +274,7 @@ impl Sys for Linux {
     }
 
     fn stat(&self, fd: Fd) -> Result<Stat> {
-        let wide = if linux_time::NARROW { linux_time::stat(fd) } else { None };
+        let wide = if time::NARROW { time::stat(fd) } else { None };
         if let Some(outcome) = wide {
             return outcome;
         }
@@ -285,7 +287,7 @@ impl Sys for Linux {
     }
 
     fn stat_name(&self, dir: Fd, name: &CStr) -> Result<Stat> {
-        let wide = if linux_time::NARROW { linux_time::stat_name(dir, name) } else { None };
+        let wide = if time::NARROW { time::stat_name(dir, name) } else { None };
         if let Some(outcome) = wide {
             return outcome;
         }
@@ -353,7 +355,7 @@ impl Sys for Linux {
         let raw = unsafe { raw.assume_init_ref() };
         // The magic is 32 bits wide; the field's width and sign differ between architectures.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unnecessary_cast)]
-        let (name, remote) = linux_volumes::describe(raw.f_type as u32);
+        let (name, remote) = volumes::describe(raw.f_type as u32);
         #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
         let block_size = raw.f_bsize as u64;
         Ok(Volume { block_size, remote, name })
@@ -515,7 +517,7 @@ impl Sys for Linux {
 
     #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)] // 32 bits wide on some architectures
     fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()> {
-        if let Some(outcome) = linux_time::set_times(fd, accessed, modified) {
+        if let Some(outcome) = time::set_times(fd, accessed, modified) {
             return outcome;
         }
         let raw = |time: Time| -> Result<libc::timespec> {

@@ -25,7 +25,7 @@ use self::disk::{Disk, Ino, ROOT};
 use self::fault::{Fault, Faults, Odd};
 use self::system::Linux;
 use self::watch::Watch;
-use super::{Errno, Fd, Result};
+use crate::sys::{Errno, Fd, Result};
 
 /// What names without a directory are relative to (AT_FDCWD).
 pub const CWD: Fd = -100;
@@ -383,8 +383,8 @@ impl Shown for () {}
 impl Shown for super::Access {}
 impl Shown for super::Volume {}
 impl Shown for super::Dedupe {}
-impl Shown for super::refs::Volume {}
-impl Shown for super::refs::Integrity {}
+impl Shown for crate::sys::windows::refs::Volume {}
+impl Shown for crate::sys::windows::refs::Integrity {}
 impl Shown for super::Stat {
     fn shown(&self) -> u64 {
         self.size

@@ -5,11 +5,13 @@ use core::ffi::{CStr, c_int, c_void};
 use core::mem;
 use core::ptr;
 
-use super::unix::{Extras, count, done, missing, offset, open, raw_stat};
-use super::{Errno, Fd, Result, clone_flag, errno, freebsd_attributes, release};
+use super::{attributes, clone_flag};
+use crate::sys::api::{Errno, Fd, Result};
+use crate::sys::unix::{Extras, count, done, missing, offset, open, raw_stat};
+use crate::sys::{errno, release};
 
 /// What FreeBSD adds.
-pub(super) struct FreeBsd;
+pub struct FreeBsd;
 
 /// <sys/unistd.h> of FreeBSD 15, which libc does not have.
 const PC_CLONE_BLKSIZE: c_int = 69;
@@ -66,19 +68,19 @@ impl Extras for FreeBsd {
     }
 
     fn list_attributes(fd: Fd, buffer: &mut [u8]) -> Result<usize> {
-        freebsd_attributes::list(&FreeBsd, fd, buffer)
+        attributes::list(&FreeBsd, fd, buffer)
     }
 
     fn get_attribute(fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
-        freebsd_attributes::get(&FreeBsd, fd, name, buffer)
+        attributes::get(&FreeBsd, fd, name, buffer)
     }
 
     fn set_attribute(fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
-        freebsd_attributes::set(&FreeBsd, fd, name, value)
+        attributes::set(&FreeBsd, fd, name, value)
     }
 
     fn remove_attribute(fd: Fd, name: &CStr) -> Result<()> {
-        freebsd_attributes::remove(&FreeBsd, fd, name)
+        attributes::remove(&FreeBsd, fd, name)
     }
 }
 
@@ -98,7 +100,7 @@ fn fspacectl() -> Option<Fspacectl> {
 }
 
 /// The alignment that clones need (pathconf(2)), where the system and the file system have one.
-pub(super) fn clone_unit(fd: Fd) -> Option<u64> {
+pub fn clone_unit(fd: Fd) -> Option<u64> {
     // SAFETY: plain system call.
     let said = unsafe { libc::fpathconf(fd, PC_CLONE_BLKSIZE) };
     u64::try_from(said).ok().filter(|unit| *unit > 0)
@@ -139,7 +141,7 @@ fn room(buffer: &mut [u8]) -> *mut c_void {
     if buffer.is_empty() { ptr::null_mut() } else { buffer.as_mut_ptr().cast::<c_void>() }
 }
 
-impl freebsd_attributes::Calls for FreeBsd {
+impl attributes::Calls for FreeBsd {
     fn list(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: the system writes at most `len` bytes into a buffer of that length.
         count(unsafe { libc::extattr_list_fd(fd, SPACE, room(buffer), buffer.len()) })

@@ -1,24 +1,24 @@
 //! What all Unixes share: each method by the calls of POSIX, with a system's own additions behind [`Extras`].
 //! Serves every Unix but Linux; on Linux it stands in for them under `--cfg reflink_portable`, so that it is run by the tests.
 
+#[cfg(reflink_solaris)]
+mod solaris;
+mod volume;
+
 use core::ffi::{CStr, c_int, c_void};
 use core::mem::MaybeUninit;
 
-use super::{Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume, errno, unix_volume};
+use crate::sys::api::{Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume};
+use crate::sys::errno;
 
 #[cfg(target_vendor = "apple")]
-use super::darwin::Darwin as Own;
+use crate::sys::darwin::Darwin as Own;
 #[cfg(target_os = "freebsd")]
-use super::freebsd::FreeBsd as Own;
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
-use super::solaris::Solaris as Own;
-#[cfg(not(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "illumos",
-    target_os = "solaris"
-)))]
+use crate::sys::freebsd::FreeBsd as Own;
+#[cfg(not(any(target_vendor = "apple", target_os = "freebsd", reflink_solaris)))]
 use Nothing as Own;
+#[cfg(reflink_solaris)]
+use solaris::Solaris as Own;
 
 /// The running Unix.
 pub struct Unix;
@@ -114,10 +114,7 @@ pub(super) trait Extras {
 }
 
 /// A system with nothing beyond POSIX that is of use here: NetBSD, OpenBSD, DragonFly (compiled, never run), and the stand-in.
-#[cfg_attr(
-    any(target_vendor = "apple", target_os = "freebsd", target_os = "illumos", target_os = "solaris"),
-    allow(dead_code)
-)]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd", reflink_solaris), allow(dead_code))]
 struct Nothing;
 
 impl Extras for Nothing {
@@ -141,7 +138,7 @@ pub fn restore_thread_errno(value: i32) {
     unsafe { *errno_location() = value }
 }
 
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+#[cfg(reflink_solaris)]
 use libc::___errno as errno_location;
 #[cfg(any(target_os = "netbsd", target_os = "openbsd"))]
 use libc::__errno as errno_location;
@@ -151,21 +148,9 @@ use libc::__errno_location as errno_location;
 use libc::__error as errno_location;
 
 /// What a system calls a missing extended attribute where it is not ENODATA.
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    target_os = "netbsd",
-    target_os = "openbsd"
-))]
+#[cfg(reflink_bsd)]
 const NO_ATTRIBUTE: c_int = libc::ENOATTR;
-#[cfg(not(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)))]
+#[cfg(not(reflink_bsd))]
 const NO_ATTRIBUTE: c_int = errno::ENODATA;
 
 /// One word for one thing: the engine and its callers know EOPNOTSUPP and ENODATA, and some systems
@@ -261,27 +246,15 @@ fn of_source(said: Errno, follow: bool) -> Errno {
 }
 
 /// Opens a directory for nothing but to find names in it: that needs no right to read it.
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "illumos",
-    target_os = "solaris"
-))]
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", reflink_solaris))]
 const SEARCH: c_int = libc::O_SEARCH;
-#[cfg(not(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "illumos",
-    target_os = "solaris"
-)))]
+#[cfg(not(any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", reflink_solaris)))]
 const SEARCH: c_int = libc::O_RDONLY;
 
 /// The flags of a descriptor that can neither be read nor written, though its access mode says "read".
 #[cfg(target_os = "freebsd")]
 const NEITHER: c_int = libc::O_PATH | libc::O_EXEC;
-#[cfg(any(target_vendor = "apple", target_os = "illumos", target_os = "solaris"))]
+#[cfg(any(target_vendor = "apple", reflink_solaris))]
 const NEITHER: c_int = libc::O_EXEC | (libc::O_SEARCH & !libc::O_DIRECTORY);
 #[cfg(target_os = "netbsd")]
 const NEITHER: c_int = libc::O_SEARCH;
@@ -340,13 +313,7 @@ pub(super) fn raw_stat(fd: Fd) -> Result<libc::stat> {
 }
 
 /// Whether the file is marked immutable or append-only, by its owner or by the system (chflags(2)).
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    target_os = "netbsd",
-    target_os = "openbsd"
-))]
+#[cfg(reflink_bsd)]
 #[allow(clippy::unnecessary_cast, clippy::useless_conversion)] // unsigned int here, unsigned long there
 fn marked(raw: &libc::stat) -> bool {
     const MARKS: u64 = (libc::UF_IMMUTABLE | libc::UF_APPEND | libc::SF_IMMUTABLE | libc::SF_APPEND) as u64;
@@ -354,13 +321,7 @@ fn marked(raw: &libc::stat) -> bool {
 }
 
 /// Such marks are no part of POSIX: nothing is known, and the write itself will tell.
-#[cfg(not(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)))]
+#[cfg(not(reflink_bsd))]
 const fn marked(_: &libc::stat) -> bool {
     false
 }
@@ -504,7 +465,7 @@ impl Sys for Unix {
     }
 
     fn volume(&self, fd: Fd) -> Result<Volume> {
-        unix_volume::ask(fd)
+        volume::ask(fd)
     }
 
     fn random(&self) -> u64 {

@@ -1,8 +1,8 @@
 //! Solaris and illumos: what they have beyond POSIX and is of use here. Compiled, never run.
 //! Solaris 11.4 has reflinkat(3C); it takes its source by name, and this library clones what it has open and has looked at.
 
-use super::unix::{Extras, open};
-use super::{Fd, Result};
+use super::{Extras, open};
+use crate::sys::api::{Fd, Result};
 use core::ffi::CStr;
 
 /// What these two add.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::data::Data;
 use super::system::System;
 use crate::sys::errno::{EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EXDEV};
-use crate::sys::refs::Integrity;
+use crate::sys::windows::refs::Integrity;
 use crate::sys::{Errno, Kind, Result, Stat, Time};
 
 /// An inode's number: its place in the table.

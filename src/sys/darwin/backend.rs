@@ -5,11 +5,13 @@ use core::ffi::{CStr, c_char, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use super::unix::{Extras, Unix, count, done, failure, offset, open, raw_stat};
-use super::{Errno, Fd, Result, Sys, apfs, errno};
+use super::apfs;
+use crate::sys::api::{Errno, Fd, Result, Sys};
+use crate::sys::errno;
+use crate::sys::unix::{Extras, Unix, count, done, failure, offset, open, raw_stat};
 
 /// What macOS and iOS add.
-pub(super) struct Darwin;
+pub struct Darwin;
 
 /// Labels that the system gives by itself: setting them is refused, or ignored.
 const GIVEN: [&CStr; 2] = [c"com.apple.macl", c"com.apple.provenance"];

@@ -3,8 +3,8 @@
 
 use core::ffi::CStr;
 
-use super::errno::{EIO, ENOMEM, EOPNOTSUPP, ERANGE};
-use super::{Errno, Fd, Result};
+use crate::sys::api::{Errno, Fd, Result};
+use crate::sys::errno::{EIO, ENOMEM, EOPNOTSUPP, ERANGE};
 
 const PREFIX: &[u8] = b"user.";
 
@@ -29,7 +29,7 @@ fn own_name(name: &CStr) -> Result<&CStr> {
     rest.and_then(|rest| CStr::from_bytes_with_nul(rest).ok()).ok_or(Errno(EOPNOTSUPP))
 }
 
-/// [`super::Sys::list_attributes`].
+/// [`crate::sys::Sys::list_attributes`].
 pub fn list<C: Calls>(calls: &C, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
     let listed = read_list(calls, fd)?;
     let asked = buffer.is_empty();
@@ -78,7 +78,7 @@ fn read_list<C: Calls>(calls: &C, fd: Fd) -> Result<Vec<u8>> {
     Err(Errno(ERANGE))
 }
 
-/// [`super::Sys::get_attribute`].
+/// [`crate::sys::Sys::get_attribute`].
 pub fn get<C: Calls>(calls: &C, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
     let name = own_name(name)?;
     let got = calls.get(fd, name, buffer)?;
@@ -88,13 +88,13 @@ pub fn get<C: Calls>(calls: &C, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Resul
     Ok(got)
 }
 
-/// [`super::Sys::set_attribute`].
+/// [`crate::sys::Sys::set_attribute`].
 pub fn set<C: Calls>(calls: &C, fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
     let taken = calls.set(fd, own_name(name)?, value)?;
     if taken == value.len() { Ok(()) } else { Err(Errno(EIO)) }
 }
 
-/// [`super::Sys::remove_attribute`].
+/// [`crate::sys::Sys::remove_attribute`].
 pub fn remove<C: Calls>(calls: &C, fd: Fd, name: &CStr) -> Result<()> {
     calls.delete(fd, own_name(name)?)
 }

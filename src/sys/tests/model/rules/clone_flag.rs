@@ -1,8 +1,8 @@
 //! FreeBSD: a flag that older kernels do not know, clones in parts, and what a refusal is about.
 
 use super::Pair;
-use crate::sys::clone_flag::{Calls, clone_file, clone_nothing, clone_range};
 use crate::sys::errno::*;
+use crate::sys::freebsd::clone_flag::{Calls, clone_file, clone_nothing, clone_range};
 use crate::sys::model::disk::Traits;
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::system::FreeBsd;

@@ -6,8 +6,8 @@ use crate::sys::model::disk::{Ino, Inode, Traits};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::system::Windows;
 use crate::sys::model::{Call, Model};
-use crate::sys::refs::{Calls, Integrity, STEP, Volume, clone_file, clone_nothing, clone_range};
-use crate::sys::win32_errors::errno_of;
+use crate::sys::windows::errors::errno_of;
+use crate::sys::windows::refs::{Calls, Integrity, STEP, Volume, clone_file, clone_nothing, clone_range};
 use crate::sys::{Errno, Fd, Result};
 
 /// The requests that change something.

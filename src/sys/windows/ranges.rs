@@ -1,7 +1,8 @@
 //! Where a sparse file has data and where it has holes, from Windows' lists of allocated ranges.
 //! The lists come from a closure, so that the arithmetic is tested on every system.
 
-use super::{Errno, Result, errno};
+use crate::sys::api::{Errno, Result};
+use crate::sys::errno;
 
 /// A stretch that is allocated: where it begins and how long it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use super::system::{Kind, System, Windows};
 use super::{About, Call, Errno, Model, Result, World};
 use crate::sys::Fd;
 use crate::sys::errno::{ENOSYS, EOPNOTSUPP};
-use crate::sys::refs::{self, Calls, Integrity, Volume};
-use crate::sys::win32_errors::errno_of;
+use crate::sys::windows::errors::errno_of;
+use crate::sys::windows::refs::{self, Calls, Integrity, Volume};
 
 /// "The cloned region must be less than 4GB in length."
 const TOO_LONG: u64 = 4 << 30;

@@ -1,7 +1,8 @@
 //! Times as Windows keeps them: steps of 100 nanoseconds since the beginning of 1601, UTC.
 //! Plain arithmetic, tested on every system.
 
-use super::{Errno, Result, Time, errno};
+use crate::sys::api::{Errno, Result, Time};
+use crate::sys::errno;
 
 const STEPS_PER_SECOND: i64 = 10_000_000;
 

@@ -6,8 +6,8 @@ use super::fault::Odd;
 use super::system::{FreeBsd, Kind, System};
 use super::{About, Call, Errno, Model, Result, World};
 use crate::sys::Fd;
-use crate::sys::clone_flag::{self, COPY_FILE_RANGE_CLONE, Calls};
 use crate::sys::errno::{EBADF, EINVAL, EOPNOTSUPP};
+use crate::sys::freebsd::clone_flag::{self, COPY_FILE_RANGE_CLONE, Calls};
 
 impl Traits {
     /// FreeBSD 15.

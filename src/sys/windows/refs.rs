@@ -1,9 +1,9 @@
 //! Clones on ReFS and its like by FSCTL_DUPLICATE_EXTENTS_TO_FILE: what must hold before the request, and what is put back after it.
 //! Sources: "Block cloning on ReFS" (learn.microsoft.com/windows-server/storage/refs/block-cloning), [MS-FSCC] 2.3.7 and 2.3.8.
 
-use super::errno::{EINVAL, EIO, EOPNOTSUPP};
-use super::win32_errors::{INVALID_PARAMETER, NOT_SAME_DEVICE, NOT_SUPPORTED, errno_of};
-use super::{Errno, Fd, Result};
+use super::errors::{INVALID_PARAMETER, NOT_SAME_DEVICE, NOT_SUPPORTED, errno_of};
+use crate::sys::api::{Errno, Fd, Result};
+use crate::sys::errno::{EINVAL, EIO, EOPNOTSUPP};
 
 /// The most that one request clones. It must be less than 4 GiB; 1 GiB is a multiple of every cluster
 /// size, and no driver or server on the way takes it for a negative number.
@@ -60,7 +60,7 @@ pub trait Calls {
     ) -> Result<()>;
 }
 
-/// [`super::Sys::clone_file`]: as FICLONE, it does not shorten a longer destination.
+/// [`crate::sys::Sys::clone_file`]: as FICLONE, it does not shorten a longer destination.
 pub fn clone_file<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     match calls.end_of_file(src)? {
         0 => clone_nothing(calls, src, dst),
@@ -68,13 +68,13 @@ pub fn clone_file<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     }
 }
 
-/// [`super::Sys::clone_nothing`]: the request itself proves nothing when there is nothing to clone,
+/// [`crate::sys::Sys::clone_nothing`]: the request itself proves nothing when there is nothing to clone,
 /// since it succeeds on NTFS too (seen by git-lfs); the volumes are asked instead.
 pub fn clone_nothing<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     cluster_of_both(calls, src, dst).map(drop)
 }
 
-/// [`super::Sys::clone_range`]. After an error the destination has its old size, integrity and
+/// [`crate::sys::Sys::clone_range`]. After an error the destination has its old size, integrity and
 /// sparseness; of its bytes, only those of the range may have changed.
 pub fn clone_range<C: Calls>(
     calls: &C,

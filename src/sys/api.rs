@@ -1,0 +1,322 @@
+//! What a copy needs of an operating system, as one trait: the only door to system calls.
+//! Each system implements it in a folder of its own; the tests put a model in its place that can fail any call.
+
+use core::ffi::CStr;
+
+use super::errno;
+
+/// An open file, or a directory that names are relative to.
+#[cfg(not(windows))]
+pub type Fd = core::ffi::c_int;
+/// An open file, or a directory that names are relative to: a HANDLE.
+#[cfg(windows)]
+pub type Fd = *mut core::ffi::c_void;
+
+/// An error of the operating system: an errno of `<errno.h>`, which 16 bits hold. Where the system's
+/// own word was another (a Win32 code, Darwin's ENOTSUP), that stands in the upper half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+impl Errno {
+    /// An errno that stands for `raw`, which is what the system said.
+    pub const fn standing_for(raw: i32, number: i32) -> Self {
+        Self(raw << 16 | number)
+    }
+
+    /// The errno.
+    pub const fn number(self) -> i32 {
+        self.0 & 0xffff
+    }
+
+    /// What the system said. On Windows an errno without a Win32 code was nobody's but this library's.
+    pub const fn raw(self) -> i32 {
+        match self.0 >> 16 {
+            0 if cfg!(windows) => 0,
+            0 => self.0,
+            raw => raw,
+        }
+    }
+
+    /// Whether it is that errno.
+    pub const fn is(self, number: i32) -> bool {
+        self.number() == number
+    }
+}
+
+/// The result of one system call.
+pub type Result<T> = core::result::Result<T, Errno>;
+
+/// What kind of file a descriptor or a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link (only ever seen by [`Sys::stat_name`]).
+    Symlink,
+    /// A FIFO, socket or device.
+    Other,
+}
+
+/// A point in time, as the file system keeps it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Time {
+    /// Seconds since the epoch.
+    pub seconds: i64,
+    /// Nanoseconds within the second.
+    pub nanoseconds: i64,
+}
+
+/// What the system says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The device number; with `inode`, the file's identity.
+    pub device: u64,
+    /// The inode number.
+    pub inode: u64,
+    /// The type.
+    pub kind: Kind,
+    /// The permission bits, set-id and sticky bits among them (07777).
+    pub mode: u32,
+    /// The owner.
+    pub owner: u32,
+    /// The group.
+    pub group: u32,
+    /// The size in bytes.
+    pub size: u64,
+    /// Bytes allocated on disk.
+    pub allocated: u64,
+    /// The preferred unit of I/O in bytes.
+    pub block_size: u64,
+    /// Last access.
+    pub accessed: Time,
+    /// Last change of the content.
+    pub modified: Time,
+    /// Last change of content or metadata.
+    pub changed: Time,
+}
+
+impl Stat {
+    /// Whether both are the same file.
+    pub fn same_file(&self, other: &Self) -> bool {
+        self.device == other.device && self.inode == other.inode
+    }
+
+    /// Whether size, content or metadata moved between two looks at one file.
+    pub fn moved_since(&self, earlier: &Self) -> bool {
+        self.size != earlier.size || self.modified != earlier.modified || self.changed != earlier.changed
+    }
+}
+
+/// How a descriptor was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// It can be read.
+    pub read: bool,
+    /// It can be written.
+    pub write: bool,
+    /// Every write goes to the end of the file.
+    pub append: bool,
+}
+
+/// What the file system of a file says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// The block size in bytes: the first guess at what a range clone must be aligned to.
+    pub block_size: u64,
+    /// A server answers behind it (NFS, SMB, FUSE, …), whose errors may be the server's lack of a
+    /// feature.
+    pub remote: bool,
+    /// Its name, for people.
+    pub name: &'static str,
+}
+
+/// The outcome of asking for two ranges to be made one if they hold the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dedupe {
+    /// They are shared now.
+    Shared,
+    /// They differ.
+    Differs,
+}
+
+/// The system calls of a copy.
+///
+/// Names are relative to a directory's descriptor and are never followed at their last component,
+/// except the source's when the caller allows it. Offsets and lengths are explicit: no call moves a
+/// descriptor's own offset but [`Sys::seek_data`] and [`Sys::seek_hole`]. Every descriptor that
+/// comes out is close-on-exec and above 2.
+pub trait Sys {
+    /// A clone is a call that makes a file, [`Sys::clone_new`] (macOS): [`Sys::clone_file`] and
+    /// [`Sys::clone_range`] are not possible there.
+    const CLONES_BY_NAME: bool = false;
+    /// Closing says what became of data not yet written (NFS, SMB, FUSE): [`Sys::flush`] need not be
+    /// asked where nothing is to happen in between.
+    const CLOSE_TELLS: bool = true;
+    /// Extended attributes can be carried over. Where not, asking for them is an error.
+    const CARRIES_ATTRIBUTES: bool = true;
+    /// Owner and group can be carried over. Where not, asking for them is an error.
+    const CARRIES_OWNER: bool = true;
+
+    // ── Opening and closing ──
+
+    /// Opens a file to read it, without ever blocking on a FIFO or taking a terminal.
+    fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd>;
+    /// Opens the file behind a descriptor once more, so that its offset can be moved without the
+    /// owner's noticing.
+    fn reopen_source(&self, fd: Fd) -> Result<Fd>;
+    /// Opens a directory to create names in; with `sync`, so that it can also be given to
+    /// [`Sys::sync`].
+    fn open_directory(&self, dir: Fd, name: &CStr, sync: bool) -> Result<Fd>;
+    /// Makes a file without a name, for writing, that [`Sys::link_unnamed`] can give one.
+    fn create_unnamed(&self, dir: Fd, directory: &CStr, mode: u32) -> Result<Fd>;
+    /// Makes a file of that name, for writing, and fails where the name exists.
+    fn create_new(&self, dir: Fd, name: &CStr, mode: u32) -> Result<Fd>;
+    /// Makes a scratch file to try things on, for reading and writing: unnamed, or of a new name.
+    fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd>;
+    /// Closes a descriptor, and says what was still to be said of its data.
+    fn close(&self, fd: Fd) -> Result<()>;
+    /// Closes two descriptors to which nothing was written, in one call where they are neighbours.
+    fn close_pair(&self, one: Fd, other: Fd) -> Result<()>;
+    /// Has the system say what [`Sys::close`] would (NFS, SMB and FUSE report write errors there),
+    /// without closing.
+    fn flush(&self, fd: Fd) -> Result<()>;
+
+    // ── Asking ──
+
+    /// What an open file is.
+    fn stat(&self, fd: Fd) -> Result<Stat>;
+    /// What a name stands for, symbolic links not followed.
+    fn stat_name(&self, dir: Fd, name: &CStr) -> Result<Stat>;
+    /// How a descriptor was opened.
+    fn access(&self, fd: Fd) -> Result<Access>;
+    /// Whether the file is marked immutable or append-only.
+    fn protected(&self, fd: Fd) -> Result<bool>;
+    /// The largest size that this process may give a file (RLIMIT_FSIZE).
+    fn size_limit(&self) -> u64;
+    /// What the file system says of itself.
+    fn volume(&self, fd: Fd) -> Result<Volume>;
+    /// 64 bits that nobody can guess.
+    fn random(&self) -> u64;
+
+    // ── Data ──
+
+    /// Makes the whole of `dst` share the blocks of `src`.
+    fn clone_file(&self, src: Fd, dst: Fd) -> Result<()>;
+    /// Makes a file of that name that shares the blocks of `src`, with all of its metadata but owner
+    /// and set-id bits, and with its ACL if `acl`; fails where the name exists.
+    fn clone_new(&self, _src: Fd, _dir: Fd, _name: &CStr, _acl: bool) -> Result<Fd> {
+        Err(Errno(errno::EOPNOTSUPP))
+    }
+    /// Takes from a file that [`Sys::clone_new`] made what came along and is not to stay: flags in
+    /// any case, times and extended attributes unless they are to be kept.
+    fn forget_source(&self, _fd: Fd, _keep_times: bool, _keep_attributes: bool) -> Result<()> {
+        Ok(())
+    }
+    /// Makes a range of `dst` share the blocks of `src`; length 0 is "to the end" for the kernel
+    /// and never asked for.
+    fn clone_range(&self, src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()>;
+    /// Asks whether `dst` could take a clone of `src` without changing either: a clone of nothing
+    /// at the source's end.
+    fn clone_nothing(&self, src: Fd, src_size: u64, dst: Fd) -> Result<()>;
+    /// Shares two ranges of the same bytes.
+    fn dedupe(&self, src: Fd, dst: Fd, length: u64) -> Result<Dedupe>;
+    /// Whether the system's own copy call can be trusted at all.
+    fn kernel_copy_usable(&self) -> bool;
+    /// The system's own copy call: may share blocks, may not, and never says.
+    fn kernel_copy(&self, src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<u64>;
+    /// Reads at an offset; 0 is the end of the file.
+    fn read_at(&self, fd: Fd, buffer: &mut [u8], offset: u64) -> Result<usize>;
+    /// Writes at an offset.
+    fn write_at(&self, fd: Fd, buffer: &[u8], offset: u64) -> Result<usize>;
+    /// The first byte of data at or after `offset`.
+    fn seek_data(&self, fd: Fd, offset: u64) -> Result<u64>;
+    /// The first byte of a hole at or after `offset`.
+    fn seek_hole(&self, fd: Fd, offset: u64) -> Result<u64>;
+    /// Frees the blocks of a range, which then reads as zeros; the size stays.
+    fn punch_hole(&self, fd: Fd, offset: u64, length: u64) -> Result<()>;
+    /// Sets the size.
+    fn set_size(&self, fd: Fd, size: u64) -> Result<()>;
+    /// Writes data and metadata through to the device.
+    fn sync(&self, fd: Fd) -> Result<()>;
+
+    // ── Metadata ──
+
+    /// Sets the permission bits.
+    fn set_mode(&self, fd: Fd, mode: u32) -> Result<()>;
+    /// Sets owner and group; `None` leaves one as it is.
+    fn set_owner(&self, fd: Fd, owner: Option<u32>, group: u32) -> Result<()>;
+    /// Sets the times of last access and change.
+    fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()>;
+    /// Lists the names of extended attributes, each ended by a NUL; the length needed where
+    /// `buffer` is empty.
+    fn list_attributes(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize>;
+    /// Reads an extended attribute; the length needed where `buffer` is empty.
+    fn get_attribute(&self, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize>;
+    /// Sets an extended attribute.
+    fn set_attribute(&self, fd: Fd, name: &CStr, value: &[u8]) -> Result<()>;
+    /// Makes the access control list of `dst` that of `src`. `None`: it is an extended attribute here.
+    fn copy_acl(&self, _src: Fd, _dst: Fd) -> Option<Result<()>> {
+        None
+    }
+    /// Removes an extended attribute.
+    fn remove_attribute(&self, fd: Fd, name: &CStr) -> Result<()>;
+
+    // ── Names ──
+
+    /// Gives an unnamed file a name that must not exist yet.
+    fn link_unnamed(&self, fd: Fd, dir: Fd, name: &CStr) -> Result<()>;
+    /// Renames, and fails where the new name exists.
+    fn rename_new(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()>;
+    /// Renames, replacing what the new name stood for.
+    fn rename_over(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()>;
+    /// Gives a file a second name, which must not exist yet.
+    fn link(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()>;
+    /// Removes a name.
+    fn unlink(&self, dir: Fd, name: &CStr) -> Result<()>;
+}
+
+/// A descriptor of our own: closed when dropped, unless [`Handle::close`] already did and said how
+/// it went.
+pub struct Handle<'s, S: Sys> {
+    sys: &'s S,
+    fd: Fd,
+    open: bool,
+}
+
+impl<'s, S: Sys> Handle<'s, S> {
+    /// Takes over a descriptor.
+    pub const fn new(sys: &'s S, fd: Fd) -> Self {
+        Self { sys, fd, open: true }
+    }
+
+    /// The descriptor itself.
+    pub const fn fd(&self) -> Fd {
+        self.fd
+    }
+
+    /// Closes, and reports what the system says. Never tried twice: after an error the number may
+    /// be another file's.
+    pub fn close(mut self) -> Result<()> {
+        self.open = false;
+        self.sys.close(self.fd)
+    }
+
+    /// Closes two handles to which nothing was written.
+    pub fn close_pair(mut self, mut other: Self) -> Result<()> {
+        self.open = false;
+        other.open = false;
+        self.sys.close_pair(self.fd, other.fd)
+    }
+}
+
+impl<S: Sys> Drop for Handle<'_, S> {
+    fn drop(&mut self) {
+        if self.open {
+            // Only on the way out of an error, which is the one to report, or of a file that was
+            // only read.
+            let _ = self.sys.close(self.fd);
+        }
+    }
+}

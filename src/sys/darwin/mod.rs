@@ -1,0 +1,8 @@
+//! macOS and iOS: the rules of cloning on APFS, which every system's tests run, and the calls themselves.
+//! What these share with other Unixes is in `unix`.
+
+pub mod apfs;
+#[cfg(target_vendor = "apple")]
+mod backend;
+#[cfg(target_vendor = "apple")]
+pub use backend::Darwin;
