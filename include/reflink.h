@@ -95,32 +95,53 @@ typedef int reflink_fd;
 #define REFLINK_NODISCARD
 #endif
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- The version ---- */
+
+/** Raised when a program must be changed to use the library. */
+#define REFLINK_VERSION_MAJOR 0
+/** Raised when something is added. */
+#define REFLINK_VERSION_MINOR 1
+/** Raised when something is mended. */
+#define REFLINK_VERSION_PATCH 0
+
+/**
+ * The version of the library that is loaded, to be compared with REFLINK_VERSION_NUMBER, which was
+ * compiled in.
+ *
+ * @return major * 65536 + minor * 256 + patch.
+ *
+ * Thread-safe, and safe in a signal handler. Since 0.1.
+ */
+uint32_t reflink_version_number(void);
+
+/**
+ * The version of the library that is loaded, as text: "0.1.0".
+ *
+ * @return Static text, never NULL, not to be freed.
+ *
+ * Thread-safe, and safe in a signal handler. Since 0.1.
+ */
+const char *reflink_version_string(void);
+
+/* ---- What functions return ---- */
+
 /**
  * A defect of this library: it panicked. Nothing is known of the copy, but that the promises about
  * the destination's name hold.
  */
 #define REFLINK_ERR_PANIC -4097
-
-/**
- * A FIFO, a socket or a device where a regular file is needed. (A directory is -EISDIR.)
- */
+/** A FIFO, a socket or a device where a regular file is needed. (A directory is -EISDIR.) */
 #define REFLINK_ERR_NOT_REGULAR -4098
-
-/**
- * Source and destination are the same file.
- */
+/** Source and destination are the same file. */
 #define REFLINK_ERR_SAME_FILE -4099
-
-/**
- * Both ranges are in one file, and they overlap.
- */
+/** Both ranges are in one file, and they overlap. */
 #define REFLINK_ERR_OVERLAP -4100
-
-/**
- * The destination is open with O_APPEND: the system would write everything at its end.
- */
+/** The destination is open with O_APPEND: the system would write everything at its end. */
 #define REFLINK_ERR_APPEND -4101
-
 /**
  * The system's answers contradict each other: a size that is not what was written, more bytes than
  * were asked for, an end of file where there is none. A defect of a file system, most likely.
@@ -128,15 +149,31 @@ typedef int reflink_fd;
 #define REFLINK_ERR_INCONSISTENT -4102
 
 /**
- * Clone if possible, else copy. Holes are kept either way. The default.
+ * Says in English what a code means, for people.
+ *
+ * @param code  What a function of this library returned. Positive errno values are understood too.
+ * @return Static text, never NULL, not to be freed. For a code that nobody knows it says so.
+ *
+ * Thread-safe, and safe in a signal handler. Since 0.1.
  */
-#define REFLINK_AUTO 0
+const char *reflink_strerror(int code);
 
 /**
- * Clone or fail, and change nothing then.
+ * Names a code: "EXDEV", "REFLINK_ERR_PANIC", "OK".
+ *
+ * @param code  What a function of this library returned. Positive errno values are understood too.
+ * @return Static text, never NULL, not to be freed: "UNKNOWN" for a code that nobody knows.
+ *
+ * Thread-safe, and safe in a signal handler. Since 0.1.
  */
-#define REFLINK_ALWAYS 1
+const char *reflink_err_name(int code);
 
+/* ---- How to copy ---- */
+
+/** Clone if possible, else copy. Holes are kept either way. The default. */
+#define REFLINK_AUTO 0
+/** Clone or fail, and change nothing then. */
+#define REFLINK_ALWAYS 1
 /**
  * A true second copy: every byte is read and written, nothing is shared. Holes are kept. For
  * backups: blocks that are shared are also lost together. (So copy_file_range(2) is not used
@@ -144,11 +181,8 @@ typedef int reflink_fd;
  */
 #define REFLINK_NEVER 2
 
-/**
- * Fail with -EEXIST where the destination exists, be it a dangling symbolic link. The default.
- */
+/** Fail with -EEXIST where the destination exists, be it a dangling symbolic link. The default. */
 #define REFLINK_FAIL 0
-
 /**
  * Replace a regular file or a symbolic link (the link itself, not what it points to) by one
  * rename: other processes see the old file or the complete new one. It is a new file: the old
@@ -162,14 +196,12 @@ typedef int reflink_fd;
  * ext4) the name can then stand for an empty file, also where there was an old one. The default.
  */
 #define REFLINK_ATOMIC 0
-
 /**
  * The same after a power loss too: the file is synced before it gets its name, and the directory
  * after. Once the function has returned 0, the copy is on the device. (A file system that cannot
  * sync directories and says so is taken at its word.)
  */
 #define REFLINK_DURABLE 1
-
 /**
  * For bulk callers that own the directory: the file is made under its own name and removed again
  * on failure; one system call less, and a kill can leave a partial file. With REFLINK_REPLACE, an
@@ -177,25 +209,20 @@ typedef int reflink_fd;
  */
 #define REFLINK_DIRECT 2
 
-/**
- * Preserve the times of last access and last change, to the nanosecond.
- */
+/** Preserve the times of last access and last change, to the nanosecond. */
 #define REFLINK_PRESERVE_TIMES 1
-
 /**
  * Preserve owner and group, and, once they are seen to be right, the set-user-ID, set-group-ID and
  * sticky bits. Without it these bits are never set. Changing the owner takes privilege: -EPERM
  * without.
  */
 #define REFLINK_PRESERVE_OWNER 2
-
 /**
  * Preserve extended attributes: those of the "user." and "trusted." namespaces, and others that
  * are neither "system." nor "security.". (Labels are given by policy; "security.capability" comes
  * with REFLINK_PRESERVE_OWNER.) What the destination of reflink_copy_fd() has besides stays.
  */
 #define REFLINK_PRESERVE_XATTRS 4
-
 /**
  * Preserve the POSIX access control list. One that the directory's default gave the copy is
  * removed where the source has none. (Without this bit the copy keeps the directory's default, as
@@ -203,11 +230,8 @@ typedef int reflink_fd;
  */
 #define REFLINK_PRESERVE_ACL 8
 
-/**
- * A symbolic link as the source is -ELOOP.
- */
+/** A symbolic link as the source is -ELOOP. */
 #define REFLINK_NOFOLLOW 1
-
 /**
  * Metadata that the file system refuses, or has no room for, is not an error;
  * REFLINK_METADATA_INCOMPLETE in the result says so. (An I/O error is one all the same.) Needed on
@@ -216,173 +240,11 @@ typedef int reflink_fd;
  */
 #define REFLINK_BEST_EFFORT_METADATA 2
 
-/**
- * No data came over: nothing to do, or it failed before.
- */
-#define REFLINK_METHOD_NONE 0
-
-/**
- * All of it shares its blocks with the source, as far as the file system tells the truth (the README's limits name
- * one that does not).
- */
-#define REFLINK_METHOD_CLONE 1
-
-/**
- * Part of it was cloned: of a range the middle, of a file what came before a change of method.
- */
-#define REFLINK_METHOD_MIXED 2
-
-/**
- * The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not, and
- * does not say.
- */
-#define REFLINK_METHOD_KERNEL_COPY 3
-
-/**
- * Read and written: nothing is shared.
- */
-#define REFLINK_METHOD_COPY 4
-
-/**
- * Everything was cloned, or it did not come to that.
- */
-#define REFLINK_REASON_NONE 0
-
-/**
- * This volume cannot clone, or not for this caller's kernel.
- */
-#define REFLINK_REASON_UNSUPPORTED 1
-
-/**
- * Not between these two file systems.
- */
-#define REFLINK_REASON_CROSS_DEVICE 2
-
-/**
- * Not this file or this range: alignment, NOCOW on one side only (Btrfs), a limit, a swap file.
- * Others may do.
- */
-#define REFLINK_REASON_FILE 3
-
-/**
- * Forbidden, or filtered away by a sandbox (seccomp, SELinux).
- */
-#define REFLINK_REASON_PERMISSION 4
-
-/**
- * Not now; later it may.
- */
-#define REFLINK_REASON_TRANSIENT 5
-
-/**
- * REFLINK_NEVER was asked for.
- */
-#define REFLINK_REASON_NOT_ASKED 6
-
-/**
- * Cloning is possible, and went wrong: no space, no memory, an I/O error.
- */
-#define REFLINK_REASON_FAILURE 7
-
-/**
- * Nothing failed.
- */
-#define REFLINK_STEP_NONE 0
-
-/**
- * Reading the arguments.
- */
-#define REFLINK_STEP_ARGUMENTS 1
-
-/**
- * Opening the source.
- */
-#define REFLINK_STEP_OPEN_SOURCE 2
-
-/**
- * Checking both files before anything is written.
- */
-#define REFLINK_STEP_CHECK 3
-
-/**
- * Making the new file.
- */
-#define REFLINK_STEP_CREATE 4
-
-/**
- * Cloning.
- */
-#define REFLINK_STEP_CLONE 5
-
-/**
- * Copying.
- */
-#define REFLINK_STEP_COPY 6
-
-/**
- * Setting owner, extended attributes, ACL, mode or times.
- */
-#define REFLINK_STEP_METADATA 7
-
-/**
- * Syncing to the device.
- */
-#define REFLINK_STEP_SYNC 8
-
-/**
- * Giving the new file its name.
- */
-#define REFLINK_STEP_PUBLISH 9
-
-/**
- * Closing.
- */
-#define REFLINK_STEP_CLOSE 10
-
-/**
- * The progress function.
- */
-#define REFLINK_STEP_PROGRESS 11
-
-/**
- * In `flags` of struct reflink_result: size, mtime or ctime of the source moved while it was
- * copied, so that the copy may mix old and new content. A clone in one call is of one instant and
- * is only checked for its size.
- */
-#define REFLINK_SOURCE_CHANGED 1
-
-/**
- * In `flags` of struct reflink_result: some metadata could not be set, and
- * REFLINK_BEST_EFFORT_METADATA let it pass.
- */
-#define REFLINK_METADATA_INCOMPLETE 2
-
-/**
- * Raised when a program must be changed to use the library.
- */
-#define REFLINK_VERSION_MAJOR 0
-
-/**
- * Raised when something is added.
- */
-#define REFLINK_VERSION_MINOR 1
-
-/**
- * Raised when something is mended.
- */
-#define REFLINK_VERSION_PATCH 0
-
-/**
- * How far a copy is. Valid during the call of the progress function only.
- */
+/** How far a copy is. Valid during the call of the progress function only. */
 struct reflink_progress {
-  /**
-   * sizeof(struct reflink_progress) as the library knows it.
-   */
+  /** sizeof(struct reflink_progress) as the library knows it. */
   size_t size;
-  /**
-   * Bytes done, cloned ones and holes included.
-   */
+  /** Bytes done, cloned ones and holes included. */
   uint64_t bytes_done;
   /**
    * Bytes in all; never less than `bytes_done`. It grows with it where the source does not know
@@ -396,29 +258,17 @@ struct reflink_progress {
  * each member.
  */
 struct reflink_options {
-  /**
-   * sizeof(struct reflink_options), as REFLINK_OPTIONS_INIT sets it.
-   */
+  /** sizeof(struct reflink_options), as REFLINK_OPTIONS_INIT sets it. */
   size_t size;
-  /**
-   * REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER.
-   */
+  /** REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER. */
   uint32_t mode;
-  /**
-   * REFLINK_FAIL or REFLINK_REPLACE.
-   */
+  /** REFLINK_FAIL or REFLINK_REPLACE. */
   uint32_t if_exists;
-  /**
-   * REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_DIRECT.
-   */
+  /** REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_DIRECT. */
   uint32_t durability;
-  /**
-   * REFLINK_PRESERVE_* bits. The permission bits (rwx) follow the source in any case.
-   */
+  /** REFLINK_PRESERVE_* bits. The permission bits (rwx) follow the source in any case. */
   uint32_t preserve;
-  /**
-   * REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA.
-   */
+  /** REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA. */
   uint64_t flags;
   /**
    * Called at the beginning, between stretches and at the end, by the thread that called the
@@ -428,116 +278,117 @@ struct reflink_options {
    */
   int (*progress)(void *user,
                   const struct reflink_progress *progress);
-  /**
-   * Handed to `progress` as it is.
-   */
+  /** Handed to `progress` as it is. */
   void *progress_user;
 };
+
+/* ---- What was done ---- */
+
+/** No data came over: nothing to do, or it failed before. */
+#define REFLINK_METHOD_NONE 0
+/**
+ * All of it shares its blocks with the source, as far as the file system tells the truth (the README's limits name
+ * one that does not).
+ */
+#define REFLINK_METHOD_CLONE 1
+/** Part of it was cloned: of a range the middle, of a file what came before a change of method. */
+#define REFLINK_METHOD_MIXED 2
+/**
+ * The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not, and
+ * does not say.
+ */
+#define REFLINK_METHOD_KERNEL_COPY 3
+/** Read and written: nothing is shared. */
+#define REFLINK_METHOD_COPY 4
+
+/** Everything was cloned, or it did not come to that. */
+#define REFLINK_REASON_NONE 0
+/** This volume cannot clone, or not for this caller's kernel. */
+#define REFLINK_REASON_UNSUPPORTED 1
+/** Not between these two file systems. */
+#define REFLINK_REASON_CROSS_DEVICE 2
+/**
+ * Not this file or this range: alignment, NOCOW on one side only (Btrfs), a limit, a swap file.
+ * Others may do.
+ */
+#define REFLINK_REASON_FILE 3
+/** Forbidden, or filtered away by a sandbox (seccomp, SELinux). */
+#define REFLINK_REASON_PERMISSION 4
+/** Not now; later it may. */
+#define REFLINK_REASON_TRANSIENT 5
+/** REFLINK_NEVER was asked for. */
+#define REFLINK_REASON_NOT_ASKED 6
+/** Cloning is possible, and went wrong: no space, no memory, an I/O error. */
+#define REFLINK_REASON_FAILURE 7
+
+/** Nothing failed. */
+#define REFLINK_STEP_NONE 0
+/** Reading the arguments. */
+#define REFLINK_STEP_ARGUMENTS 1
+/** Opening the source. */
+#define REFLINK_STEP_OPEN_SOURCE 2
+/** Checking both files before anything is written. */
+#define REFLINK_STEP_CHECK 3
+/** Making the new file. */
+#define REFLINK_STEP_CREATE 4
+/** Cloning. */
+#define REFLINK_STEP_CLONE 5
+/** Copying. */
+#define REFLINK_STEP_COPY 6
+/** Setting owner, extended attributes, ACL, mode or times. */
+#define REFLINK_STEP_METADATA 7
+/** Syncing to the device. */
+#define REFLINK_STEP_SYNC 8
+/** Giving the new file its name. */
+#define REFLINK_STEP_PUBLISH 9
+/** Closing. */
+#define REFLINK_STEP_CLOSE 10
+/** The progress function. */
+#define REFLINK_STEP_PROGRESS 11
+
+/**
+ * In `flags` of struct reflink_result: size, mtime or ctime of the source moved while it was
+ * copied, so that the copy may mix old and new content. A clone in one call is of one instant and
+ * is only checked for its size.
+ */
+#define REFLINK_SOURCE_CHANGED 1
+/**
+ * In `flags` of struct reflink_result: some metadata could not be set, and
+ * REFLINK_BEST_EFFORT_METADATA let it pass.
+ */
+#define REFLINK_METADATA_INCOMPLETE 2
 
 /**
  * What was done, or why it failed. Filled by every call that gets as far as reading it, on success
  * and on failure.
  */
 struct reflink_result {
-  /**
-   * sizeof(struct reflink_result), as REFLINK_RESULT_INIT sets it.
-   */
+  /** sizeof(struct reflink_result), as REFLINK_RESULT_INIT sets it. */
   size_t size;
-  /**
-   * REFLINK_METHOD_*: how the data came over.
-   */
+  /** REFLINK_METHOD_*: how the data came over. */
   uint32_t method;
-  /**
-   * REFLINK_REASON_*: why not everything was cloned.
-   */
+  /** REFLINK_REASON_*: why not everything was cloned. */
   uint32_t reason;
-  /**
-   * The -errno that refused the clone, 0 if none did.
-   */
+  /** The -errno that refused the clone, 0 if none did. */
   int32_t clone_error;
   /**
    * The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
    * code), 0 if none.
    */
   int32_t os_error;
-  /**
-   * REFLINK_STEP_*: which operation failed.
-   */
+  /** REFLINK_STEP_*: which operation failed. */
   uint32_t step;
-  /**
-   * REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE.
-   */
+  /** REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE. */
   uint32_t flags;
-  /**
-   * Bytes that share their blocks with the source, holes between them included.
-   */
+  /** Bytes that share their blocks with the source, holes between them included. */
   uint64_t bytes_cloned;
-  /**
-   * Bytes copied, by the kernel or by reading and writing.
-   */
+  /** Bytes copied, by the kernel or by reading and writing. */
   uint64_t bytes_copied;
-  /**
-   * Bytes left as holes. The three add up to the length; after an error, to how far it got.
-   */
+  /** Bytes left as holes. The three add up to the length; after an error, to how far it got. */
   uint64_t bytes_hole;
 };
 
-/**
- * What a directory can do, found out by trying.
- */
-struct reflink_capability {
-  /**
-   * sizeof(struct reflink_capability), as REFLINK_CAPABILITY_INIT sets it.
-   */
-  size_t size;
-  /**
-   * 1: files can be cloned there. 0: they cannot. -1: unknown.
-   */
-  int32_t clone;
-  /**
-   * REFLINK_REASON_*: why not, or why unknown.
-   */
-  uint32_t reason;
-  /**
-   * The -errno that said so, 0 if none.
-   */
-  int32_t error;
-  /**
-   * 1: ranges can be cloned.
-   */
-  uint32_t range;
-  /**
-   * 1: copy_file_range(2) works there.
-   */
-  uint32_t kernel_copy;
-  /**
-   * 1: equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
-   * the source is a directory.
-   */
-  uint32_t dedupe;
-  /**
-   * 1: a copy can be built without a name (O_TMPFILE); else under a private one.
-   */
-  uint32_t unnamed_files;
-  /**
-   * 1: holes take no space and can be found.
-   */
-  uint32_t sparse;
-  /**
-   * The alignment in bytes that range clones were seen to need there, 0 if none was seen to
-   * work.
-   */
-  uint64_t granularity;
-  /**
-   * The file system's name, NUL-terminated: "xfs", "btrfs", "unknown". For people, not for
-   * decisions.
-   */
-  char fs_name[32];
-};
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
+/* ---- Copies ---- */
 
 /**
  * Copies a file under a new name, sharing its blocks where the file system can.
@@ -699,6 +550,43 @@ int reflink_copy_range(reflink_fd src,
                        const struct reflink_options *options,
                        struct reflink_result *result);
 
+/* ---- What a directory can do ---- */
+
+/** What a directory can do, found out by trying. */
+struct reflink_capability {
+  /** sizeof(struct reflink_capability), as REFLINK_CAPABILITY_INIT sets it. */
+  size_t size;
+  /** 1: files can be cloned there. 0: they cannot. -1: unknown. */
+  int32_t clone;
+  /** REFLINK_REASON_*: why not, or why unknown. */
+  uint32_t reason;
+  /** The -errno that said so, 0 if none. */
+  int32_t error;
+  /** 1: ranges can be cloned. */
+  uint32_t range;
+  /** 1: copy_file_range(2) works there. */
+  uint32_t kernel_copy;
+  /**
+   * 1: equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
+   * the source is a directory.
+   */
+  uint32_t dedupe;
+  /** 1: a copy can be built without a name (O_TMPFILE); else under a private one. */
+  uint32_t unnamed_files;
+  /** 1: holes take no space and can be found. */
+  uint32_t sparse;
+  /**
+   * The alignment in bytes that range clones were seen to need there, 0 if none was seen to
+   * work.
+   */
+  uint64_t granularity;
+  /**
+   * The file system's name, NUL-terminated: "xfs", "btrfs", "unknown". For people, not for
+   * decisions.
+   */
+  char fs_name[32];
+};
+
 /**
  * Finds out whether files can be cloned into a directory, by trying it.
  *
@@ -741,47 +629,8 @@ int reflink_probe_fd(reflink_fd src,
                      reflink_fd dst_dir,
                      struct reflink_capability *capability);
 
-/**
- * Says in English what a code means, for people.
- *
- * @param code  What a function of this library returned. Positive errno values are understood too.
- * @return Static text, never NULL, not to be freed. For a code that nobody knows it says so.
- *
- * Thread-safe, and safe in a signal handler. Since 0.1.
- */
-const char *reflink_strerror(int code);
-
-/**
- * Names a code: "EXDEV", "REFLINK_ERR_PANIC", "OK".
- *
- * @param code  What a function of this library returned. Positive errno values are understood too.
- * @return Static text, never NULL, not to be freed: "UNKNOWN" for a code that nobody knows.
- *
- * Thread-safe, and safe in a signal handler. Since 0.1.
- */
-const char *reflink_err_name(int code);
-
-/**
- * The version of the library that is loaded, to be compared with REFLINK_VERSION_NUMBER, which was
- * compiled in.
- *
- * @return major * 65536 + minor * 256 + patch.
- *
- * Thread-safe, and safe in a signal handler. Since 0.1.
- */
-uint32_t reflink_version_number(void);
-
-/**
- * The version of the library that is loaded, as text: "0.1.0".
- *
- * @return Static text, never NULL, not to be freed.
- *
- * Thread-safe, and safe in a signal handler. Since 0.1.
- */
-const char *reflink_version_string(void);
-
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+}
+#endif
 
-#endif  /* REFLINK_H */
+#endif /* REFLINK_H */

@@ -1,61 +1,59 @@
 //! The engine's error: what went wrong and at which step.
-//! How an error becomes a number for C is the business of `capi::codes`.
+//! How an error becomes a number for C is the business of `capi`.
 
 use crate::sys::Errno;
 
-/// Which operation an error belongs to. The numbers are `REFLINK_STEP_*` of the header.
+/// Which operation an error belongs to. Its number is `capi`'s business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
 pub enum Step {
     /// No step failed.
-    None = 0,
+    None,
     /// Reading the caller's arguments.
-    Arguments = 1,
+    Arguments,
     /// Opening the source.
-    OpenSource = 2,
+    OpenSource,
     /// The checks on both files before any byte moves.
-    Check = 3,
+    Check,
     /// Making the destination file.
-    Create = 4,
+    Create,
     /// Cloning.
-    Clone = 5,
+    Clone,
     /// Copying.
-    Copy = 6,
+    Copy,
     /// Setting mode, owner, extended attributes, ACL or times.
-    Metadata = 7,
+    Metadata,
     /// Writing through to the device.
-    Sync = 8,
+    Sync,
     /// Giving the finished file its name.
-    Publish = 9,
+    Publish,
     /// Closing.
-    Close = 10,
+    Close,
     /// The caller's progress function asked to stop.
-    Progress = 11,
+    Progress,
     /// Trying out what a directory can do.
-    Probe = 12,
+    Probe,
 }
 
-/// Why not everything was cloned. The numbers are `REFLINK_REASON_*` of the header.
+/// Why not everything was cloned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u32)]
 pub enum Reason {
     /// Everything was, or it did not come to that.
     #[default]
-    None = 0,
+    None,
     /// This volume cannot clone.
-    Unsupported = 1,
+    Unsupported,
     /// Not between these two file systems.
-    CrossDevice = 2,
+    CrossDevice,
     /// Not this file or this range: alignment, a NOCOW mismatch, a limit, a swap file.
-    File = 3,
+    File,
     /// Forbidden, or filtered away by a sandbox.
-    Permission = 4,
+    Permission,
     /// Not now.
-    Transient = 5,
+    Transient,
     /// The caller asked for a copy.
-    NotAsked = 6,
+    NotAsked,
     /// It was possible and went wrong: no space, no memory, an I/O error.
-    Failure = 7,
+    Failure,
 }
 
 /// What went wrong.

@@ -42,7 +42,7 @@ def declarations(header: Path) -> str:
         compiler = os.environ.get("CC", "cc").split()
         command = [*compiler, "-E", "-P", "-undef", "-nostdinc", "-I", empty, str(header)]
         code = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    constants = re.findall(r"^#define (REFLINK_\w+) \(?(-?\d+)\)?$", header.read_text(), re.MULTILINE)
+    constants = re.findall(r"^#define (REFLINK_\w+) (-?\d+|0x[0-9a-f]+(?:ULL)?)$", header.read_text(), re.MULTILINE)
     return "".join(f"#define {name} {value}\n" for name, value in constants) + code
 
 

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (Vec<u8>, i32)| {
     let (mut path, code) = input;
-    for text in [capi::reflink_strerror(code), capi::reflink_err_name(code)] {
+    for text in [capi::codes::reflink_strerror(code), capi::codes::reflink_err_name(code)] {
         assert!(!unsafe { CStr::from_ptr(text) }.is_empty(), "{code}");
     }
     path.retain(|byte| *byte != 0);

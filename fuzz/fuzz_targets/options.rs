@@ -5,7 +5,10 @@
 
 include!("library.rs");
 
-use capi::structs::{reflink_capability, reflink_options, reflink_result};
+use capi::capability::{reflink_capability, reflink_probe_fd};
+use capi::copies::{reflink_copy_fd, reflink_copy_file, reflink_copy_range};
+use capi::options::reflink_options;
+use capi::result::reflink_result;
 use libfuzzer_sys::fuzz_target;
 
 /// Larger sizes are refused without reading further, so they need no memory.
@@ -39,19 +42,19 @@ fuzz_target!(|input: (u16, u16, u16, Vec<u8>, Vec<u8>)| {
         (options.as_ptr().cast::<reflink_options>(), result.as_mut_ptr().cast::<reflink_result>());
     // No call gets as far as to call the progress function: there is no source.
     let code = unsafe {
-        capi::reflink_copy_file(c"/nonexistent/source".as_ptr(), c"/nonexistent/copy".as_ptr(), asked, to)
+        reflink_copy_file(c"/nonexistent/source".as_ptr(), c"/nonexistent/copy".as_ptr(), asked, to)
     };
     assert!(known(code) && code != 0, "{code}");
     assert_eq!(result[0], before[0], "the size is the caller's");
     if usize::from(result_size) < size_of::<reflink_result>() || result_size > 4096 {
         assert_eq!(result, before, "what was refused was written");
     }
-    let code = unsafe { capi::reflink_copy_range(-1, 0, -1, 0, 1, asked, to) };
+    let code = unsafe { reflink_copy_range(-1, 0, -1, 0, 1, asked, to) };
     assert!(known(code) && code != 0, "{code}");
-    let code = unsafe { capi::reflink_copy_fd(-1, -1, asked, to) };
+    let code = unsafe { reflink_copy_fd(-1, -1, asked, to) };
     assert!(known(code) && code != 0, "{code}");
     let to = capability.as_mut_ptr().cast::<reflink_capability>();
-    let code = unsafe { capi::reflink_probe_fd(-1, -1, to) };
+    let code = unsafe { reflink_probe_fd(-1, -1, to) };
     assert!(known(code) && code != 0, "{code}");
     assert_eq!(capability[0], u64::from(capability_size));
 });

@@ -1,7 +1,7 @@
 //! The numbers that functions return, their names and their texts.
 //! From -1 to -4095 they are errno's own; the library's lie at and below -4097 and are never used again for another meaning.
 
-use core::ffi::{CStr, c_int};
+use core::ffi::{CStr, c_char, c_int};
 
 use crate::error::{Cause, Error};
 use crate::sys::errno;
@@ -134,6 +134,28 @@ pub fn name(code: c_int) -> &'static CStr {
 /// A code's text.
 pub fn text(code: c_int) -> &'static CStr {
     find(code).map_or(c"Unknown error", |known| known.2)
+}
+
+/// Says in English what a code means, for people.
+///
+/// @param code  What a function of this library returned. Positive errno values are understood too.
+/// @return Static text, never NULL, not to be freed. For a code that nobody knows it says so.
+///
+/// Thread-safe, and safe in a signal handler. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn reflink_strerror(code: c_int) -> *const c_char {
+    text(code).as_ptr()
+}
+
+/// Names a code: "EXDEV", "REFLINK_ERR_PANIC", "OK".
+///
+/// @param code  What a function of this library returned. Positive errno values are understood too.
+/// @return Static text, never NULL, not to be freed: "UNKNOWN" for a code that nobody knows.
+///
+/// Thread-safe, and safe in a signal handler. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn reflink_err_name(code: c_int) -> *const c_char {
+    name(code).as_ptr()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The library's version. Cargo.toml is where it is set; the constants here must say the same, and the build fails if not.
 
-use core::ffi::CStr;
+use core::ffi::{CStr, c_char};
 
 /// Raised when a program must be changed to use the library.
 pub const REFLINK_VERSION_MAJOR: u32 = 0;
@@ -10,13 +10,12 @@ pub const REFLINK_VERSION_MINOR: u32 = 1;
 pub const REFLINK_VERSION_PATCH: u32 = 0;
 
 /// All three in one number, 8 bits for each of the last two.
-pub(crate) const NUMBER: u32 =
-    (REFLINK_VERSION_MAJOR << 16) | (REFLINK_VERSION_MINOR << 8) | REFLINK_VERSION_PATCH;
+const NUMBER: u32 = (REFLINK_VERSION_MAJOR << 16) | (REFLINK_VERSION_MINOR << 8) | REFLINK_VERSION_PATCH;
 
 const TEXT: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 
 /// As text.
-pub const STRING: &CStr = match CStr::from_bytes_with_nul(TEXT.as_bytes()) {
+const STRING: &CStr = match CStr::from_bytes_with_nul(TEXT.as_bytes()) {
     Ok(text) => text,
     Err(_) => c"",
 };
@@ -36,3 +35,24 @@ const _: () = {
         "src/capi/version.rs and Cargo.toml disagree"
     );
 };
+
+/// The version of the library that is loaded, to be compared with REFLINK_VERSION_NUMBER, which was
+/// compiled in.
+///
+/// @return major * 65536 + minor * 256 + patch.
+///
+/// Thread-safe, and safe in a signal handler. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn reflink_version_number() -> u32 {
+    NUMBER
+}
+
+/// The version of the library that is loaded, as text: "0.1.0".
+///
+/// @return Static text, never NULL, not to be freed.
+///
+/// Thread-safe, and safe in a signal handler. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn reflink_version_string() -> *const c_char {
+    STRING.as_ptr()
+}

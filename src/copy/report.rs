@@ -31,20 +31,19 @@ pub struct Report {
     pub metadata_incomplete: bool,
 }
 
-/// How the data came over. The numbers are `REFLINK_METHOD_*` of the header.
+/// How the data came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
 pub enum Method {
     /// No data was moved.
-    None = 0,
+    None,
     /// All of it shares blocks.
-    Clone = 1,
+    Clone,
     /// Part of it shares blocks.
-    Mixed = 2,
+    Mixed,
     /// The kernel copied, and may have shared.
-    KernelCopy = 3,
+    KernelCopy,
     /// Read and written.
-    Copy = 4,
+    Copy,
 }
 
 impl Report {

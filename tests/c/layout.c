@@ -1,5 +1,5 @@
 /* The layouts that compiled programs rely on, as the C compiler sees them; and that the header's
- * version is the library's. src/capi/structs.rs asserts the same numbers for Rust. They never
+ * version is the library's. src/capi/layout.rs asserts the same numbers for Rust. They never
  * change. */
 #include "reflink.h"
 

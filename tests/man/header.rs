@@ -56,7 +56,7 @@ pub fn read(text: &str) -> Header {
     let mut comment: Vec<String> = Vec::new();
     while at < lines.len() {
         let line = lines[at];
-        if line == "/**" {
+        if line.starts_with("/**") {
             (comment, at) = block(&lines, at);
             continue;
         }
@@ -89,6 +89,10 @@ pub fn read(text: &str) -> Header {
 
 /// The lines of the comment that begins at `at`, without its frame, and the line after it.
 fn block(lines: &[&str], at: usize) -> (Vec<String>, usize) {
+    let only = lines[at].trim().strip_prefix("/** ").and_then(|line| line.strip_suffix(" */"));
+    if let Some(line) = only {
+        return (vec![line.to_owned()], at + 1);
+    }
     let mut comment = Vec::new();
     let mut at = at + 1;
     while !lines[at].trim().starts_with("*/") {

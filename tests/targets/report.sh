@@ -75,7 +75,7 @@ the_rest() {
     local target
     for target in $(linux_targets); do
         [ -z "$(result "$target" c_programs)" ] || echo "- \`$target\`: C programs of \`tests/c_programs.rs\` $(result "$target" c_programs);" \
-            "\`tests/header.rs\` $(result "$target" header); \`tests/symbols.rs\` $(result "$target" symbols)."
+            "\`tests/header\` $(result "$target" header); \`tests/symbols.rs\` $(result "$target" symbols)."
     done
 }
 

@@ -1,6 +1,8 @@
 //! The header is what cbindgen makes of src/capi, and compiles without a warning wherever C and C++ programmers are.
 //! `make header` writes it anew through this test.
 
+mod made;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -11,25 +13,9 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn generated() -> String {
-    let config =
-        cbindgen::Config::from_file(root().join("include/cbindgen.toml")).expect("include/cbindgen.toml");
-    // These files and no others: cbindgen would take every `pub const` of the crate for one of the interface's.
-    let sources =
-        ["codes", "structs", "version", "mod"].map(|name| root().join(format!("src/capi/{name}.rs")));
-    let bindings = sources
-        .iter()
-        .fold(cbindgen::Builder::new().with_config(config), cbindgen::Builder::with_src)
-        .generate()
-        .expect("cbindgen cannot read src/capi");
-    let mut header = Vec::new();
-    bindings.write(&mut header);
-    String::from_utf8(header).expect("UTF-8")
-}
-
 fn the_committed_header_is_what_the_code_says() {
     let path = root().join("include/reflink.h");
-    let wanted = generated();
+    let wanted = made::header();
     if std::env::var_os("REFLINK_WRITE_HEADER").is_some() {
         std::fs::write(&path, &wanted).expect("include/reflink.h cannot be written");
     }
@@ -42,7 +28,7 @@ fn the_committed_header_is_what_the_code_says() {
 
 /// cbindgen makes a macro of every `pub const` of the crate: one too many would be in every user's program.
 fn every_name_it_defines_is_the_librarys() {
-    let header = generated();
+    let header = made::header();
     let names = header.lines().filter_map(|line| {
         let rest = line
             .strip_prefix("#define ")

@@ -1,0 +1,156 @@
+//! What a directory can do: the structure of the answer, and the functions that ask.
+//! The answer comes from a trial, in `crate::probe`.
+
+use core::ffi::{c_char, c_int};
+use core::mem::offset_of;
+
+use super::options::reflink_fd;
+use super::result::reason_number;
+use super::sized::{self, Extensible};
+use super::{codes, guard, invalid, name};
+use crate::error::Result;
+use crate::probe::{self, Capability};
+use crate::sys::{CWD, Native, is_none};
+
+/// What a directory can do, found out by trying.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct reflink_capability {
+    /// sizeof(struct reflink_capability), as REFLINK_CAPABILITY_INIT sets it.
+    pub size: usize,
+    /// 1: files can be cloned there. 0: they cannot. -1: unknown.
+    pub clone: i32,
+    /// REFLINK_REASON_*: why not, or why unknown.
+    pub reason: u32,
+    /// The -errno that said so, 0 if none.
+    pub error: i32,
+    /// 1: ranges can be cloned.
+    pub range: u32,
+    /// 1: copy_file_range(2) works there.
+    pub kernel_copy: u32,
+    /// 1: equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
+    /// the source is a directory.
+    pub dedupe: u32,
+    /// 1: a copy can be built without a name (O_TMPFILE); else under a private one.
+    pub unnamed_files: u32,
+    /// 1: holes take no space and can be found.
+    pub sparse: u32,
+    /// The alignment in bytes that range clones were seen to need there, 0 if none was seen to
+    /// work.
+    pub granularity: u64,
+    /// The file system's name, NUL-terminated: "xfs", "btrfs", "unknown". For people, not for
+    /// decisions.
+    pub fs_name: [core::ffi::c_char; 32],
+}
+
+// SAFETY: integers.
+unsafe impl Extensible for reflink_capability {
+    const FIRST: usize = offset_of!(reflink_capability, fs_name) + 32;
+}
+
+/// Tells the caller what a directory can do.
+///
+/// # Safety
+/// `to` was checked by [`sized::check_writable`] and is not NULL.
+unsafe fn write(to: *mut reflink_capability, found: &Capability) {
+    let mut fs_name = [0; 32];
+    // The last byte stays NUL.
+    for (room, byte) in fs_name.iter_mut().take(31).zip(found.fs_name.bytes()) {
+        *room = core::ffi::c_char::from_ne_bytes([byte]);
+    }
+    let value = reflink_capability {
+        size: 0,
+        clone: found.clone.map_or(-1, i32::from),
+        reason: reason_number(found.reason),
+        error: found.error,
+        range: found.range.into(),
+        kernel_copy: found.kernel_copy.into(),
+        dedupe: found.dedupe.into(),
+        unnamed_files: found.unnamed_files.into(),
+        sparse: found.sparse.into(),
+        granularity: found.granularity,
+        fs_name,
+    };
+    // SAFETY: checked, and not NULL.
+    unsafe { sized::write(to, &value) };
+}
+/// Finds out whether files can be cloned into a directory, by trying it.
+///
+/// Two files without a name are made (on a file system that has none, files with a private random
+/// name that lose it at once), one block of data is cloned, and both are gone again. Nothing is
+/// concluded from the file system's name or device number. The answer holds for that moment: the
+/// copy itself remains the authority.
+///
+/// That something could not be tried is an answer too: `clone` is -1 then, and `reason` and `error`
+/// say why. No right to write is needed to be told so.
+///
+/// @param src         A file or a directory that clones are to be made from, or NULL for the directory itself.
+/// @param dst_dir     The directory that clones are to be made in.
+/// @param capability  Receives the answer. Left as it is on failure.
+/// @return 0, or a negative code, among others:
+/// - -EINVAL: a NULL `dst_dir` or `capability`, or a structure that is too small; -E2BIG: one that
+///   is too large.
+/// - -ENOENT, -ENOTDIR, -EACCES: what the system says of the names.
+/// - REFLINK_ERR_NOT_REGULAR: `src` is a FIFO, a socket or a device.
+///
+/// Thread-safe. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reflink_probe(
+    src: *const c_char,
+    dst_dir: *const c_char,
+    capability: *mut reflink_capability,
+) -> c_int {
+    let ask = || {
+        // SAFETY: the caller passes NULL or NUL-terminated strings, as the header says.
+        let (src, dst_dir) = unsafe { (if src.is_null() { None } else { Some(name(src)?) }, name(dst_dir)?) };
+        probe::by_name(&Native, CWD, src, dst_dir)
+    };
+    // SAFETY: the caller passes NULL or a structure of the size that it says, as the header says.
+    unsafe { run_probe(capability, ask) }
+}
+
+/// Finds out whether files can be cloned into an open directory, by trying it.
+///
+/// @param src         An open file or directory that clones are to be made from, or a negative number (on Windows NULL) for the directory itself.
+/// @param dst_dir     The open directory that clones are to be made in.
+/// @param capability  Receives the answer.
+/// @return 0, or a negative code: see reflink_probe(). -EBADF: a descriptor is closed.
+///
+/// Thread-safe. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reflink_probe_fd(
+    src: reflink_fd,
+    dst_dir: reflink_fd,
+    capability: *mut reflink_capability,
+) -> c_int {
+    let ask = || probe::by_descriptor(&Native, (!is_none(src)).then_some(src), dst_dir);
+    // SAFETY: the caller passes NULL or a structure of the size that it says, as the header says.
+    unsafe { run_probe(capability, ask) }
+}
+
+/// Runs one probe.
+///
+/// # Safety
+/// `capability` is NULL or points to a structure of the size that its first member says.
+unsafe fn run_probe(capability: *mut reflink_capability, ask: impl FnOnce() -> Result<Capability>) -> c_int {
+    guard(|| {
+        if capability.is_null() {
+            return codes::of(&invalid());
+        }
+        // SAFETY: the caller of this function vouches for it.
+        if let Err(code) = unsafe { sized::check_writable(capability) } {
+            return code;
+        }
+        match ask() {
+            Ok(found) => {
+                // SAFETY: checked above.
+                unsafe { write(capability, &found) };
+                0
+            }
+            Err(error) => codes::of(&error),
+        }
+    })
+}

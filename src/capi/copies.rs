@@ -1,0 +1,256 @@
+//! The functions that copy: their arguments are checked, the engine is called, and the result is filled.
+//! What they promise is in their comments, which are the text of the C header.
+
+use core::ffi::{c_char, c_int};
+
+use super::options::{self, Asked, reflink_fd, reflink_options, reflink_progress};
+use super::result::{self, reflink_result};
+use super::{codes, guard, invalid, name, sized};
+use crate::copy::range::Range;
+use crate::copy::{Callback, Options, Progress, Report, descriptor, file, range};
+use crate::error::{Cause, Error, Result, Step};
+use crate::sys::{CWD, Errno, Native};
+
+/// Runs one copy: reads the options, has it done, and writes the result whether or not it
+/// succeeded.
+///
+/// # Safety
+/// `options` and `result` are NULL or point to structures of the size that their first member says.
+unsafe fn run_copy(
+    options: *const reflink_options,
+    result: *mut reflink_result,
+    copy: impl FnOnce(&Options, &mut Progress) -> Result<()>,
+) -> c_int {
+    guard(|| {
+        // SAFETY: the caller of this function vouches for it.
+        if let Err(code) = unsafe { sized::check_writable(result) } {
+            return code;
+        }
+        let mut report = Report::default();
+        // SAFETY: as above.
+        let outcome = match unsafe { options::read(options) } {
+            Ok(asked) => with_progress(&asked, |progress| {
+                let outcome = copy(&asked.options, progress);
+                report = progress.report;
+                outcome
+            })
+            .map_err(|error| (error, codes::of(&error))),
+            Err(code) => Err((Error::new(Step::Arguments, Cause::System(Errno(0))), code)),
+        };
+        // SAFETY: checked above.
+        unsafe { result::write(result, &report, outcome.err().map(|(error, _)| error)) };
+        outcome.err().map_or(0, |(_, code)| code)
+    })
+}
+
+/// Wraps the caller's progress function, if there is one.
+fn with_progress(asked: &Asked, work: impl FnOnce(&mut Progress) -> Result<()>) -> Result<()> {
+    match asked.progress {
+        None => work(&mut Progress::default()),
+        Some(progress) => {
+            let mut call = |done, total| {
+                let now = reflink_progress {
+                    size: size_of::<reflink_progress>(),
+                    bytes_done: done,
+                    bytes_total: total,
+                };
+                // SAFETY: the caller gave this function and this pointer to be called with each
+                // other, during this call.
+                unsafe { progress(asked.progress_user, &raw const now) == 0 }
+            };
+            let callback: Callback = &mut call;
+            work(&mut Progress::new(Some(callback)))
+        }
+    }
+}
+
+/// Copies a file under a new name, sharing its blocks where the file system can.
+///
+/// The same as reflink_copy_file_at() with both names relative to the current directory.
+///
+/// @param src      The file to copy. A symbolic link is followed, unless REFLINK_NOFOLLOW is set.
+/// @param dst      The name to give the copy. A symbolic link there is never followed.
+/// @param options  How to copy, or NULL for the defaults.
+/// @param result   Says what was done, on success and on failure. May be NULL.
+/// @return 0, or a negative code: see reflink_copy_file_at().
+///
+/// Thread-safe. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reflink_copy_file(
+    src: *const c_char,
+    dst: *const c_char,
+    options: *const reflink_options,
+    result: *mut reflink_result,
+) -> c_int {
+    // SAFETY: the arguments are passed on as they came, with the same promises.
+    unsafe { reflink_copy_file_at(CWD, src, CWD, dst, options, result) }
+}
+
+/// Copies a file under a new name, both names relative to open directories.
+///
+/// The copy is built where nobody sees it (a file without a name, or one with a private random name
+/// beside the destination, ".reflink-" and 16 hexadecimal digits, where the file system has none)
+/// and gets its name in one step when all of it is there. After any error the name holds what it
+/// held before. The exception is what can fail after the name was given: syncing the directory
+/// (REFLINK_STEP_SYNC with REFLINK_DURABLE), closing (REFLINK_STEP_CLOSE), and, on file systems
+/// without a rename that does not replace, removing the private name (REFLINK_STEP_PUBLISH); the name
+/// holds the complete new file then. No existing file is ever truncated, and none is removed to make
+/// room.
+///
+/// The copy gets the source's permission bits (rwx), whatever the umask. It is never open to more
+/// than that while it is made.
+///
+/// @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
+/// @param src      The file to copy: any name of a regular file, as bytes.
+/// @param dst_dir  An open directory that `dst` is relative to, or AT_FDCWD (on Windows NULL).
+/// @param dst      The name to give the copy.
+/// @param options  How to copy, or NULL for the defaults.
+/// @param result   Says what was done, on success and on failure. May be NULL.
+/// @return 0, or a negative code, among others:
+/// - -EINVAL: a NULL name, an unknown flag or value, a structure that is too small; with
+///   REFLINK_ALWAYS, this file cannot be cloned there (reason REFLINK_REASON_FILE).
+/// - -E2BIG: a structure that is larger than this library knows, with something in the part it does
+///   not know.
+/// - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: what the system says of the names. An empty name
+///   is -ENOENT.
+/// - -EISDIR: the source is a directory, or the destination's name ends in a slash, "." or "..",
+///   or, with REFLINK_REPLACE, is a directory.
+/// - REFLINK_ERR_NOT_REGULAR: the source is a FIFO, a socket or a device, or REFLINK_REPLACE would
+///   replace one.
+/// - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
+/// - -EEXIST: the destination exists, and REFLINK_REPLACE is not asked for.
+/// - REFLINK_ERR_SAME_FILE: with REFLINK_REPLACE, source and destination are one file, by whatever
+///   names.
+/// - -EOPNOTSUPP, -EXDEV: with REFLINK_ALWAYS, no clone is possible there.
+/// - -EFBIG: the copy would be larger than RLIMIT_FSIZE allows; no signal is raised.
+/// - -EPERM, -EOPNOTSUPP at REFLINK_STEP_METADATA: the file system cannot hold the permission bits
+///   or the metadata asked for; see REFLINK_BEST_EFFORT_METADATA.
+/// - -EOPNOTSUPP, -EPERM, -EINVAL at REFLINK_STEP_PUBLISH: the file system has neither hard links
+///   nor a rename that does not replace, so that a new name cannot be given safely; REFLINK_DIRECT
+///   or REFLINK_REPLACE can still be used.
+/// - -EIO, -ENOSPC, -EDQUOT, -ENOMEM, -EROFS: a real failure. It is never hidden behind another
+///   method.
+/// - -ECANCELED: the progress function returned non-zero.
+/// - REFLINK_ERR_INCONSISTENT, REFLINK_ERR_PANIC: see there.
+///
+/// Thread-safe. Blocks until done: a clone takes time in the number of the file's extents, a copy
+/// in its size. Advisory locks on the source are not consulted. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reflink_copy_file_at(
+    src_dir: reflink_fd,
+    src: *const c_char,
+    dst_dir: reflink_fd,
+    dst: *const c_char,
+    options: *const reflink_options,
+    result: *mut reflink_result,
+) -> c_int {
+    let copy = |options: &Options, progress: &mut Progress| {
+        // SAFETY: the caller passes NULL or NUL-terminated strings, as the header says.
+        let (src, dst) = unsafe { (name(src)?, name(dst)?) };
+        let request = file::Request { src_dir, src, dst_dir, dst, options };
+        file::copy(&Native, &request, progress)
+    };
+    // SAFETY: the caller passes NULL or structures of the size that they say, as the header says.
+    unsafe { run_copy(options, result, copy) }
+}
+
+/// Makes the content of one open file equal to that of another: the data, then the size.
+///
+/// Works in place: what the destination held is lost, and an error in the middle (no space, an I/O
+/// error) leaves it partly written. What can be refused is refused before anything is written. With
+/// REFLINK_ALWAYS a clone that is not possible leaves the destination as it was.
+///
+/// The descriptors stay open, and their file offsets stay where they are. Of the options,
+/// `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW mean nothing here and are ignored;
+/// REFLINK_DURABLE syncs the destination at the end; `preserve` is honoured, while the destination
+/// keeps its own permission bits.
+///
+/// A descriptor that is open with O_DIRECT can be cloned from and to; where bytes must be copied, its
+/// rules of alignment hold, and -EINVAL is what the system says of the rest.
+///
+/// @param src      A regular file, open for reading.
+/// @param dst      A regular file, open for writing without O_APPEND.
+/// @param options  How to copy, or NULL for the defaults.
+/// @param result   Says what was done, on success and on failure. May be NULL.
+/// @return 0, or a negative code, among others:
+/// - -EBADF: a descriptor is closed, or not open for its use (O_PATH counts as neither).
+/// - -EISDIR, REFLINK_ERR_NOT_REGULAR: one of them is not a regular file.
+/// - REFLINK_ERR_APPEND: the destination is open with O_APPEND.
+/// - REFLINK_ERR_SAME_FILE: both are one file.
+/// - -EPERM: the destination is marked immutable or append-only, or sealed (memfd_create(2)).
+/// - and those of reflink_copy_file_at() that are not about names.
+///
+/// Thread-safe, if nobody else writes the destination meanwhile. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reflink_copy_fd(
+    src: reflink_fd,
+    dst: reflink_fd,
+    options: *const reflink_options,
+    result: *mut reflink_result,
+) -> c_int {
+    let copy =
+        |options: &Options, progress: &mut Progress| descriptor::copy(&Native, (src, dst), options, progress);
+    // SAFETY: the caller passes NULL or structures of the size that they say, as the header says.
+    unsafe { run_copy(options, result, copy) }
+}
+
+/// Copies a range of bytes from one open file into another, sharing the blocks that lie whole in
+/// it.
+///
+/// Any offsets and any length will do. With REFLINK_AUTO, where both offsets are at the same place
+/// within a block (see `granularity` of struct reflink_capability), the whole blocks are cloned and
+/// only the edges are copied: the kernel's own copy_file_range(2) shares nothing then. Where they
+/// are not, everything is copied. With REFLINK_ALWAYS the range must be aligned, or reach the
+/// source's end and become the destination's end; else it is -EINVAL with REFLINK_REASON_FILE, and
+/// nothing is written. Holes of the source become holes; only of a source with as many blocks as bytes
+/// they are not looked for in a range of up to 1 MiB.
+///
+/// Stops at the source's end, as pread(2) does: `bytes_cloned + bytes_copied + bytes_hole` of the
+/// result say how much was done, and after an error how much was done from the range's beginning
+/// on. Extends the destination where the range goes beyond its end. The same file may be on both
+/// sides, if the ranges are apart.
+///
+/// The descriptors stay open, and their file offsets stay where they are. Of the options,
+/// `if_exists`, REFLINK_DIRECT, REFLINK_NOFOLLOW and REFLINK_BEST_EFFORT_METADATA mean nothing here
+/// and are ignored; `preserve` must be 0; REFLINK_DURABLE syncs the destination at the end.
+///
+/// @param src         A regular file, open for reading.
+/// @param src_offset  Where the range begins in it, in bytes.
+/// @param dst         A regular file, open for writing without O_APPEND.
+/// @param dst_offset  Where the range begins in it, in bytes.
+/// @param length      The range's length in bytes, or REFLINK_TO_EOF. 0 does nothing but check the descriptors.
+/// @param options     How to copy, or NULL for the defaults.
+/// @param result      Says what was done, on success and on failure. May be NULL.
+/// @return 0, or a negative code, among others:
+/// - -EINVAL: an offset or a length beyond 2^63-1; `preserve` is not 0; with REFLINK_ALWAYS, the
+///   range is not aligned.
+/// - -EFBIG: the range would end beyond 2^63-1 in the destination, or beyond what RLIMIT_FSIZE
+///   allows.
+/// - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap.
+/// - and those of reflink_copy_fd(), but REFLINK_ERR_SAME_FILE.
+///
+/// Thread-safe, if nobody else writes the destination's range meanwhile. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reflink_copy_range(
+    src: reflink_fd,
+    src_offset: u64,
+    dst: reflink_fd,
+    dst_offset: u64,
+    length: u64,
+    options: *const reflink_options,
+    result: *mut reflink_result,
+) -> c_int {
+    let copy = |options: &Options, progress: &mut Progress| {
+        if options.preserve != Default::default() {
+            return Err(invalid());
+        }
+        let range = Range { src, src_offset, dst, dst_offset, length };
+        range::copy(&Native, &range, options, progress)
+    };
+    // SAFETY: the caller passes NULL or structures of the size that they say, as the header says.
+    unsafe { run_copy(options, result, copy) }
+}

@@ -1,0 +1,176 @@
+//! How to copy: the options, their values, and how the engine is asked for them.
+//! An unknown value is an error: it asks for something that would not be done.
+
+use core::ffi::{c_int, c_void};
+use core::mem::offset_of;
+
+use super::sized::{self, Extensible, INVALID};
+use crate::copy::{Durability, IfExists, Mode, Options, Preserve};
+
+/// An open file or directory: a descriptor, on Windows a HANDLE. Its definition in the header is
+/// written by hand.
+#[allow(non_camel_case_types)]
+pub type reflink_fd = crate::sys::Fd;
+
+/// Clone if possible, else copy. Holes are kept either way. The default.
+pub const REFLINK_AUTO: u32 = 0;
+/// Clone or fail, and change nothing then.
+pub const REFLINK_ALWAYS: u32 = 1;
+/// A true second copy: every byte is read and written, nothing is shared. Holes are kept. For
+/// backups: blocks that are shared are also lost together. (So copy_file_range(2) is not used
+/// either, which may share.)
+pub const REFLINK_NEVER: u32 = 2;
+
+/// Fail with -EEXIST where the destination exists, be it a dangling symbolic link. The default.
+pub const REFLINK_FAIL: u32 = 0;
+/// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
+/// rename: other processes see the old file or the complete new one. It is a new file: the old
+/// one's other hard links keep the old content, and nothing of its mode or owner stays.
+pub const REFLINK_REPLACE: u32 = 1;
+
+/// The destination's name shows the old state or the complete new one, to every other process and
+/// after any error, signal or kill. After a power loss nothing is promised: on some file systems (XFS,
+/// ext4) the name can then stand for an empty file, also where there was an old one. The default.
+pub const REFLINK_ATOMIC: u32 = 0;
+/// The same after a power loss too: the file is synced before it gets its name, and the directory
+/// after. Once the function has returned 0, the copy is on the device. (A file system that cannot
+/// sync directories and says so is taken at its word.)
+pub const REFLINK_DURABLE: u32 = 1;
+/// For bulk callers that own the directory: the file is made under its own name and removed again
+/// on failure; one system call less, and a kill can leave a partial file. With REFLINK_REPLACE, an
+/// existing file is replaced as with REFLINK_ATOMIC.
+pub const REFLINK_DIRECT: u32 = 2;
+
+/// Preserve the times of last access and last change, to the nanosecond.
+pub const REFLINK_PRESERVE_TIMES: u32 = 1;
+/// Preserve owner and group, and, once they are seen to be right, the set-user-ID, set-group-ID and
+/// sticky bits. Without it these bits are never set. Changing the owner takes privilege: -EPERM
+/// without.
+pub const REFLINK_PRESERVE_OWNER: u32 = 2;
+/// Preserve extended attributes: those of the "user." and "trusted." namespaces, and others that
+/// are neither "system." nor "security.". (Labels are given by policy; "security.capability" comes
+/// with REFLINK_PRESERVE_OWNER.) What the destination of reflink_copy_fd() has besides stays.
+pub const REFLINK_PRESERVE_XATTRS: u32 = 4;
+/// Preserve the POSIX access control list. One that the directory's default gave the copy is
+/// removed where the source has none. (Without this bit the copy keeps the directory's default, as
+/// any new file does.)
+pub const REFLINK_PRESERVE_ACL: u32 = 8;
+
+/// A symbolic link as the source is -ELOOP.
+pub const REFLINK_NOFOLLOW: u64 = 1;
+/// Metadata that the file system refuses, or has no room for, is not an error;
+/// REFLINK_METADATA_INCOMPLETE in the result says so. (An I/O error is one all the same.) Needed on
+/// file systems that cannot hold the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
+/// they say so or silently keep others: the copy may then be more open than the source is.
+pub const REFLINK_BEST_EFFORT_METADATA: u64 = 2;
+
+/// How far a copy is. Valid during the call of the progress function only.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct reflink_progress {
+    /// sizeof(struct reflink_progress) as the library knows it.
+    pub size: usize,
+    /// Bytes done, cloned ones and holes included.
+    pub bytes_done: u64,
+    /// Bytes in all; never less than `bytes_done`. It grows with it where the source does not know
+    /// its size (/proc).
+    pub bytes_total: u64,
+}
+
+/// How to copy. NULL instead of a pointer to it means all defaults, and 0 means the default for
+/// each member.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct reflink_options {
+    /// sizeof(struct reflink_options), as REFLINK_OPTIONS_INIT sets it.
+    pub size: usize,
+    /// REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER.
+    pub mode: u32,
+    /// REFLINK_FAIL or REFLINK_REPLACE.
+    pub if_exists: u32,
+    /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_DIRECT.
+    pub durability: u32,
+    /// REFLINK_PRESERVE_* bits. The permission bits (rwx) follow the source in any case.
+    pub preserve: u32,
+    /// REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA.
+    pub flags: u64,
+    /// Called at the beginning, between stretches and at the end, by the thread that called the
+    /// library; non-zero cancels the copy with -ECANCELED. With it a clone is made in steps of at
+    /// most 1 GiB, which is no longer one instant of the source; without (NULL) it is one call that
+    /// nothing can interrupt but SIGKILL. It must not throw or longjmp.
+    pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
+    /// Handed to `progress` as it is.
+    pub progress_user: *mut c_void,
+}
+
+// SAFETY: integers, and after them a function pointer and a pointer that may be NULL.
+unsafe impl Extensible for reflink_options {
+    const FIRST: usize = offset_of!(reflink_options, progress_user) + size_of::<*mut c_void>();
+}
+
+/// The caller's wishes, understood.
+pub struct Asked {
+    /// What the engine needs to know.
+    pub options: Options,
+    /// The progress function.
+    pub progress: Option<unsafe extern "C" fn(*mut c_void, *const reflink_progress) -> c_int>,
+    /// What it is handed.
+    pub progress_user: *mut c_void,
+}
+
+// Written out, since Rust 1.85 has no default for a pointer.
+impl Default for Asked {
+    fn default() -> Self {
+        Self { options: Options::default(), progress: None, progress_user: core::ptr::null_mut() }
+    }
+}
+
+/// Reads the options; NULL is all defaults. An unknown value is an error: it asks for something
+/// that would not be done.
+///
+/// # Safety
+/// `from` is NULL, or points to a structure that is as large as its first member says.
+pub unsafe fn read(from: *const reflink_options) -> Result<Asked, c_int> {
+    if from.is_null() {
+        return Ok(Asked::default());
+    }
+    // SAFETY: not NULL, and the caller of this function vouches for the rest.
+    let raw = unsafe { sized::read(from) }?;
+    let all_preserve =
+        REFLINK_PRESERVE_TIMES | REFLINK_PRESERVE_OWNER | REFLINK_PRESERVE_XATTRS | REFLINK_PRESERVE_ACL;
+    if raw.preserve & !all_preserve != 0
+        || raw.flags & !(REFLINK_NOFOLLOW | REFLINK_BEST_EFFORT_METADATA) != 0
+    {
+        return Err(INVALID);
+    }
+    let options = Options {
+        mode: match raw.mode {
+            REFLINK_AUTO => Mode::Auto,
+            REFLINK_ALWAYS => Mode::Always,
+            REFLINK_NEVER => Mode::Never,
+            _ => return Err(INVALID),
+        },
+        if_exists: match raw.if_exists {
+            REFLINK_FAIL => IfExists::Fail,
+            REFLINK_REPLACE => IfExists::Replace,
+            _ => return Err(INVALID),
+        },
+        durability: match raw.durability {
+            REFLINK_ATOMIC => Durability::Atomic,
+            REFLINK_DURABLE => Durability::Durable,
+            REFLINK_DIRECT => Durability::Direct,
+            _ => return Err(INVALID),
+        },
+        preserve: Preserve {
+            times: raw.preserve & REFLINK_PRESERVE_TIMES != 0,
+            owner: raw.preserve & REFLINK_PRESERVE_OWNER != 0,
+            attributes: raw.preserve & REFLINK_PRESERVE_XATTRS != 0,
+            acl: raw.preserve & REFLINK_PRESERVE_ACL != 0,
+        },
+        nofollow: raw.flags & REFLINK_NOFOLLOW != 0,
+        best_effort_metadata: raw.flags & REFLINK_BEST_EFFORT_METADATA != 0,
+    };
+    Ok(Asked { options, progress: raw.progress, progress_user: raw.progress_user })
+}

@@ -1,0 +1,212 @@
+//! What was done, or why it failed: methods, reasons and steps, in numbers and in words, and the structure that has them.
+//! The engine has no numbers: here each of its answers gets one.
+
+use core::ffi::CStr;
+use core::mem::offset_of;
+
+use super::sized::{self, Extensible};
+use crate::copy::{Method, Report};
+use crate::error::{Error, Reason, Step};
+
+/// No data came over: nothing to do, or it failed before.
+pub const REFLINK_METHOD_NONE: u32 = 0;
+/// All of it shares its blocks with the source, as far as the file system tells the truth (the README's limits name
+/// one that does not).
+pub const REFLINK_METHOD_CLONE: u32 = 1;
+/// Part of it was cloned: of a range the middle, of a file what came before a change of method.
+pub const REFLINK_METHOD_MIXED: u32 = 2;
+/// The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not, and
+/// does not say.
+pub const REFLINK_METHOD_KERNEL_COPY: u32 = 3;
+/// Read and written: nothing is shared.
+pub const REFLINK_METHOD_COPY: u32 = 4;
+
+/// Everything was cloned, or it did not come to that.
+pub const REFLINK_REASON_NONE: u32 = 0;
+/// This volume cannot clone, or not for this caller's kernel.
+pub const REFLINK_REASON_UNSUPPORTED: u32 = 1;
+/// Not between these two file systems.
+pub const REFLINK_REASON_CROSS_DEVICE: u32 = 2;
+/// Not this file or this range: alignment, NOCOW on one side only (Btrfs), a limit, a swap file.
+/// Others may do.
+pub const REFLINK_REASON_FILE: u32 = 3;
+/// Forbidden, or filtered away by a sandbox (seccomp, SELinux).
+pub const REFLINK_REASON_PERMISSION: u32 = 4;
+/// Not now; later it may.
+pub const REFLINK_REASON_TRANSIENT: u32 = 5;
+/// REFLINK_NEVER was asked for.
+pub const REFLINK_REASON_NOT_ASKED: u32 = 6;
+/// Cloning is possible, and went wrong: no space, no memory, an I/O error.
+pub const REFLINK_REASON_FAILURE: u32 = 7;
+
+/// Nothing failed.
+pub const REFLINK_STEP_NONE: u32 = 0;
+/// Reading the arguments.
+pub const REFLINK_STEP_ARGUMENTS: u32 = 1;
+/// Opening the source.
+pub const REFLINK_STEP_OPEN_SOURCE: u32 = 2;
+/// Checking both files before anything is written.
+pub const REFLINK_STEP_CHECK: u32 = 3;
+/// Making the new file.
+pub const REFLINK_STEP_CREATE: u32 = 4;
+/// Cloning.
+pub const REFLINK_STEP_CLONE: u32 = 5;
+/// Copying.
+pub const REFLINK_STEP_COPY: u32 = 6;
+/// Setting owner, extended attributes, ACL, mode or times.
+pub const REFLINK_STEP_METADATA: u32 = 7;
+/// Syncing to the device.
+pub const REFLINK_STEP_SYNC: u32 = 8;
+/// Giving the new file its name.
+pub const REFLINK_STEP_PUBLISH: u32 = 9;
+/// Closing.
+pub const REFLINK_STEP_CLOSE: u32 = 10;
+/// The progress function.
+pub const REFLINK_STEP_PROGRESS: u32 = 11;
+
+/// In `flags` of struct reflink_result: size, mtime or ctime of the source moved while it was
+/// copied, so that the copy may mix old and new content. A clone in one call is of one instant and
+/// is only checked for its size.
+pub const REFLINK_SOURCE_CHANGED: u32 = 1;
+/// In `flags` of struct reflink_result: some metadata could not be set, and
+/// REFLINK_BEST_EFFORT_METADATA let it pass.
+pub const REFLINK_METADATA_INCOMPLETE: u32 = 2;
+
+/// What was done, or why it failed. Filled by every call that gets as far as reading it, on success
+/// and on failure.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct reflink_result {
+    /// sizeof(struct reflink_result), as REFLINK_RESULT_INIT sets it.
+    pub size: usize,
+    /// REFLINK_METHOD_*: how the data came over.
+    pub method: u32,
+    /// REFLINK_REASON_*: why not everything was cloned.
+    pub reason: u32,
+    /// The -errno that refused the clone, 0 if none did.
+    pub clone_error: i32,
+    /// The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
+    /// code), 0 if none.
+    pub os_error: i32,
+    /// REFLINK_STEP_*: which operation failed.
+    pub step: u32,
+    /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE.
+    pub flags: u32,
+    /// Bytes that share their blocks with the source, holes between them included.
+    pub bytes_cloned: u64,
+    /// Bytes copied, by the kernel or by reading and writing.
+    pub bytes_copied: u64,
+    /// Bytes left as holes. The three add up to the length; after an error, to how far it got.
+    pub bytes_hole: u64,
+}
+
+/// The methods in words.
+pub const METHODS: &[(u32, &CStr)] = &[
+    (REFLINK_METHOD_NONE, c"nothing to do"),
+    (REFLINK_METHOD_CLONE, c"cloned"),
+    (REFLINK_METHOD_MIXED, c"cloned in part"),
+    (REFLINK_METHOD_KERNEL_COPY, c"copied by the kernel, which may have shared blocks"),
+    (REFLINK_METHOD_COPY, c"copied"),
+];
+
+/// The reasons in words, after "because"; and whether one means that a clone was refused: "cannot be cloned".
+pub const REASONS: &[(u32, &CStr, bool)] = &[
+    (REFLINK_REASON_NONE, c"of nothing", false),
+    (REFLINK_REASON_UNSUPPORTED, c"this volume cannot clone", true),
+    (REFLINK_REASON_CROSS_DEVICE, c"these are two file systems", true),
+    (REFLINK_REASON_FILE, c"this file, or this range of it, cannot be cloned", true),
+    (REFLINK_REASON_PERMISSION, c"it is forbidden", true),
+    (REFLINK_REASON_TRANSIENT, c"it is not possible at the moment", true),
+    (REFLINK_REASON_NOT_ASKED, c"a true copy was asked for", false),
+    (REFLINK_REASON_FAILURE, c"it went wrong", false),
+];
+
+/// The steps in words, after "cannot".
+pub const STEPS: &[(u32, &CStr)] = &[
+    (REFLINK_STEP_NONE, c"do it"),
+    (REFLINK_STEP_ARGUMENTS, c"use these arguments"),
+    (REFLINK_STEP_OPEN_SOURCE, c"open the source"),
+    (REFLINK_STEP_CHECK, c"start"),
+    (REFLINK_STEP_CREATE, c"create the new file"),
+    (REFLINK_STEP_CLONE, c"clone"),
+    (REFLINK_STEP_COPY, c"copy the data"),
+    (REFLINK_STEP_METADATA, c"set the metadata"),
+    (REFLINK_STEP_SYNC, c"sync to the device"),
+    (REFLINK_STEP_PUBLISH, c"give the new file its name"),
+    (REFLINK_STEP_CLOSE, c"close the new file"),
+    (REFLINK_STEP_PROGRESS, c"go on"),
+];
+
+const fn method_number(method: Method) -> u32 {
+    match method {
+        Method::None => REFLINK_METHOD_NONE,
+        Method::Clone => REFLINK_METHOD_CLONE,
+        Method::Mixed => REFLINK_METHOD_MIXED,
+        Method::KernelCopy => REFLINK_METHOD_KERNEL_COPY,
+        Method::Copy => REFLINK_METHOD_COPY,
+    }
+}
+
+/// The number of a reason.
+pub const fn reason_number(reason: Reason) -> u32 {
+    match reason {
+        Reason::None => REFLINK_REASON_NONE,
+        Reason::Unsupported => REFLINK_REASON_UNSUPPORTED,
+        Reason::CrossDevice => REFLINK_REASON_CROSS_DEVICE,
+        Reason::File => REFLINK_REASON_FILE,
+        Reason::Permission => REFLINK_REASON_PERMISSION,
+        Reason::Transient => REFLINK_REASON_TRANSIENT,
+        Reason::NotAsked => REFLINK_REASON_NOT_ASKED,
+        Reason::Failure => REFLINK_REASON_FAILURE,
+    }
+}
+
+const fn step_number(step: Step) -> u32 {
+    match step {
+        Step::None => REFLINK_STEP_NONE,
+        Step::Arguments => REFLINK_STEP_ARGUMENTS,
+        Step::OpenSource => REFLINK_STEP_OPEN_SOURCE,
+        // A probe reports no step.
+        Step::Check | Step::Probe => REFLINK_STEP_CHECK,
+        Step::Create => REFLINK_STEP_CREATE,
+        Step::Clone => REFLINK_STEP_CLONE,
+        Step::Copy => REFLINK_STEP_COPY,
+        Step::Metadata => REFLINK_STEP_METADATA,
+        Step::Sync => REFLINK_STEP_SYNC,
+        Step::Publish => REFLINK_STEP_PUBLISH,
+        Step::Close => REFLINK_STEP_CLOSE,
+        Step::Progress => REFLINK_STEP_PROGRESS,
+    }
+}
+
+// SAFETY: integers.
+unsafe impl Extensible for reflink_result {
+    const FIRST: usize = offset_of!(reflink_result, bytes_hole) + 8;
+}
+
+/// Tells the caller what was done, if the caller wants to know.
+///
+/// # Safety
+/// `to` was checked by [`sized::check_writable`].
+pub unsafe fn write(to: *mut reflink_result, report: &Report, error: Option<Error>) {
+    if to.is_null() {
+        return;
+    }
+    let changed = if report.source_changed { REFLINK_SOURCE_CHANGED } else { 0 };
+    let incomplete = if report.metadata_incomplete { REFLINK_METADATA_INCOMPLETE } else { 0 };
+    let value = reflink_result {
+        size: 0,
+        method: method_number(report.method()),
+        reason: reason_number(report.reason),
+        clone_error: report.clone_error,
+        os_error: error.map_or(0, |error| error.os_error()),
+        step: step_number(error.map_or(Step::None, |error| error.step)),
+        flags: changed | incomplete,
+        bytes_cloned: report.cloned,
+        bytes_copied: report.copied_any(),
+        bytes_hole: report.holes,
+    };
+    // SAFETY: checked, and not NULL.
+    unsafe { sized::write(to, &value) };
+}
