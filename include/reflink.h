@@ -31,6 +31,8 @@
  * Threads and signals.  There is no global state: every function may be called from any thread at any time, and
  * after fork(). A copy runs in the thread that asks for it. The library sets no signal handlers and changes
  * neither umask, working directory, nor limits. A copy is not async-signal-safe; one that a signal interrupts goes on.
+ * A thread that pthread_cancel(3) strikes during a call is cancelled after it, not in it; one whose cancellation is
+ * asynchronous must not call, and neither longjmp nor pthread_exit may leave the progress function.
  * Each descriptor that it opens is close-on-exec and above 2. No exception leaves it; none may be thrown through it.
  * Like any opening and closing of a file, a copy ends the record locks (fcntl(2), F_SETLK) that the calling process itself holds
  * on the source: lock by open file description (F_OFD_SETLK, flock(2)) what is copied meanwhile.
@@ -274,7 +276,8 @@ struct reflink_options {
    * Called at the beginning, between stretches and at the end, by the thread that called the
    * library; non-zero cancels the copy with -ECANCELED. With it a clone is made in steps of at
    * most 1 GiB, which is no longer one instant of the source; without (NULL) it is one call that
-   * nothing can interrupt but SIGKILL. It must not throw or longjmp.
+   * nothing can interrupt but SIGKILL. It must not throw, longjmp or call pthread_exit, and its
+   * thread is not cancelled in it either.
    */
   int (*progress)(void *user,
                   const struct reflink_progress *progress);

@@ -79,7 +79,7 @@ fn build(program: &str, how: Build) -> Result<PathBuf, Failed> {
     let mut command = Command::new(how.compiler);
     command.args(how.language).args(WARNINGS).args(how.flags);
     command.arg("-I").arg(root().join("include")).arg(root().join("tests/c").join(format!("{program}.c")));
-    command.args(["-x", "none", "-o"]).arg(&out);
+    command.args(["-pthread", "-x", "none", "-o"]).arg(&out);
     if how.linked_statically {
         command.arg(library.with_file_name("libreflink.a")).args(SYSTEM);
     } else {
@@ -197,6 +197,7 @@ fn main() {
         }
         trials.push(program("layout", *how, Vec::new()));
         trials.push(program("promises", *how, places.clone()));
+        trials.push(program("cancelled", *how, places.clone()));
     }
     let examples = fs::read_dir(root().join("examples-c")).into_iter().flatten().flatten();
     for source in

@@ -19,14 +19,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::{Cause, Error, Result, Step};
 use crate::sys::errno::EINVAL;
-use crate::sys::{Errno, restore_thread_errno, thread_errno};
+use crate::sys::{Errno, Uncancelled, restore_thread_errno, thread_errno};
 
 const fn invalid() -> Error {
     Error::new(Step::Arguments, Cause::System(Errno(EINVAL)))
 }
 
-/// Runs one call: a panic becomes a code, and errno is left as it was found.
+/// Runs one call, in which the thread cannot be cancelled: a panic becomes a code, and errno is left as it was found.
 fn guard(body: impl FnOnce() -> c_int) -> c_int {
+    let _cancelled_later = Uncancelled::begin();
     let errno = thread_errno();
     let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(codes::REFLINK_ERR_PANIC);
     restore_thread_errno(errno);

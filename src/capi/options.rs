@@ -99,7 +99,8 @@ pub struct reflink_options {
     /// Called at the beginning, between stretches and at the end, by the thread that called the
     /// library; non-zero cancels the copy with -ECANCELED. With it a clone is made in steps of at
     /// most 1 GiB, which is no longer one instant of the source; without (NULL) it is one call that
-    /// nothing can interrupt but SIGKILL. It must not throw or longjmp.
+    /// nothing can interrupt but SIGKILL. It must not throw, longjmp or call pthread_exit, and its
+    /// thread is not cancelled in it either.
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
     /// Handed to `progress` as it is.
     pub progress_user: *mut c_void,

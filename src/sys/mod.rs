@@ -2,6 +2,7 @@
 //! What a vendor's manual rules is compiled into the tests on every system, and run there over the model of file systems.
 
 mod api;
+mod cancel;
 #[cfg(any(target_vendor = "apple", all(test, unix)))]
 pub mod darwin;
 pub mod errno;
@@ -20,6 +21,7 @@ mod unix;
 pub mod windows;
 
 pub use api::{Access, Dedupe, Errno, Fd, Handle, Kind, Result, Stat, Sys, Time, Volume};
+pub use cancel::Uncancelled;
 #[cfg(all(reflink_linux, not(reflink_portable)))]
 pub use linux::{CWD, Linux as Native, is_none, restore_thread_errno, thread_errno};
 #[cfg(any(reflink_unix, reflink_portable))]
