@@ -161,7 +161,8 @@ pub trait Sys {
 
     // ── Opening and closing ──
 
-    /// Opens a file to read it, without ever blocking on a FIFO or taking a terminal.
+    /// Opens a file to read it, without ever blocking on a FIFO or taking a terminal: what is neither a file nor a
+    /// directory is not opened at all, and ENXIO.
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd>;
     /// Opens the file behind a descriptor once more, so that its offset can be moved without the
     /// owner's noticing.

@@ -5,6 +5,7 @@ mod abi;
 mod child;
 mod descriptors;
 mod files;
+mod host;
 mod lab;
 mod limits;
 mod metadata;
@@ -61,7 +62,7 @@ fn contract_trial(place: &Place, contract: &'static Contract) -> Trial {
 
 fn main() {
     if child::is_one() {
-        return child::main(&[limits::CHILDREN, metadata::CHILDREN, probing::CHILDREN]);
+        return child::main(&[host::CHILDREN, limits::CHILDREN, metadata::CHILDREN, probing::CHILDREN]);
     }
     let arguments = Arguments::from_args();
     abi::build();
@@ -81,6 +82,7 @@ fn main() {
         ranges::ALL,
         probing::ALL,
         limits::ALL,
+        host::ALL,
         portable::ALL,
     ]
     .concat_all();

@@ -8,7 +8,7 @@ use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use crate::sys::api::{Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume};
+use crate::sys::api::{Access, Dedupe, Errno, Fd, Handle, Kind, Result, Stat, Sys, Time, Volume};
 use crate::sys::release;
 
 /// The running Linux kernel.
@@ -123,6 +123,32 @@ impl ProcPath {
     }
 }
 
+/// Whether a name stands for a FIFO, a socket or a device. To open one does something: a FIFO's writer goes on and is
+/// killed by SIGPIPE at the close, a device rewinds or resets. An error is told by the open that follows.
+fn is_special(dir: Fd, name: &CStr, follow: bool) -> bool {
+    let flags = if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+    let mut raw = MaybeUninit::<libc::stat64>::uninit();
+    // SAFETY: `name` is NUL-terminated; the structure is read only after success.
+    let asked =
+        retry(|| c_long::from(unsafe { libc::fstatat64(dir, name.as_ptr(), raw.as_mut_ptr(), flags) }));
+    // SAFETY: filled by a call that succeeded.
+    asked.is_ok() && kind(unsafe { raw.assume_init_ref() }.st_mode) == Kind::Other
+}
+
+/// Opens a file that another process holds a lease on (fcntl(2), F_SETLEASE: Samba, NFS servers). An open that does not
+/// block says EAGAIN; one that does waits until the lease is given back, at most /proc/sys/fs/lease-break-time.
+/// O_PATH breaks no lease and never blocks: it holds what is seen to be a file, so that no FIFO is opened in its place.
+fn open_leased(dir: Fd, name: &CStr, nofollow: c_int) -> Result<Fd> {
+    let found = Handle::new(&Linux, open(dir, name, libc::O_PATH | nofollow, 0)?);
+    if Linux.stat(found.fd())?.kind != Kind::Regular {
+        return Err(Errno(libc::EAGAIN));
+    }
+    match open(libc::AT_FDCWD, ProcPath::new(found.fd()).as_c_str(), libc::O_RDONLY, 0) {
+        Err(Errno(libc::ENOENT)) => Err(Errno(libc::EAGAIN)), // no procfs
+        outcome => outcome,
+    }
+}
+
 /// The file type in a mode.
 #[allow(clippy::unnecessary_cast)] // 16 bits wide on 32-bit Android
 pub(super) fn kind(mode: u32) -> Kind {
@@ -207,10 +233,15 @@ const _: () = {
 
 impl Sys for Linux {
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
-        // O_NONBLOCK: a FIFO without a writer would block for ever, before anyone could see that it
-        // is one.
         let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
-        open(dir, name, libc::O_RDONLY | libc::O_NONBLOCK | nofollow, 0)
+        if is_special(dir, name, follow) {
+            return Err(Errno(libc::ENXIO));
+        }
+        // O_NONBLOCK: what was a file a moment ago can be a FIFO now, which would block for ever.
+        match open(dir, name, libc::O_RDONLY | libc::O_NONBLOCK | nofollow, 0) {
+            Err(Errno(libc::EAGAIN)) => open_leased(dir, name, nofollow),
+            outcome => outcome,
+        }
     }
 
     fn reopen_source(&self, fd: Fd) -> Result<Fd> {

@@ -228,6 +228,21 @@ pub(super) fn open(dir: Fd, name: &CStr, flags: c_int, mode: u32) -> Result<Fd> 
     above_stdio(opened)
 }
 
+/// Whether a name stands for a FIFO, a socket or a device. To open one does something: a FIFO's writer goes on and is
+/// killed by SIGPIPE at the close, a device rewinds or resets. An error is told by the open that follows.
+fn is_special(dir: Fd, name: &CStr, follow: bool) -> bool {
+    let flags = if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+    stat_at(dir, name, flags).is_ok_and(|there| there.kind == Kind::Other)
+}
+
+fn stat_at(dir: Fd, name: &CStr, flags: c_int) -> Result<Stat> {
+    let mut raw = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: `name` is NUL-terminated; the system fills the structure when the call succeeds.
+    done(|| unsafe { libc::fstatat(dir, name.as_ptr(), raw.as_mut_ptr(), flags) })?;
+    // SAFETY: plain numbers, for which all zeros is a value too.
+    Ok(stat_from(unsafe { raw.assume_init_ref() }))
+}
+
 /// What opening a source fails with, in the words that the engine knows.
 fn of_source(said: Errno, follow: bool) -> Errno {
     // The name of a socket (POSIX.1-2024, open); Linux says ENXIO.
@@ -366,9 +381,11 @@ impl Sys for Unix {
     const CARRIES_ATTRIBUTES: bool = Own::CARRIES_ATTRIBUTES;
 
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
-        // O_NONBLOCK: a FIFO without a writer would block for ever, before anyone could see that it
-        // is one.
         let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
+        if is_special(dir, name, follow) {
+            return Err(Errno(errno::ENXIO));
+        }
+        // O_NONBLOCK: what was a file a moment ago can be a FIFO now, which would block for ever.
         let opened = open(dir, name, libc::O_RDONLY | libc::O_NONBLOCK | nofollow, 0);
         opened.map_err(|said| of_source(said, follow))
     }
@@ -429,11 +446,7 @@ impl Sys for Unix {
     }
 
     fn stat_name(&self, dir: Fd, name: &CStr) -> Result<Stat> {
-        let mut raw = MaybeUninit::<libc::stat>::zeroed();
-        // SAFETY: `name` is NUL-terminated; the system fills the structure when the call succeeds.
-        done(|| unsafe { libc::fstatat(dir, name.as_ptr(), raw.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW) })?;
-        // SAFETY: plain numbers, for which all zeros is a value too.
-        Ok(stat_from(unsafe { raw.assume_init_ref() }))
+        stat_at(dir, name, libc::AT_SYMLINK_NOFOLLOW)
     }
 
     #[allow(clippy::bad_bit_mask)] // there are no such flags on OpenBSD and DragonFly

@@ -336,6 +336,9 @@ impl<K: Kind> Sys for Model<K> {
             if matches!(world.disk.inodes[ino].what, What::Symlink(_)) {
                 return Err(Errno(ELOOP));
             }
+            if matches!(world.disk.inodes[ino].what, What::Fifo) {
+                return Err(Errno(ENXIO)); // not opened: the backends look at the type first
+            }
             Ok(world.open_ino(Open { ino, read: true, write: false, append: false, engines: true }))
         })
     }
