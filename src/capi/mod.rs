@@ -8,6 +8,7 @@
 pub mod capability;
 pub mod codes;
 pub mod copies;
+mod errnos;
 mod layout;
 pub mod options;
 pub mod result;
