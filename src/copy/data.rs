@@ -36,18 +36,14 @@ pub enum Ownership {
 /// One stretch of bytes on its way from a source to a destination.
 pub struct Stretch<'s, S: Sys> {
     sys: &'s S,
-    /// The source, opened for reading.
-    pub src: Fd,
-    /// What it was before the first byte moved.
-    pub src_stat: Stat,
-    /// The destination, opened for writing.
-    pub dst: Fd,
-    /// Its size before the first byte moved: beyond it all is zeros already.
+    src: Fd,
+    /// What the source was before the first byte moved.
+    src_stat: Stat,
+    dst: Fd,
+    /// The destination's size before the first byte moved: beyond it all is zeros already.
     pub dst_size: u64,
-    /// Where the stretch begins in the source.
-    pub src_offset: u64,
-    /// Where it begins in the destination.
-    pub dst_offset: u64,
+    src_offset: u64,
+    dst_offset: u64,
     /// Its length. For a source that does not know its own size (procfs) the most that is wanted.
     pub length: u64,
     /// The source says that it is empty: only reading tells.
@@ -101,12 +97,12 @@ impl<'s, S: Sys> Stretch<'s, S> {
     }
 
     /// Where it goes on in the source.
-    pub(super) fn src_position(&self) -> u64 {
+    pub fn src_position(&self) -> u64 {
         self.src_offset.saturating_add(self.done)
     }
 
     /// Where it goes on in the destination.
-    pub(super) fn dst_position(&self) -> u64 {
+    pub fn dst_position(&self) -> u64 {
         self.dst_offset.saturating_add(self.done)
     }
 

@@ -83,14 +83,14 @@ impl<'s, S: Sys> Job<'s, '_, S> {
             progress.report.reason = Reason::NotAsked;
         } else if !S::CLONES_BY_NAME && self.clone(&mut stretch, draft, progress)? == Flow::Finished {
             let in_steps = self.in_steps(progress);
-            if let Some(made) = self.check_cloned(&mut stretch, in_steps, &mut progress.report)? {
+            if let Some(made) = self.check_cloned(draft, &mut stretch, in_steps, &mut progress.report)? {
                 return Ok(made);
             }
         }
         draft.check_name_free(self)?;
         stretch.copy_to_end(progress)?;
         stretch.settle_size()?;
-        self.check_copied(&stretch, &mut progress.report)
+        self.check_copied(draft, &stretch, &mut progress.report)
     }
 
     /// Someone watches, and there is more than one step to see.
@@ -111,31 +111,33 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     /// source may have moved in between.
     fn check_cloned(
         &self,
+        draft: &Draft<S>,
         stretch: &mut Stretch<S>,
         in_steps: bool,
         report: &mut Report,
     ) -> Result<Option<Stat>> {
-        let made = self.sys.stat(stretch.dst).at(Step::Clone)?;
+        let made = self.sys.stat(draft.file.fd()).at(Step::Clone)?;
         let as_long = made.size == self.source.stat.size;
         if as_long && !in_steps {
             return Ok(Some(made));
         }
-        report.source_changed = self.sys.stat(stretch.src).at(Step::Clone)?.moved_since(&self.source.stat);
+        report.source_changed =
+            self.sys.stat(self.source.file.fd()).at(Step::Clone)?.moved_since(&self.source.stat);
         if as_long || report.source_changed {
             report.cloned = made.size;
             return Ok(Some(made));
         }
         stretch.distrust_clone(report)?;
-        self.sys.set_size(stretch.dst, 0).at(Step::Clone)?;
+        self.sys.set_size(draft.file.fd(), 0).at(Step::Clone)?;
         Ok(None)
     }
 
     /// The size, last of all: what was counted must be there, and the source must not have ended
     /// early without a reason.
-    fn check_copied(&self, stretch: &Stretch<S>, report: &mut Report) -> Result<Stat> {
-        let made = self.sys.stat(stretch.dst).at(Step::Copy)?;
-        let now = self.sys.stat(stretch.src).at(Step::Copy)?;
-        report.source_changed = now.moved_since(&stretch.src_stat);
+    fn check_copied(&self, draft: &Draft<S>, stretch: &Stretch<S>, report: &mut Report) -> Result<Stat> {
+        let made = self.sys.stat(draft.file.fd()).at(Step::Copy)?;
+        let now = self.sys.stat(self.source.file.fd()).at(Step::Copy)?;
+        report.source_changed = now.moved_since(&self.source.stat);
         stretch.check_end(report)?;
         if made.size == stretch.done { Ok(made) } else { Err(Error::new(Step::Copy, Cause::Inconsistent)) }
     }

@@ -237,6 +237,20 @@ fn what_cannot_be_tried_is_unknown_and_says_why() {
     }
 }
 
+/// As in a copy: after a signal, and while ZFS has not written the source's blocks.
+#[test]
+fn a_clone_that_only_needs_another_try_is_made_again() {
+    for (errno, syncs) in [(EINTR, 0), (EAGAIN, 3)] {
+        for call in [Call::CloneRange, Call::CloneFile] {
+            let trial = Trial::set_up(Traits::XFS, Traits::XFS, 9000);
+            trial.model.world_mut().faults.plan(Place::Of(call, 1), Fault::Errno(errno), Lasting::Times(3));
+            let found = trial.ask(Asked::Here).unwrap();
+            assert_eq!((found.clone, found.error), (Some(true), 0), "{call:?} {errno}");
+            assert_eq!(trial.model.count(Call::Sync), syncs);
+        }
+    }
+}
+
 #[test]
 fn a_small_limit_on_file_size_is_no_signal() {
     for limit in [0, 1, HOLE, HOLE + 1] {

@@ -196,8 +196,9 @@ fn a_clone_that_is_not_possible_yet_is_waited_for_only_by_always() {
     let (bench, outcome) = with_fault(&scenario, (Call::CloneFile, 1), fault, Lasting::Once);
     assert_copied(&bench, &outcome);
     assert_eq!(bench.model.count(Call::Sync), 1, "the source is synced in between");
-    let (_, outcome) = with_fault(&scenario, (Call::CloneFile, 1), fault, Lasting::Kind);
+    let (bench, outcome) = with_fault(&scenario, (Call::CloneFile, 1), fault, Lasting::Kind);
     assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EAGAIN));
+    assert_eq!((bench.model.count(Call::CloneFile), bench.model.count(Call::Sync)), (4, 3));
     let scenario = file(Mode::Auto, Traits::XFS, Source::Plain);
     let (bench, outcome) = with_fault(&scenario, (Call::CloneFile, 1), fault, Lasting::Once);
     assert_copied(&bench, &outcome);
