@@ -74,6 +74,12 @@ def small(samples):
     return by_system(systems, rows)
 
 
+def span(samples, value, unit):
+    """The smallest and the largest of a value for clones of 4 KiB."""
+    values = [value(("small", "call", fs, 4096)) for fs in measured(samples, "small", "call") if fs in CLONING]
+    return f"{min(values):.1f} to {max(values):.1f} {unit}" if values else NOT_RUN
+
+
 def batches(samples):
     systems = measured(samples, "small", "batch")
     sizes = sorted({size for case in ("tiny", "small") for fs in systems for size in samples.sizes(case, "batch", fs)})
@@ -272,6 +278,8 @@ def fill(template, samples, facts, skipped):
         "SKIPPED": "".join(f"**{line}**\n\n" for line in skipped),
         "NOISE": noise(samples),
         "TARGETS": targets.count_of(samples, TITLES),
+        "DIRECT_COST": span(samples, lambda key: 100 * (samples.ratio(key, "libreflink DIRECT", "bare direct").value - 1), "%"),
+        "ATOMIC_COST": span(samples, lambda key: (samples.median(key, "libreflink") - samples.median(key, "libreflink DIRECT")) / 1e3, "µs"),
         "CLONE_TARGETS": targets.clone_table(samples, TITLES, table),
         "SMALL": small(samples),
         "BATCHES": batches(samples),

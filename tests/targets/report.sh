@@ -101,6 +101,9 @@ FreeBSD. **Of these systems only Linux was run.** The results in this table are 
 $(rustc_version) (Debian's), zig $(zig_version) as C compiler and linker, and qemu-user $(qemu_version). No emulated architecture was run on
 hardware or on a kernel of its own: the kernel that cloned was always this x86_64 one. No Windows, no macOS and no BSD has run any of it.
 
+Do you have a Mac, a Windows machine with a Dev Drive, or FreeBSD 15? \`make contract DIR=…\` builds the library there, tests it in that
+directory and prints the lines for this page.
+
 | target | compiled | same header | linked | run | C programs | contract | torture | unit tests | clones seen shared |
 |---|---|---|---|---|---|---|---|---|---|
 $(for target in $(all_targets); do row "$target"; done)
