@@ -1,5 +1,5 @@
-//! What a copy needs of an operating system, as one trait: the only door to system calls.
-//! Each system implements it in a folder of its own; the tests put a model in its place that can fail any call.
+//! What a copy needs of an operating system: the trait [`Sys`], the only door to system calls.
+//! Its two parts are what all Unixes do alike and what some systems lack, so that each system writes only what is its own.
 
 use core::ffi::CStr;
 
@@ -12,8 +12,8 @@ pub type Fd = core::ffi::c_int;
 #[cfg(windows)]
 pub type Fd = *mut core::ffi::c_void;
 
-/// An error of the operating system: an errno of `<errno.h>`, which 16 bits hold. Where the system's
-/// own word was another (a Win32 code, Darwin's ENOTSUP), that stands in the upper half.
+/// An error of the operating system: an errno of `<errno.h>`, which 16 bits hold. Where the system said
+/// another number (a Win32 code, Darwin's ENOTSUP), that stands in the upper half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub i32);
 
@@ -28,7 +28,7 @@ impl Errno {
         self.0 & 0xffff
     }
 
-    /// What the system said. On Windows an errno without a Win32 code was nobody's but this library's.
+    /// What the system said. On Windows, an errno without a Win32 code was produced by this library.
     pub const fn raw(self) -> i32 {
         match self.0 >> 16 {
             0 if cfg!(windows) => 0,
@@ -45,6 +45,11 @@ impl Errno {
 
 /// The result of one system call.
 pub type Result<T> = core::result::Result<T, Errno>;
+
+/// The answer of a system that does not have what is asked for.
+pub const fn unsupported<T>() -> Result<T> {
+    Err(Errno(errno::EOPNOTSUPP))
+}
 
 /// What kind of file a descriptor or a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,92 +146,16 @@ pub enum Dedupe {
     Differs,
 }
 
-/// The system calls of a copy.
-///
-/// Names are relative to a directory's descriptor and are never followed at their last component,
-/// except the source's when the caller allows it. Offsets and lengths are explicit: no call moves a
-/// descriptor's own offset but [`Sys::seek_data`] and [`Sys::seek_hole`]. Every descriptor that
-/// comes out is close-on-exec and above 2.
-pub trait Sys {
-    /// A clone is a call that makes a file, [`Sys::clone_new`] (macOS): [`Sys::clone_file`] and
-    /// [`Sys::clone_range`] are not possible there.
-    const CLONES_BY_NAME: bool = false;
-    /// Closing says what became of data not yet written (NFS, SMB, FUSE): [`Sys::flush`] need not be
-    /// asked where nothing is to happen in between.
-    const CLOSE_TELLS: bool = true;
-    /// Extended attributes can be carried over. Where not, asking for them is an error.
-    const CARRIES_ATTRIBUTES: bool = true;
-    /// Owner and group can be carried over. Where not, asking for them is an error.
-    const CARRIES_OWNER: bool = true;
-
-    // ── Opening and closing ──
-
-    /// Opens a file to read it, without ever blocking on a FIFO or taking a terminal: what is neither a file nor a
-    /// directory is not opened at all, and ENXIO.
-    fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd>;
-    /// Opens the file behind a descriptor once more, so that its offset can be moved without the
-    /// owner's noticing.
-    fn reopen_source(&self, fd: Fd) -> Result<Fd>;
-    /// Opens a directory to create names in; with `sync`, so that it can also be given to
-    /// [`Sys::sync`].
+/// What all Unixes do with the same calls, which `posix.rs` makes for them.
+pub trait Common {
+    /// Opens a directory to create names in; with `sync`, so that it can also be given to [`Sys::sync`].
     fn open_directory(&self, dir: Fd, name: &CStr, sync: bool) -> Result<Fd>;
-    /// Makes a file without a name, for writing, that [`Sys::link_unnamed`] can give one.
-    fn create_unnamed(&self, dir: Fd, directory: &CStr, mode: u32) -> Result<Fd>;
     /// Makes a file of that name, for writing, and fails where the name exists.
     fn create_new(&self, dir: Fd, name: &CStr, mode: u32) -> Result<Fd>;
-    /// Makes a scratch file to try things on, for reading and writing: unnamed, or of a new name.
-    fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd>;
-    /// Closes a descriptor, and says what was still to be said of its data.
+    /// Closes a descriptor, and reports errors of writes that were not reported before.
     fn close(&self, fd: Fd) -> Result<()>;
-    /// Closes two descriptors to which nothing was written, in one call where they are neighbours.
-    fn close_pair(&self, one: Fd, other: Fd) -> Result<()>;
-    /// Has the system say what [`Sys::close`] would (NFS, SMB and FUSE report write errors there),
-    /// without closing.
-    fn flush(&self, fd: Fd) -> Result<()>;
-
-    // ── Asking ──
-
-    /// What an open file is.
-    fn stat(&self, fd: Fd) -> Result<Stat>;
-    /// What a name stands for, symbolic links not followed.
-    fn stat_name(&self, dir: Fd, name: &CStr) -> Result<Stat>;
     /// How a descriptor was opened.
     fn access(&self, fd: Fd) -> Result<Access>;
-    /// Whether the file is marked immutable or append-only.
-    fn protected(&self, fd: Fd) -> Result<bool>;
-    /// The largest size that this process may give a file (RLIMIT_FSIZE).
-    fn size_limit(&self) -> u64;
-    /// What the file system says of itself.
-    fn volume(&self, fd: Fd) -> Result<Volume>;
-    /// 64 bits that nobody can guess.
-    fn random(&self) -> u64;
-
-    // ── Data ──
-
-    /// Makes the whole of `dst` share the blocks of `src`.
-    fn clone_file(&self, src: Fd, dst: Fd) -> Result<()>;
-    /// Makes a file of that name that shares the blocks of `src`, with all of its metadata but owner
-    /// and set-id bits, and with its ACL if `acl`; fails where the name exists.
-    fn clone_new(&self, _src: Fd, _dir: Fd, _name: &CStr, _acl: bool) -> Result<Fd> {
-        Err(Errno(errno::EOPNOTSUPP))
-    }
-    /// Takes from a file that [`Sys::clone_new`] made what came along and is not to stay: flags in
-    /// any case, times and extended attributes unless they are to be kept.
-    fn forget_source(&self, _fd: Fd, _keep_times: bool, _keep_attributes: bool) -> Result<()> {
-        Ok(())
-    }
-    /// Makes a range of `dst` share the blocks of `src`; length 0 is "to the end" for the kernel
-    /// and never asked for.
-    fn clone_range(&self, src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()>;
-    /// Asks whether `dst` could take a clone of `src` without changing either: a clone of nothing
-    /// at the source's end.
-    fn clone_nothing(&self, src: Fd, src_size: u64, dst: Fd) -> Result<()>;
-    /// Shares two ranges of the same bytes.
-    fn dedupe(&self, src: Fd, dst: Fd, length: u64) -> Result<Dedupe>;
-    /// Whether the system's own copy call can be trusted at all.
-    fn kernel_copy_usable(&self) -> bool;
-    /// The system's own copy call: may share blocks, may not, and never says.
-    fn kernel_copy(&self, src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<u64>;
     /// Reads at an offset; 0 is the end of the file.
     fn read_at(&self, fd: Fd, buffer: &mut [u8], offset: u64) -> Result<usize>;
     /// Writes at an offset.
@@ -235,47 +164,177 @@ pub trait Sys {
     fn seek_data(&self, fd: Fd, offset: u64) -> Result<u64>;
     /// The first byte of a hole at or after `offset`.
     fn seek_hole(&self, fd: Fd, offset: u64) -> Result<u64>;
-    /// Frees the blocks of a range, which then reads as zeros; the size stays.
-    fn punch_hole(&self, fd: Fd, offset: u64, length: u64) -> Result<()>;
     /// Sets the size.
     fn set_size(&self, fd: Fd, size: u64) -> Result<()>;
-    /// Writes data and metadata through to the device.
-    fn sync(&self, fd: Fd) -> Result<()>;
-
-    // ── Metadata ──
-
     /// Sets the permission bits.
     fn set_mode(&self, fd: Fd, mode: u32) -> Result<()>;
     /// Sets owner and group; `None` leaves one as it is.
     fn set_owner(&self, fd: Fd, owner: Option<u32>, group: u32) -> Result<()>;
-    /// Sets the times of last access and change.
-    fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()>;
-    /// Lists the names of extended attributes, each ended by a NUL; the length needed where
-    /// `buffer` is empty.
-    fn list_attributes(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize>;
-    /// Reads an extended attribute; the length needed where `buffer` is empty.
-    fn get_attribute(&self, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize>;
-    /// Sets an extended attribute.
-    fn set_attribute(&self, fd: Fd, name: &CStr, value: &[u8]) -> Result<()>;
-    /// Makes the access control list of `dst` that of `src`. `None`: it is an extended attribute here.
-    fn copy_acl(&self, _src: Fd, _dst: Fd) -> Option<Result<()>> {
-        None
-    }
-    /// Removes an extended attribute.
-    fn remove_attribute(&self, fd: Fd, name: &CStr) -> Result<()>;
-
-    // ── Names ──
-
-    /// Gives an unnamed file a name that must not exist yet.
-    fn link_unnamed(&self, fd: Fd, dir: Fd, name: &CStr) -> Result<()>;
-    /// Renames, and fails where the new name exists.
-    fn rename_new(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()>;
     /// Renames, replacing what the new name stood for.
     fn rename_over(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()>;
     /// Gives a file a second name, which must not exist yet.
     fn link(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()>;
     /// Removes a name.
     fn unlink(&self, dir: Fd, name: &CStr) -> Result<()>;
+}
+
+/// What not every system has. The bodies here are the answers of a system that has none of it; the model of the tests
+/// must have its own for each (clippy::missing_trait_methods).
+pub trait Extensions {
+    /// A clone is a call that makes a file, [`Extensions::clone_new`] (macOS): [`Extensions::clone_file`] and
+    /// [`Extensions::clone_range`] are not possible there.
+    const CLONES_BY_NAME: bool = false;
+    /// Extended attributes can be copied. Where not, asking for them is an error.
+    const CARRIES_ATTRIBUTES: bool = false;
+
+    // ── Opening ──
+
+    /// Opens the file behind a descriptor once more, so that its offset can be moved without the
+    /// owner's noticing.
+    fn reopen_source(&self, _fd: Fd) -> Result<Fd> {
+        unsupported()
+    }
+    /// Makes a file without a name, for writing, that [`Extensions::link_unnamed`] can give one.
+    fn create_unnamed(&self, _dir: Fd, _directory: &CStr, _mode: u32) -> Result<Fd> {
+        unsupported()
+    }
+
+    // ── Data ──
+
+    /// Makes the whole of `dst` share the blocks of `src`.
+    fn clone_file(&self, _src: Fd, _dst: Fd) -> Result<()> {
+        unsupported()
+    }
+    /// Makes a file of that name that shares the blocks of `src`, with all of its metadata but owner
+    /// and set-id bits, and with its ACL if `acl`; fails where the name exists.
+    fn clone_new(&self, _src: Fd, _dir: Fd, _name: &CStr, _acl: bool) -> Result<Fd> {
+        unsupported()
+    }
+    /// Removes from a file that [`Extensions::clone_new`] made what it has from its source and is not to stay: flags in
+    /// any case, times and extended attributes unless they are to be kept.
+    fn forget_source(&self, _fd: Fd, _keep_times: bool, _keep_attributes: bool) -> Result<()> {
+        Ok(())
+    }
+    /// Makes a range of `dst` share the blocks of `src`; length 0 is "to the end" for the kernel
+    /// and never asked for.
+    fn clone_range(
+        &self,
+        _src: Fd,
+        _src_offset: u64,
+        _length: u64,
+        _dst: Fd,
+        _dst_offset: u64,
+    ) -> Result<()> {
+        unsupported()
+    }
+    /// Asks whether `dst` could take a clone of `src` without changing either: a clone of nothing
+    /// at the source's end.
+    fn clone_nothing(&self, _src: Fd, _src_size: u64, _dst: Fd) -> Result<()> {
+        unsupported()
+    }
+    /// Shares two ranges of the same bytes.
+    fn dedupe(&self, _src: Fd, _dst: Fd, _length: u64) -> Result<Dedupe> {
+        unsupported()
+    }
+    /// Whether the system's own copy call can be trusted at all.
+    fn kernel_copy_usable(&self) -> bool {
+        false
+    }
+    /// The system's own copy call: may share blocks, may not, and never says.
+    fn kernel_copy(
+        &self,
+        _src: Fd,
+        _src_offset: u64,
+        _dst: Fd,
+        _dst_offset: u64,
+        _length: u64,
+    ) -> Result<u64> {
+        unsupported()
+    }
+    /// Frees the blocks of a range, which then reads as zeros; the size stays.
+    fn punch_hole(&self, _fd: Fd, _offset: u64, _length: u64) -> Result<()> {
+        unsupported()
+    }
+
+    // ── Metadata ──
+
+    /// Lists the names of extended attributes, each ended by a NUL; the length needed where
+    /// `buffer` is empty.
+    fn list_attributes(&self, _fd: Fd, _buffer: &mut [u8]) -> Result<usize> {
+        unsupported()
+    }
+    /// Reads an extended attribute; the length needed where `buffer` is empty.
+    fn get_attribute(&self, _fd: Fd, _name: &CStr, _buffer: &mut [u8]) -> Result<usize> {
+        unsupported()
+    }
+    /// Sets an extended attribute.
+    fn set_attribute(&self, _fd: Fd, _name: &CStr, _value: &[u8]) -> Result<()> {
+        unsupported()
+    }
+    /// Removes an extended attribute.
+    fn remove_attribute(&self, _fd: Fd, _name: &CStr) -> Result<()> {
+        unsupported()
+    }
+    /// Makes the access control list of `dst` that of `src`. `None`: it is an extended attribute here. Where there are
+    /// such lists and this library cannot copy them, asking for it must be an error.
+    fn copy_acl(&self, _src: Fd, _dst: Fd) -> Option<Result<()>> {
+        Some(unsupported())
+    }
+
+    // ── Names ──
+
+    /// Gives an unnamed file a name that must not exist yet.
+    fn link_unnamed(&self, _fd: Fd, _dir: Fd, _name: &CStr) -> Result<()> {
+        unsupported()
+    }
+    /// Renames, and fails where the new name exists.
+    fn rename_new(&self, _from_dir: Fd, _from: &CStr, _to_dir: Fd, _to: &CStr) -> Result<()> {
+        unsupported()
+    }
+}
+
+/// The system calls of a copy: what each system does in its own way, and all of the above.
+///
+/// Names are relative to a directory's descriptor and are never followed at their last component,
+/// except the source's when the caller allows it. Offsets and lengths are explicit: no call moves a
+/// descriptor's own offset but [`Common::seek_data`] and [`Common::seek_hole`]. Every descriptor that
+/// comes out is close-on-exec and above 2.
+pub trait Sys: Common + Extensions {
+    /// Closing reports errors of data not yet written (NFS, SMB, FUSE): [`Sys::flush`] is needed only where
+    /// something must happen between the two.
+    const CLOSE_TELLS: bool = true;
+    /// Owner and group can be copied. Where not, asking for them is an error.
+    const CARRIES_OWNER: bool = true;
+
+    /// Opens a file to read it, without ever blocking on a FIFO or taking a terminal: what is neither a file nor a
+    /// directory is not opened at all, and ENXIO.
+    fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd>;
+    /// Makes a scratch file to try things on, for reading and writing: unnamed, or of a new name.
+    fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd>;
+    /// Closes two descriptors to which nothing was written, in one call where they are neighbours.
+    fn close_pair(&self, one: Fd, other: Fd) -> Result<()> {
+        let first = self.close(one);
+        self.close(other).and(first)
+    }
+    /// Has the system report what [`Common::close`] would (NFS, SMB and FUSE report write errors there),
+    /// without closing.
+    fn flush(&self, fd: Fd) -> Result<()>;
+    /// What an open file is.
+    fn stat(&self, fd: Fd) -> Result<Stat>;
+    /// What a name stands for, symbolic links not followed.
+    fn stat_name(&self, dir: Fd, name: &CStr) -> Result<Stat>;
+    /// Whether the file is marked immutable or append-only.
+    fn protected(&self, fd: Fd) -> Result<bool>;
+    /// The largest size that this process may give a file (RLIMIT_FSIZE).
+    fn size_limit(&self) -> u64;
+    /// What the file system says of itself.
+    fn volume(&self, fd: Fd) -> Result<Volume>;
+    /// 64 bits that nobody can guess.
+    fn random(&self) -> u64;
+    /// Writes data and metadata through to the device.
+    fn sync(&self, fd: Fd) -> Result<()>;
+    /// Sets the times of last access and change.
+    fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()>;
 }
 
 /// A descriptor of our own: closed when dropped, unless [`Handle::close`] already did and said how

@@ -13,6 +13,9 @@ mod linux;
 #[cfg(all(test, unix))]
 #[path = "tests/model/mod.rs"]
 pub mod model;
+#[cfg(unix)]
+mod posix;
+mod read_whole;
 #[cfg(any(all(reflink_linux, not(reflink_portable)), target_os = "freebsd", test))]
 mod release;
 #[cfg(any(reflink_unix, reflink_portable))]
@@ -20,11 +23,10 @@ mod unix;
 #[cfg(any(windows, test))]
 pub mod windows;
 
-pub use api::{Access, Dedupe, Errno, Fd, Handle, Kind, Result, Stat, Sys, Time, Volume};
+pub use api::{Access, Common, Dedupe, Errno, Extensions, Fd, Handle, Kind, Result, Stat, Sys, Time, Volume};
 pub use cancel::Uncancelled;
-#[cfg(all(reflink_linux, not(reflink_portable)))]
-pub use linux::{CWD, Linux as Native, is_none, restore_thread_errno, thread_errno};
-#[cfg(any(reflink_unix, reflink_portable))]
-pub use unix::{CWD, Unix as Native, is_none, restore_thread_errno, thread_errno};
+#[cfg(unix)]
+pub use posix::{CWD, Native, is_none, restore_thread_errno, thread_errno};
+pub use read_whole::read_whole;
 #[cfg(windows)]
 pub use windows::{CWD, Windows as Native, is_device, is_none, restore_thread_errno, thread_errno};

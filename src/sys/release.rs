@@ -1,4 +1,4 @@
-//! The numbers in a kernel's release, for what a system cannot be asked: whether it has a defect that was mended.
+//! The numbers in a kernel's release, for what a system cannot be asked: whether it has a defect that was fixed.
 //! Each backend has a rule of its own for when it trusts the copy call of its system.
 
 /// The two leading numbers: "6.18.44-fc" is (6, 18), "14.1-RELEASE-p3" is (14, 1).
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copy_file_range_is_trusted_from_the_release_that_mended_it() {
+    fn copy_file_range_is_trusted_from_the_release_that_fixed_it() {
         for (release, trusted) in [
             ("5.2.21", false),
             ("4.18.0-553.el8", false),

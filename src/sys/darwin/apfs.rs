@@ -3,14 +3,15 @@
 
 use core::ffi::CStr;
 
-use crate::sys::api::{Errno, Fd, Handle, Result, Sys};
-use crate::sys::errno::{EINVAL, ELOOP, ENODATA, ENOMEM, EPERM, ERANGE};
+use crate::sys::api::{Fd, Handle, Result, Sys};
+use crate::sys::errno::{EINVAL, ELOOP, ENODATA, EPERM};
+use crate::sys::read_whole::read_whole;
 
 /// A symbolic link is not followed, at the destination's name neither (GNU cp found that out).
 pub const CLONE_NOFOLLOW: u32 = 1;
 /// The clone is the caller's also where the caller could give it away.
 pub const CLONE_NOOWNERCOPY: u32 = 2;
-/// The source's ACL comes along. Systems before macOS 12 do not know the flag, and always bring it.
+/// The source's ACL is copied. Systems before macOS 12 do not know the flag, and always copy it.
 pub const CLONE_ACL: u32 = 4;
 
 /// The flags that a file's owner may change (chflags(2)).
@@ -20,11 +21,8 @@ pub const SF_SETTABLE: u32 = 0x3fff_0000;
 /// The content lies compressed in an attribute or in the resource fork.
 pub const UF_COMPRESSED: u32 = 0x0000_0020;
 
-/// How often a list of attributes that grows while it is read is read again.
-const TRIES: u32 = 8;
-
 /// What these rules need besides the calls that every backend has. Each is one system call.
-pub trait Calls: Sys {
+pub trait ApfsCalls: Sys {
     /// fclonefileat(2).
     fn fclonefileat(&self, src: Fd, dir: Fd, name: &CStr, flags: u32) -> Result<()>;
     /// Opens the clone just made, to read it: neither following a link nor waiting for a FIFO. ELOOP
@@ -41,12 +39,12 @@ pub trait Calls: Sys {
     fn set_times_to_now(&self, fd: Fd) -> Result<()>;
 }
 
-/// [`Sys::clone_new`]. After an error there is no clone.
-pub fn clone_new<C: Calls>(calls: &C, src: Fd, dir: Fd, name: &CStr, acl: bool) -> Result<Fd> {
+/// [`crate::sys::Extensions::clone_new`]. After an error there is no clone.
+pub fn clone_new<C: ApfsCalls>(calls: &C, src: Fd, dir: Fd, name: &CStr, acl: bool) -> Result<Fd> {
     let flags = CLONE_NOFOLLOW | CLONE_NOOWNERCOPY;
     let mut made = calls.fclonefileat(src, dir, name, if acl { flags | CLONE_ACL } else { flags });
     if acl && made.is_err_and(|errno| errno.is(EINVAL)) {
-        made = calls.fclonefileat(src, dir, name, flags); // unknown to it: the ACL comes along in any case
+        made = calls.fclonefileat(src, dir, name, flags); // unknown to it: it copies the ACL in any case
     }
     made?;
     open_without_acl(calls, dir, name, acl).inspect_err(|errno| {
@@ -57,9 +55,9 @@ pub fn clone_new<C: Calls>(calls: &C, src: Fd, dir: Fd, name: &CStr, acl: bool) 
     })
 }
 
-/// Opens the clone, and takes off what would keep it from being changed or removed, and an ACL that came along
+/// Opens the clone, and removes what would keep it from being changed or removed, and an ACL that was copied
 /// without being asked for: in this order, since an immutable file takes no other change.
-fn open_without_acl<C: Calls>(calls: &C, dir: Fd, name: &CStr, acl: bool) -> Result<Fd> {
+fn open_without_acl<C: ApfsCalls>(calls: &C, dir: Fd, name: &CStr, acl: bool) -> Result<Fd> {
     let clone = Handle::new(calls, calls.open_clone(dir, name)?);
     let unlock = || drop_flags(calls, clone.fd(), calls.flags(clone.fd())?);
     unlock().inspect_err(|_| {
@@ -74,12 +72,12 @@ fn open_without_acl<C: Calls>(calls: &C, dir: Fd, name: &CStr, acl: bool) -> Res
 }
 
 /// Whether the system knows CLONE_ACL: XNU looks at the flags before it looks at the descriptors.
-fn knows_acl_flag<C: Calls>(calls: &C) -> bool {
+fn knows_acl_flag<C: ApfsCalls>(calls: &C) -> bool {
     !calls.fclonefileat(-1, -1, c"", CLONE_ACL).is_err_and(|errno| errno.is(EINVAL))
 }
 
-/// [`Sys::forget_source`]: the flags first, since an immutable file takes no other change.
-pub fn forget_source<C: Calls>(calls: &C, fd: Fd, keep_times: bool, keep_attributes: bool) -> Result<()> {
+/// [`crate::sys::Extensions::forget_source`]: the flags first, since an immutable file takes no other change.
+pub fn forget_source<C: ApfsCalls>(calls: &C, fd: Fd, keep_times: bool, keep_attributes: bool) -> Result<()> {
     let flags = calls.flags(fd)?;
     drop_flags(calls, fd, flags)?;
     if !keep_attributes {
@@ -88,7 +86,7 @@ pub fn forget_source<C: Calls>(calls: &C, fd: Fd, keep_times: bool, keep_attribu
     if keep_times { Ok(()) } else { calls.set_times_to_now(fd) }
 }
 
-fn drop_flags<C: Calls>(calls: &C, fd: Fd, flags: u32) -> Result<()> {
+fn drop_flags<C: ApfsCalls>(calls: &C, fd: Fd, flags: u32) -> Result<()> {
     let [all, owners] = flags_that_stay(flags);
     if all == flags {
         return Ok(());
@@ -113,8 +111,8 @@ pub fn flags_that_stay(flags: u32) -> [u32; 2] {
     [owners & !SF_SETTABLE, owners]
 }
 
-fn drop_attributes<C: Calls>(calls: &C, fd: Fd, compressed: bool) -> Result<()> {
-    let names = attribute_names(calls, fd)?;
+fn drop_attributes<C: ApfsCalls>(calls: &C, fd: Fd, compressed: bool) -> Result<()> {
+    let names = read_whole(|buffer| calls.list_attributes(fd, buffer))?;
     for name in names.split_inclusive(|byte| *byte == 0) {
         let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
         if !attribute_stays(name.to_bytes(), compressed) {
@@ -136,25 +134,4 @@ pub fn attribute_stays(name: &[u8], compressed: bool) -> bool {
         b"com.apple.ResourceFork" => compressed,
         _ => false,
     }
-}
-
-fn attribute_names<C: Calls>(calls: &C, fd: Fd) -> Result<Vec<u8>> {
-    for _ in 0..TRIES {
-        let length = calls.list_attributes(fd, &mut [])?;
-        let mut names = Vec::new();
-        names.try_reserve_exact(length).map_err(|_| Errno(ENOMEM))?;
-        names.resize(length, 0);
-        if length == 0 {
-            return Ok(names);
-        }
-        match calls.list_attributes(fd, &mut names) {
-            Ok(got) => {
-                names.truncate(got);
-                return Ok(names);
-            }
-            Err(errno) if errno.is(ERANGE) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Err(Errno(ERANGE))
 }

@@ -5,35 +5,28 @@ use core::ffi::{CStr, c_char, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use super::apfs;
-use crate::sys::api::{Errno, Fd, Result, Sys};
+use super::apfs::{self, ApfsCalls};
+use crate::sys::api::{Common, Errno, Extensions, Fd, Result};
 use crate::sys::errno;
-use crate::sys::unix::{Extras, Unix, count, done, failure, offset, open, raw_stat};
-
-/// What macOS and iOS add.
-pub struct Darwin;
+use crate::sys::posix::{Native, count, done, failure, offset, open, raw_stat};
 
 /// Labels that the system gives by itself: setting them is refused, or ignored.
 const GIVEN: [&CStr; 2] = [c"com.apple.macl", c"com.apple.provenance"];
 
-impl Extras for Darwin {
+impl Extensions for Native {
     const CLONES_BY_NAME: bool = true;
     const CARRIES_ATTRIBUTES: bool = true;
-    /// APFS was seen to call written data a hole until the volume was mounted again, and copies came out
-    /// with zeros (coreutils bug 51857, openwrt#11960): GNU cp does not use SEEK_DATA here either. What
-    /// holes a file has is then found by reading it.
-    const TELLS_HOLES: bool = false;
 
-    fn clone_new(src: Fd, dir: Fd, name: &CStr, acl: bool) -> Result<Fd> {
-        apfs::clone_new(&Unix, src, dir, name, acl)
+    fn clone_new(&self, src: Fd, dir: Fd, name: &CStr, acl: bool) -> Result<Fd> {
+        apfs::clone_new(self, src, dir, name, acl)
     }
 
-    fn forget_source(fd: Fd, keep_times: bool, keep_attributes: bool) -> Result<()> {
-        apfs::forget_source(&Unix, fd, keep_times, keep_attributes)
+    fn forget_source(&self, fd: Fd, keep_times: bool, keep_attributes: bool) -> Result<()> {
+        apfs::forget_source(self, fd, keep_times, keep_attributes)
     }
 
     /// Holes must be whole blocks (fcntl(2)): EINVAL, and zeros are written.
-    fn punch_hole(fd: Fd, from: u64, length: u64) -> Result<()> {
+    fn punch_hole(&self, fd: Fd, from: u64, length: u64) -> Result<()> {
         let hole = libc::fpunchhole_t {
             fp_flags: 0,
             reserved: 0,
@@ -44,37 +37,24 @@ impl Extras for Darwin {
         done(|| unsafe { libc::fcntl(fd, libc::F_PUNCHHOLE, ptr::from_ref(&hole)) })
     }
 
-    /// fsync(2) of macOS leaves the data in the drive's cache. File systems that cannot have that
-    /// emptied (network ones) know only fsync.
-    fn sync(fd: Fd) -> Result<()> {
-        // SAFETY: plain system call, whose third argument is not looked at.
-        match done(|| unsafe { libc::fcntl(fd, libc::F_FULLFSYNC, 0) }) {
-            Err(said) if [errno::EOPNOTSUPP, errno::ENOTTY, errno::EINVAL].contains(&said.number()) => {
-                // SAFETY: plain system call.
-                done(|| unsafe { libc::fsync(fd) })
-            }
-            outcome => outcome,
-        }
-    }
-
-    fn rename_new(from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
+    fn rename_new(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
         // SAFETY: both names are NUL-terminated.
         done(|| unsafe {
             libc::renameatx_np(from_dir, from.as_ptr(), to_dir, to.as_ptr(), libc::RENAME_EXCL)
         })
     }
 
-    fn list_attributes(fd: Fd, buffer: &mut [u8]) -> Result<usize> {
+    fn list_attributes(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: the system writes at most `len` bytes; no buffer asks for the size.
         count(unsafe { libc::flistxattr(fd, room(buffer).cast::<c_char>(), buffer.len(), 0) })
     }
 
-    fn get_attribute(fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
+    fn get_attribute(&self, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: `name` is NUL-terminated; the system writes at most `len` bytes; no buffer asks for the size.
         count(unsafe { libc::fgetxattr(fd, name.as_ptr(), room(buffer), buffer.len(), 0, 0) })
     }
 
-    fn set_attribute(fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
+    fn set_attribute(&self, fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
         if GIVEN.contains(&name) {
             return Ok(());
         }
@@ -85,7 +65,7 @@ impl Extras for Darwin {
 
     /// Only ever asked for of a clone just made. Of a file that its owner may not write, none can be
     /// removed (EACCES or EPERM: oferchen/rsync#7274); the engine sets the mode afterwards.
-    fn remove_attribute(fd: Fd, name: &CStr) -> Result<()> {
+    fn remove_attribute(&self, fd: Fd, name: &CStr) -> Result<()> {
         // SAFETY: `name` is NUL-terminated.
         let remove = || done(|| unsafe { libc::fremovexattr(fd, name.as_ptr(), 0) });
         match remove() {
@@ -102,27 +82,29 @@ impl Extras for Darwin {
         }
     }
 
-    /// Not by fcopyfile(3) with COPYFILE_ACL: that leaves out the entries that the source has from its
-    /// directory, keeps those that the destination has from its own, changes the owner where the list
-    /// cannot be set, and says that all is well (copyfile.c, copyfile_security).
-    fn copy_acl(src: Fd, dst: Fd) -> Result<()> {
-        // SAFETY: plain call; the list is this function's until acl_free.
-        let list = unsafe { acl::acl_get_fd_np(src, acl::ACL_TYPE_EXTENDED) };
-        if list.is_null() {
-            return match failure() {
-                // No list, or a volume that keeps none.
-                said if said.is(errno::ENOENT) || said.is(errno::EOPNOTSUPP) => {
-                    apfs::Calls::remove_acl(&Unix, dst)
-                }
-                said => Err(said),
-            };
-        }
-        // SAFETY: the list was made above.
-        let set = done(|| unsafe { acl::acl_set_fd(dst, list) });
-        // SAFETY: as above; it is not used again.
-        unsafe { acl::acl_free(list) };
-        set
+    fn copy_acl(&self, src: Fd, dst: Fd) -> Option<Result<()>> {
+        Some(copy_acl(src, dst))
     }
+}
+
+/// Not by fcopyfile(3) with COPYFILE_ACL: that leaves out the entries that the source has from its
+/// directory, keeps those that the destination has from its own, changes the owner where the list
+/// cannot be set, and says that all is well (copyfile.c, copyfile_security).
+fn copy_acl(src: Fd, dst: Fd) -> Result<()> {
+    // SAFETY: plain call; the list is this function's until acl_free.
+    let list = unsafe { acl::acl_get_fd_np(src, acl::ACL_TYPE_EXTENDED) };
+    if list.is_null() {
+        return match failure() {
+            // No list, or a volume that keeps none.
+            said if said.is(errno::ENOENT) || said.is(errno::EOPNOTSUPP) => Native.remove_acl(dst),
+            said => Err(said),
+        };
+    }
+    // SAFETY: the list was made above.
+    let set = done(|| unsafe { acl::acl_set_fd(dst, list) });
+    // SAFETY: as above; it is not used again.
+    unsafe { acl::acl_free(list) };
+    set
 }
 
 /// Where the system is to write, or nowhere.
@@ -145,7 +127,7 @@ mod acl {
     }
 }
 
-impl apfs::Calls for Unix {
+impl ApfsCalls for Native {
     fn fclonefileat(&self, src: Fd, dir: Fd, name: &CStr, flags: u32) -> Result<()> {
         // SAFETY: `name` is NUL-terminated.
         done(|| unsafe { libc::fclonefileat(src, dir, name.as_ptr(), flags) })

@@ -5,4 +5,7 @@ pub mod apfs;
 #[cfg(target_vendor = "apple")]
 mod backend;
 #[cfg(target_vendor = "apple")]
-pub use backend::Darwin;
+mod sync;
+
+#[cfg(target_vendor = "apple")]
+pub use sync::sync;

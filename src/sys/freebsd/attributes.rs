@@ -12,7 +12,7 @@ const PREFIX: &[u8] = b"user.";
 const TRIES: u32 = 8;
 
 /// The calls of extattr(2) on the namespace "user". An empty buffer asks for the length.
-pub trait Calls {
+pub trait ExtattrCalls {
     /// extattr_list_fd.
     fn list(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize>;
     /// extattr_get_fd.
@@ -29,8 +29,8 @@ fn own_name(name: &CStr) -> Result<&CStr> {
     rest.and_then(|rest| CStr::from_bytes_with_nul(rest).ok()).ok_or(Errno(EOPNOTSUPP))
 }
 
-/// [`crate::sys::Sys::list_attributes`].
-pub fn list<C: Calls>(calls: &C, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
+/// [`crate::sys::Extensions::list_attributes`].
+pub fn list<C: ExtattrCalls>(calls: &C, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
     let listed = read_list(calls, fd)?;
     let asked = buffer.is_empty();
     let (mut needed, mut rest) = (0_usize, buffer);
@@ -62,7 +62,7 @@ fn names(mut listed: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The system's list, whole: one that fills its buffer may be a part.
-fn read_list<C: Calls>(calls: &C, fd: Fd) -> Result<Vec<u8>> {
+fn read_list<C: ExtattrCalls>(calls: &C, fd: Fd) -> Result<Vec<u8>> {
     let mut listed = Vec::new();
     for _ in 0..TRIES {
         let room = calls.list(fd, &mut [])?.saturating_add(1);
@@ -78,8 +78,8 @@ fn read_list<C: Calls>(calls: &C, fd: Fd) -> Result<Vec<u8>> {
     Err(Errno(ERANGE))
 }
 
-/// [`crate::sys::Sys::get_attribute`].
-pub fn get<C: Calls>(calls: &C, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
+/// [`crate::sys::Extensions::get_attribute`].
+pub fn get<C: ExtattrCalls>(calls: &C, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
     let name = own_name(name)?;
     let got = calls.get(fd, name, buffer)?;
     if !buffer.is_empty() && got == buffer.len() && calls.get(fd, name, &mut [])? > got {
@@ -88,14 +88,14 @@ pub fn get<C: Calls>(calls: &C, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Resul
     Ok(got)
 }
 
-/// [`crate::sys::Sys::set_attribute`].
-pub fn set<C: Calls>(calls: &C, fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
+/// [`crate::sys::Extensions::set_attribute`].
+pub fn set<C: ExtattrCalls>(calls: &C, fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
     let taken = calls.set(fd, own_name(name)?, value)?;
     if taken == value.len() { Ok(()) } else { Err(Errno(EIO)) }
 }
 
-/// [`crate::sys::Sys::remove_attribute`].
-pub fn remove<C: Calls>(calls: &C, fd: Fd, name: &CStr) -> Result<()> {
+/// [`crate::sys::Extensions::remove_attribute`].
+pub fn remove<C: ExtattrCalls>(calls: &C, fd: Fd, name: &CStr) -> Result<()> {
     calls.delete(fd, own_name(name)?)
 }
 
@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    impl Calls for File {
+    impl ExtattrCalls for File {
         fn list(&self, _: Fd, buffer: &mut [u8]) -> Result<usize> {
             let kept = self.kept.borrow().clone();
             let whole = kept.keys().flat_map(|name| [&[name.len() as u8], &name[..]].concat());

@@ -5,55 +5,51 @@ use core::ffi::{CStr, c_int, c_void};
 use core::mem;
 use core::ptr;
 
-use super::{attributes, clone_flag};
-use crate::sys::api::{Errno, Fd, Result};
-use crate::sys::unix::{Extras, count, done, missing, offset, open, raw_stat};
+use super::attributes::{self, ExtattrCalls};
+use super::clone_flag::{self, CloneFlagCalls};
+use super::clone_unit::clone_unit;
+use crate::sys::api::{Errno, Extensions, Fd, Result, unsupported};
+use crate::sys::posix::{Native, count, done, offset, open, raw_stat};
 use crate::sys::{errno, release};
-
-/// What FreeBSD adds.
-pub struct FreeBsd;
-
-/// <sys/unistd.h> of FreeBSD 15, which libc does not have.
-const PC_CLONE_BLKSIZE: c_int = 69;
 
 /// How often in a row a part of a range is freed: a bound, so that no loop is endless.
 const PARTS_AT_MOST: u32 = 1000;
 
-impl Extras for FreeBsd {
+impl Extensions for Native {
     const CARRIES_ATTRIBUTES: bool = true;
 
     /// O_EMPTY_PATH opens the file of a descriptor once more (open(2)). A kernel that does not know it
     /// sees an empty name, which does not exist.
-    fn reopen_source(fd: Fd) -> Result<Fd> {
+    fn reopen_source(&self, fd: Fd) -> Result<Fd> {
         open(fd, c"", libc::O_RDONLY | libc::O_NONBLOCK | libc::O_EMPTY_PATH, 0)
     }
 
-    fn clone_file(src: Fd, dst: Fd) -> Result<()> {
-        clone_flag::clone_file(&FreeBsd, src, dst)
+    fn clone_file(&self, src: Fd, dst: Fd) -> Result<()> {
+        clone_flag::clone_file(self, src, dst)
     }
 
-    fn clone_range(src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()> {
+    fn clone_range(&self, src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()> {
         two_files(src, dst)?;
-        clone_flag::clone_range(&FreeBsd, src, src_offset, length, dst, dst_offset)
+        clone_flag::clone_range(self, src, src_offset, length, dst, dst_offset)
     }
 
-    fn clone_nothing(src: Fd, _src_size: u64, dst: Fd) -> Result<()> {
-        clone_flag::clone_nothing(&FreeBsd, src, dst)
+    fn clone_nothing(&self, src: Fd, _src_size: u64, dst: Fd) -> Result<()> {
+        clone_flag::clone_nothing(self, src, dst)
     }
 
-    fn kernel_copy_usable() -> bool {
+    fn kernel_copy_usable(&self) -> bool {
         release::freebsd_copies(release::running())
     }
 
     /// Without the flag: it may share blocks (ZFS), and does not say so.
-    fn kernel_copy(src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<u64> {
+    fn kernel_copy(&self, src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<u64> {
         two_files(src, dst)?;
         copy_file_range(src, src_offset, dst, dst_offset, length, 0)
     }
 
     /// fspacectl(2) came with FreeBSD 14. Where the file system cannot free blocks, it writes zeros.
-    fn punch_hole(fd: Fd, from: u64, length: u64) -> Result<()> {
-        let Some(fspacectl) = fspacectl() else { return missing() };
+    fn punch_hole(&self, fd: Fd, from: u64, length: u64) -> Result<()> {
+        let Some(fspacectl) = fspacectl() else { return unsupported() };
         let mut range = libc::spacectl_range { r_offset: offset(from)?, r_len: offset(length)? };
         for _ in 0..PARTS_AT_MOST {
             let rest = &raw mut range;
@@ -67,20 +63,20 @@ impl Extras for FreeBsd {
         Err(Errno(errno::EINTR))
     }
 
-    fn list_attributes(fd: Fd, buffer: &mut [u8]) -> Result<usize> {
-        attributes::list(&FreeBsd, fd, buffer)
+    fn list_attributes(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
+        attributes::list(self, fd, buffer)
     }
 
-    fn get_attribute(fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
-        attributes::get(&FreeBsd, fd, name, buffer)
+    fn get_attribute(&self, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
+        attributes::get(self, fd, name, buffer)
     }
 
-    fn set_attribute(fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
-        attributes::set(&FreeBsd, fd, name, value)
+    fn set_attribute(&self, fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
+        attributes::set(self, fd, name, value)
     }
 
-    fn remove_attribute(fd: Fd, name: &CStr) -> Result<()> {
-        attributes::remove(&FreeBsd, fd, name)
+    fn remove_attribute(&self, fd: Fd, name: &CStr) -> Result<()> {
+        attributes::remove(self, fd, name)
     }
 }
 
@@ -97,13 +93,6 @@ fn fspacectl() -> Option<Fspacectl> {
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"fspacectl".as_ptr()) };
     // SAFETY: the C library's function of that name has this type (fspacectl(2)), and NULL is None.
     unsafe { mem::transmute::<*mut c_void, Option<Fspacectl>>(found) }
-}
-
-/// The alignment that clones need (pathconf(2)), where the system and the file system have one.
-pub fn clone_unit(fd: Fd) -> Option<u64> {
-    // SAFETY: plain system call.
-    let said = unsafe { libc::fpathconf(fd, PC_CLONE_BLKSIZE) };
-    u64::try_from(said).ok().filter(|unit| *unit > 0)
 }
 
 /// Within one file the call panicked kernels with ZFS (openzfs#16789): there the data is read and written.
@@ -127,10 +116,9 @@ fn copy_file_range(
     let farthest = i64::MAX.unsigned_abs().saturating_sub(src_offset.max(dst_offset));
     let length = usize::try_from(length.min(farthest)).unwrap_or(isize::MAX.unsigned_abs());
     // SAFETY: the system reads and moves two offsets of our own.
-    let moved = count(unsafe {
+    count(unsafe {
         libc::copy_file_range(src, ptr::from_mut(&mut from), dst, ptr::from_mut(&mut to), length, flags)
-    })?;
-    Ok(moved as u64)
+    })
 }
 
 /// The namespace that its owner may write to (extattr(9)).
@@ -141,7 +129,7 @@ fn room(buffer: &mut [u8]) -> *mut c_void {
     if buffer.is_empty() { ptr::null_mut() } else { buffer.as_mut_ptr().cast::<c_void>() }
 }
 
-impl attributes::Calls for FreeBsd {
+impl ExtattrCalls for Native {
     fn list(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: the system writes at most `len` bytes into a buffer of that length.
         count(unsafe { libc::extattr_list_fd(fd, SPACE, room(buffer), buffer.len()) })
@@ -164,7 +152,7 @@ impl attributes::Calls for FreeBsd {
     }
 }
 
-impl clone_flag::Calls for FreeBsd {
+impl CloneFlagCalls for Native {
     fn copy_file_range(
         &self,
         src: Fd,

@@ -12,7 +12,7 @@ pub const COPY_FILE_RANGE_CLONE: u32 = 0x0080_0000;
 const STEP: u64 = 1 << 30;
 
 /// The calls that these rules are made of.
-pub trait Calls {
+pub trait CloneFlagCalls {
     /// copy_file_range(2) at these offsets, with these flags.
     fn copy_file_range(
         &self,
@@ -32,25 +32,25 @@ pub trait Calls {
     fn set_end_of_file(&self, fd: Fd, end: u64) -> Result<()>;
 }
 
-/// [`crate::sys::Sys::clone_file`]: as FICLONE, it does not shorten a longer destination.
-pub fn clone_file<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
+/// [`crate::sys::Extensions::clone_file`]: as FICLONE, it does not shorten a longer destination.
+pub fn clone_file<C: CloneFlagCalls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     match calls.end_of_file(src)? {
         0 => clone_nothing(calls, src, dst),
         size => clone_range(calls, src, 0, size, dst, 0),
     }
 }
 
-/// [`crate::sys::Sys::clone_nothing`]: that the flag is known, and that both file systems clone.
-pub fn clone_nothing<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
+/// [`crate::sys::Extensions::clone_nothing`]: that the flag is known, and that both file systems clone.
+pub fn clone_nothing<C: CloneFlagCalls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     if !knows_flag(calls, src, dst)? || calls.clone_block_size(dst) == 0 {
         return Err(Errno(EOPNOTSUPP));
     }
     if calls.clone_block_size(src) == 0 { Err(Errno(EXDEV)) } else { Ok(()) }
 }
 
-/// [`crate::sys::Sys::clone_range`]. After an error the destination has its old size; of its bytes, only
+/// [`crate::sys::Extensions::clone_range`]. After an error the destination has its old size; of its bytes, only
 /// those of the range may have changed.
-pub fn clone_range<C: Calls>(
+pub fn clone_range<C: CloneFlagCalls>(
     calls: &C,
     src: Fd,
     src_offset: u64,
@@ -75,15 +75,15 @@ pub fn clone_range<C: Calls>(
             Ok(_) => Errno(EIO),    // more than was asked for
             Err(errno) => explained(calls, errno, (src, src_offset), (dst, dst_offset), (length, src_size)),
         };
-        // A part may have been cloned. Nobody may go on from a file that cannot be put back: whatever the
-        // errno, that is a failure.
+        // A part may have been cloned. If the destination cannot be restored, that is reported as EIO, so that no
+        // other method continues.
         let back = take_back(calls, dst, dst_size);
         return back.map_err(|errno| Errno::standing_for(errno.raw(), EIO)).and(Err(failed));
     }
     Ok(())
 }
 
-fn take_back<C: Calls>(calls: &C, dst: Fd, old_size: u64) -> Result<()> {
+fn take_back<C: CloneFlagCalls>(calls: &C, dst: Fd, old_size: u64) -> Result<()> {
     let cut = || match calls.end_of_file(dst)? {
         size if size > old_size => calls.set_end_of_file(dst, old_size),
         _ => Ok(()),
@@ -92,16 +92,16 @@ fn take_back<C: Calls>(calls: &C, dst: Fd, old_size: u64) -> Result<()> {
 }
 
 /// Asks for nothing, which is refused only where the flag is unknown.
-fn knows_flag<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<bool> {
+fn knows_flag<C: CloneFlagCalls>(calls: &C, src: Fd, dst: Fd) -> Result<bool> {
     match calls.copy_file_range(src, 0, dst, 0, 0, COPY_FILE_RANGE_CLONE) {
         Err(errno) if errno.is(EINVAL) => Ok(false),
         outcome => outcome.map(|_| true),
     }
 }
 
-/// The errno in the words that the engine's table knows: EINVAL for what is about this range,
+/// The errno that the engine's table knows: EINVAL for what is about this range,
 /// EOPNOTSUPP for what is about the system or the volume, EXDEV for what is about the pair.
-fn explained<C: Calls>(
+fn explained<C: CloneFlagCalls>(
     calls: &C,
     errno: Errno,
     (src, src_offset): (Fd, u64),

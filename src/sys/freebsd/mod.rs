@@ -6,4 +6,7 @@ mod attributes;
 mod backend;
 pub mod clone_flag;
 #[cfg(target_os = "freebsd")]
-pub use backend::{FreeBsd, clone_unit};
+mod clone_unit;
+
+#[cfg(target_os = "freebsd")]
+pub use clone_unit::clone_unit;

@@ -4,8 +4,8 @@
 use core::ffi::{CStr, c_int, c_long};
 use core::mem::MaybeUninit;
 
-use super::{check, kind};
 use crate::sys::api::{Errno, Fd, Result, Stat, Time};
+use crate::sys::posix::{count, kind};
 
 /// Whether the C library's own calls are too narrow. On Android they stay: there a filter kills
 /// the process for a call that it does not know.
@@ -40,7 +40,7 @@ pub fn stat_name(dir: Fd, name: &CStr) -> Option<Result<Stat>> {
 fn statx(dir: Fd, name: &CStr, flags: c_int) -> Option<Result<Stat>> {
     let mut raw = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `name` is NUL-terminated, the structure as large as the kernel's.
-    let asked = check(unsafe {
+    let asked: Result<u64> = count(unsafe {
         libc::syscall(libc::SYS_statx, dir, name.as_ptr(), flags, libc::STATX_BASIC_STATS, raw.as_mut_ptr())
     });
     match asked {
@@ -82,7 +82,7 @@ pub fn set_times(fd: Fd, accessed: Time, modified: Time) -> Option<Result<()>> {
     // struct __kernel_timespec of linux/time_types.h, twice
     let times = [accessed.seconds, accessed.nanoseconds, modified.seconds, modified.nanoseconds];
     // SAFETY: no name, which means the descriptor itself; the kernel reads four numbers.
-    let set = check(unsafe {
+    let set: Result<u64> = count(unsafe {
         libc::syscall(number, fd, core::ptr::null::<core::ffi::c_char>(), times.as_ptr(), 0)
     });
     match set {

@@ -4,10 +4,10 @@
 use core::ffi::{CStr, c_char};
 use core::mem::MaybeUninit;
 
-use super::done;
 use crate::sys::api::{Fd, Result, Volume};
+use crate::sys::posix::done;
 
-/// The names that are told to people, as the systems spell them (mount(8) of each).
+/// The names that are reported, as the systems spell them (mount(8) of each).
 const KNOWN: &[&str] = &[
     "apfs", "hfs", "exfat", "msdos", "msdosfs", "pcfs", "ntfs", "udf", "udfs", "cd9660", "hsfs", "ufs",
     "ffs", "lfs", "zfs", "hammer", "hammer2", "ext2fs", "tmpfs", "mfs", "nullfs", "null", "lofs", "unionfs",
@@ -63,7 +63,7 @@ fn ask_system(fd: Fd) -> Result<Volume> {
     Ok(Volume { block_size: raw.f_frsize, remote, name })
 }
 
-/// The stand-in: nothing but what POSIX asks for.
+/// The stand-in on Linux: only what POSIX asks for.
 #[cfg(target_os = "linux")]
 #[allow(clippy::unnecessary_cast)] // c_ulong is not 64 bits wide everywhere
 fn ask_system(fd: Fd) -> Result<Volume> {

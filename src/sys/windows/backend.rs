@@ -13,11 +13,13 @@ use windows_sys::Win32::System::Performance::QueryPerformanceCounter;
 use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 
 use super::calls::{self, Name, Open, Plain, offset};
-use super::ranges::{self, Range};
-use super::refs::{self, Calls};
+use super::ranges::{self, Allocated};
+use super::refs::{self, RefsCalls};
 use super::time::to_filetime;
 use super::{status, volumes};
-use crate::sys::api::{Access, Dedupe, Errno, Fd, Kind, Result, Stat, Sys, Time, Volume};
+use crate::sys::api::{
+    Access, Common, Errno, Extensions, Fd, Kind, Result, Stat, Sys, Time, Volume, unsupported,
+};
 use crate::sys::errno;
 
 /// The running Windows.
@@ -60,10 +62,10 @@ const READ_WRITE: u32 = files::FILE_READ_DATA
 /// A stretch of a file: FILE_ALLOCATED_RANGE_BUFFER (offset and length), FILE_ZERO_DATA_INFORMATION (offset and end).
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Stretch(i64, i64);
+struct Bounds(i64, i64);
 
 // SAFETY: integers, as in winioctl.h.
-unsafe impl Plain for Stretch {}
+unsafe impl Plain for Bounds {}
 
 /// FILE_DISPOSITION_INFORMATION.
 #[repr(C)]
@@ -187,10 +189,10 @@ fn give_name(
 }
 
 /// The first stretch that is allocated at or after an offset.
-fn allocated_from(fd: Fd, from: u64, size: u64) -> Result<Option<Range>> {
-    let asked = Stretch(offset(from)?, offset(size.saturating_sub(from))?);
-    let found: Option<Stretch> = calls::control_for(fd, Ioctl::FSCTL_QUERY_ALLOCATED_RANGES, Some(&asked))?;
-    Ok(found.map(|Stretch(start, length)| Range {
+fn allocated_from(fd: Fd, from: u64, size: u64) -> Result<Option<Allocated>> {
+    let asked = Bounds(offset(from)?, offset(size.saturating_sub(from))?);
+    let found: Option<Bounds> = calls::control_for(fd, Ioctl::FSCTL_QUERY_ALLOCATED_RANGES, Some(&asked))?;
+    Ok(found.map(|Bounds(start, length)| Allocated {
         offset: u64::try_from(start).unwrap_or(0),
         length: u64::try_from(length).unwrap_or(0),
     }))
@@ -201,12 +203,125 @@ fn size_with_holes(fd: Fd) -> Result<u64> {
     if status::has_own_holes(fd)? { status::end_of_file(fd) } else { Err(Errno(errno::EOPNOTSUPP)) }
 }
 
-const fn unsupported<T>() -> Result<T> {
-    Err(Errno(errno::EOPNOTSUPP))
+impl Common for Windows {
+    fn open_directory(&self, dir: Fd, name: &CStr, sync: bool) -> Result<Fd> {
+        // NtFlushBuffersFile wants a right to write, which whoever makes files there has.
+        let flush = if sync { files::FILE_ADD_FILE } else { 0 };
+        // Names are opened relative to it without any right to it.
+        let access = files::FILE_READ_ATTRIBUTES | flush;
+        match Name::new(dir, name) {
+            Err(errno) if errno.is(errno::ENXIO) => Err(Errno(errno::ENOTDIR)), // a device
+            name => open_existing(&name?, access, nt::FILE_DIRECTORY_FILE),
+        }
+    }
+
+    fn create_new(&self, dir: Fd, name: &CStr, mode: u32) -> Result<Fd> {
+        create(dir, name, mode)
+    }
+
+    fn close(&self, fd: Fd) -> Result<()> {
+        calls::close(fd)
+    }
+
+    fn access(&self, fd: Fd) -> Result<Access> {
+        let rights: u32 = calls::query(fd, nt::FileAccessInformation)?;
+        let has = |right: u32| rights & right != 0;
+        Ok(Access {
+            read: has(files::FILE_READ_DATA),
+            write: has(files::FILE_WRITE_DATA) || has(files::FILE_APPEND_DATA),
+            // Every write goes to the end then (WriteFile).
+            append: has(files::FILE_APPEND_DATA) && !has(files::FILE_WRITE_DATA),
+        })
+    }
+
+    fn read_at(&self, fd: Fd, buffer: &mut [u8], at: u64) -> Result<usize> {
+        calls::read_at(fd, buffer, at)
+    }
+
+    fn write_at(&self, fd: Fd, buffer: &[u8], at: u64) -> Result<usize> {
+        calls::write_at(fd, buffer, at)
+    }
+
+    fn seek_data(&self, fd: Fd, from: u64) -> Result<u64> {
+        let size = size_with_holes(fd)?;
+        ranges::data(from, size, |at| allocated_from(fd, at, size))
+    }
+
+    fn seek_hole(&self, fd: Fd, from: u64) -> Result<u64> {
+        let size = size_with_holes(fd)?;
+        ranges::hole(from, size, |at| allocated_from(fd, at, size))
+    }
+
+    fn set_size(&self, fd: Fd, size: u64) -> Result<()> {
+        if size > status::end_of_file(fd)? {
+            // What is left out before the new end is to be a hole. Where the volume has none it becomes zeros.
+            let _ = self.set_sparse(fd, true);
+        }
+        self.set_end_of_file(fd, size)
+    }
+
+    fn set_mode(&self, fd: Fd, mode: u32) -> Result<()> {
+        set_read_only(fd, mode & 0o222 == 0).map(drop)
+    }
+
+    fn set_owner(&self, _: Fd, _: Option<u32>, _: u32) -> Result<()> {
+        unsupported()
+    }
+
+    fn rename_over(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
+        give_name((from_dir, from), (to_dir, to), nt::FileRenameInformation, true)
+    }
+
+    fn link(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
+        give_name((from_dir, from), (to_dir, to), nt::FileLinkInformation, false)
+    }
+
+    fn unlink(&self, dir: Fd, name: &CStr) -> Result<()> {
+        let name = Name::new(dir, name)?;
+        let file = open_to_rename(&name)?;
+        // Windows 10 1709 on NTFS: the name is gone at once, whoever has the file open.
+        let at_once = nt::FILE_DISPOSITION_DELETE
+            | nt::FILE_DISPOSITION_POSIX_SEMANTICS
+            | nt::FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE;
+        match calls::set(file.0, nt::FileDispositionInformationEx, &at_once) {
+            Err(errno) if is_unknown(errno) => {}
+            outcome => return outcome,
+        }
+        without_read_only(&name, || calls::set(file.0, nt::FileDispositionInformation, &Disposition(1)))
+    }
+}
+
+impl Extensions for Windows {
+    fn reopen_source(&self, fd: Fd) -> Result<Fd> {
+        // To find holes moves no position here: a second handle to the same open file will do.
+        calls::duplicate(fd)
+    }
+
+    fn clone_file(&self, src: Fd, dst: Fd) -> Result<()> {
+        refs::clone_file(self, src, dst)
+    }
+
+    fn clone_range(&self, src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()> {
+        refs::clone_range(self, src, src_offset, length, dst, dst_offset)
+    }
+
+    fn clone_nothing(&self, src: Fd, _: u64, dst: Fd) -> Result<()> {
+        refs::clone_nothing(self, src, dst)
+    }
+
+    fn punch_hole(&self, fd: Fd, from: u64, length: u64) -> Result<()> {
+        let zeros = Bounds(offset(from)?, offset(from.saturating_add(length))?);
+        // Of a file that is not sparse the request writes zeros, which is as right.
+        let _ = self.set_sparse(fd, true);
+        calls::control(fd, Ioctl::FSCTL_SET_ZERO_DATA, &zeros)
+    }
+
+    fn rename_new(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
+        give_name((from_dir, from), (to_dir, to), nt::FileRenameInformation, false)
+    }
 }
 
 impl Sys for Windows {
-    const CARRIES_ATTRIBUTES: bool = false;
     const CARRIES_OWNER: bool = false;
     const CLOSE_TELLS: bool = false;
 
@@ -230,41 +345,8 @@ impl Sys for Windows {
         }
     }
 
-    fn reopen_source(&self, fd: Fd) -> Result<Fd> {
-        // To find holes moves no position here: a second handle to the same open file will do.
-        calls::duplicate(fd)
-    }
-
-    fn open_directory(&self, dir: Fd, name: &CStr, sync: bool) -> Result<Fd> {
-        // NtFlushBuffersFile wants a right to write, which whoever makes files there has.
-        let flush = if sync { files::FILE_ADD_FILE } else { 0 };
-        // Names are opened relative to it without any right to it.
-        let access = files::FILE_READ_ATTRIBUTES | flush;
-        match Name::new(dir, name) {
-            Err(errno) if errno.is(errno::ENXIO) => Err(Errno(errno::ENOTDIR)), // a device
-            name => open_existing(&name?, access, nt::FILE_DIRECTORY_FILE),
-        }
-    }
-
-    fn create_unnamed(&self, _: Fd, _: &CStr, _: u32) -> Result<Fd> {
-        unsupported()
-    }
-
-    fn create_new(&self, dir: Fd, name: &CStr, mode: u32) -> Result<Fd> {
-        create(dir, name, mode)
-    }
-
     fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd> {
         name.map_or_else(unsupported, |name| create(dir, name, 0o600))
-    }
-
-    fn close(&self, fd: Fd) -> Result<()> {
-        calls::close(fd)
-    }
-
-    fn close_pair(&self, one: Fd, other: Fd) -> Result<()> {
-        let first = self.close(one);
-        self.close(other).and(first)
     }
 
     fn flush(&self, fd: Fd) -> Result<()> {
@@ -286,17 +368,6 @@ impl Sys for Windows {
     fn stat_name(&self, dir: Fd, name: &CStr) -> Result<Stat> {
         let there = open_name(&Name::new(dir, name)?, files::FILE_READ_ATTRIBUTES)?;
         status::stat(there.0)
-    }
-
-    fn access(&self, fd: Fd) -> Result<Access> {
-        let rights: u32 = calls::query(fd, nt::FileAccessInformation)?;
-        let has = |right: u32| rights & right != 0;
-        Ok(Access {
-            read: has(files::FILE_READ_DATA),
-            write: has(files::FILE_WRITE_DATA) || has(files::FILE_APPEND_DATA),
-            // Every write goes to the end then (WriteFile).
-            append: has(files::FILE_APPEND_DATA) && !has(files::FILE_WRITE_DATA),
-        })
     }
 
     fn protected(&self, _: Fd) -> Result<bool> {
@@ -331,73 +402,8 @@ impl Sys for Windows {
         now.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(process).rotate_left(32)
     }
 
-    fn clone_file(&self, src: Fd, dst: Fd) -> Result<()> {
-        refs::clone_file(self, src, dst)
-    }
-
-    fn clone_range(&self, src: Fd, src_offset: u64, length: u64, dst: Fd, dst_offset: u64) -> Result<()> {
-        refs::clone_range(self, src, src_offset, length, dst, dst_offset)
-    }
-
-    fn clone_nothing(&self, src: Fd, _: u64, dst: Fd) -> Result<()> {
-        refs::clone_nothing(self, src, dst)
-    }
-
-    fn dedupe(&self, _: Fd, _: Fd, _: u64) -> Result<Dedupe> {
-        unsupported()
-    }
-
-    fn kernel_copy_usable(&self) -> bool {
-        false
-    }
-
-    fn kernel_copy(&self, _: Fd, _: u64, _: Fd, _: u64, _: u64) -> Result<u64> {
-        unsupported()
-    }
-
-    fn read_at(&self, fd: Fd, buffer: &mut [u8], at: u64) -> Result<usize> {
-        calls::read_at(fd, buffer, at)
-    }
-
-    fn write_at(&self, fd: Fd, buffer: &[u8], at: u64) -> Result<usize> {
-        calls::write_at(fd, buffer, at)
-    }
-
-    fn seek_data(&self, fd: Fd, from: u64) -> Result<u64> {
-        let size = size_with_holes(fd)?;
-        ranges::data(from, size, |at| allocated_from(fd, at, size))
-    }
-
-    fn seek_hole(&self, fd: Fd, from: u64) -> Result<u64> {
-        let size = size_with_holes(fd)?;
-        ranges::hole(from, size, |at| allocated_from(fd, at, size))
-    }
-
-    fn punch_hole(&self, fd: Fd, from: u64, length: u64) -> Result<()> {
-        let zeros = Stretch(offset(from)?, offset(from.saturating_add(length))?);
-        // Of a file that is not sparse the request writes zeros, which is as right.
-        let _ = self.set_sparse(fd, true);
-        calls::control(fd, Ioctl::FSCTL_SET_ZERO_DATA, &zeros)
-    }
-
-    fn set_size(&self, fd: Fd, size: u64) -> Result<()> {
-        if size > status::end_of_file(fd)? {
-            // What is left out before the new end is to be a hole. Where the volume has none it becomes zeros.
-            let _ = self.set_sparse(fd, true);
-        }
-        self.set_end_of_file(fd, size)
-    }
-
     fn sync(&self, fd: Fd) -> Result<()> {
         calls::flush(fd)
-    }
-
-    fn set_mode(&self, fd: Fd, mode: u32) -> Result<()> {
-        set_read_only(fd, mode & 0o222 == 0).map(drop)
-    }
-
-    fn set_owner(&self, _: Fd, _: Option<u32>, _: u32) -> Result<()> {
-        unsupported()
     }
 
     fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()> {
@@ -407,55 +413,5 @@ impl Sys for Windows {
             ..Default::default()
         };
         calls::set(fd, nt::FileBasicInformation, &times)
-    }
-
-    fn list_attributes(&self, _: Fd, _: &mut [u8]) -> Result<usize> {
-        unsupported()
-    }
-
-    fn get_attribute(&self, _: Fd, _: &CStr, _: &mut [u8]) -> Result<usize> {
-        unsupported()
-    }
-
-    fn set_attribute(&self, _: Fd, _: &CStr, _: &[u8]) -> Result<()> {
-        unsupported()
-    }
-
-    fn copy_acl(&self, _: Fd, _: Fd) -> Option<Result<()>> {
-        Some(unsupported())
-    }
-
-    fn remove_attribute(&self, _: Fd, _: &CStr) -> Result<()> {
-        unsupported()
-    }
-
-    fn link_unnamed(&self, _: Fd, _: Fd, _: &CStr) -> Result<()> {
-        unsupported()
-    }
-
-    fn rename_new(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
-        give_name((from_dir, from), (to_dir, to), nt::FileRenameInformation, false)
-    }
-
-    fn rename_over(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
-        give_name((from_dir, from), (to_dir, to), nt::FileRenameInformation, true)
-    }
-
-    fn link(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
-        give_name((from_dir, from), (to_dir, to), nt::FileLinkInformation, false)
-    }
-
-    fn unlink(&self, dir: Fd, name: &CStr) -> Result<()> {
-        let name = Name::new(dir, name)?;
-        let file = open_to_rename(&name)?;
-        // Windows 10 1709 on NTFS: the name is gone at once, whoever has the file open.
-        let at_once = nt::FILE_DISPOSITION_DELETE
-            | nt::FILE_DISPOSITION_POSIX_SEMANTICS
-            | nt::FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE;
-        match calls::set(file.0, nt::FileDispositionInformationEx, &at_once) {
-            Err(errno) if is_unknown(errno) => {}
-            outcome => return outcome,
-        }
-        without_read_only(&name, || calls::set(file.0, nt::FileDispositionInformation, &Disposition(1)))
     }
 }

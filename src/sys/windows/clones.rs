@@ -7,7 +7,7 @@ use windows_sys::Win32::System::Ioctl;
 
 use super::backend::Windows;
 use super::calls::{self, Plain, offset};
-use super::refs::{Calls, Integrity, Volume};
+use super::refs::{Integrity, RefsCalls, RefsVolume};
 use super::{status, volumes};
 use crate::sys::api::{Errno, Fd, Result};
 use crate::sys::errno;
@@ -62,8 +62,8 @@ const _: () = {
     assert!(size_of::<IntegrityWanted>() == size_of::<Ioctl::FSCTL_SET_INTEGRITY_INFORMATION_BUFFER>());
 };
 
-impl Calls for Windows {
-    fn volume_of(&self, fd: Fd) -> Result<Volume> {
+impl RefsCalls for Windows {
+    fn volume_of(&self, fd: Fd) -> Result<RefsVolume> {
         volumes::of_clones(fd)
     }
 

@@ -1,5 +1,5 @@
 //! What a Win32 error means as an errno: the one table of it, from "System Error Codes" (learn.microsoft.com/windows/win32/debug).
-//! The engine's own table decides on the errno; the Win32 code stays with it and is what the caller is told.
+//! The engine's own table decides on the errno; the Win32 code stays with it, and the caller gets that.
 
 use crate::sys::api::Errno;
 use crate::sys::errno::*;
@@ -98,7 +98,7 @@ const TABLE: &[(u32, i32)] = &[
     (6002, EACCES), // FILE_ENCRYPTED
 ];
 
-/// The errno that stands for a Win32 error. A code that nobody knows is a failure, never a lack.
+/// The errno that stands for a Win32 error. An unknown code is a failure, never "not supported".
 pub fn errno_of(code: u32) -> Errno {
     let number = TABLE.iter().find(|row| row.0 == code).map_or(EIO, |row| row.1);
     match i16::try_from(code) {

@@ -6,7 +6,7 @@ use crate::sys::errno;
 
 /// A stretch that is allocated: where it begins and how long it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Range {
+pub struct Allocated {
     /// The first byte.
     pub offset: u64,
     /// The length in bytes.
@@ -18,7 +18,7 @@ const JOINED_AT_MOST: u32 = 1 << 20;
 
 /// The first byte of data at or after `offset` in a file of `size` bytes. `first` gives the first range that is
 /// allocated at or after an offset. ENXIO: there is none.
-pub fn data(offset: u64, size: u64, mut first: impl FnMut(u64) -> Result<Option<Range>>) -> Result<u64> {
+pub fn data(offset: u64, size: u64, mut first: impl FnMut(u64) -> Result<Option<Allocated>>) -> Result<u64> {
     if offset >= size {
         return Err(Errno(errno::ENXIO));
     }
@@ -30,7 +30,7 @@ pub fn data(offset: u64, size: u64, mut first: impl FnMut(u64) -> Result<Option<
 
 /// The first byte of a hole at or after `offset`, which at the latest is the end of the file. Ranges that touch each
 /// other are one.
-pub fn hole(offset: u64, size: u64, mut first: impl FnMut(u64) -> Result<Option<Range>>) -> Result<u64> {
+pub fn hole(offset: u64, size: u64, mut first: impl FnMut(u64) -> Result<Option<Allocated>>) -> Result<u64> {
     if offset >= size {
         return Err(Errno(errno::ENXIO));
     }
@@ -59,11 +59,11 @@ mod tests {
 
     const MAP: &[(u64, u64)] = &[(64, 64), (128, 64), (256, 64)];
 
-    fn first(map: &[(u64, u64)], at: u64) -> Result<Option<Range>> {
+    fn first(map: &[(u64, u64)], at: u64) -> Result<Option<Allocated>> {
         // As FSCTL_QUERY_ALLOCATED_RANGES does: what begins before the offset is cut to it.
         Ok(map.iter().find(|(offset, length)| offset + length > at).map(|(offset, length)| {
             let start = (*offset).max(at);
-            Range { offset: start, length: offset + length - start }
+            Allocated { offset: start, length: offset + length - start }
         }))
     }
 
@@ -81,21 +81,24 @@ mod tests {
 
     #[test]
     fn the_end_of_the_file_ends_data() {
-        assert_eq!(hole(0, 100, |_| Ok(Some(Range { offset: 0, length: 4096 }))), Ok(100));
-        assert_eq!(data(0, 100, |_| Ok(Some(Range { offset: 128, length: 64 }))), Err(Errno(errno::ENXIO)));
+        assert_eq!(hole(0, 100, |_| Ok(Some(Allocated { offset: 0, length: 4096 }))), Ok(100));
+        assert_eq!(
+            data(0, 100, |_| Ok(Some(Allocated { offset: 128, length: 64 }))),
+            Err(Errno(errno::ENXIO))
+        );
         assert_eq!(data(0, 100, |_| Ok(None)), Err(Errno(errno::ENXIO)));
     }
 
     #[test]
     fn an_odd_answer_is_data_and_an_error_stays_one() {
-        assert_eq!(hole(10, 100, |_| Ok(Some(Range { offset: 5, length: 0 }))), Ok(100));
+        assert_eq!(hole(10, 100, |_| Ok(Some(Allocated { offset: 5, length: 0 }))), Ok(100));
         assert_eq!(hole(10, 100, |_| Err(Errno(errno::EIO))), Err(Errno(errno::EIO)));
         assert_eq!(data(10, 100, |_| Err(Errno(errno::EIO))), Err(Errno(errno::EIO)));
     }
 
     #[test]
     fn a_range_from_before_the_offset_is_data_at_it() {
-        assert_eq!(data(10, 100, |_| Ok(Some(Range { offset: 0, length: 50 }))), Ok(10));
+        assert_eq!(data(10, 100, |_| Ok(Some(Allocated { offset: 0, length: 50 }))), Ok(10));
         assert_eq!(hole(10, 100, |at| first(&[(0, 50)], at)), Ok(50));
     }
 }

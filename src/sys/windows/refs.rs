@@ -14,7 +14,7 @@ const LARGEST: u64 = i64::MAX.unsigned_abs();
 
 /// What the volume of a file says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Volume {
+pub struct RefsVolume {
     /// Bytes in a cluster.
     pub cluster: u64,
     /// FILE_SUPPORTS_BLOCK_REFCOUNTING is among its flags.
@@ -32,9 +32,9 @@ pub struct Integrity {
 
 /// The calls that these rules are made of, each one request to the system, its error as
 /// `win32_errors` has it.
-pub trait Calls {
+pub trait RefsCalls {
     /// What the volume of a file says of itself.
-    fn volume_of(&self, fd: Fd) -> Result<Volume>;
+    fn volume_of(&self, fd: Fd) -> Result<RefsVolume>;
     /// Whether two files are on one volume.
     fn same_volume(&self, one: Fd, other: Fd) -> Result<bool>;
     /// FSCTL_GET_INTEGRITY_INFORMATION.
@@ -60,23 +60,23 @@ pub trait Calls {
     ) -> Result<()>;
 }
 
-/// [`crate::sys::Sys::clone_file`]: as FICLONE, it does not shorten a longer destination.
-pub fn clone_file<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
+/// [`crate::sys::Extensions::clone_file`]: as FICLONE, it does not shorten a longer destination.
+pub fn clone_file<C: RefsCalls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     match calls.end_of_file(src)? {
         0 => clone_nothing(calls, src, dst),
         size => clone_range(calls, src, 0, size, dst, 0),
     }
 }
 
-/// [`crate::sys::Sys::clone_nothing`]: the request itself proves nothing when there is nothing to clone,
+/// [`crate::sys::Extensions::clone_nothing`]: the request itself proves nothing when there is nothing to clone,
 /// since it succeeds on NTFS too (seen by git-lfs); the volumes are asked instead.
-pub fn clone_nothing<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
+pub fn clone_nothing<C: RefsCalls>(calls: &C, src: Fd, dst: Fd) -> Result<()> {
     cluster_of_both(calls, src, dst).map(drop)
 }
 
-/// [`crate::sys::Sys::clone_range`]. After an error the destination has its old size, integrity and
+/// [`crate::sys::Extensions::clone_range`]. After an error the destination has its old size, integrity and
 /// sparseness; of its bytes, only those of the range may have changed.
-pub fn clone_range<C: Calls>(
+pub fn clone_range<C: RefsCalls>(
     calls: &C,
     src: Fd,
     src_offset: u64,
@@ -101,7 +101,7 @@ pub fn clone_range<C: Calls>(
 }
 
 /// The cluster size, where the destination's volume can clone and the source is on it.
-fn cluster_of_both<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<u64> {
+fn cluster_of_both<C: RefsCalls>(calls: &C, src: Fd, dst: Fd) -> Result<u64> {
     let volume = calls.volume_of(dst)?;
     if !volume.clones {
         return Err(errno_of(NOT_SUPPORTED));
@@ -112,7 +112,7 @@ fn cluster_of_both<C: Calls>(calls: &C, src: Fd, dst: Fd) -> Result<u64> {
     Ok(volume.cluster)
 }
 
-/// The graver news, whatever the errno: nobody may go on from a file that is not as it was.
+/// Reported as EIO: the destination could not be restored, so no other method may continue.
 const fn cannot_be_put_back(errno: Errno) -> Errno {
     Errno::standing_for(errno.raw(), EIO)
 }
@@ -164,7 +164,7 @@ impl Region {
         self.new_end > self.old_end
     }
 
-    fn duplicate<C: Calls>(&self, calls: &C, src: Fd, dst: Fd) -> Result<()> {
+    fn duplicate<C: RefsCalls>(&self, calls: &C, src: Fd, dst: Fd) -> Result<()> {
         let mut done = 0_u64;
         while done < self.clusters {
             let step = self.clusters.saturating_sub(done).min(STEP);
@@ -195,7 +195,7 @@ struct Lent {
 }
 
 /// Makes the destination like the source, and as long as it is to be: the request does not extend it.
-fn lend<C: Calls>(calls: &C, src: Fd, dst: Fd, region: &Region, lent: &mut Lent) -> Result<()> {
+fn lend<C: RefsCalls>(calls: &C, src: Fd, dst: Fd, region: &Region, lent: &mut Lent) -> Result<()> {
     let empty = region.old_end == 0;
     let (theirs, own) = (integrity_of(calls, src)?, integrity_of(calls, dst)?);
     // "The integrity status can only be changed for empty files" (FSCTL_SET_INTEGRITY_INFORMATION, Remarks).
@@ -224,7 +224,7 @@ fn lend<C: Calls>(calls: &C, src: Fd, dst: Fd, region: &Region, lent: &mut Lent)
 }
 
 /// Not every file system that clones has integrity streams (servers that keep their files on another one).
-fn integrity_of<C: Calls>(calls: &C, fd: Fd) -> Result<Integrity> {
+fn integrity_of<C: RefsCalls>(calls: &C, fd: Fd) -> Result<Integrity> {
     match calls.integrity(fd) {
         Err(errno) if errno.is(EOPNOTSUPP) => Ok(Integrity::default()),
         outcome => outcome,
@@ -235,7 +235,7 @@ impl Lent {
     /// A clone of a file that is not sparse has no holes either: nothing is allocated here but what
     /// may lie between the old end and the clone, as in any file that is not sparse. Where it cannot be
     /// done, all of the clone is there, with an attribute that takes nothing from it.
-    fn return_sparseness<C: Calls>(&self, calls: &C, dst: Fd) {
+    fn return_sparseness<C: RefsCalls>(&self, calls: &C, dst: Fd) {
         if self.sparse && !self.stays_sparse {
             let _ = again(|| calls.set_sparse(dst, false));
         }
@@ -243,7 +243,7 @@ impl Lent {
 
     /// Puts everything back, the size first: the other settings are those of a file that is empty
     /// again. Each tried once more, since what stays changed would stay so for good.
-    fn take_back<C: Calls>(&self, calls: &C, dst: Fd, region: &Region) -> Result<()> {
+    fn take_back<C: RefsCalls>(&self, calls: &C, dst: Fd, region: &Region) -> Result<()> {
         let mut outcome = Ok(());
         if self.grown {
             outcome = again(|| calls.set_end_of_file(dst, region.old_end));

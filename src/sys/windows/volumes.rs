@@ -6,7 +6,7 @@ use windows_sys::Wdk::System::SystemServices::FILE_REMOTE_DEVICE;
 use windows_sys::Win32::System::SystemServices::FILE_SUPPORTS_BLOCK_REFCOUNTING;
 
 use super::calls::{self, Plain};
-use super::refs;
+use super::refs::RefsVolume;
 use crate::sys::api::{Fd, Result, Volume};
 
 /// FILE_FS_SIZE_INFORMATION.
@@ -91,10 +91,7 @@ pub fn volume(fd: Fd) -> Result<Volume> {
 }
 
 /// For the rules of cloning.
-pub fn of_clones(fd: Fd) -> Result<refs::Volume> {
+pub fn of_clones(fd: Fd) -> Result<RefsVolume> {
     let attributes: Attributes = calls::query_volume(fd, nt::FileFsAttributeInformation)?;
-    Ok(refs::Volume {
-        cluster: cluster(fd)?,
-        clones: attributes.flags & FILE_SUPPORTS_BLOCK_REFCOUNTING != 0,
-    })
+    Ok(RefsVolume { cluster: cluster(fd)?, clones: attributes.flags & FILE_SUPPORTS_BLOCK_REFCOUNTING != 0 })
 }

@@ -6,10 +6,10 @@ use core::ffi::CStr;
 
 use super::disk::{Ino, Inode, KernelCopy, Traits, What};
 use super::fault::Odd;
-use super::system::{Apple, Kind, System};
+use super::system::{Apple, Cloning, System};
 use super::{About, Call, Errno, Model, Open, Result, World};
 use crate::sys::Fd;
-use crate::sys::darwin::apfs::{self, CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY, Calls};
+use crate::sys::darwin::apfs::{self, ApfsCalls, CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY};
 use crate::sys::errno::{EEXIST, EINVAL, ELOOP, ENOENT, ENOSYS, EOPNOTSUPP, EPERM, EXDEV};
 
 /// <sys/stat.h>: the file is locked.
@@ -41,7 +41,7 @@ impl Inode {
     }
 }
 
-impl Kind for Apple {
+impl Cloning for Apple {
     const CLONES_BY_NAME: bool = true;
 
     fn clone_file(_: &Model<Self>, _: Fd, _: Fd) -> Result<()> {
@@ -69,7 +69,7 @@ impl Kind for Apple {
     }
 }
 
-impl Calls for Model<Apple> {
+impl ApfsCalls for Model<Apple> {
     fn fclonefileat(&self, src: Fd, dir: Fd, name: &CStr, flags: u32) -> Result<()> {
         let about = About { fds: [src, dir], ..About::name(dir, name) }.numbers(flags.into(), 0, 0);
         self.call(Call::CloneNew, about, |world, odd| world.clone_to_name(src, dir, name, flags, odd))

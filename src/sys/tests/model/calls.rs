@@ -6,13 +6,13 @@ use core::ffi::CStr;
 use super::data::Data;
 use super::disk::{Disk, Found, Ino, KernelCopy, What};
 use super::fault::Odd;
-use super::system::{self, Kind, System};
+use super::system::{self, Cloning, System};
 use super::{About, Call, Errno, Model, Open, Result, World};
 use crate::sys::errno::{
     EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENODATA, ENOENT, ENOTDIR, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM,
     ERANGE, EXDEV,
 };
-use crate::sys::{Access, Dedupe, Fd, Stat, Sys, Time, Volume};
+use crate::sys::{Access, Common, Dedupe, Extensions, Fd, Stat, Sys, Time, Volume};
 
 /// The most that a short read, write or kernel copy moves: no multiple of a block.
 const SHORT: usize = 301;
@@ -323,9 +323,8 @@ fn give(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
     Ok(value.len())
 }
 
-impl<K: Kind> Sys for Model<K> {
-    const CLONES_BY_NAME: bool = K::CLONES_BY_NAME;
-    const CARRIES_ATTRIBUTES: bool = K::CARRIES_ATTRIBUTES;
+#[deny(clippy::missing_trait_methods)] // the tests must see every call
+impl<K: Cloning> Sys for Model<K> {
     const CARRIES_OWNER: bool = K::CARRIES_OWNER;
     const CLOSE_TELLS: bool = K::CLOSE_TELLS;
 
@@ -343,46 +342,11 @@ impl<K: Kind> Sys for Model<K> {
         })
     }
 
-    fn reopen_source(&self, fd: Fd) -> Result<Fd> {
-        self.call(Call::ReopenSource, About::fd(fd), |world, _| {
-            let ino = world.open_file(fd)?.ino;
-            if !world.procfs {
-                return Err(Errno(ENOENT));
-            }
-            Ok(world.open_ino(Open { ino, read: true, write: false, append: false, engines: true }))
-        })
-    }
-
-    fn open_directory(&self, dir: Fd, name: &CStr, sync: bool) -> Result<Fd> {
-        let about = About::name(dir, name).numbers(u64::from(sync), 0, 0);
-        self.call(Call::OpenDirectory, about, |world, _| {
-            let ino = world.find_directory(dir, name)?;
-            // O_PATH, which fsync refuses, where it is not to be synced.
-            Ok(world.open_ino(Open { ino, read: sync, write: false, append: false, engines: true }))
-        })
-    }
-
-    fn create_unnamed(&self, dir: Fd, directory: &CStr, mode: u32) -> Result<Fd> {
-        let about = About::name(dir, directory).numbers(mode.into(), 0, 0);
-        self.call(Call::CreateUnnamed, about, |world, _| {
-            world.create_without_name(dir, directory, mode, false)
-        })
-    }
-
-    fn create_new(&self, dir: Fd, name: &CStr, mode: u32) -> Result<Fd> {
-        let about = About::name(dir, name).numbers(mode.into(), 0, 0);
-        self.call(Call::CreateNew, about, |world, _| world.create_named(dir, name, mode, false))
-    }
-
     fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd> {
         self.call(Call::CreateScratch, About::name(dir, name.unwrap_or_default()), |world, _| match name {
             None => world.create_without_name(dir, c".", 0o600, true),
             Some(name) => world.create_named(dir, name, 0o600, true),
         })
-    }
-
-    fn close(&self, fd: Fd) -> Result<()> {
-        self.call(Call::Close, About::fd(fd), |world, _| world.shut(fd))
     }
 
     fn close_pair(&self, one: Fd, other: Fd) -> Result<()> {
@@ -409,13 +373,6 @@ impl<K: Kind> Sys for Model<K> {
         })
     }
 
-    fn access(&self, fd: Fd) -> Result<Access> {
-        self.call(Call::Access, About::fd(fd), |world, _| {
-            let Open { read, write, append, .. } = *world.open_file(fd)?;
-            Ok(Access { read, write, append })
-        })
-    }
-
     fn protected(&self, fd: Fd) -> Result<bool> {
         self.call(Call::Protected, About::fd(fd), |world, _| {
             Ok(world.disk.inodes[world.open_file(fd)?.ino].immutable)
@@ -437,6 +394,164 @@ impl<K: Kind> Sys for Model<K> {
         let mut world = self.world_mut();
         world.drawn += 1;
         if world.random.is_empty() { world.drawn } else { world.random.remove(0) }
+    }
+
+    fn sync(&self, fd: Fd) -> Result<()> {
+        self.call(Call::Sync, About::fd(fd), |world, _| {
+            let open = world.open_file(fd)?;
+            let directory = matches!(world.disk.inodes[open.ino].what, What::Directory(_));
+            if directory && !open.read {
+                return Err(Errno(EBADF)); // O_PATH
+            }
+            let syncs = !directory || world.disk.traits(open.ino).syncs_directories;
+            if syncs { Ok(()) } else { Err(Errno(EINVAL)) }
+        })
+    }
+
+    fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()> {
+        self.call(Call::SetTimes, About::fd(fd), |world, _| {
+            let ino = world.to_change(fd)?;
+            world.disk.change_meta(ino, |inode| (inode.accessed, inode.modified) = (accessed, modified));
+            Ok(())
+        })
+    }
+}
+
+#[deny(clippy::missing_trait_methods)] // the tests must see every call
+impl<K: Cloning> Common for Model<K> {
+    fn open_directory(&self, dir: Fd, name: &CStr, sync: bool) -> Result<Fd> {
+        let about = About::name(dir, name).numbers(u64::from(sync), 0, 0);
+        self.call(Call::OpenDirectory, about, |world, _| {
+            let ino = world.find_directory(dir, name)?;
+            // O_PATH, which fsync refuses, where it is not to be synced.
+            Ok(world.open_ino(Open { ino, read: sync, write: false, append: false, engines: true }))
+        })
+    }
+
+    fn create_new(&self, dir: Fd, name: &CStr, mode: u32) -> Result<Fd> {
+        let about = About::name(dir, name).numbers(mode.into(), 0, 0);
+        self.call(Call::CreateNew, about, |world, _| world.create_named(dir, name, mode, false))
+    }
+
+    fn close(&self, fd: Fd) -> Result<()> {
+        self.call(Call::Close, About::fd(fd), |world, _| world.shut(fd))
+    }
+
+    fn access(&self, fd: Fd) -> Result<Access> {
+        self.call(Call::Access, About::fd(fd), |world, _| {
+            let Open { read, write, append, .. } = *world.open_file(fd)?;
+            Ok(Access { read, write, append })
+        })
+    }
+
+    fn read_at(&self, fd: Fd, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let about = About::fd(fd).numbers(offset, buffer.len() as u64, 0);
+        self.call(Call::ReadAt, about, |world, odd| world.read(fd, buffer, offset, odd))
+    }
+
+    fn write_at(&self, fd: Fd, buffer: &[u8], offset: u64) -> Result<usize> {
+        let about = About::fd(fd).numbers(offset, buffer.len() as u64, 0);
+        self.call(Call::WriteAt, about, |world, odd| world.write(fd, buffer, offset, odd))
+    }
+
+    fn seek_data(&self, fd: Fd, offset: u64) -> Result<u64> {
+        let about = About::fd(fd).numbers(offset, 0, 0);
+        self.call(Call::SeekData, about, |world, odd| world.seek(fd, offset, odd, false))
+    }
+
+    fn seek_hole(&self, fd: Fd, offset: u64) -> Result<u64> {
+        let about = About::fd(fd).numbers(offset, 0, 0);
+        self.call(Call::SeekHole, about, |world, odd| world.seek(fd, offset, odd, true))
+    }
+
+    fn set_size(&self, fd: Fd, size: u64) -> Result<()> {
+        self.call(Call::SetSize, About::fd(fd).numbers(size, 0, 0), |world, _| {
+            // EINVAL, not EBADF (ftruncate(2)).
+            let ino = world.writable(fd).map_err(|_| Errno(EINVAL))?;
+            let (now, has_holes) = (world.disk.data(ino).size, world.disk.traits(ino).has_holes);
+            world.written(ino, 0, if size > now { size } else { 0 });
+            world.disk.inodes[ino].sparse |= size > now; // of Windows: what is left out is to be a hole
+            world.disk.change(ino, |data| {
+                data.set_size(size);
+                if !has_holes {
+                    data.allocate(now.min(size), size);
+                }
+            });
+            Ok(())
+        })
+    }
+
+    fn set_mode(&self, fd: Fd, mode: u32) -> Result<()> {
+        self.call(Call::SetMode, About::fd(fd).numbers(mode.into(), 0, 0), |world, _| {
+            let ino = world.to_change(fd)?;
+            let traits = world.disk.traits(ino);
+            if !traits.modes {
+                return if traits.says_no_modes { Err(Errno(EPERM)) } else { Ok(()) };
+            }
+            let windows = traits.system == System::Windows;
+            let mode = if windows { system::read_only_bit(mode) } else { mode };
+            world.disk.change_meta(ino, |inode| inode.mode = mode);
+            Ok(())
+        })
+    }
+
+    fn set_owner(&self, fd: Fd, owner: Option<u32>, group: u32) -> Result<()> {
+        let about = About::fd(fd).numbers(owner.unwrap_or(u32::MAX).into(), group.into(), 0);
+        self.call(Call::SetOwner, about, |world, _| {
+            let ino = world.to_change(fd)?;
+            world.disk.change_meta(ino, |inode| {
+                inode.owner = owner.unwrap_or(inode.owner);
+                inode.group = group;
+                inode.mode &= !0o6000; // chown(2)
+                inode.attributes.remove(b"security.capability".as_slice());
+            });
+            Ok(())
+        })
+    }
+
+    fn rename_over(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
+        let about = About { fds: [from_dir, to_dir], ..About::name(to_dir, to) };
+        self.call(Call::RenameOver, about, |world, _| world.rename((from_dir, from), (to_dir, to), true))
+    }
+
+    fn link(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
+        self.call(Call::Link, About { fds: [from_dir, to_dir], ..About::name(to_dir, to) }, |world, _| {
+            let old = world.disk.walk(world.directory(from_dir)?, from.to_bytes(), false)?;
+            let ino = old.ino.ok_or(Errno(ENOENT))?;
+            let found = world.disk.walk(world.directory(to_dir)?, to.to_bytes(), false)?;
+            can_link(&world.disk, ino, &found)?;
+            world.disk.add_name(ino, &found)
+        })
+    }
+
+    fn unlink(&self, dir: Fd, name: &CStr) -> Result<()> {
+        self.call(Call::Unlink, About::name(dir, name), |world, _| {
+            let found = world.disk.walk(world.directory(dir)?, name.to_bytes(), false)?;
+            world.remove_name(&found)
+        })
+    }
+}
+
+#[deny(clippy::missing_trait_methods)] // the tests must see every call
+impl<K: Cloning> Extensions for Model<K> {
+    const CLONES_BY_NAME: bool = K::CLONES_BY_NAME;
+    const CARRIES_ATTRIBUTES: bool = K::CARRIES_ATTRIBUTES;
+
+    fn reopen_source(&self, fd: Fd) -> Result<Fd> {
+        self.call(Call::ReopenSource, About::fd(fd), |world, _| {
+            let ino = world.open_file(fd)?.ino;
+            if !world.procfs {
+                return Err(Errno(ENOENT));
+            }
+            Ok(world.open_ino(Open { ino, read: true, write: false, append: false, engines: true }))
+        })
+    }
+
+    fn create_unnamed(&self, dir: Fd, directory: &CStr, mode: u32) -> Result<Fd> {
+        let about = About::name(dir, directory).numbers(mode.into(), 0, 0);
+        self.call(Call::CreateUnnamed, about, |world, _| {
+            world.create_without_name(dir, directory, mode, false)
+        })
     }
 
     fn clone_file(&self, src: Fd, dst: Fd) -> Result<()> {
@@ -478,26 +593,6 @@ impl<K: Kind> Sys for Model<K> {
         })
     }
 
-    fn read_at(&self, fd: Fd, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        let about = About::fd(fd).numbers(offset, buffer.len() as u64, 0);
-        self.call(Call::ReadAt, about, |world, odd| world.read(fd, buffer, offset, odd))
-    }
-
-    fn write_at(&self, fd: Fd, buffer: &[u8], offset: u64) -> Result<usize> {
-        let about = About::fd(fd).numbers(offset, buffer.len() as u64, 0);
-        self.call(Call::WriteAt, about, |world, odd| world.write(fd, buffer, offset, odd))
-    }
-
-    fn seek_data(&self, fd: Fd, offset: u64) -> Result<u64> {
-        let about = About::fd(fd).numbers(offset, 0, 0);
-        self.call(Call::SeekData, about, |world, odd| world.seek(fd, offset, odd, false))
-    }
-
-    fn seek_hole(&self, fd: Fd, offset: u64) -> Result<u64> {
-        let about = About::fd(fd).numbers(offset, 0, 0);
-        self.call(Call::SeekHole, about, |world, odd| world.seek(fd, offset, odd, true))
-    }
-
     fn punch_hole(&self, fd: Fd, offset: u64, length: u64) -> Result<()> {
         let about = About::fd(fd).numbers(offset, length, 0);
         self.call(Call::PunchHole, about, |world, _| {
@@ -511,71 +606,6 @@ impl<K: Kind> Sys for Model<K> {
             world.written(ino, offset, 0);
             world.disk.inodes[ino].sparse = true; // of Windows: first of all
             world.disk.change(ino, |data| data.punch(offset, length));
-            Ok(())
-        })
-    }
-
-    fn set_size(&self, fd: Fd, size: u64) -> Result<()> {
-        self.call(Call::SetSize, About::fd(fd).numbers(size, 0, 0), |world, _| {
-            // EINVAL, not EBADF (ftruncate(2)).
-            let ino = world.writable(fd).map_err(|_| Errno(EINVAL))?;
-            let (now, has_holes) = (world.disk.data(ino).size, world.disk.traits(ino).has_holes);
-            world.written(ino, 0, if size > now { size } else { 0 });
-            world.disk.inodes[ino].sparse |= size > now; // of Windows: what is left out is to be a hole
-            world.disk.change(ino, |data| {
-                data.set_size(size);
-                if !has_holes {
-                    data.allocate(now.min(size), size);
-                }
-            });
-            Ok(())
-        })
-    }
-
-    fn sync(&self, fd: Fd) -> Result<()> {
-        self.call(Call::Sync, About::fd(fd), |world, _| {
-            let open = world.open_file(fd)?;
-            let directory = matches!(world.disk.inodes[open.ino].what, What::Directory(_));
-            if directory && !open.read {
-                return Err(Errno(EBADF)); // O_PATH
-            }
-            let syncs = !directory || world.disk.traits(open.ino).syncs_directories;
-            if syncs { Ok(()) } else { Err(Errno(EINVAL)) }
-        })
-    }
-
-    fn set_mode(&self, fd: Fd, mode: u32) -> Result<()> {
-        self.call(Call::SetMode, About::fd(fd).numbers(mode.into(), 0, 0), |world, _| {
-            let ino = world.to_change(fd)?;
-            let traits = world.disk.traits(ino);
-            if !traits.modes {
-                return if traits.says_no_modes { Err(Errno(EPERM)) } else { Ok(()) };
-            }
-            let windows = traits.system == System::Windows;
-            let mode = if windows { system::read_only_bit(mode) } else { mode };
-            world.disk.change_meta(ino, |inode| inode.mode = mode);
-            Ok(())
-        })
-    }
-
-    fn set_owner(&self, fd: Fd, owner: Option<u32>, group: u32) -> Result<()> {
-        let about = About::fd(fd).numbers(owner.unwrap_or(u32::MAX).into(), group.into(), 0);
-        self.call(Call::SetOwner, about, |world, _| {
-            let ino = world.to_change(fd)?;
-            world.disk.change_meta(ino, |inode| {
-                inode.owner = owner.unwrap_or(inode.owner);
-                inode.group = group;
-                inode.mode &= !0o6000; // chown(2)
-                inode.attributes.remove(b"security.capability".as_slice());
-            });
-            Ok(())
-        })
-    }
-
-    fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()> {
-        self.call(Call::SetTimes, About::fd(fd), |world, _| {
-            let ino = world.to_change(fd)?;
-            world.disk.change_meta(ino, |inode| (inode.accessed, inode.modified) = (accessed, modified));
             Ok(())
         })
     }
@@ -644,28 +674,6 @@ impl<K: Kind> Sys for Model<K> {
     fn rename_new(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
         let about = About { fds: [from_dir, to_dir], ..About::name(to_dir, to) };
         self.call(Call::RenameNew, about, |world, _| world.rename((from_dir, from), (to_dir, to), false))
-    }
-
-    fn rename_over(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
-        let about = About { fds: [from_dir, to_dir], ..About::name(to_dir, to) };
-        self.call(Call::RenameOver, about, |world, _| world.rename((from_dir, from), (to_dir, to), true))
-    }
-
-    fn link(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
-        self.call(Call::Link, About { fds: [from_dir, to_dir], ..About::name(to_dir, to) }, |world, _| {
-            let old = world.disk.walk(world.directory(from_dir)?, from.to_bytes(), false)?;
-            let ino = old.ino.ok_or(Errno(ENOENT))?;
-            let found = world.disk.walk(world.directory(to_dir)?, to.to_bytes(), false)?;
-            can_link(&world.disk, ino, &found)?;
-            world.disk.add_name(ino, &found)
-        })
-    }
-
-    fn unlink(&self, dir: Fd, name: &CStr) -> Result<()> {
-        self.call(Call::Unlink, About::name(dir, name), |world, _| {
-            let found = world.disk.walk(world.directory(dir)?, name.to_bytes(), false)?;
-            world.remove_name(&found)
-        })
     }
 }
 

@@ -3,12 +3,12 @@
 
 use super::disk::{Ino, What};
 use super::fault::Odd;
-use super::system::{Kind, Linux, System};
+use super::system::{Cloning, Linux, System};
 use super::{About, Call, Errno, Model, Result, World};
 use crate::sys::errno::{EBADF, EINVAL, EISDIR, EOPNOTSUPP, EPERM, ETXTBSY, EXDEV};
 use crate::sys::{Dedupe, Fd};
 
-impl Kind for Linux {
+impl Cloning for Linux {
     fn clone_file(model: &Model<Self>, src: Fd, dst: Fd) -> Result<()> {
         let about = About::fds(src, dst);
         model.call(Call::CloneFile, about, |world, odd| world.remap((src, 0), (dst, 0), 0, odd))

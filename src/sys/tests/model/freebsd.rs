@@ -3,11 +3,11 @@
 
 use super::disk::{KernelCopy, Traits};
 use super::fault::Odd;
-use super::system::{FreeBsd, Kind, System};
+use super::system::{Cloning, FreeBsd, System};
 use super::{About, Call, Errno, Model, Result, World};
 use crate::sys::Fd;
 use crate::sys::errno::{EBADF, EINVAL, EOPNOTSUPP};
-use crate::sys::freebsd::clone_flag::{self, COPY_FILE_RANGE_CLONE, Calls};
+use crate::sys::freebsd::clone_flag::{self, COPY_FILE_RANGE_CLONE, CloneFlagCalls};
 
 impl Traits {
     /// FreeBSD 15.
@@ -28,7 +28,7 @@ impl Traits {
         Self { name: "ufs", clones: false, kernel_copy: KernelCopy::Fills, pool: 42, ..Self::ZFS };
 }
 
-impl Kind for FreeBsd {
+impl Cloning for FreeBsd {
     fn clone_file(model: &Model<Self>, src: Fd, dst: Fd) -> Result<()> {
         clone_flag::clone_file(model, src, dst)
     }
@@ -53,7 +53,7 @@ impl Kind for FreeBsd {
     }
 }
 
-impl Calls for Model<FreeBsd> {
+impl CloneFlagCalls for Model<FreeBsd> {
     fn copy_file_range(
         &self,
         src: Fd,

@@ -383,7 +383,7 @@ impl Shown for () {}
 impl Shown for super::Access {}
 impl Shown for super::Volume {}
 impl Shown for super::Dedupe {}
-impl Shown for crate::sys::windows::refs::Volume {}
+impl Shown for crate::sys::windows::refs::RefsVolume {}
 impl Shown for crate::sys::windows::refs::Integrity {}
 impl Shown for super::Stat {
     fn shown(&self) -> u64 {

@@ -5,12 +5,12 @@
 
 use super::disk::{KernelCopy, Traits};
 use super::fault::Odd;
-use super::system::{Kind, System, Windows};
+use super::system::{Cloning, System, Windows};
 use super::{About, Call, Errno, Model, Result, World};
 use crate::sys::Fd;
 use crate::sys::errno::{ENOSYS, EOPNOTSUPP};
 use crate::sys::windows::errors::errno_of;
-use crate::sys::windows::refs::{self, Calls, Integrity, Volume};
+use crate::sys::windows::refs::{self, Integrity, RefsCalls, RefsVolume};
 
 /// "The cloned region must be less than 4GB in length."
 const TOO_LONG: u64 = 4 << 30;
@@ -32,7 +32,7 @@ impl Traits {
     pub const NTFS: Self = Self { name: "NTFS", clones: false, pool: 22, ..Self::REFS };
 }
 
-impl Kind for Windows {
+impl Cloning for Windows {
     const CARRIES_ATTRIBUTES: bool = false;
     const CARRIES_OWNER: bool = false;
     const CLOSE_TELLS: bool = false;
@@ -61,11 +61,11 @@ impl Kind for Windows {
     }
 }
 
-impl Calls for Model<Windows> {
-    fn volume_of(&self, fd: Fd) -> Result<Volume> {
+impl RefsCalls for Model<Windows> {
+    fn volume_of(&self, fd: Fd) -> Result<RefsVolume> {
         self.call(Call::VolumeOf, About::fd(fd), |world, _| {
             let traits = world.disk.traits(world.open_file(fd)?.ino);
-            Ok(Volume { cluster: traits.clone_unit, clones: traits.clones })
+            Ok(RefsVolume { cluster: traits.clone_unit, clones: traits.clones })
         })
     }
 

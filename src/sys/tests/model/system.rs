@@ -33,7 +33,7 @@ pub struct Apple;
 pub struct FreeBsd;
 
 /// How a system clones.
-pub trait Kind: Sized {
+pub trait Cloning: Sized {
     const CLONES_BY_NAME: bool = false;
     const CARRIES_ATTRIBUTES: bool = true;
     const CARRIES_OWNER: bool = true;

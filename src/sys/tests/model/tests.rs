@@ -10,7 +10,7 @@ use super::data::Data;
 use super::disk::{ROOT, Traits, What};
 use super::{CWD, Model};
 use crate::sys::errno::*;
-use crate::sys::{Errno, Fd, Native, Result, Sys};
+use crate::sys::{Common, Errno, Extensions, Fd, Native, Result, Sys};
 
 /// A directory of the real file system, gone again at the end.
 struct Temporary(PathBuf);

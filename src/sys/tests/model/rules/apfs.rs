@@ -2,7 +2,7 @@
 
 use super::Pair;
 use crate::sys::darwin::apfs::{
-    CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY, Calls, UF_COMPRESSED, attribute_stays, clone_new,
+    ApfsCalls, CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY, UF_COMPRESSED, attribute_stays, clone_new,
     flags_that_stay, forget_source,
 };
 use crate::sys::errno::*;

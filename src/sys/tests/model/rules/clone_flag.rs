@@ -2,7 +2,7 @@
 
 use super::Pair;
 use crate::sys::errno::*;
-use crate::sys::freebsd::clone_flag::{Calls, clone_file, clone_nothing, clone_range};
+use crate::sys::freebsd::clone_flag::{CloneFlagCalls, clone_file, clone_nothing, clone_range};
 use crate::sys::model::disk::Traits;
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::system::FreeBsd;

@@ -7,7 +7,9 @@ use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 use crate::sys::model::system::Windows;
 use crate::sys::model::{Call, Model};
 use crate::sys::windows::errors::errno_of;
-use crate::sys::windows::refs::{Calls, Integrity, STEP, Volume, clone_file, clone_nothing, clone_range};
+use crate::sys::windows::refs::{
+    Integrity, RefsCalls, RefsVolume, STEP, clone_file, clone_nothing, clone_range,
+};
 use crate::sys::{Errno, Fd, Result};
 
 /// The requests that change something.
@@ -179,9 +181,9 @@ fn a_file_of_less_than_a_cluster_is_a_matter_of_the_file() {
 fn a_cluster_size_that_no_step_is_a_multiple_of_is_refused() {
     for cluster in [0, 3 << 10, 1 << 31] {
         struct Odd(Model<Windows>, u64);
-        impl Calls for Odd {
-            fn volume_of(&self, _: Fd) -> Result<Volume> {
-                Ok(Volume { cluster: self.1, clones: true })
+        impl RefsCalls for Odd {
+            fn volume_of(&self, _: Fd) -> Result<RefsVolume> {
+                Ok(RefsVolume { cluster: self.1, clones: true })
             }
             fn same_volume(&self, one: Fd, other: Fd) -> Result<bool> {
                 self.0.same_volume(one, other)
