@@ -17,8 +17,8 @@ lib: ## the shared and the static library
 	$(CARGO) build --release $(CARGO_FLAGS)
 	@ln -sf libreflink.so $(RELEASE)/libreflink.so.0
 
-header: ## writes include/reflink.h from src/capi
-	REFLINK_WRITE_HEADER=1 $(CARGO) test --quiet $(CARGO_FLAGS) --test header the_committed_header
+header: ## writes include/reflink.h from src/capi, and the numbers that bindings, tests and examples have of it
+	REFLINK_WRITE_HEADER=1 $(CARGO) test --quiet $(CARGO_FLAGS) --test header is_what_src_capi_says
 
 examples: lib ## the C programs of examples-c, against the library just built
 	$(MAKE) -C examples-c BUILD_TREE=1 TARGET_DIR='$(abspath $(TARGET_DIR))'

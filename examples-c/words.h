@@ -16,6 +16,7 @@
 static inline const char *method_in_words(uint32_t method)
 {
     switch (method) {
+    /* make header: c-cases REFLINK_METHOD_* */
     case REFLINK_METHOD_NONE:
         return "nothing to do";
     case REFLINK_METHOD_CLONE:
@@ -26,6 +27,7 @@ static inline const char *method_in_words(uint32_t method)
         return "copied by the kernel, which may have shared blocks";
     case REFLINK_METHOD_COPY:
         return "copied";
+    /* make header: end */
     default: /* of a newer library */
         return "done by a method unknown to this program";
     }
@@ -35,6 +37,7 @@ static inline const char *method_in_words(uint32_t method)
 static inline const char *reason_in_words(uint32_t reason)
 {
     switch (reason) {
+    /* make header: c-cases REFLINK_REASON_* */
     case REFLINK_REASON_NONE:
         return "of nothing";
     case REFLINK_REASON_UNSUPPORTED:
@@ -51,6 +54,7 @@ static inline const char *reason_in_words(uint32_t reason)
         return "a true copy was asked for";
     case REFLINK_REASON_FAILURE:
         return "it went wrong";
+    /* make header: end */
     default:
         return "of something unknown to this program";
     }
@@ -60,6 +64,9 @@ static inline const char *reason_in_words(uint32_t reason)
 static inline const char *step_in_words(uint32_t step)
 {
     switch (step) {
+    /* make header: c-cases REFLINK_STEP_* */
+    case REFLINK_STEP_NONE:
+        return "do it";
     case REFLINK_STEP_ARGUMENTS:
         return "use these arguments";
     case REFLINK_STEP_OPEN_SOURCE:
@@ -82,6 +89,7 @@ static inline const char *step_in_words(uint32_t step)
         return "close the new file";
     case REFLINK_STEP_PROGRESS:
         return "go on";
+    /* make header: end */
     default:
         return "do it";
     }

@@ -46,88 +46,159 @@ inline constexpr std::uint64_t to_eof = REFLINK_TO_EOF;
 
 /// The library's own errors. The system's are those of std::errc.
 enum class errc : int {
-    panic = REFLINK_ERR_PANIC,              ///< A defect of the library.
-    not_regular = REFLINK_ERR_NOT_REGULAR,  ///< Not a regular file, where one is needed.
-    same_file = REFLINK_ERR_SAME_FILE,      ///< Source and destination are the same file.
-    overlap = REFLINK_ERR_OVERLAP,          ///< Both ranges are in one file, and they overlap.
-    append = REFLINK_ERR_APPEND,            ///< The destination is open with O_APPEND.
-    inconsistent = REFLINK_ERR_INCONSISTENT ///< The system's answers contradict each other.
+    // make header: cpp REFLINK_ERR_*
+    /// A defect of this library: it panicked.
+    panic = REFLINK_ERR_PANIC,
+    /// A FIFO, a socket or a device where a regular file is needed.
+    not_regular = REFLINK_ERR_NOT_REGULAR,
+    /// Source and destination are the same file.
+    same_file = REFLINK_ERR_SAME_FILE,
+    /// Both ranges are in one file, and they overlap.
+    overlap = REFLINK_ERR_OVERLAP,
+    /// The destination is open with O_APPEND: the system would write everything at its end.
+    append = REFLINK_ERR_APPEND,
+    /// The system's answers contradict each other: a size that is not what was written, more bytes
+    /// than were asked for, an end of file where there is none.
+    inconsistent = REFLINK_ERR_INCONSISTENT,
+    // make header: end
 };
 
 /// How the data is to come over.
 enum class mode : std::uint32_t {
-    automatic = REFLINK_AUTO, ///< Clone if possible, else copy.
-    always = REFLINK_ALWAYS,  ///< Clone or fail, and change nothing then.
-    never = REFLINK_NEVER     ///< A true second copy that shares nothing.
+    // make header: cpp options.mode
+    /// Clone if possible, else copy.
+    automatic = REFLINK_AUTO,
+    /// Clone or fail, and change nothing then.
+    always = REFLINK_ALWAYS,
+    /// A true second copy: every byte is read and written, nothing is shared.
+    never = REFLINK_NEVER,
+    // make header: end
 };
 
 /// What is to happen where the destination exists.
 enum class if_exists : std::uint32_t {
-    fail = REFLINK_FAIL,      ///< Fail with std::errc::file_exists.
-    replace = REFLINK_REPLACE ///< Replace it by one rename.
+    // make header: cpp options.if_exists
+    /// Fail with -EEXIST where the destination exists, be it a dangling symbolic link.
+    fail = REFLINK_FAIL,
+    /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
+    /// rename: other processes see the old file or the complete new one.
+    replace = REFLINK_REPLACE,
+    // make header: end
 };
 
 /// What the destination's name is safe against.
 enum class durability : std::uint32_t {
-    atomic = REFLINK_ATOMIC,   ///< Other processes, errors, signals, kills.
-    durable = REFLINK_DURABLE, ///< And power loss.
-    direct =
-        REFLINK_DIRECT ///< For callers that own the directory: a kill can leave a part of the file.
+    // make header: cpp options.durability
+    /// The destination's name shows the old state or the complete new one, to every other process
+    /// and after any error, signal or kill.
+    atomic = REFLINK_ATOMIC,
+    /// The same after a power loss too: the file is synced before it gets its name, and the
+    /// directory after.
+    durable = REFLINK_DURABLE,
+    /// For bulk callers that own the directory: the file is made under its own name and removed
+    /// again on failure; one system call less, and a kill can leave a partial file.
+    direct = REFLINK_DIRECT,
+    // make header: end
 };
 
 /// Metadata to be preserved: a set, made with |.
 enum class preserve : std::uint32_t {
     nothing = 0,
-    times = REFLINK_PRESERVE_TIMES,   ///< Times of last access and last change.
-    owner = REFLINK_PRESERVE_OWNER,   ///< Owner and group; set-id and sticky bits.
-    xattrs = REFLINK_PRESERVE_XATTRS, ///< Extended attributes.
-    acl = REFLINK_PRESERVE_ACL        ///< The POSIX access control list.
+    // make header: cpp REFLINK_PRESERVE_*
+    /// Preserve the times of last access and last change, to the nanosecond.
+    times = REFLINK_PRESERVE_TIMES,
+    /// Preserve owner and group, and, once they are seen to be right, the set-user-ID, set-group-ID
+    /// and sticky bits.
+    owner = REFLINK_PRESERVE_OWNER,
+    /// Preserve extended attributes: those of the "user." and "trusted." namespaces, and others
+    /// that are neither "system." nor "security.".
+    xattrs = REFLINK_PRESERVE_XATTRS,
+    /// Preserve the POSIX access control list.
+    acl = REFLINK_PRESERVE_ACL,
+    // make header: end
 };
 
 /// Further wishes: a set, made with |.
 enum class flags : std::uint64_t {
     none = 0,
-    nofollow = REFLINK_NOFOLLOW, ///< A symbolic link as the source is an error.
-    best_effort_metadata =
-        REFLINK_BEST_EFFORT_METADATA ///< Metadata that cannot be set is not an error.
+    // make header: cpp options.flags
+    /// A symbolic link as the source is -ELOOP.
+    nofollow = REFLINK_NOFOLLOW,
+    /// Metadata that the file system refuses, or has no room for, is not an error;
+    /// REFLINK_METADATA_INCOMPLETE in the result says so.
+    best_effort_metadata = REFLINK_BEST_EFFORT_METADATA,
+    // make header: end
 };
 
 /// How the data came over. A newer library may say something that is not listed.
 enum class method : std::uint32_t {
-    none = REFLINK_METHOD_NONE,   ///< No data came over.
-    clone = REFLINK_METHOD_CLONE, ///< All of it shares its blocks with the source.
-    mixed = REFLINK_METHOD_MIXED, ///< Part of it was cloned.
-    kernel_copy =
-        REFLINK_METHOD_KERNEL_COPY, ///< The kernel copied, and does not say whether it shared.
-    copy = REFLINK_METHOD_COPY      ///< Read and written: nothing is shared.
+    // make header: cpp REFLINK_METHOD_*
+    /// No data came over: nothing to do, or it failed before.
+    none = REFLINK_METHOD_NONE,
+    /// All of it shares its blocks with the source, as far as the file system tells the truth (the
+    /// README's limits name one that does not).
+    clone = REFLINK_METHOD_CLONE,
+    /// Part of it was cloned: of a range the middle, of a file what came before a change of method.
+    mixed = REFLINK_METHOD_MIXED,
+    /// The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not,
+    /// and does not say.
+    kernel_copy = REFLINK_METHOD_KERNEL_COPY,
+    /// Read and written: nothing is shared.
+    copy = REFLINK_METHOD_COPY,
+    // make header: end
 };
 
 /// Why not everything was cloned. A newer library may say something that is not listed.
 enum class reason : std::uint32_t {
-    none = REFLINK_REASON_NONE, ///< Everything was cloned, or it did not come to that.
-    unsupported = REFLINK_REASON_UNSUPPORTED,   ///< This volume cannot clone.
-    cross_device = REFLINK_REASON_CROSS_DEVICE, ///< Not between these two file systems.
-    file = REFLINK_REASON_FILE,                 ///< Not this file or this range.
-    permission = REFLINK_REASON_PERMISSION,     ///< Forbidden, or filtered away by a sandbox.
-    transient = REFLINK_REASON_TRANSIENT,       ///< Not now; later it may.
-    not_asked = REFLINK_REASON_NOT_ASKED,       ///< mode::never was asked for.
-    failure = REFLINK_REASON_FAILURE            ///< Cloning is possible, and went wrong.
+    // make header: cpp REFLINK_REASON_*
+    /// Everything was cloned, or it did not come to that.
+    none = REFLINK_REASON_NONE,
+    /// This volume cannot clone, or not for this caller's kernel.
+    unsupported = REFLINK_REASON_UNSUPPORTED,
+    /// Not between these two file systems.
+    cross_device = REFLINK_REASON_CROSS_DEVICE,
+    /// Not this file or this range: alignment, NOCOW on one side only (Btrfs), a limit, a swap
+    /// file.
+    file = REFLINK_REASON_FILE,
+    /// Forbidden, or filtered away by a sandbox (seccomp, SELinux).
+    permission = REFLINK_REASON_PERMISSION,
+    /// Not now; later it may.
+    transient = REFLINK_REASON_TRANSIENT,
+    /// REFLINK_NEVER was asked for.
+    not_asked = REFLINK_REASON_NOT_ASKED,
+    /// Cloning is possible, and went wrong: no space, no memory, an I/O error.
+    failure = REFLINK_REASON_FAILURE,
+    // make header: end
 };
 
 /// Which operation failed. A newer library may say something that is not listed.
 enum class step : std::uint32_t {
-    none = REFLINK_STEP_NONE,               ///< Nothing failed.
-    arguments = REFLINK_STEP_ARGUMENTS,     ///< Reading the arguments.
-    open_source = REFLINK_STEP_OPEN_SOURCE, ///< Opening the source.
-    check = REFLINK_STEP_CHECK,             ///< Checking both files before anything is written.
-    create = REFLINK_STEP_CREATE,           ///< Making the new file.
-    clone = REFLINK_STEP_CLONE,             ///< Cloning.
-    copy = REFLINK_STEP_COPY,               ///< Copying.
-    metadata = REFLINK_STEP_METADATA, ///< Setting owner, extended attributes, ACL, mode or times.
-    sync = REFLINK_STEP_SYNC,         ///< Syncing to the device.
-    publish = REFLINK_STEP_PUBLISH,   ///< Giving the new file its name.
-    close = REFLINK_STEP_CLOSE,       ///< Closing.
-    progress = REFLINK_STEP_PROGRESS  ///< The progress function.
+    // make header: cpp REFLINK_STEP_*
+    /// Nothing failed.
+    none = REFLINK_STEP_NONE,
+    /// Reading the arguments.
+    arguments = REFLINK_STEP_ARGUMENTS,
+    /// Opening the source.
+    open_source = REFLINK_STEP_OPEN_SOURCE,
+    /// Checking both files before anything is written.
+    check = REFLINK_STEP_CHECK,
+    /// Making the new file.
+    create = REFLINK_STEP_CREATE,
+    /// Cloning.
+    clone = REFLINK_STEP_CLONE,
+    /// Copying.
+    copy = REFLINK_STEP_COPY,
+    /// Setting owner, extended attributes, ACL, mode or times.
+    metadata = REFLINK_STEP_METADATA,
+    /// Syncing to the device.
+    sync = REFLINK_STEP_SYNC,
+    /// Giving the new file its name.
+    publish = REFLINK_STEP_PUBLISH,
+    /// Closing.
+    close = REFLINK_STEP_CLOSE,
+    /// The progress function.
+    progress = REFLINK_STEP_PROGRESS,
+    // make header: end
 };
 
 /// Both sets together.

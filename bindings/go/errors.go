@@ -14,29 +14,39 @@ var (
 	// ErrNotCloneable: Always was asked for, and no clone is possible. Nothing was changed. Result.Reason of the
 	// *Error says why.
 	ErrNotCloneable = errors.New("not cloneable")
-	// ErrNotRegular: a FIFO, a socket or a device where a regular file is needed.
+
+	// make header: go-errors REFLINK_ERR_*
+	// ErrPanic: A defect of this library: it panicked.
+	ErrPanic = errors.New("internal error in libreflink")
+
+	// ErrNotRegular: A FIFO, a socket or a device where a regular file is needed.
 	ErrNotRegular = errors.New("not a regular file")
-	// ErrSameFile: source and destination are one file.
+
+	// ErrSameFile: Source and destination are the same file.
 	ErrSameFile = errors.New("source and destination are the same file")
-	// ErrOverlap: both ranges are in one file, and they overlap.
+
+	// ErrOverlap: Both ranges are in one file, and they overlap.
 	ErrOverlap = errors.New("the ranges overlap")
-	// ErrAppend: the destination is open with O_APPEND.
+
+	// ErrAppend: The destination is open with O_APPEND: the system would write everything at its end.
 	ErrAppend = errors.New("the destination is open for appending")
-	// ErrInconsistent: the system's answers contradict each other.
-	ErrInconsistent = errors.New("the system's answers contradict each other")
-	// ErrPanic: a defect of the library.
-	ErrPanic = errors.New("the library panicked")
+
+	// ErrInconsistent: The system's answers contradict each other: a size that is not what was written, more bytes than were asked for, an end of file where there is none.
+	ErrInconsistent = errors.New("the file system's answers contradict each other")
+	// make header: end
 )
 
 const codeCanceled = -int(syscall.ECANCELED)
 
 var own = map[int]error{
+	// make header: go-codes REFLINK_ERR_*
 	-4097: ErrPanic,
 	-4098: ErrNotRegular,
 	-4099: ErrSameFile,
 	-4100: ErrOverlap,
 	-4101: ErrAppend,
 	-4102: ErrInconsistent,
+	// make header: end
 }
 
 // Error is what every function of this package returns when it fails.
@@ -69,8 +79,10 @@ func (e *Error) Is(target error) bool {
 // impossible: the clone itself was refused, where it did not go wrong.
 func (r Reason) impossible() bool {
 	switch r {
+	// make header: go-not-refused REFLINK_REASON_*
 	case ReasonNone, ReasonNotAsked, ReasonFailure:
 		return false
+	// make header: end
 	default:
 		return true
 	}

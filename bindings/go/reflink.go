@@ -14,9 +14,9 @@ type Mode uint32
 
 // Modes.
 const (
-	Auto   Mode = 0 // clone, else copy: the default
-	Always Mode = 1 // clone, or fail with ErrNotCloneable and change nothing
-	Never  Mode = 2 // a true second copy, which shares nothing
+	Auto   Mode = numberAuto   // clone, else copy: the default
+	Always Mode = numberAlways // clone, or fail with ErrNotCloneable and change nothing
+	Never  Mode = numberNever  // a true second copy, which shares nothing
 )
 
 // Metadata is what to preserve besides the permission bits, which always follow the source.
@@ -24,17 +24,32 @@ type Metadata uint32
 
 // Metadata to preserve; they can be or-ed.
 const (
-	Times  Metadata = 1
-	Owner  Metadata = 2
-	Xattrs Metadata = 4
-	ACL    Metadata = 8
+	Times  Metadata = numberTimes
+	Owner  Metadata = numberOwner
+	Xattrs Metadata = numberXattrs
+	ACL    Metadata = numberAcl
 )
 
+// The numbers of the options and of flags in results, as C has them.
 const (
-	replace            = 1
-	durable            = 1
-	noFollow           = 1
-	bestEffortMetadata = 2
+	// make header: go-values options.mode options.if_exists options.durability options.preserve options.flags result.flags
+	numberAuto               = 0
+	numberAlways             = 1
+	numberNever              = 2
+	numberFail               = 0
+	numberReplace            = 1
+	numberAtomic             = 0
+	numberDurable            = 1
+	numberDirect             = 2
+	numberTimes              = 1
+	numberOwner              = 2
+	numberXattrs             = 4
+	numberAcl                = 8
+	numberNofollow           = 1
+	numberBestEffortMetadata = 2
+	numberSourceChanged      = 1
+	numberMetadataIncomplete = 2
+	// make header: end
 )
 
 // ToEOF as a length is the rest of the source.
@@ -57,19 +72,19 @@ type Option func(*config)
 func WithMode(mode Mode) Option { return func(c *config) { c.mode = mode } }
 
 // WithReplace replaces an existing file or symbolic link in one step, where CopyFile would fail with fs.ErrExist.
-func WithReplace() Option { return func(c *config) { c.ifExists = replace } }
+func WithReplace() Option { return func(c *config) { c.ifExists = numberReplace } }
 
 // WithDurable returns only when the copy, and its name, are on the device.
-func WithDurable() Option { return func(c *config) { c.durability = durable } }
+func WithDurable() Option { return func(c *config) { c.durability = numberDurable } }
 
 // WithPreserve preserves metadata besides the permission bits.
 func WithPreserve(what Metadata) Option { return func(c *config) { c.preserve |= what } }
 
 // WithNoFollow makes a symbolic link as the source an error (ELOOP). One as the destination is never followed.
-func WithNoFollow() Option { return func(c *config) { c.flags |= noFollow } }
+func WithNoFollow() Option { return func(c *config) { c.flags |= numberNofollow } }
 
 // WithBestEffortMetadata does not fail where the file system cannot hold the metadata; the result says so.
-func WithBestEffortMetadata() Option { return func(c *config) { c.flags |= bestEffortMetadata } }
+func WithBestEffortMetadata() Option { return func(c *config) { c.flags |= numberBestEffortMetadata } }
 
 // WithProgress has progress called with the bytes done and the bytes in all, every 16 MiB copied or 1 GiB cloned, on
 // the goroutine that copies. An error cancels the copy and is what it fails with; a panic is passed on. With it, a

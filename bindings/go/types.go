@@ -1,4 +1,4 @@
-// What a copy and a probe answer with. The numbers are those of reflink.h; a test compares them.
+// What a copy and a probe answer with. The numbers are made from the library's sources ("make header").
 
 package reflink
 
@@ -12,11 +12,22 @@ type Method uint32
 
 // Methods.
 const (
-	MethodNone       Method = 0 // no data came over
-	MethodClone      Method = 1 // all of it shares its blocks with the source
-	MethodMixed      Method = 2 // part of it does
-	MethodKernelCopy Method = 3 // copy_file_range(2), which may have shared blocks or not, and does not say
-	MethodCopy       Method = 4 // read and written: nothing is shared
+	// make header: go-Method REFLINK_METHOD_*
+	// No data came over: nothing to do, or it failed before.
+	MethodNone Method = 0
+
+	// All of it shares its blocks with the source, as far as the file system tells the truth (the README's limits name one that does not).
+	MethodClone Method = 1
+
+	// Part of it was cloned: of a range the middle, of a file what came before a change of method.
+	MethodMixed Method = 2
+
+	// The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not, and does not say.
+	MethodKernelCopy Method = 3
+
+	// Read and written: nothing is shared.
+	MethodCopy Method = 4
+	// make header: end
 )
 
 // Reason is why not everything was cloned.
@@ -24,14 +35,31 @@ type Reason uint32
 
 // Reasons.
 const (
-	ReasonNone        Reason = 0 // everything was, or it did not come to that
-	ReasonUnsupported Reason = 1 // this volume cannot clone
-	ReasonCrossDevice Reason = 2 // not between these two file systems
-	ReasonFile        Reason = 3 // not this file or range: alignment, NOCOW, a limit
-	ReasonPermission  Reason = 4 // forbidden, or filtered away by a sandbox
-	ReasonTransient   Reason = 5 // not now; later it may be
-	ReasonNotAsked    Reason = 6 // Never was asked for
-	ReasonFailure     Reason = 7 // cloning is possible and went wrong: no space, an I/O error
+	// make header: go-Reason REFLINK_REASON_*
+	// Everything was cloned, or it did not come to that.
+	ReasonNone Reason = 0
+
+	// This volume cannot clone, or not for this caller's kernel.
+	ReasonUnsupported Reason = 1
+
+	// Not between these two file systems.
+	ReasonCrossDevice Reason = 2
+
+	// Not this file or this range: alignment, NOCOW on one side only (Btrfs), a limit, a swap file.
+	ReasonFile Reason = 3
+
+	// Forbidden, or filtered away by a sandbox (seccomp, SELinux).
+	ReasonPermission Reason = 4
+
+	// Not now; later it may.
+	ReasonTransient Reason = 5
+
+	// REFLINK_NEVER was asked for.
+	ReasonNotAsked Reason = 6
+
+	// Cloning is possible, and went wrong: no space, no memory, an I/O error.
+	ReasonFailure Reason = 7
+	// make header: end
 )
 
 // Step is which operation failed.
@@ -39,41 +67,121 @@ type Step uint32
 
 // Steps.
 const (
-	StepNone       Step = 0
-	StepArguments  Step = 1
+	// make header: go-Step REFLINK_STEP_*
+	// Nothing failed.
+	StepNone Step = 0
+
+	// Reading the arguments.
+	StepArguments Step = 1
+
+	// Opening the source.
 	StepOpenSource Step = 2
-	StepCheck      Step = 3
-	StepCreate     Step = 4
-	StepClone      Step = 5
-	StepCopy       Step = 6
-	StepMetadata   Step = 7
-	StepSync       Step = 8
-	StepPublish    Step = 9
-	StepClose      Step = 10
-	StepProgress   Step = 11
+
+	// Checking both files before anything is written.
+	StepCheck Step = 3
+
+	// Making the new file.
+	StepCreate Step = 4
+
+	// Cloning.
+	StepClone Step = 5
+
+	// Copying.
+	StepCopy Step = 6
+
+	// Setting owner, extended attributes, ACL, mode or times.
+	StepMetadata Step = 7
+
+	// Syncing to the device.
+	StepSync Step = 8
+
+	// Giving the new file its name.
+	StepPublish Step = 9
+
+	// Closing.
+	StepClose Step = 10
+
+	// The progress function.
+	StepProgress Step = 11
+	// make header: end
 )
 
-var (
-	methods = []string{"none", "clone", "mixed", "kernel copy", "copy"}
-	reasons = []string{
-		"none", "unsupported", "cross-device", "file", "permission", "transient", "not asked", "failure",
+func (m Method) String() string {
+	switch m {
+	// make header: go-names REFLINK_METHOD_*
+	case MethodNone:
+		return "none"
+	case MethodClone:
+		return "clone"
+	case MethodMixed:
+		return "mixed"
+	case MethodKernelCopy:
+		return "kernel copy"
+	case MethodCopy:
+		return "copy"
+	// make header: end
+	default:
+		return fmt.Sprintf("unknown (%d)", uint32(m))
 	}
-	steps = []string{
-		"none", "arguments", "open source", "check", "create", "clone", "copy", "metadata", "sync", "publish", "close",
-		"progress",
-	}
-)
-
-func named(names []string, number uint32) string {
-	if uint64(number) < uint64(len(names)) {
-		return names[number]
-	}
-	return fmt.Sprintf("unknown (%d)", number)
 }
 
-func (m Method) String() string { return named(methods, uint32(m)) }
-func (r Reason) String() string { return named(reasons, uint32(r)) }
-func (s Step) String() string   { return named(steps, uint32(s)) }
+func (r Reason) String() string {
+	switch r {
+	// make header: go-names REFLINK_REASON_*
+	case ReasonNone:
+		return "none"
+	case ReasonUnsupported:
+		return "unsupported"
+	case ReasonCrossDevice:
+		return "cross device"
+	case ReasonFile:
+		return "file"
+	case ReasonPermission:
+		return "permission"
+	case ReasonTransient:
+		return "transient"
+	case ReasonNotAsked:
+		return "not asked"
+	case ReasonFailure:
+		return "failure"
+	// make header: end
+	default:
+		return fmt.Sprintf("unknown (%d)", uint32(r))
+	}
+}
+
+func (s Step) String() string {
+	switch s {
+	// make header: go-names REFLINK_STEP_*
+	case StepNone:
+		return "none"
+	case StepArguments:
+		return "arguments"
+	case StepOpenSource:
+		return "open source"
+	case StepCheck:
+		return "check"
+	case StepCreate:
+		return "create"
+	case StepClone:
+		return "clone"
+	case StepCopy:
+		return "copy"
+	case StepMetadata:
+		return "metadata"
+	case StepSync:
+		return "sync"
+	case StepPublish:
+		return "publish"
+	case StepClose:
+		return "close"
+	case StepProgress:
+		return "progress"
+	// make header: end
+	default:
+		return fmt.Sprintf("unknown (%d)", uint32(s))
+	}
+}
 
 // Result is what a copy did. An *Error has it too.
 type Result struct {

@@ -16,6 +16,7 @@
 #define LAYOUT(condition)   typedef char ASSERT_NAME(__LINE__)[(condition) ? 1 : -1]
 
 #if UINTPTR_MAX > 0xffffffffu
+/* make header: layout-wide */
 LAYOUT(sizeof(struct reflink_options) == 48);
 LAYOUT(offsetof(struct reflink_options, size) == 0);
 LAYOUT(offsetof(struct reflink_options, mode) == 8);
@@ -26,9 +27,11 @@ LAYOUT(offsetof(struct reflink_options, flags) == 24);
 LAYOUT(offsetof(struct reflink_options, progress) == 32);
 LAYOUT(offsetof(struct reflink_options, progress_user) == 40);
 LAYOUT(sizeof(struct reflink_progress) == 24);
+LAYOUT(offsetof(struct reflink_progress, size) == 0);
 LAYOUT(offsetof(struct reflink_progress, bytes_done) == 8);
 LAYOUT(offsetof(struct reflink_progress, bytes_total) == 16);
 LAYOUT(sizeof(struct reflink_result) == 56);
+LAYOUT(offsetof(struct reflink_result, size) == 0);
 LAYOUT(offsetof(struct reflink_result, method) == 8);
 LAYOUT(offsetof(struct reflink_result, reason) == 12);
 LAYOUT(offsetof(struct reflink_result, clone_error) == 16);
@@ -39,6 +42,7 @@ LAYOUT(offsetof(struct reflink_result, bytes_cloned) == 32);
 LAYOUT(offsetof(struct reflink_result, bytes_copied) == 40);
 LAYOUT(offsetof(struct reflink_result, bytes_hole) == 48);
 LAYOUT(sizeof(struct reflink_capability) == 80);
+LAYOUT(offsetof(struct reflink_capability, size) == 0);
 LAYOUT(offsetof(struct reflink_capability, clone) == 8);
 LAYOUT(offsetof(struct reflink_capability, reason) == 12);
 LAYOUT(offsetof(struct reflink_capability, error) == 16);
@@ -49,6 +53,7 @@ LAYOUT(offsetof(struct reflink_capability, unnamed_files) == 32);
 LAYOUT(offsetof(struct reflink_capability, sparse) == 36);
 LAYOUT(offsetof(struct reflink_capability, granularity) == 40);
 LAYOUT(offsetof(struct reflink_capability, fs_name) == 48);
+/* make header: end */
 #else
 /* What stands before the first 64-bit member: 0 where it needs no alignment to 8 (i386), else 4. */
 struct aligned {
@@ -57,6 +62,7 @@ struct aligned {
 };
 #define PADDING (offsetof(struct aligned, member) - 4)
 LAYOUT(PADDING == 0 || PADDING == 4);
+/* make header: layout-narrow */
 LAYOUT(sizeof(struct reflink_options) == 36 + PADDING);
 LAYOUT(offsetof(struct reflink_options, size) == 0);
 LAYOUT(offsetof(struct reflink_options, mode) == 4);
@@ -67,9 +73,11 @@ LAYOUT(offsetof(struct reflink_options, flags) == 20 + PADDING);
 LAYOUT(offsetof(struct reflink_options, progress) == 28 + PADDING);
 LAYOUT(offsetof(struct reflink_options, progress_user) == 32 + PADDING);
 LAYOUT(sizeof(struct reflink_progress) == 20 + PADDING);
+LAYOUT(offsetof(struct reflink_progress, size) == 0);
 LAYOUT(offsetof(struct reflink_progress, bytes_done) == 4 + PADDING);
 LAYOUT(offsetof(struct reflink_progress, bytes_total) == 12 + PADDING);
 LAYOUT(sizeof(struct reflink_result) == 52 + PADDING);
+LAYOUT(offsetof(struct reflink_result, size) == 0);
 LAYOUT(offsetof(struct reflink_result, method) == 4);
 LAYOUT(offsetof(struct reflink_result, reason) == 8);
 LAYOUT(offsetof(struct reflink_result, clone_error) == 12);
@@ -80,6 +88,7 @@ LAYOUT(offsetof(struct reflink_result, bytes_cloned) == 28 + PADDING);
 LAYOUT(offsetof(struct reflink_result, bytes_copied) == 36 + PADDING);
 LAYOUT(offsetof(struct reflink_result, bytes_hole) == 44 + PADDING);
 LAYOUT(sizeof(struct reflink_capability) == 76 + PADDING);
+LAYOUT(offsetof(struct reflink_capability, size) == 0);
 LAYOUT(offsetof(struct reflink_capability, clone) == 4);
 LAYOUT(offsetof(struct reflink_capability, reason) == 8);
 LAYOUT(offsetof(struct reflink_capability, error) == 12);
@@ -90,31 +99,59 @@ LAYOUT(offsetof(struct reflink_capability, unnamed_files) == 28);
 LAYOUT(offsetof(struct reflink_capability, sparse) == 32);
 LAYOUT(offsetof(struct reflink_capability, granularity) == 36 + PADDING);
 LAYOUT(offsetof(struct reflink_capability, fs_name) == 44 + PADDING);
+/* make header: end */
 #endif
 
 /* Numbers that programs have compiled in. */
-LAYOUT(REFLINK_AUTO == 0 && REFLINK_ALWAYS == 1 && REFLINK_NEVER == 2);
-LAYOUT(REFLINK_FAIL == 0 && REFLINK_REPLACE == 1);
-LAYOUT(REFLINK_ATOMIC == 0 && REFLINK_DURABLE == 1 && REFLINK_DIRECT == 2);
-LAYOUT(REFLINK_PRESERVE_TIMES == 1 && REFLINK_PRESERVE_OWNER == 2);
-LAYOUT(REFLINK_PRESERVE_XATTRS == 4 && REFLINK_PRESERVE_ACL == 8);
-LAYOUT(REFLINK_NOFOLLOW == 1 && REFLINK_BEST_EFFORT_METADATA == 2);
-LAYOUT(REFLINK_METHOD_NONE == 0 && REFLINK_METHOD_CLONE == 1 && REFLINK_METHOD_MIXED == 2);
-LAYOUT(REFLINK_METHOD_KERNEL_COPY == 3 && REFLINK_METHOD_COPY == 4);
-LAYOUT(REFLINK_REASON_NONE == 0 && REFLINK_REASON_UNSUPPORTED == 1 &&
-       REFLINK_REASON_CROSS_DEVICE == 2);
-LAYOUT(REFLINK_REASON_FILE == 3 && REFLINK_REASON_PERMISSION == 4 && REFLINK_REASON_TRANSIENT == 5);
-LAYOUT(REFLINK_REASON_NOT_ASKED == 6 && REFLINK_REASON_FAILURE == 7);
-LAYOUT(REFLINK_STEP_NONE == 0 && REFLINK_STEP_ARGUMENTS == 1 && REFLINK_STEP_OPEN_SOURCE == 2);
-LAYOUT(REFLINK_STEP_CHECK == 3 && REFLINK_STEP_CREATE == 4 && REFLINK_STEP_CLONE == 5 &&
-       REFLINK_STEP_COPY == 6);
-LAYOUT(REFLINK_STEP_METADATA == 7 && REFLINK_STEP_SYNC == 8 && REFLINK_STEP_PUBLISH == 9);
-LAYOUT(REFLINK_STEP_CLOSE == 10 && REFLINK_STEP_PROGRESS == 11);
-LAYOUT(REFLINK_SOURCE_CHANGED == 1 && REFLINK_METADATA_INCOMPLETE == 2);
-LAYOUT(REFLINK_ERR_PANIC == -4097 && REFLINK_ERR_NOT_REGULAR == -4098 &&
-       REFLINK_ERR_SAME_FILE == -4099);
-LAYOUT(REFLINK_ERR_OVERLAP == -4100 && REFLINK_ERR_APPEND == -4101 &&
-       REFLINK_ERR_INCONSISTENT == -4102);
+/* make header: c-values REFLINK_* */
+LAYOUT(REFLINK_ERR_PANIC == -4097);
+LAYOUT(REFLINK_ERR_NOT_REGULAR == -4098);
+LAYOUT(REFLINK_ERR_SAME_FILE == -4099);
+LAYOUT(REFLINK_ERR_OVERLAP == -4100);
+LAYOUT(REFLINK_ERR_APPEND == -4101);
+LAYOUT(REFLINK_ERR_INCONSISTENT == -4102);
+LAYOUT(REFLINK_AUTO == 0);
+LAYOUT(REFLINK_ALWAYS == 1);
+LAYOUT(REFLINK_NEVER == 2);
+LAYOUT(REFLINK_FAIL == 0);
+LAYOUT(REFLINK_REPLACE == 1);
+LAYOUT(REFLINK_ATOMIC == 0);
+LAYOUT(REFLINK_DURABLE == 1);
+LAYOUT(REFLINK_DIRECT == 2);
+LAYOUT(REFLINK_PRESERVE_TIMES == 1);
+LAYOUT(REFLINK_PRESERVE_OWNER == 2);
+LAYOUT(REFLINK_PRESERVE_XATTRS == 4);
+LAYOUT(REFLINK_PRESERVE_ACL == 8);
+LAYOUT(REFLINK_NOFOLLOW == 1);
+LAYOUT(REFLINK_BEST_EFFORT_METADATA == 2);
+LAYOUT(REFLINK_METHOD_NONE == 0);
+LAYOUT(REFLINK_METHOD_CLONE == 1);
+LAYOUT(REFLINK_METHOD_MIXED == 2);
+LAYOUT(REFLINK_METHOD_KERNEL_COPY == 3);
+LAYOUT(REFLINK_METHOD_COPY == 4);
+LAYOUT(REFLINK_REASON_NONE == 0);
+LAYOUT(REFLINK_REASON_UNSUPPORTED == 1);
+LAYOUT(REFLINK_REASON_CROSS_DEVICE == 2);
+LAYOUT(REFLINK_REASON_FILE == 3);
+LAYOUT(REFLINK_REASON_PERMISSION == 4);
+LAYOUT(REFLINK_REASON_TRANSIENT == 5);
+LAYOUT(REFLINK_REASON_NOT_ASKED == 6);
+LAYOUT(REFLINK_REASON_FAILURE == 7);
+LAYOUT(REFLINK_STEP_NONE == 0);
+LAYOUT(REFLINK_STEP_ARGUMENTS == 1);
+LAYOUT(REFLINK_STEP_OPEN_SOURCE == 2);
+LAYOUT(REFLINK_STEP_CHECK == 3);
+LAYOUT(REFLINK_STEP_CREATE == 4);
+LAYOUT(REFLINK_STEP_CLONE == 5);
+LAYOUT(REFLINK_STEP_COPY == 6);
+LAYOUT(REFLINK_STEP_METADATA == 7);
+LAYOUT(REFLINK_STEP_SYNC == 8);
+LAYOUT(REFLINK_STEP_PUBLISH == 9);
+LAYOUT(REFLINK_STEP_CLOSE == 10);
+LAYOUT(REFLINK_STEP_PROGRESS == 11);
+LAYOUT(REFLINK_SOURCE_CHANGED == 1);
+LAYOUT(REFLINK_METADATA_INCOMPLETE == 2);
+/* make header: end */
 
 #if __STDC_HOSTED__
 int main(void)

@@ -1,7 +1,11 @@
 //! The header is what cbindgen makes of src/capi, and compiles without a warning wherever C and C++ programmers are.
 //! `make header` writes it anew through this test.
 
+#[path = "../man/header.rs"]
+#[allow(dead_code)]
+mod interface;
 mod made;
+mod regions;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,17 +17,52 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn the_committed_header_is_what_the_code_says() {
-    let path = root().join("include/reflink.h");
-    let wanted = made::header();
+/// Writes the file if that is asked for, and compares.
+fn is_committed(name: &str, wanted: &str) {
+    let path = root().join(name);
     if std::env::var_os("REFLINK_WRITE_HEADER").is_some() {
-        std::fs::write(&path, &wanted).expect("include/reflink.h cannot be written");
+        std::fs::write(&path, wanted).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == wanted,
-        "include/reflink.h is not what src/capi says. If the change is meant: make header"
-    );
+    assert!(committed == wanted, "{name} is not what src/capi says. If the change is meant: make header");
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn interface() -> regions::Interface {
+    let words = read("src/capi/result.rs") + &read("src/capi/codes.rs");
+    regions::Interface::new(interface::read(&made::header()), &words, &read("src/capi/layout.rs"))
+}
+
+/// Each binding and the layout test have each number, in a region or by its name.
+fn every_number_is_in_each_binding() {
+    let interface = interface();
+    for place in ["include/reflink.hpp", "tests/c/layout.c", "bindings/go", "bindings/python"] {
+        let files = regions::FILES.iter().filter(|file| file.starts_with(place)).map(|file| read(file));
+        let (text, names) = files
+            .map(|file| interface.fill(&file))
+            .reduce(|all, one| (all.0 + &one.0, [all.1, one.1].concat()))
+            .expect("a file");
+        let missing: Vec<&str> = interface
+            .numbers
+            .iter()
+            .map(|number| number.name.as_str())
+            .filter(|name| !names.iter().any(|known| known == name) && !text.contains(name))
+            .collect();
+        assert!(missing.is_empty(), "{place} does not have {missing:?}");
+    }
+}
+
+fn every_answer_has_its_words() {
+    let answers = ["METHOD", "REASON", "STEP", "ERR"].map(|kind| format!("REFLINK_{kind}_"));
+    let interface = interface();
+    let answers =
+        interface.numbers.iter().filter(|number| answers.iter().any(|kind| number.name.starts_with(kind)));
+    let mute: Vec<&str> =
+        answers.filter(|number| number.text.is_none()).map(|number| number.name.as_str()).collect();
+    assert!(mute.is_empty(), "src/capi has no text for {mute:?}");
 }
 
 /// cbindgen makes a macro of every `pub const` of the crate: one too many would be in every user's program.
@@ -105,16 +144,30 @@ fn compiles(scratch: &Arc<Scratch>, compiler: &'static str, standard: &'static s
 
 fn main() {
     let scratch = Arc::new(Scratch::new("header"));
+    let trial = |name: String, test: Box<dyn FnOnce() + Send>| {
+        Trial::test(name, || {
+            test();
+            Ok(())
+        })
+    };
     let mut trials = vec![
-        Trial::test("the_committed_header_is_what_the_code_says", || {
-            the_committed_header_is_what_the_code_says();
-            Ok(())
-        }),
-        Trial::test("every_name_it_defines_is_the_librarys", || {
-            every_name_it_defines_is_the_librarys();
-            Ok(())
-        }),
+        trial(
+            "include/reflink.h_is_what_src_capi_says".into(),
+            Box::new(|| is_committed("include/reflink.h", &made::header())),
+        ),
+        trial(
+            "every_name_it_defines_is_the_librarys".into(),
+            Box::new(every_name_it_defines_is_the_librarys),
+        ),
+        trial("every_number_is_in_each_binding".into(), Box::new(every_number_is_in_each_binding)),
+        trial("every_answer_has_its_words".into(), Box::new(every_answer_has_its_words)),
     ];
+    trials.extend(regions::FILES.iter().map(|file| {
+        trial(
+            format!("{file}_is_what_src_capi_says"),
+            Box::new(|| is_committed(file, &interface().fill(&read(file)).0)),
+        )
+    }));
     for (compilers, standards) in [
         (["gcc", "clang"], ["c99", "c11", "c17", "gnu17"]),
         (["g++", "clang++"], ["c++11", "c++14", "c++17", "c++20"]),

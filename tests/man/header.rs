@@ -26,6 +26,9 @@ pub struct Function {
 
 pub struct Constant {
     pub name: String,
+    /// Its number, as written.
+    #[allow(dead_code)] // the manual shows none
+    pub value: String,
     pub text: String,
 }
 
@@ -62,8 +65,9 @@ pub fn read(text: &str) -> Header {
         }
         if let Some(define) = line.strip_prefix("#define ") {
             if !comment.is_empty() {
-                let name = define.split_whitespace().next().expect("a name").to_owned();
-                header.constants.push(Constant { name, text: joined(&comment) });
+                let (name, value) = define.split_once(' ').expect("a name and a number");
+                let text = joined(&comment);
+                header.constants.push(Constant { name: name.to_owned(), value: value.to_owned(), text });
             }
             comment.clear();
         } else if let Some(name) = line.strip_prefix("struct ").and_then(|rest| rest.strip_suffix(" {")) {

@@ -29,12 +29,30 @@ class HasFileno(Protocol):
 StrPath = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 FileOrFd = Union[int, HasFileno]
 
-_MODES = {"auto": 0, "always": 1, "never": 2}
-_PRESERVE = {"times": 1, "owner": 2, "xattrs": 4, "acl": 8}
+_MODES = {
+    # make header: python-names options.mode
+    "auto": 0,
+    "always": 1,
+    "never": 2,
+    # make header: end
+}
+_PRESERVE = {
+    # make header: python-names REFLINK_PRESERVE_*
+    "times": 1,
+    "owner": 2,
+    "xattrs": 4,
+    "acl": 8,
+    # make header: end
+}
+# make header: python-values options.if_exists options.durability options.flags
+_FAIL = 0
 _REPLACE = 1
+_ATOMIC = 0
 _DURABLE = 1
+_DIRECT = 2
 _NOFOLLOW = 1
 _BEST_EFFORT_METADATA = 2
+# make header: end
 _AT_FDCWD = -100 if sys.platform != "darwin" else -2
 _TO_EOF = 2**64 - 1
 _CANCEL = 1

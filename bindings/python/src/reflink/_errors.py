@@ -12,12 +12,14 @@ from ._types import NotCloneable, Reason, Result, Step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# make header: python-values REFLINK_ERR_*
 _PANIC = -4097
 _NOT_REGULAR = -4098
 _SAME_FILE = -4099
 _OVERLAP = -4100
 _APPEND = -4101
 _INCONSISTENT = -4102
+# make header: end
 
 #: The errno to show for codes that are the library's own: what the kernel would say of the same thing.
 _ERRNO: Mapping[int, int] = {
@@ -31,11 +33,13 @@ _ERRNO: Mapping[int, int] = {
 
 _IMPOSSIBLE = frozenset(
     {
+        # make header: python-refused REFLINK_REASON_*
         Reason.UNSUPPORTED,
         Reason.CROSS_DEVICE,
         Reason.FILE,
         Reason.PERMISSION,
         Reason.TRANSIENT,
+        # make header: end
         Reason.UNKNOWN,
     }
 )

@@ -1,4 +1,4 @@
-"""What a copy and a probe answer with. The numbers are those of reflink.h; a test compares them."""
+"""What a copy and a probe answer with. The numbers are made from the library's sources ("make header")."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Optional
 
+# make header: python-values result.flags
 _SOURCE_CHANGED = 1
 _METADATA_INCOMPLETE = 2
+# make header: end
 
 
 class _Number(enum.IntEnum):
@@ -21,56 +23,76 @@ class Method(_Number):
     """How the data came over."""
 
     UNKNOWN = -1
-    #: No data came over.
+    # make header: python-enum REFLINK_METHOD_*
+    #: No data came over: nothing to do, or it failed before.
     NONE = 0
-    #: All of it shares its blocks with the source.
+    #: All of it shares its blocks with the source, as far as the file system tells the truth (the
+    #: README's limits name one that does not).
     CLONE = 1
-    #: Part of it shares its blocks with the source.
+    #: Part of it was cloned: of a range the middle, of a file what came before a change of method.
     MIXED = 2
-    #: copy_file_range(2), which may have shared blocks or not, and does not say.
+    #: The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not,
+    #: and does not say.
     KERNEL_COPY = 3
     #: Read and written: nothing is shared.
     COPY = 4
+    # make header: end
 
 
 class Reason(_Number):
     """Why not everything was cloned."""
 
     UNKNOWN = -1
-    #: Everything was, or it did not come to that.
+    # make header: python-enum REFLINK_REASON_*
+    #: Everything was cloned, or it did not come to that.
     NONE = 0
-    #: This volume cannot clone.
+    #: This volume cannot clone, or not for this caller's kernel.
     UNSUPPORTED = 1
     #: Not between these two file systems.
     CROSS_DEVICE = 2
-    #: Not this file or range: alignment, NOCOW, a limit.
+    #: Not this file or this range: alignment, NOCOW on one side only (Btrfs), a limit, a swap file.
     FILE = 3
-    #: Forbidden, or filtered away by a sandbox.
+    #: Forbidden, or filtered away by a sandbox (seccomp, SELinux).
     PERMISSION = 4
-    #: Not now; later it may be.
+    #: Not now; later it may.
     TRANSIENT = 5
-    #: mode="never".
+    #: REFLINK_NEVER was asked for.
     NOT_ASKED = 6
-    #: Cloning is possible and went wrong: no space, an I/O error.
+    #: Cloning is possible, and went wrong: no space, no memory, an I/O error.
     FAILURE = 7
+    # make header: end
 
 
 class Step(_Number):
     """Which operation failed."""
 
     UNKNOWN = -1
+    # make header: python-enum REFLINK_STEP_*
+    #: Nothing failed.
     NONE = 0
+    #: Reading the arguments.
     ARGUMENTS = 1
+    #: Opening the source.
     OPEN_SOURCE = 2
+    #: Checking both files before anything is written.
     CHECK = 3
+    #: Making the new file.
     CREATE = 4
+    #: Cloning.
     CLONE = 5
+    #: Copying.
     COPY = 6
+    #: Setting owner, extended attributes, ACL, mode or times.
     METADATA = 7
+    #: Syncing to the device.
     SYNC = 8
+    #: Giving the new file its name.
     PUBLISH = 9
+    #: Closing.
     CLOSE = 10
+    #: The progress function.
     PROGRESS = 11
+    # make header: end
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,212 @@
+//! What else is made from src/capi: marked regions of the C++ header, the bindings, the layout test and the examples' words.
+//! A region begins at a line with "make header: FORMAT CONSTANTS…" and goes up to one with "make header: end".
+
+use crate::interface::{Constant, Header};
+
+/// The files that have regions.
+pub const FILES: &[&str] = &[
+    "include/reflink.hpp",
+    "tests/c/layout.c",
+    "examples-c/words.h",
+    "bindings/go/types.go",
+    "bindings/go/errors.go",
+    "bindings/go/reflink.go",
+    "bindings/python/src/reflink/_types.py",
+    "bindings/python/src/reflink/_errors.py",
+    "bindings/python/src/reflink/_copy.py",
+];
+
+/// A number of the interface.
+pub struct Number {
+    pub name: String,
+    value: String,
+    /// The first sentence of its comment.
+    comment: String,
+    /// Whether src/capi has a text for it; and whether it means that a clone was refused.
+    pub text: Option<String>,
+    refused: bool,
+}
+
+/// What the regions are made from.
+pub struct Interface {
+    pub numbers: Vec<Number>,
+    header: Header,
+    layout: String,
+}
+
+impl Interface {
+    /// `words` is the source with the texts, `layout` that with the layouts.
+    pub fn new(header: Header, words: &str, layout: &str) -> Self {
+        let own = |constant: &&Constant| !constant.name.starts_with("REFLINK_VERSION_");
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
+        let numbers = header.constants.iter().filter(own).map(|constant| {
+            let row = words.split(&format!("({}, c\"", constant.name)).nth(1);
+            let row = row.and_then(|rest| rest.split(")").next());
+            Number {
+                name: constant.name.clone(),
+                value: constant.value.clone(),
+                comment: sentence(&constant.text),
+                text: row.and_then(|row| row.rsplit('"').nth(1)).map(ToOwned::to_owned),
+                refused: row.is_some_and(|row| row.trim_end_matches([',', ' ']).ends_with("true")),
+            }
+        });
+        Self { numbers: numbers.collect(), layout: layout.to_owned(), header }
+    }
+
+    /// The numbers that a selector means: "REFLINK_STEP_*", or "options.mode", whose comment names them. Each with the rest of
+    /// its name.
+    fn select(&self, selector: &str) -> Vec<(&Number, String)> {
+        let patterns: Vec<String> = match selector.split_once('.') {
+            None => vec![selector.to_owned()],
+            Some((structure, member)) => {
+                let structure = format!("reflink_{structure}");
+                let of = self.header.structures.iter().find(|known| known.name == structure);
+                let members = of.map(|structure| structure.members.as_slice()).unwrap_or_default();
+                let named =
+                    |declaration: &str| declaration.trim_end_matches(';').ends_with(&format!(" {member}"));
+                let member = members.iter().find(|member| named(&member.declaration));
+                let text = &member.unwrap_or_else(|| panic!("no member {selector}")).text;
+                let word = |word: &str| word.trim_matches([',', '.', ':', ';']).to_owned();
+                text.split_whitespace().map(word).filter(|word| word.starts_with("REFLINK_")).collect()
+            }
+        };
+        let rest = |number: &Number, pattern: &String| match pattern.strip_suffix('*') {
+            Some(prefix) => number.name.strip_prefix(prefix).map(ToOwned::to_owned),
+            None => (*pattern == number.name).then(|| number.name.trim_start_matches("REFLINK_").to_owned()),
+        };
+        let found =
+            |number| patterns.iter().find_map(|pattern| rest(number, pattern)).map(|rest| (number, rest));
+        self.numbers.iter().filter_map(found).collect()
+    }
+
+    /// A file with its regions made anew, and the names of the constants in them.
+    pub fn fill(&self, file: &str) -> (String, Vec<String>) {
+        let (mut filled, mut names, mut inside) = (String::new(), Vec::new(), false);
+        for line in file.lines() {
+            let marker = line.split_once("make header: ").map(|(_, words)| words.trim_end_matches(" */"));
+            inside &= marker != Some("end");
+            if !inside {
+                filled += &format!("{line}\n");
+            }
+            let Some(words) = marker.filter(|words| *words != "end") else { continue };
+            inside = true;
+            let indent = &line[..line.len() - line.trim_start().len()];
+            let (format, selectors) = words.split_once(' ').unwrap_or((words, ""));
+            let selected =
+                selectors.split(' ').flat_map(|selector| self.select(selector)).collect::<Vec<_>>();
+            names.extend(selected.iter().map(|(number, _)| number.name.clone()));
+            for made in self.region(format, &selected).lines() {
+                filled += &if made.is_empty() { "\n".to_owned() } else { format!("{indent}{made}\n") };
+            }
+        }
+        assert!(!inside, "a region without an end");
+        (filled, names)
+    }
+
+    fn region(&self, format: &str, numbers: &[(&Number, String)]) -> String {
+        if let Some(column) = ["layout-wide", "layout-narrow"].iter().position(|known| *known == format) {
+            return layout(&self.layout, column);
+        }
+        if format == "go-values" {
+            // In columns, as gofmt wants them.
+            let names: Vec<String> = numbers.iter().map(|(_, rest)| camel("number", rest)).collect();
+            let width = names.iter().map(String::len).max().unwrap_or_default();
+            let line = |(name, (number, _)): (&String, &(&Number, String))| {
+                format!("{name:width$} = {}\n", number.value)
+            };
+            return names.iter().zip(numbers).map(line).collect();
+        }
+        let refused = |wanted: bool| numbers.iter().filter(move |(number, _)| number.refused == wanted);
+        if format == "go-not-refused" {
+            let reasons: Vec<String> = refused(false).map(|(_, rest)| camel("Reason", rest)).collect();
+            return format!("case {}:\n\treturn false", reasons.join(", "));
+        }
+        if format == "python-refused" {
+            return refused(true).map(|(_, rest)| format!("Reason.{rest},\n")).collect();
+        }
+        let lines: Vec<String> = numbers.iter().map(|(number, rest)| one(format, number, rest)).collect();
+        lines.join(if ["go-Method", "go-Reason", "go-Step", "go-errors"].contains(&format) {
+            "\n"
+        } else {
+            ""
+        })
+    }
+}
+
+/// One number in one format.
+fn one(format: &str, number: &Number, rest: &str) -> String {
+    let Number { name, value, comment, .. } = number;
+    let text = || number.text.clone().unwrap_or_else(|| panic!("src/capi has no text for {name}"));
+    let lower = rest.to_lowercase();
+    match format {
+        "cpp" => {
+            let member = if lower == "auto" { "automatic" } else { &lower };
+            format!("{}{member} = {name},\n", wrapped("/// ", comment))
+        }
+        "c-cases" => format!("case {name}:\n    return \"{}\";\n", text()),
+        "c-values" => format!("LAYOUT({name} == {value});\n"),
+        "go-names" => format!("case {}:\n\treturn \"{}\"\n", of_kind(name), lower.replace('_', " ")),
+        "go-errors" => {
+            let go = camel("Err", rest);
+            let text = text();
+            let (first, others) = text.split_at(1);
+            format!("// {go}: {comment}\n{go} = errors.New(\"{}{others}\")\n", first.to_lowercase())
+        }
+        "go-codes" => format!("{value}: {},\n", camel("Err", rest)),
+        "python-enum" => format!("{}{rest} = {value}\n", wrapped("#: ", comment)),
+        "python-names" => format!("\"{lower}\": {value},\n"),
+        "python-values" => format!("_{rest} = {value}\n"),
+        _ => {
+            let kind = format.strip_prefix("go-").unwrap_or_else(|| panic!("no format {format}"));
+            format!("// {comment}\n{} {kind} = {value}\n", of_kind(name))
+        }
+    }
+}
+
+/// REFLINK_REASON_NOT_ASKED as Go has it: ReasonNotAsked.
+fn of_kind(name: &str) -> String {
+    camel("", name.trim_start_matches("REFLINK_"))
+}
+
+fn camel(start: &str, words: &str) -> String {
+    let word = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
+    start.to_owned() + &words.split('_').map(word).collect::<String>()
+}
+
+fn sentence(text: &str) -> String {
+    let end = text.find(". ").map_or(text.len(), |at| at + 1);
+    text[..end].to_owned()
+}
+
+/// A comment in lines that clang-format leaves as they are.
+fn wrapped(start: &str, text: &str) -> String {
+    let (mut lines, mut line) = (String::new(), start.trim_end().to_owned());
+    for word in text.split(' ') {
+        if line.len() + 1 + word.len() > 96 {
+            lines += &format!("{line}\n");
+            line = start.trim_end().to_owned();
+        }
+        line += &format!(" {word}");
+    }
+    lines + &line + "\n"
+}
+
+/// The list of layout.rs as C asserts it: the first column is for pointers of 8 bytes, the second for those of 4.
+fn layout(list: &str, column: usize) -> String {
+    let (mut made, mut structure) = (String::new(), "");
+    for line in list.split("\nlayout! {").nth(1).expect("the list of layouts").lines() {
+        let line = line.trim();
+        if let Some((name, sizes)) = line.strip_suffix(") {").and_then(|line| line.split_once(" (")) {
+            structure = name;
+            made += &format!("LAYOUT(sizeof(struct {name}) == {});\n", at(sizes, column));
+        } else if let Some((member, offsets)) = line.strip_suffix(';').and_then(|line| line.split_once(": "))
+        {
+            made += &format!("LAYOUT(offsetof(struct {structure}, {member}) == {});\n", at(offsets, column));
+        }
+    }
+    made
+}
+
+fn at(columns: &str, column: usize) -> &str {
+    columns.split(", ").nth(column).expect("two columns")
+}
