@@ -197,6 +197,7 @@ fn main() {
         }
         trials.push(program("layout", *how, Vec::new()));
         trials.push(program("promises", *how, places.clone()));
+        trials.push(program("answers", *how, places.clone()));
         trials.push(program("cancelled", *how, places.clone()));
     }
     let examples = fs::read_dir(root().join("examples-c")).into_iter().flatten().flatten();
