@@ -4,7 +4,8 @@
 //! The path of a copy is one straight walk:
 //!
 //! 1. [`capi`]: the C functions. NULL, sizes and unknown values are dealt with here, and panics end here.
-//! 2. [`copy::file`] (names and publishing), [`copy::descriptor`] (the caller's own descriptors).
+//! 2. [`copy::file`] (names and publishing), [`copy::descriptor`] and [`copy::range`] (the caller's own descriptors). A
+//!    [`copy::Progress`] goes along: what was done, and who is told of it.
 //! 3. [`copy::data`]: the chain of methods; [`copy::table`]: the one table of what each errno means.
 //! 4. [`sys`]: the system calls, behind one trait, one folder per system.
 //!
