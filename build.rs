@@ -23,8 +23,10 @@ fn main() {
     }
 }
 
-/// What the sources call several systems at once, instead of listing them at each place.
-const NAMES: &[&str] = &["reflink_linux", "reflink_unix", "reflink_bsd", "reflink_solaris"];
+/// What the sources call several systems at once, instead of listing them at each place; and reflink_portable, which
+/// tests/portable.sh sets: the backend of the other Unixes, run on Linux.
+const NAMES: &[&str] =
+    &["reflink_linux", "reflink_unix", "reflink_bsd", "reflink_solaris", "reflink_portable"];
 
 /// The names of one system. A system without any has no backend, except Windows, which Rust names itself.
 fn names(os: &str) -> &'static [&'static str] {
