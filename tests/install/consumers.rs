@@ -114,8 +114,6 @@ fn pkg_config(language: &Language, compiler: &str, kind: Kind) -> Outcome {
     compile.args(language.flags);
     compile.args(flags_of(installation, &["--cflags"])?);
     compile.args(language.sources.iter().map(|name| source(name)));
-    // What follows is no longer in the language that -x names.
-    compile.arg("-xnone");
     let libs = match kind {
         Kind::Shared => flags_of(installation, &["--libs"])?,
         // As programs do that prefer an archive where both are there.

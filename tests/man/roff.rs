@@ -103,14 +103,10 @@ pub fn escaped(text: &str) -> String {
 
 /// A word of running text: names in bold, parameters in italics, hyphens left as hyphens.
 fn styled(word: &str) -> String {
-    if let Some((before, rest)) = word.split_once('`')
-        && let Some((code, after)) = rest.split_once('`')
-    {
+    if let [before, code, after] = word.splitn(3, '`').collect::<Vec<_>>()[..] {
         return format!("{}\\fI{}\\fP{}", escaped(before), escaped(code), escaped(after));
     }
-    if let Some(start) = word.find("reflink_")
-        && let Some(end) = word.find("()")
-    {
+    if let (Some(start), Some(end)) = (word.find("reflink_"), word.find("()")) {
         return format!(
             "{}\\fB{}\\fP(3){}",
             escaped(&word[..start]),
