@@ -1,7 +1,9 @@
 //! Tests of what belongs to a whole process (limits, umask, stdio, identity, system calls) run in a child of their own.
 //! A child is this program again, told by its environment what to do; it says "fine" or dies.
 
+use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 const WHAT: &str = "REFLINK_TEST_CHILD";
 
@@ -21,9 +23,13 @@ pub fn main(known: &[&[Child]]) {
 
 pub type Child = (&'static str, fn(&[String]));
 
+/// Where this program is, to be asked for the first time before a mount namespace is made: of a program started before that,
+/// the kernel then tells the path outside of a chroot.
+pub static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| std::env::current_exe().unwrap());
+
 /// Under an emulator (REFLINK_TEST_RUNNER: its name and arguments) the kernel cannot start this program by itself.
 fn this_program() -> Command {
-    let program = std::env::current_exe().unwrap();
+    let program = PROGRAM.as_path();
     let runner = std::env::var("REFLINK_TEST_RUNNER").unwrap_or_default();
     let mut words = runner.split_whitespace();
     let Some(emulator) = words.next() else { return Command::new(program) };

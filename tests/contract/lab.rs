@@ -103,7 +103,8 @@ fn prepare(base: &Path) -> Result<(), String> {
         return Err("this root may not make a mount namespace".into());
     }
     fs::create_dir_all(base).map_err(|error| error.to_string())?;
-    run(Command::new("mount").args(["--make-rprivate", "/"]))?;
+    run(Command::new("mount").args(["--make-rprivate", "/"]))
+        .map_err(|why| format!("{why} (a chroot's root must be a mount: mount --bind ROOT ROOT)"))?;
     run(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=0755", "reflink-test"]).arg(base))
 }
 

@@ -99,12 +99,19 @@ fn no_descriptor_is_left_or_low(place: &Place) {
     assert!(status.success(), "with stdio closed: {status}");
 }
 
+/// The descriptors that `low_descriptors` looks at.
+const WATCHED: i32 = 32;
+
 fn open_descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
 fn descriptors(arguments: &[String]) {
     let room = PathBuf::from(&arguments[0]);
+    // What the runner was handed and handed on is not the library's: so it is told apart.
+    for fd in 3..WATCHED {
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
     abi::library();
     let closed = arguments.get(1).is_some();
     if closed {
@@ -148,7 +155,7 @@ fn descriptors(arguments: &[String]) {
 /// Collects the descriptors up to 2 that are regular files now, and those that a program started now would inherit.
 unsafe extern "C" fn low_descriptors(user: *mut std::ffi::c_void, _: *const abi::Progress) -> i32 {
     let seen = unsafe { &mut *user.cast::<Vec<i32>>() };
-    for fd in 0..32 {
+    for fd in 0..WATCHED {
         let mut stat = std::mem::MaybeUninit::<libc::stat64>::zeroed();
         if unsafe { libc::fstat64(fd, stat.as_mut_ptr()) } != 0 {
             continue;

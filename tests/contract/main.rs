@@ -18,6 +18,8 @@ mod skipping;
 mod structs;
 mod whole;
 
+use std::sync::LazyLock;
+
 use lab::Place;
 use libtest_mimic::{Arguments, Trial};
 pub use skipping::{skip, trial};
@@ -66,6 +68,7 @@ fn main() {
     }
     let arguments = Arguments::from_args();
     abi::build();
+    LazyLock::force(&child::PROGRAM);
     // Before the first thread: a mount namespace is a thread's own.
     let places = if arguments.list { Vec::new() } else { lab::places() };
     for (place, why) in places.iter().filter_map(|place| place.missing.as_ref().map(|why| (place, why))) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::fixture::{
     self, Installation, Outcome, Scratch, Test, check, command, done, installation, root, version,
@@ -161,25 +162,35 @@ fn cmake(c: &str, cpp: &str) -> Outcome {
     Ok(())
 }
 
-/// Without -Wl,--allow-multiple-definition, and though the other one is made with link-time optimisation, which is where
-/// rustc's own archives collide.
+/// Another library made in Rust, with link-time optimisation, which is where rustc's own archives collide. Made once: it takes
+/// some seconds.
+fn other_rust() -> Result<&'static Path, String> {
+    static OTHER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let other = OTHER.get_or_init(|| {
+        let other = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libother.a");
+        let mut rustc = command("rustc");
+        rustc.args(["--edition=2024", "--crate-type=staticlib", "-Copt-level=2", "-Clto=fat", "-o"]);
+        done(rustc.arg(&other).arg(source("consumer_two.rs")))?;
+        Ok(other)
+    });
+    other.as_deref().map_err(Clone::clone)
+}
+
+/// Without -Wl,--allow-multiple-definition.
 fn two_rust(compiler: &str, flags: &[&str]) -> Outcome {
     let installation = installation()?;
+    let other = other_rust()?;
     let scratch = Scratch::new("two");
-    let other = scratch.0.join("libother.a");
-    let mut rustc = command("rustc");
-    rustc.args(["--edition=2024", "--crate-type=staticlib", "-Copt-level=2", "-Clto=fat", "-o"]);
-    done(rustc.arg(&other).arg(source("consumer_two.rs")))?;
     let program = scratch.0.join("program");
     let mut compile = compile(compiler, &program);
     compile.args(flags).args(flags_of(installation, &["--cflags"])?).arg(source("consumer_two.c"));
-    compile.arg(installation.libdir().join("libreflink.a")).arg(&other).args(["-lpthread", "-ldl", "-lm"]);
+    compile.arg(installation.libdir().join("libreflink.a")).arg(other).args(["-lpthread", "-ldl", "-lm"]);
     // In the other order too.
     done(&mut compile)?;
     let _ = run(&program, &scratch, &[])?;
     let mut compile = self::compile(compiler, &program);
     compile.args(flags).args(flags_of(installation, &["--cflags"])?).arg(source("consumer_two.c"));
-    compile.arg(&other).arg(installation.libdir().join("libreflink.a")).args(["-lpthread", "-ldl", "-lm"]);
+    compile.arg(other).arg(installation.libdir().join("libreflink.a")).args(["-lpthread", "-ldl", "-lm"]);
     done(&mut compile)?;
     run(&program, &scratch, &[]).map(drop)
 }

@@ -64,6 +64,7 @@ fn main() {
     let arguments = Arguments::from_args();
     abi::build();
     println!("seed {} (REFLINK_SEED={} repeats this run)", seed::seed(), seed::seed());
+    std::sync::LazyLock::force(&child::PROGRAM);
     // Before the first thread: a mount namespace is a thread's own.
     let places = if arguments.list { Vec::new() } else { lab::places() };
     let mut trials: Vec<Trial> = Vec::new();
