@@ -30,7 +30,7 @@ bench: ## measures against the peers and writes docs/performance.md (QUICK=1: ab
 	CARGO='$(CARGO)' QUICK='$(QUICK)' ./benches/run.sh
 
 tools: ## installs what the tests need (Debian, Ubuntu: as root), or names it
-	@./tests/install-tools.sh
+	@./tests/install-tools.sh test
 
 test: tools lint lib ## everything
 	$(CARGO) test $(CARGO_FLAGS)

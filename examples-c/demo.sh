@@ -11,6 +11,7 @@ tmp=${TMPDIR:-/tmp}
 work= # the directory for the demo's files
 mount= # where the XFS image is mounted
 image= # and its file, until it is mounted
+why_not= # the reason why it cannot be mounted
 
 die() {
     echo "demo: $*" >&2
@@ -37,29 +38,6 @@ trap 'exit 143' TERM
 
 # ---- Tools and programs ----
 
-# need COMMAND PACKAGE: notes the Debian package of a command that is missing.
-missing=
-need() {
-    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
-}
-
-# Installs what was noted, as root where there is apt; else names it and fails.
-install_missing() {
-    [ -n "$missing" ] || return 0
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-        echo "Not here (Debian's package names):$missing" >&2
-        return 1
-    fi
-    echo "Installing:$missing"
-    # shellcheck disable=SC2086 # one word each
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 || {
-        apt-get update -qq
-        # shellcheck disable=SC2086
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
-    }
-    missing=
-}
-
 built() {
     [ -x "$bin/copy_file" ] && [ -x "$bin/probe" ] && [ -x "$bin/extents" ]
 }
@@ -70,11 +48,7 @@ build() {
         built || die "the examples are not built, and $here is not yours to write: run 'make examples' first."
         return 0
     fi
-    need cc gcc
-    need make make
-    install_missing || exit 1
-    command -v cargo >/dev/null 2>&1 ||
-        die "cargo (Rust 1.85 or later) is needed: https://rustup.rs, or your system's package."
+    "$here/../tests/install-tools.sh" build || exit 1
     built || echo "Building the library and the examples ..."
     (cd "$here/.." && cargo build --release --locked --quiet &&
         target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd) &&
@@ -132,13 +106,18 @@ find_place() {
     fi
 }
 
-# Whether an image can be mounted here: root, a mount namespace of one's own, and a loop device.
+# Whether an image can be mounted here: root, a mount namespace of one's own, and a loop device. Else `why_not` is set.
 may_mount() {
-    [ "$(id -u)" = 0 ] && command -v unshare >/dev/null 2>&1 && [ -e /dev/loop-control ] &&
-        unshare -m --propagation private true 2>/dev/null || return 1
-    need mkfs.xfs xfsprogs
-    need mount mount
-    install_missing
+    if [ "$(id -u)" != 0 ]; then
+        why_not="that takes root"
+    elif [ ! -e /dev/loop-control ]; then
+        why_not="there are no loop devices"
+    else
+        why_not=$(unshare -m --propagation private true 2>&1) || return 1
+        "$here/../tests/install-tools.sh" demo && return
+        why_not="tools are missing"
+    fi
+    return 1
 }
 
 # In a mount namespace of our own: makes the image and mounts it. Nobody else sees it, and without a name it
@@ -149,7 +128,7 @@ mount_image() {
     image=$(mktemp "$tmp/reflink-demo.XXXXXX")
     mount=$(mktemp -d "$tmp/reflink-demo.XXXXXX")
     truncate -s "$((2 * source_size + 1024 * 1024 * 1024))" "$image"
-    mkfs.xfs -q -m reflink=1 "$image" && mount -t xfs -o loop "$image" "$mount" || return 1
+    why_not=$({ mkfs.xfs -q -m reflink=1 "$image" && mount -t xfs -o loop "$image" "$mount"; } 2>&1) || return 1
     rm -f "$image"
     image=
 }
@@ -304,8 +283,8 @@ say_why() {
 # Where nothing can clone: that the copy is right all the same.
 demonstrate_fallback() {
     say_why
-    echo "An XFS image to show it on cannot be mounted either (that takes root and a loop device). So this is the"
-    echo "fallback: what a program gets from the library where there are no clones."
+    echo "An XFS image to show it on cannot be mounted either: $why_not."
+    echo "So this is the fallback: what a program gets from the library where there are no clones."
     echo
     for candidate in "$PWD" "$tmp"; do
         [ ! -w "$candidate" ] || break
@@ -347,7 +326,6 @@ if [ -n "$inside" ]; then
     if mount_image; then
         demonstrate "$mount"
     else
-        echo "The image could not be mounted."
         rm -f "$image"
         image=
         demonstrate_fallback

@@ -33,7 +33,7 @@ INSTALL_ENVIRONMENT = VERSION='$(VERSION)' SOVERSION='$(SOVERSION)' BUILT='$(BUI
 	DOCDIR='$(DOCDIR)' CMAKEDIR='$(CMAKEDIR)' PKGCONFIGDIR='$(PKGCONFIGDIR)'
 
 .PHONY: package-lib install uninstall man licenses dist deny abi-dump check-install check-abi check-dist check-msrv \
-	check-cinstall check-cross check-packages deb rpm packaging-tools packaging-tools-all
+	check-cinstall check-cross check-packages deb rpm packaging-tools
 
 # Files and not a phony target, so that "sudo make install" after "make" does not call cargo as root.
 $(SHARED): $(shell find src include -type f) Cargo.toml Cargo.lock build.rs packaging/link.sh
@@ -58,10 +58,10 @@ licenses: ## writes docs/dependencies.md from Cargo.lock
 dist: ## source and vendored tarballs with checksums, from the last commit
 	@./packaging/dist.sh '$(DIST)' '$(VERSION)'
 
-check-install: packaging-tools ## the tests of what is installed, alone (they are in "make test" too)
+check-install: tools ## the tests of what is installed, alone (they are in "make test" too)
 	$(CARGO) test $(CARGO_FLAGS) --test install --test symbols --test man
 
-check-abi: packaging-tools $(SHARED) ## against the last release, if there is one; old programs with a library of larger structures
+check-abi: tools $(SHARED) ## against the last release, if there is one; old programs with a library of larger structures
 	./packaging/abi.sh check
 	./packaging/abi.sh selftest
 	./packaging/check-growth.sh '$(abspath $(BUILT))'
@@ -80,27 +80,23 @@ deny: ## licences, sources and duplicates of the dependencies (cargo install car
 PACKAGES := $(DIST)/packages
 CHECK_PACKAGES = ./packaging/check-packages.sh '$(PACKAGES)' '$(DIST)/libreflink-$(VERSION)-vendored.tar.gz'
 
-check-packages: packaging-tools-all dist ## Debian and RPM packages, Rust 1.85, cargo-c: in clean chroots (root, half an hour)
+check-packages: packaging-tools dist ## Debian and RPM packages, Rust 1.85, cargo-c: in clean chroots (root, half an hour)
 	$(CHECK_PACKAGES) msrv cinstall deb cross rpm
 
-check-msrv: packaging-tools-all dist ## builds and tests with the oldest Rust there is support for (root)
+check-msrv: packaging-tools dist ## builds and tests with the oldest Rust there is support for (root)
 	$(CHECK_PACKAGES) msrv
 
-check-cinstall: packaging-tools-all dist ## the same tree from Debian's cargo-c (root)
+check-cinstall: packaging-tools dist ## the same tree from Debian's cargo-c (root)
 	$(CHECK_PACKAGES) cinstall
 
-deb: packaging-tools-all dist ## Debian packages, made and used in clean chroots (root)
+deb: packaging-tools dist ## Debian packages, made and used in clean chroots (root)
 	$(CHECK_PACKAGES) deb
 
-check-cross: packaging-tools-all dist ## Debian packages for arm64, run in an emulator (root)
+check-cross: packaging-tools dist ## Debian packages for arm64, run in an emulator (root)
 	$(CHECK_PACKAGES) cross
 
-rpm: packaging-tools-all dist ## RPM packages, with rpmbuild and rpmlint
+rpm: packaging-tools dist ## RPM packages, with rpmbuild and rpmlint
 	$(CHECK_PACKAGES) rpm
 
-# The top Makefile's tools, and those for packaging.
-tools: packaging-tools
 packaging-tools:
-	@./packaging/install-tools.sh
-packaging-tools-all:
-	@./packaging/install-tools.sh all
+	@./tests/install-tools.sh packages
