@@ -8,6 +8,13 @@ failed=0
 
 skipped() { echo "SKIPPED: $*"; }
 
+# held_to TOOL COMMAND: sets `counts` to whether this machine's version of it is the one in tests/toolchain.
+held_to() {
+    wanted=$(sed -n "s/^$1 //p" tests/toolchain)
+    [ -n "$wanted" ] || { echo "lint: tests/toolchain does not name $1" >&2; exit 1; }
+    case $("$2" --version) in *" $wanted."*) counts=yes ;; *) counts=no ;; esac
+}
+
 # check NAME RELEVANT COMMAND...: runs a check that counts if RELEVANT is yes.
 check() {
     name=$1 relevant=$2
@@ -34,15 +41,14 @@ files() {
 }
 
 rust() {
-    held_to=no
-    case $("$cargo" --version) in "cargo 1.95."*) held_to=yes ;; esac
+    held_to cargo "$cargo"
     if "$cargo" fmt --version >/dev/null 2>&1; then
-        check rustfmt $held_to "$cargo" fmt --check
+        check rustfmt $counts "$cargo" fmt --check
     else
         skipped "rustfmt is not here"
     fi
     if "$cargo" clippy --version >/dev/null 2>&1; then
-        check clippy $held_to "$cargo" clippy --quiet --locked --all-targets -- --deny warnings
+        check clippy $counts "$cargo" clippy --quiet --locked --all-targets -- --deny warnings
     else
         skipped "clippy is not here"
     fi
@@ -53,12 +59,11 @@ c() {
         skipped "clang-format is not here"
         return
     fi
-    held_to=no
-    case $(clang-format --version) in *"version 14."*) held_to=yes ;; esac
+    held_to clang-format clang-format
     # The header is cbindgen's.
     sources=$(files '*.c' '*.h' '*.hpp' '*.cpp' | grep -v -x -e include/reflink.h -e ./include/reflink.h)
     # shellcheck disable=SC2086 # no name here has a space
-    check clang-format $held_to clang-format --dry-run --Werror $sources
+    check clang-format $counts clang-format --dry-run --Werror $sources
 }
 
 shell() {
@@ -99,9 +104,16 @@ links_resolve() {
         done | grep .
 }
 
+commits() {
+    code=0
+    tests/commits.sh || code=$?
+    [ $code = 77 ] || check "commit messages" yes [ $code = 0 ]
+}
+
 rust
 c
 shell
 rules
 check "links between pages lead somewhere" yes links_resolve
+commits
 exit $failed
