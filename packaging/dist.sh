@@ -1,6 +1,7 @@
 #!/bin/sh
 # dist.sh OUT VERSION: the source tarball, one with the dependencies in it (for builds without a network), and checksums.
 # Both hold what the last commit holds, and the same commit gives the same bytes on any machine with the same gzip.
+# Refuses while packaging/publisher has placeholders, unless PLACEHOLDERS is set.
 set -eu
 
 out=$1 version=$2
@@ -31,6 +32,8 @@ pack() { # TARBALL
 git archive --format=tar --prefix="$name/" HEAD | tar --directory "$work" -xf -
 packed=$(sed -n 's/^version = "\(.*\)"/\1/p' "$work/$name/Cargo.toml" | head -n 1)
 [ "$packed" = "$version" ] || { echo "dist.sh: $version was asked for, and the commit is $packed" >&2; exit 1; }
+"$work/$name/packaging/publisher.sh" check
+[ -n "${PLACEHOLDERS-}" ] || "$work/$name/packaging/publisher.sh" release
 pack "$name.tar.gz"
 
 # Those of tests and tools are in it too: a package is tested where there is no network either.

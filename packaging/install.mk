@@ -33,7 +33,7 @@ INSTALL_ENVIRONMENT = VERSION='$(VERSION)' SOVERSION='$(SOVERSION)' BUILT='$(BUI
 	DOCDIR='$(DOCDIR)' CMAKEDIR='$(CMAKEDIR)' PKGCONFIGDIR='$(PKGCONFIGDIR)'
 
 .PHONY: package-lib install uninstall man licenses dist deny abi-dump check-install check-abi check-dist check-msrv \
-	check-cinstall check-cross check-packages deb rpm packaging-tools
+	check-cinstall check-cross check-packages deb rpm packaging-tools publisher
 
 # Files and not a phony target, so that "sudo make install" after "make" does not call cargo as root.
 $(SHARED): $(shell find src include -type f) Cargo.toml Cargo.lock build.rs packaging/link.sh
@@ -55,8 +55,11 @@ man: ## writes man/ from include/reflink.h and man/src
 licenses: ## writes docs/dependencies.md from Cargo.lock
 	@./packaging/licenses.sh write
 
-dist: ## source and vendored tarballs with checksums, from the last commit
-	@./packaging/dist.sh '$(DIST)' '$(VERSION)'
+publisher: ## writes packaging/publisher wherever it is said
+	@./packaging/publisher.sh write && $(MAKE) --no-print-directory man
+
+dist: ## source and vendored tarballs with checksums, from the last commit (PLACEHOLDERS=1: not for publishing)
+	@PLACEHOLDERS='$(PLACEHOLDERS)' ./packaging/dist.sh '$(DIST)' '$(VERSION)'
 
 check-install: tools ## the tests of what is installed, alone (they are in "make test" too)
 	$(CARGO) test $(CARGO_FLAGS) --test install --test symbols --test man
@@ -76,6 +79,9 @@ deny: ## licences, sources and duplicates of the dependencies (cargo install car
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check licenses bans sources; \
 	else echo "SKIPPED: no cargo-deny here (cargo install cargo-deny --locked)"; fi
 	@./packaging/licenses.sh check
+
+# What is made only to be looked at may have placeholders in it.
+check-packages check-msrv check-cinstall deb check-cross rpm check-dist: export PLACEHOLDERS := 1
 
 PACKAGES := $(DIST)/packages
 CHECK_PACKAGES = ./packaging/check-packages.sh '$(PACKAGES)' '$(DIST)/libreflink-$(VERSION)-vendored.tar.gz'

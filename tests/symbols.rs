@@ -8,13 +8,15 @@ use std::process::{Command, ExitCode};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
-    let plain: [(&str, fn()); 6] = [
+    let plain: [(&str, fn()); 8] = [
         ("the_map_says_what_the_list_says", map),
         ("the_header_declares_the_list", header),
         ("the_code_defines_the_list", code),
         ("one_soname", soname),
         ("one_version", version),
         ("native_libraries_are_what_rustc_says", native_libraries),
+        ("one_publisher", publisher),
+        ("no_release_with_placeholders", placeholders),
     ];
     let mut trials: Vec<Trial> = plain.into_iter().map(|(name, check)| trial(name, check)).collect();
     let here = Command::new("abidiff").arg("--version").output().is_ok();
@@ -163,6 +165,44 @@ fn native_libraries() {
     assert_eq!(said.trim(), committed, "packaging/install.mk");
     let cmake = read("packaging/libreflink-config.cmake");
     assert_eq!(between(&cmake, "set(_libreflink_native_libs \"", "\""), committed);
+}
+
+/// packaging/publisher.sh, with this in the place of packaging/publisher.
+fn publishes(action: &str, publisher: &Path) -> Result<(), String> {
+    let mut script = Command::new(root().join("packaging/publisher.sh"));
+    let output = script.arg(action).env("PUBLISHER", publisher).output().expect("packaging/publisher.sh");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(said) }
+}
+
+fn publisher() {
+    publishes("check", &root().join("packaging/publisher")).unwrap();
+}
+
+fn placeholders() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("publisher");
+    let real = [
+        ("name", "Someone"),
+        ("contact", "a@reflink.test"),
+        ("homepage", "https://reflink.test/x"),
+        ("go module", "reflink.test/go"),
+    ];
+    let written = |changed: &str, value: &str| {
+        let line =
+            |(key, real): &(&str, &str)| format!("{key}: {}\n", if *key == changed { value } else { real });
+        std::fs::write(&file, real.iter().map(line).collect::<String>()).expect("a publisher");
+    };
+    written("", "");
+    publishes("release", &file).expect("addresses under neither .invalid nor .example");
+    for (key, placeholder) in
+        [("contact", "a@b.invalid"), ("homepage", "https://b.example/c"), ("go module", "b.example/reflink")]
+    {
+        written(key, placeholder);
+        let said = publishes("release", &file).expect_err(key);
+        assert!(said.contains(placeholder), "{said}");
+        // And none of it is what the files say.
+        publishes("check", &file).expect_err(key);
+    }
 }
 
 fn abi(action: &str) {

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"libreflink.example/reflink"
+	"libreflink.example/reflink" // the module itself
 )
 
 func Example() {

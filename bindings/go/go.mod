@@ -1,4 +1,4 @@
-// The project has no public address yet: .example (RFC 2606) stands in for it. Use it with a replace line (README.md).
+// The path is that of packaging/publisher. As long as it ends in .example nothing is published: README.md has a replace line.
 module libreflink.example/reflink
 
 go 1.19

@@ -176,6 +176,8 @@ fn concepts_page(header: &Header, version: &str, sources: &impl Sources) -> Stri
     notes(&mut page, &titled, |name| name != "Return values");
     page.section("EXAMPLES");
     page.verbatim(&sources.example("libreflink"));
+    page.section("REPORTING BUGS");
+    page.paragraph(concat!("The project is at ", env!("CARGO_PKG_HOMEPAGE"), "."));
     see_also(&mut page, header, "libreflink");
     page.finish()
 }
