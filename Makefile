@@ -6,7 +6,7 @@ CARGO_FLAGS ?= --locked
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 
-.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs test-portable check-targets test-targets test-windows test-bindings lint demo examples tools bench clean help
+.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs test-portable check-targets test-targets test-windows test-bindings test-new-machine lint demo examples tools bench clean help
 
 all: lib examples
 
@@ -56,6 +56,10 @@ test-targets: check-targets ## the tests for each Linux target, natively or emul
 test-windows: ## the Windows build's contract under Wine (Debian or Ubuntu on amd64; fetches mingw-w64, Wine and a compiler once)
 	@./tests/windows/run.sh; code=$$?; \
 	if [ $$code = 77 ]; then echo "SKIPPED: test-windows"; else exit $$code; fi
+
+test-new-machine: ## "make demo" and "make test" on a bare Debian 12 and a bare Debian 13 (root, debootstrap, an hour)
+	@./tests/new-machine.sh $(SUITES); code=$$?; \
+	if [ $$code = 77 ]; then echo "SKIPPED: test-new-machine"; else exit $$code; fi
 
 # The long forms write docs/reliability-figures.md; `make test` runs the short ones. A seed that was printed, given back as SEED, repeats a run.
 TIME ?= 900
