@@ -211,31 +211,41 @@ const char *reflink_err_name(int code);
  */
 #define REFLINK_DIRECT 2
 
-/** Preserve the times of last access and last change, to the nanosecond. */
+/**
+ * Preserve the times of last access and last change, to the nanosecond, or as near as a file system
+ * comes that keeps them in steps below a microsecond. Coarser times, and years that a file system
+ * does not know, are -EOPNOTSUPP (see REFLINK_BEST_EFFORT_METADATA). Of reflink_copy_fd(): a FUSE
+ * server may stamp the file anew when the caller closes it.
+ */
 #define REFLINK_PRESERVE_TIMES 1
 /**
  * Preserve owner and group, and, once they are seen to be right, the set-user-ID, set-group-ID and
  * sticky bits. Without it these bits are never set. Changing the owner takes privilege: -EPERM
- * without.
+ * without. Ids that are not mapped into the user namespace all look alike and are never seen to be
+ * right: -EPERM where there are such bits or a capability.
  */
 #define REFLINK_PRESERVE_OWNER 2
 /**
- * Preserve extended attributes: those of the "user." and "trusted." namespaces, and others that
- * are neither "system." nor "security.". (Labels are given by policy; "security.capability" comes
- * with REFLINK_PRESERVE_OWNER.) What the destination of reflink_copy_fd() has besides stays.
+ * Preserve extended attributes: on Linux those of the "user." and "trusted." namespaces (and "osx.",
+ * "os2."), but for what a file system keeps there for itself (trusted.overlay, trusted.SGI_ACL_FILE
+ * and the like; btrfs, lustre and their like have namespaces of their own, which stay behind too).
+ * Labels are given by policy; "security.capability" comes with REFLINK_PRESERVE_OWNER, once the owner is
+ * seen to be right. What the destination of reflink_copy_fd() has besides stays.
  */
 #define REFLINK_PRESERVE_XATTRS 4
 /**
  * Preserve the POSIX access control list. One that the directory's default gave the copy is
- * removed where the source has none. (Without this bit the copy keeps the directory's default, as
- * any new file does.)
+ * removed where the source has none, and so is that of reflink_copy_fd()'s destination. Without this
+ * bit the copy keeps the directory's default, as any new file does; and where the source has one, so
+ * that the group bits of its mode are the list's mask, the copy's are those of the list's own group
+ * entry, as far as the mask lets them.
  */
 #define REFLINK_PRESERVE_ACL 8
 
 /** A symbolic link as the source is -ELOOP. */
 #define REFLINK_NOFOLLOW 1
 /**
- * Metadata that the file system refuses, or has no room for, is not an error;
+ * Metadata that the file system refuses to take or to tell, or has no room for, is not an error;
  * REFLINK_METADATA_INCOMPLETE in the result says so. (An I/O error is one all the same.) Needed on
  * file systems that cannot hold the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
  * they say so or silently keep others: the copy may then be more open than the source is.

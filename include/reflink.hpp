@@ -105,13 +105,16 @@ enum class durability : std::uint32_t {
 enum class preserve : std::uint32_t {
     nothing = 0,
     // make header: cpp REFLINK_PRESERVE_*
-    /// Preserve the times of last access and last change, to the nanosecond.
+    /// Preserve the times of last access and last change, to the nanosecond, or as near as a file
+    /// system comes that keeps them in steps below a microsecond.
     times = REFLINK_PRESERVE_TIMES,
     /// Preserve owner and group, and, once they are seen to be right, the set-user-ID, set-group-ID
     /// and sticky bits.
     owner = REFLINK_PRESERVE_OWNER,
-    /// Preserve extended attributes: those of the "user." and "trusted." namespaces, and others
-    /// that are neither "system." nor "security.".
+    /// Preserve extended attributes: on Linux those of the "user." and "trusted." namespaces (and
+    /// "osx.", "os2."), but for what a file system keeps there for itself (trusted.overlay,
+    /// trusted.SGI_ACL_FILE and the like; btrfs, lustre and their like have namespaces of their
+    /// own, which stay behind too).
     xattrs = REFLINK_PRESERVE_XATTRS,
     /// Preserve the POSIX access control list.
     acl = REFLINK_PRESERVE_ACL,
@@ -124,8 +127,8 @@ enum class flags : std::uint64_t {
     // make header: cpp options.flags
     /// A symbolic link as the source is -ELOOP.
     nofollow = REFLINK_NOFOLLOW,
-    /// Metadata that the file system refuses, or has no room for, is not an error;
-    /// REFLINK_METADATA_INCOMPLETE in the result says so.
+    /// Metadata that the file system refuses to take or to tell, or has no room for, is not an
+    /// error; REFLINK_METADATA_INCOMPLETE in the result says so.
     best_effort_metadata = REFLINK_BEST_EFFORT_METADATA,
     // make header: end
 };

@@ -28,8 +28,7 @@ pub fn copy<S: Sys>(sys: &S, (src, dst): (Fd, Fd), options: &Options, progress: 
     }
     let report = &mut progress.report;
     let made = finish(&pair, &stretch, report)?;
-    let transfer = Transfer::new(sys, (src, &pair.src_stat), dst, options);
-    transfer.apply(&made, Permissions::Keep, options, report)?;
+    Transfer::new(sys, (src, &pair.src_stat), dst, options, report).apply(&made, Permissions::Keep)?;
     if options.durability == Durability::Durable {
         sys.sync(dst).at(Step::Sync)?;
     }

@@ -7,7 +7,7 @@ use super::data::{Flow, Ownership, Stretch, whole_length};
 use super::draft::{Draft, Published};
 use super::job::Job;
 pub use super::job::Request;
-use super::metadata::{Permissions, Transfer};
+use super::metadata::{self, Permissions, Transfer};
 use super::name::Destination;
 use super::progress::STEP;
 use super::source::Source;
@@ -19,8 +19,12 @@ use crate::sys::{Stat, Sys};
 pub fn copy<S: Sys>(sys: &S, request: &Request, progress: &mut Progress) -> Result<()> {
     let options = request.options;
     let to = Destination::new(request.dst_dir, request.dst)?;
-    let source = Source::open(sys, request.src_dir, request.src, !options.nofollow, Step::OpenSource)?;
+    let mut source = Source::open(sys, request.src_dir, request.src, !options.nofollow, Step::OpenSource)?;
     check_regular(&source.stat, Step::OpenSource)?;
+    if !options.preserve.acl {
+        let from = (source.file.fd(), &source.stat);
+        source.stat.mode = metadata::mode_without_acl(sys, from, options, &mut progress.report)?;
+    }
     let job = Job { sys, source: &source, to: &to, options, limit: sys.size_limit() };
     check_size_limit(source.stat.size, job.limit)?;
     let there = job.replaces() && job.check_replaceable()?;
@@ -32,7 +36,8 @@ pub fn copy<S: Sys>(sys: &S, request: &Request, progress: &mut Progress) -> Resu
     let mut outcome = job.build(&mut draft, there, progress);
     if outcome == Ok(Published::NotThisWay) {
         // It has data but cannot get a name: once more, as a file that has one from the start.
-        progress.report = Report::default();
+        let metadata_incomplete = progress.report.metadata_incomplete;
+        progress.report = Report { metadata_incomplete, ..Report::default() };
         drop(draft);
         draft = Draft::create_private(&job, None)?;
         outcome = job.build(&mut draft, there, progress);
@@ -52,19 +57,17 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         } else {
             (self.fill(draft, progress)?, *self.options)
         };
+        let close_tells = draft.is_final() && S::CLOSE_TELLS && !options.preserve.times;
+        if progress.report.copied_any() > 0 && !close_tells {
+            // Errors that would come out at close must come before the name does; and servers that
+            // stamp a file when its data is flushed must do so before the times are set.
+            self.sys.flush(draft.file.fd()).at(Step::Close)?;
+        }
         let from = (self.source.file.fd(), &self.source.stat);
-        Transfer::new(self.sys, from, draft.file.fd(), &options).apply(
-            &made,
-            Permissions::FollowSource,
-            &options,
-            &mut progress.report,
-        )?;
+        Transfer::new(self.sys, from, draft.file.fd(), &options, &mut progress.report)
+            .apply(&made, Permissions::FollowSource)?;
         if self.options.durability == Durability::Durable {
             self.sys.sync(draft.file.fd()).at(Step::Sync)?;
-        }
-        if progress.report.copied_any() > 0 && !(draft.is_final() && S::CLOSE_TELLS) {
-            // Errors that would come out at close must come before the name does.
-            self.sys.flush(draft.file.fd()).at(Step::Close)?;
         }
         let published = draft.publish(self, there)?;
         if published == Published::Yes && self.options.durability == Durability::Durable {

@@ -4,16 +4,65 @@
 use core::ffi::CStr;
 
 use super::{Options, Report, table};
-use crate::error::{At, Error, Result, Step};
-use crate::sys::errno::{ENODATA, ENOMEM, EOPNOTSUPP, EPERM, ERANGE};
-use crate::sys::{Errno, Fd, Stat, Sys};
+use crate::error::{At, Result, Step};
+use crate::sys::errno::{EINVAL, ENODATA, EOPNOTSUPP, EPERM};
+use crate::sys::posix_acl::{self, NAME as ACL};
+use crate::sys::{Errno, Fd, Stat, Sys, Time, read_whole};
 
 /// The bits every copy takes from its source. Set-id and sticky bits come only with a verified
 /// owner.
 pub(crate) const PERMISSIONS: u32 = 0o777;
 
-const ACL: &CStr = c"system.posix_acl_access";
 const CAPABILITY: &[u8] = b"security.capability";
+
+/// How much later or earlier a time may come out: NTFS and SMB keep it in steps of 100 ns, which is as
+/// good as right.
+const TIME_TOLERANCE: u64 = 1000;
+
+/// The mode of a copy that the source's ACL does not come along to. Where there is a POSIX ACL, the group
+/// bits of the mode are its mask (acl(5)): they would let the owning group do what only somebody named may.
+pub fn mode_without_acl<S: Sys>(
+    sys: &S,
+    (src, source): (Fd, &Stat),
+    options: &Options,
+    report: &mut Report,
+) -> Result<u32> {
+    if source.mode & 0o070 == 0 {
+        return Ok(source.mode); // nothing to take from the group
+    }
+    match group_entry(sys, src) {
+        Ok(None) => Ok(source.mode),
+        Ok(Some(entry)) => Ok(limit_group(source.mode, entry)),
+        Err(errno) if options.best_effort_metadata && table::metadata_refused(errno) => {
+            // There may be one: the group gets no more than everybody does.
+            report.metadata_incomplete = true;
+            Ok(limit_group(source.mode, source.mode))
+        }
+        Err(errno) => Err(errno).at(Step::Metadata),
+    }
+}
+
+/// `mode` with no more for the group than `entry`.
+const fn limit_group(mode: u32, entry: u32) -> u32 {
+    mode & (!0o070 | (entry & 0o7) << 3)
+}
+
+/// What the owning group may do where the group bits of the mode are a mask.
+fn group_entry<S: Sys>(sys: &S, fd: Fd) -> crate::sys::Result<Option<u32>> {
+    if let Some(told) = sys.group_entry(fd) {
+        return told;
+    }
+    match read_whole(|buffer| sys.get_attribute(fd, ACL, buffer)) {
+        Ok(list) => Ok(Some(posix_acl::group_entry(&list))),
+        Err(errno) if no_acl(errno) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether there is no ACL, or no such thing here: FUSE servers that never heard of it say EINVAL.
+fn no_acl(errno: Errno) -> bool {
+    errno.is(ENODATA) || errno.is(EINVAL) || table::attributes_unsupported(errno)
+}
 
 /// The permission bits to make a file with. Never more than the result's for group and others;
 /// where owner, attributes or ACL are still to come, none for them at all, and the owner's own
@@ -32,86 +81,109 @@ pub enum Permissions {
     Keep,
 }
 
-/// Carries the metadata over that is asked for. `made` is what the destination is before.
+/// Carries the metadata over that is asked for.
 pub struct Transfer<'a, S: Sys> {
     sys: &'a S,
     src: Fd,
     source: &'a Stat,
     dst: Fd,
-    best_effort: bool,
-    incomplete: bool,
+    options: &'a Options,
+    report: &'a mut Report,
 }
 
 impl<'a, S: Sys> Transfer<'a, S> {
     /// From `src`, which is `source`, to `dst`.
-    pub fn new(sys: &'a S, (src, source): (Fd, &'a Stat), dst: Fd, options: &Options) -> Self {
-        Self { sys, src, source, dst, best_effort: options.best_effort_metadata, incomplete: false }
+    pub fn new(
+        sys: &'a S,
+        (src, source): (Fd, &'a Stat),
+        dst: Fd,
+        options: &'a Options,
+        report: &'a mut Report,
+    ) -> Self {
+        Self { sys, src, source, dst, options, report }
     }
 
     /// Does it. `made` is the destination as it is now.
-    pub fn apply(
-        mut self,
-        made: &Stat,
-        permissions: Permissions,
-        options: &Options,
-        report: &mut Report,
-    ) -> Result<()> {
-        let preserve = options.preserve;
+    pub fn apply(mut self, made: &Stat, permissions: Permissions) -> Result<()> {
+        let preserve = self.options.preserve;
         let mut now = *made;
         if preserve.owner {
-            self.owner(&now)?;
+            now = self.owner(&now)?;
         }
         if preserve.attributes {
-            self.attributes(preserve.owner)?;
+            self.attributes(&now)?;
         }
-        let acl_set = preserve.acl && self.acl()?;
-        if preserve.owner || preserve.acl {
+        let mut wanted = self.source.mode;
+        let mut acl_set = false;
+        if preserve.acl {
+            acl_set = self.acl(&now, permissions)?;
             now = self.sys.stat(self.dst).at(Step::Metadata)?;
         }
         if permissions == Permissions::FollowSource {
-            self.mode(&now, acl_set, preserve.owner)?;
+            if preserve.acl && !acl_set {
+                let from = (self.src, self.source);
+                wanted = mode_without_acl(self.sys, from, self.options, self.report)?;
+            }
+            self.mode(&now, wanted, acl_set)?;
         }
-        if preserve.times {
-            let times = self.sys.set_times(self.dst, self.source.accessed, self.source.modified);
-            self.allow(times)?;
-        }
-        report.metadata_incomplete = report.metadata_incomplete || self.incomplete;
-        Ok(())
+        if preserve.times { self.times() } else { Ok(()) }
     }
 
     /// Lets a failure pass where the caller said so, and remembers it.
     fn allow<T>(&mut self, outcome: crate::sys::Result<T>) -> Result<Option<T>> {
         match outcome {
             Ok(value) => Ok(Some(value)),
-            Err(errno) if self.best_effort && table::metadata_refused(errno) => {
-                self.incomplete = true;
+            Err(errno) if self.options.best_effort_metadata && table::metadata_refused(errno) => {
+                self.report.metadata_incomplete = true;
                 Ok(None)
             }
             Err(errno) => Err(errno).at(Step::Metadata),
         }
     }
 
-    fn owner(&mut self, now: &Stat) -> Result<()> {
+    /// Gives the file to the source's owner and group, and says what it is then.
+    fn owner(&mut self, now: &Stat) -> Result<Stat> {
         if !S::CARRIES_OWNER {
-            return self.allow(Err::<(), _>(Errno(EOPNOTSUPP))).map(drop); // not silently left behind
+            self.allow::<()>(Err(Errno(EOPNOTSUPP)))?; // not silently left behind
+            return Ok(*now);
         }
-        if now.owner == self.source.owner && now.group == self.source.group {
-            return Ok(());
+        if self.has_owner(now) {
+            return Ok(*now);
         }
         let both = self.sys.set_owner(self.dst, Some(self.source.owner), self.source.group);
-        if self.allow(both)?.is_none() {
+        let set = self.allow(both)?.is_some();
+        if !set {
             // Only root gives files away, but a member may give one to the group.
             let _ = self.sys.set_owner(self.dst, None, self.source.group);
         }
-        Ok(())
+        let now = self.sys.stat(self.dst).at(Step::Metadata)?;
+        if set && !self.has_owner(&now) {
+            self.allow::<()>(Err(Errno(EPERM)))?; // a mount whose options say whose all files are
+        }
+        Ok(now)
+    }
+
+    /// Whether the ids are the source's.
+    fn has_owner(&self, now: &Stat) -> bool {
+        now.owner == self.source.owner && now.group == self.source.group
+    }
+
+    /// Whether the owner is seen to be the source's. Ids without a name in this user namespace, or
+    /// through this mount, all look alike (user_namespaces(7)), and say nothing.
+    fn owner_is_sure(&self, now: &Stat) -> bool {
+        let [owner, group] = self.sys.overflow_ids();
+        self.options.preserve.owner && self.has_owner(now) && now.owner != owner && now.group != group
     }
 
     /// Sets the mode, unless it is right already: the bits of `rwx`, and the special ones where the
     /// owner came over.
-    fn mode(&mut self, now: &Stat, acl_set: bool, owner_asked: bool) -> Result<()> {
-        let owner_is_right = now.owner == self.source.owner && now.group == self.source.group;
-        let special = if owner_asked && owner_is_right { self.source.mode & !PERMISSIONS } else { 0 };
-        let wanted = (self.source.mode & PERMISSIONS) | special;
+    fn mode(&mut self, now: &Stat, source: u32, acl_set: bool) -> Result<()> {
+        let mut special = if self.options.preserve.owner { source & !PERMISSIONS } else { 0 };
+        if special != 0 && !self.owner_is_sure(now) {
+            self.allow::<()>(Err(Errno(EPERM)))?;
+            special = 0;
+        }
+        let wanted = (source & PERMISSIONS) | special;
         if now.mode == wanted || (acl_set && special == 0 && now.mode & PERMISSIONS == wanted) {
             return Ok(());
         }
@@ -125,87 +197,106 @@ impl<'a, S: Sys> Transfer<'a, S> {
         self.allow(held).map(drop)
     }
 
-    /// Copies the ACL; where the source has none, removes one that the directory's default gave.
-    /// Says whether one was set.
-    fn acl(&mut self) -> Result<bool> {
+    /// Sets the times, and looks: file systems cut them to what they can keep (whole seconds, the years
+    /// 1901 to 2038) and say that all is well.
+    fn times(&mut self) -> Result<()> {
+        let (accessed, modified) = (self.source.accessed, self.source.modified);
+        if self.allow(self.sys.set_times(self.dst, accessed, modified))?.is_none() {
+            return Ok(());
+        }
+        let now = self.sys.stat(self.dst).at(Step::Metadata)?;
+        let kept = is_near(now.accessed, accessed) && is_near(now.modified, modified);
+        self.allow(if kept { Ok(()) } else { Err(Errno(EOPNOTSUPP)) }).map(drop)
+    }
+
+    /// Copies the ACL; where the source has none, removes the destination's. Says whether one was set.
+    fn acl(&mut self, now: &Stat, permissions: Permissions) -> Result<bool> {
         if let Some(outcome) = self.sys.copy_acl(self.src, self.dst) {
             return Ok(self.allow(outcome)?.is_some());
         }
-        let value = match self.value_of(ACL) {
-            Err(Error { cause: crate::error::Cause::System(errno), .. })
-                if errno.is(ENODATA) || table::attributes_unsupported(errno) =>
-            {
-                return match self.sys.remove_attribute(self.dst, ACL) {
-                    Err(errno) if !errno.is(ENODATA) && !table::attributes_unsupported(errno) => {
-                        self.allow::<()>(Err(errno)).map(|_| false)
-                    }
-                    _ => Ok(false),
-                };
+        let value = match read_whole(|buffer| self.sys.get_attribute(self.src, ACL, buffer)) {
+            Err(errno) if no_acl(errno) => {
+                if permissions == Permissions::FollowSource || self.leave_no_mask(now)? {
+                    self.remove_acl()?;
+                }
+                return Ok(false);
             }
-            value => value?,
+            value => value,
         };
+        let Some(value) = self.allow(value)? else { return Ok(false) };
         let set = self.sys.set_attribute(self.dst, ACL, &value);
         Ok(self.allow(set)?.is_some())
+    }
+
+    /// Limits the group bits of a file whose ACL is to go: what is its mask now would stay behind as the
+    /// group's own. Before, so that nobody gets in meanwhile. Says whether the ACL may go.
+    fn leave_no_mask(&mut self, now: &Stat) -> Result<bool> {
+        let entry = group_entry(self.sys, self.dst);
+        let Some(Some(entry)) = self.allow(entry)? else { return Ok(false) };
+        let mode = limit_group(now.mode, entry);
+        if mode == now.mode {
+            return Ok(true);
+        }
+        let set = self.sys.set_mode(self.dst, mode);
+        Ok(self.allow(set)?.is_some())
+    }
+
+    fn remove_acl(&mut self) -> Result<()> {
+        match self.sys.remove_attribute(self.dst, ACL) {
+            Err(errno) if !no_acl(errno) => self.allow::<()>(Err(errno)).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Copies the extended attributes that are the user's own. `system.` ones have a meaning (the
     /// ACL has its own bit), and `security.` ones are given by policy; but a capability follows the
     /// owner, as a set-id bit does.
-    fn attributes(&mut self, with_owner: bool) -> Result<()> {
+    fn attributes(&mut self, now: &Stat) -> Result<()> {
         if !S::CARRIES_ATTRIBUTES {
-            return self.allow(Err::<(), _>(Errno(EOPNOTSUPP))).map(drop); // not silently left behind
+            return self.allow::<()>(Err(Errno(EOPNOTSUPP))).map(drop); // not silently left behind
         }
-        let names = match self.read_whole(|sys, src, buffer| sys.list_attributes(src, buffer)) {
-            Err(Error { cause: crate::error::Cause::System(errno), .. })
-                if table::attributes_unsupported(errno) =>
-            {
-                return Ok(());
-            }
-            names => names?,
+        let names = match read_whole(|buffer| self.sys.list_attributes(self.src, buffer)) {
+            Err(errno) if table::attributes_unsupported(errno) => return Ok(()),
+            names => names,
         };
+        let Some(names) = self.allow(names)? else { return Ok(()) };
         for name in names.split_inclusive(|byte| *byte == 0) {
             let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
-            let bytes = name.to_bytes();
-            let capability = bytes == CAPABILITY;
-            let foreign = bytes.starts_with(b"system.") || bytes.starts_with(b"security.");
-            if (foreign && !capability) || (capability && !with_owner) {
-                continue;
+            if name.to_bytes() == CAPABILITY {
+                self.capability(now, name)?;
+            } else if S::is_users(name) {
+                self.attribute(name)?;
             }
-            let value = match self.value_of(name) {
-                Err(Error { cause: crate::error::Cause::System(errno), .. }) if errno.is(ENODATA) => continue, // removed meanwhile
-                value => value?,
-            };
-            let set = self.sys.set_attribute(self.dst, name, &value);
-            self.allow(set)?;
         }
         Ok(())
     }
 
-    fn value_of(&self, name: &CStr) -> Result<Vec<u8>> {
-        self.read_whole(|sys, src, buffer| sys.get_attribute(src, name, buffer))
+    fn capability(&mut self, now: &Stat, name: &CStr) -> Result<()> {
+        if !self.options.preserve.owner {
+            return Ok(());
+        }
+        if self.owner_is_sure(now) {
+            self.attribute(name)
+        } else {
+            self.allow::<()>(Err(Errno(EPERM))).map(drop)
+        }
     }
 
-    /// Reads something whose length must be asked for first, and may change until it is read.
-    fn read_whole(&self, read: impl Fn(&S, Fd, &mut [u8]) -> crate::sys::Result<usize>) -> Result<Vec<u8>> {
-        const TRIES: usize = 8;
-        let mut last = Errno(ERANGE);
-        for _ in 0..TRIES {
-            let length = read(self.sys, self.src, &mut []).at(Step::Metadata)?;
-            let mut buffer = Vec::new();
-            buffer.try_reserve_exact(length).map_err(|_| Errno(ENOMEM)).at(Step::Metadata)?;
-            buffer.resize(length, 0);
-            if length == 0 {
-                return Ok(buffer);
-            }
-            match read(self.sys, self.src, &mut buffer) {
-                Ok(got) => {
-                    buffer.truncate(got);
-                    return Ok(buffer);
-                }
-                Err(errno) if errno.is(ERANGE) => last = errno,
-                Err(errno) => return Err(errno).at(Step::Metadata),
-            }
-        }
-        Err(last).at(Step::Metadata)
+    fn attribute(&mut self, name: &CStr) -> Result<()> {
+        let value = match read_whole(|buffer| self.sys.get_attribute(self.src, name, buffer)) {
+            Err(errno) if errno.is(ENODATA) => return Ok(()), // removed meanwhile
+            value => value,
+        };
+        let Some(value) = self.allow(value)? else { return Ok(()) };
+        let set = self.sys.set_attribute(self.dst, name, &value);
+        self.allow(set).map(drop)
     }
+}
+
+/// Whether a time came out as it was set.
+fn is_near(now: Time, wanted: Time) -> bool {
+    let nanoseconds = |time: Time| {
+        i128::from(time.seconds).saturating_mul(1_000_000_000).saturating_add(time.nanoseconds.into())
+    };
+    nanoseconds(now).abs_diff(nanoseconds(wanted)) < TIME_TOLERANCE.into()
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod data;
 mod every_call;
+mod metadata;
 mod names;
 mod progress;
 mod ranges;

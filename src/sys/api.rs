@@ -275,6 +275,19 @@ pub trait Extensions {
     fn remove_attribute(&self, _fd: Fd, _name: &CStr) -> Result<()> {
         unsupported()
     }
+    /// Whether an extended attribute is its user's, and not the system's or a file system's own.
+    fn is_users(_name: &CStr) -> bool {
+        true
+    }
+    /// What the owning group may do where an access control list makes the group bits of the mode a mask;
+    /// else nothing. `None`: the list is an extended attribute here, and says so.
+    fn group_entry(&self, _fd: Fd) -> Option<Result<Option<u32>>> {
+        Some(Ok(None))
+    }
+    /// What is shown as owner and as group where the real one cannot be (user_namespaces(7)).
+    fn overflow_ids(&self) -> [u32; 2] {
+        [65534; 2]
+    }
     /// Makes the access control list of `dst` that of `src`. `None`: it is an extended attribute here. Where there are
     /// such lists and this library cannot copy them, asking for it must be an error.
     fn copy_acl(&self, _src: Fd, _dst: Fd) -> Option<Result<()>> {

@@ -10,11 +10,14 @@ pub mod errno;
 pub mod freebsd;
 #[cfg(all(reflink_linux, not(reflink_portable)))]
 mod linux;
+#[cfg(any(all(reflink_linux, not(reflink_portable)), test))]
+mod linux_attributes;
 #[cfg(all(test, unix))]
 #[path = "tests/model/mod.rs"]
 pub mod model;
 #[cfg(unix)]
 mod posix;
+pub mod posix_acl;
 mod read_whole;
 #[cfg(any(all(reflink_linux, not(reflink_portable)), target_os = "freebsd", test))]
 mod release;

@@ -22,6 +22,9 @@ pub const ALL: &[Contract] = &[
     Contract("times_are_kept_when_asked", Where::Everywhere, times_are_kept_when_asked),
     Contract("attributes_are_kept_when_asked", Where::Everywhere, attributes_are_kept_when_asked),
     Contract("acls_are_kept_when_asked", Where::Everywhere, acls_are_kept_when_asked),
+    Contract("group_bits_that_are_a_mask", Where::Everywhere, group_bits_that_are_a_mask),
+    Contract("attributes_of_file_systems_stay", Where::Everywhere, attributes_of_file_systems_stay),
+    Contract("owners_that_look_alike", Where::Everywhere, owners_that_look_alike),
     Contract(
         "descriptors_take_metadata_but_no_mode",
         Where::Everywhere,
@@ -30,7 +33,7 @@ pub const ALL: &[Contract] = &[
 ];
 
 pub const CHILDREN: &[Child] =
-    &[("modes-under-umask", modes_under_umask), ("owner-as-nobody", owner_as_nobody)];
+    &[("modes-under-umask", modes_under_umask), ("owner-as-nobody", owner_as_nobody), ("unmapped", unmapped)];
 
 const NOBODY: u32 = 65534;
 
@@ -186,21 +189,108 @@ fn attributes_are_kept_when_asked(place: &Place) {
     }
 }
 
+const ACL: &str = "system.posix_acl_access";
+
+fn set_acl(path: &Path, acl: &str) -> bool {
+    Command::new("setfacl").args(["-m", acl]).arg(path).output().is_ok_and(|done| done.status.success())
+}
+
+/// They are not the group's own: it may do less. The ACL itself would let it in no further.
+fn group_bits_that_are_a_mask(place: &Place) {
+    use std::os::fd::AsRawFd;
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(29, 9000));
+    fs::set_permissions(&src, Permissions::from_mode(0o604)).unwrap();
+    if !set_acl(&src, "u:1234:rw-,g::r--,m::rw-") {
+        skip(format!("no setfacl, or {} keeps no ACLs", place.name));
+    }
+    assert_eq!(mode_of(&src), 0o664, "the mask");
+    for mode in [abi::AUTO, abi::NEVER] {
+        for durability in [abi::ATOMIC, abi::DURABLE, abi::DIRECT] {
+            for (preserve, bits, list) in
+                [(0, 0o644, false), (abi::XATTRS, 0o644, false), (abi::ACL, 0o664, true)]
+            {
+                let dst = room.path("dst");
+                let options = Options { mode, durability, preserve, ..Options::default() };
+                let (code, outcome) = abi::copy_file(&src, &dst, &options);
+                assert_eq!((code, mode_of(&dst)), (0, bits), "{preserve}: {outcome:?}");
+                assert_eq!(files::get_xattr(&dst, ACL).is_some(), list, "{preserve}");
+                fs::remove_file(&dst).unwrap();
+            }
+        }
+    }
+    // The other way round: the caller's file loses its ACL, and the mask with it.
+    let plain = files::file(&room.path("plain"), b"plain");
+    let (from, to) = (fs::File::open(&plain).unwrap(), fs::File::options().write(true).open(&src).unwrap());
+    let options = Options { preserve: abi::ACL, ..Options::default() };
+    let (code, outcome) = abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &options);
+    assert_eq!((code, files::get_xattr(&src, ACL), mode_of(&src)), (0, None, 0o644), "{outcome:?}");
+}
+
+fn attributes_of_file_systems_stay(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(30, 9000));
+    let theirs = ["btrfs.compression", "trusted.overlay.origin", "user.overlay.origin", "trusted.SGI_DMI_X"];
+    let set: Vec<&str> = theirs.into_iter().filter(|name| files::set_xattr(&src, name, b"zstd")).collect();
+    if set.is_empty() || !files::set_xattr(&src, "user.mine", b"hello") {
+        skip(format!("{} keeps no such attributes", place.name));
+    }
+    for mode in [abi::AUTO, abi::NEVER] {
+        let options = Options { mode, preserve: abi::XATTRS, if_exists: abi::REPLACE, ..Options::default() };
+        let (code, outcome) = abi::copy_file(&src, &room.path("dst"), &options);
+        assert_eq!((code, outcome.flags), (0, 0), "{outcome:?}");
+        assert_eq!(files::get_xattr(&room.path("dst"), "user.mine").unwrap(), b"hello");
+        for name in &set {
+            assert_eq!(files::get_xattr(&room.path("dst"), name), None, "{name}");
+        }
+    }
+}
+
+/// In a user namespace into which nobody is mapped, a stranger's file looks as if it were one's own.
+fn owners_that_look_alike(place: &Place) {
+    let unshared = Command::new("unshare").args(["--user", "true"]).output();
+    if !is_root() || !unshared.is_ok_and(|output| output.status.success()) {
+        skip("needs root, and user namespaces");
+    }
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(31, 9000));
+    chown(&src, Some(1234), Some(4321)).unwrap();
+    fs::set_permissions(&src, Permissions::from_mode(0o6755)).unwrap();
+    fs::create_dir(room.path("theirs")).unwrap();
+    chown(room.path("theirs"), Some(5000), Some(5000)).unwrap();
+    child::run("unmapped", &[room.0.to_str().unwrap()]);
+    let made = fs::metadata(room.path("theirs/dst")).unwrap();
+    assert_eq!((made.uid(), made.mode() & 0o7777), (5000, 0o755), "no set-id bit for the wrong owner");
+}
+
+fn unmapped(arguments: &[String]) {
+    abi::library(); // the build tree may be closed to others
+    std::env::set_current_dir(Path::new(&arguments[0]).join("theirs")).unwrap();
+    unsafe {
+        assert_eq!(libc::setgroups(0, std::ptr::null()), 0);
+        assert_eq!(libc::setresgid(5000, 5000, 5000), 0);
+        assert_eq!(libc::setresuid(5000, 5000, 5000), 0);
+        assert_eq!(libc::unshare(libc::CLONE_NEWUSER), 0, "{}", std::io::Error::last_os_error());
+    }
+    let (src, dst) = (Path::new("../src"), Path::new("dst"));
+    let options = Options { preserve: abi::OWNER, ..Options::default() };
+    let (code, outcome) = abi::copy_file(src, dst, &options);
+    assert_eq!((code, outcome.step, dst.exists()), (-libc::EPERM, 7, false), "{outcome:?}");
+    let (code, outcome) = abi::copy_file(src, dst, &Options { flags: abi::BEST_EFFORT, ..options });
+    assert_eq!((code, outcome.flags), (0, 2), "{outcome:?}");
+}
+
 fn acls_are_kept_when_asked(place: &Place) {
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(26, 9000));
-    let set = |path: &Path, acl: &str| {
-        Command::new("setfacl").args(["-m", acl]).arg(path).output().is_ok_and(|done| done.status.success())
-    };
-    if !set(&src, "u:1234:rwx,g::---,m::rwx") {
+    if !set_acl(&src, "u:1234:rwx,g::---,m::rwx") {
         skip(format!("no setfacl, or {} keeps no ACLs", place.name));
     }
-    const ACL: &str = "system.posix_acl_access";
     let wanted = files::get_xattr(&src, ACL).unwrap();
     let plain = files::file(&room.path("plain"), b"plain");
     fs::set_permissions(&plain, Permissions::from_mode(0o640)).unwrap();
     fs::create_dir(room.path("dir")).unwrap();
-    assert!(set(&room.path("dir"), "d:u:4321:rwx"));
+    assert!(set_acl(&room.path("dir"), "d:u:4321:rwx"));
     for mode in [abi::AUTO, abi::NEVER] {
         for durability in [abi::ATOMIC, abi::DIRECT] {
             let dst = room.path("dir").join("dst");

@@ -18,6 +18,8 @@ pub const OF_LINUX: &[(&str, &str)] = &[
     ("a_marked_destination_is_refused", "POSIX knows no immutable files"),
     ("attributes_are_kept_when_asked", "POSIX has no extended attributes"),
     ("a_lease_on_the_source_is_waited_for", "POSIX knows no leases"),
+    ("group_bits_that_are_a_mask", "POSIX has no access control lists"),
+    ("attributes_of_file_systems_stay", "POSIX has no extended attributes"),
     ("acls_are_kept_when_asked", "POSIX has no access control lists"),
     ("the_probe_tells_the_truth", "of unnamed files and copy_file_range, which POSIX has not"),
 ];

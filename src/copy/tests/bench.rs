@@ -282,6 +282,7 @@ impl Bench {
         watch.with_owner = scenario.options.preserve.owner;
         // What a directory's list lets in by inheritance is in from the first instant on these.
         let at_once = matches!(scenario.to.system, System::Apple { .. } | System::FreeBsd { .. });
+        watch.acl_asked = scenario.options.preserve.acl;
         watch.with_acl = scenario.options.preserve.acl && !at_once;
         // Windows keeps of a mode whether it is read-only.
         watch.modes_differ = !scenario.to.modes || scenario.to.system == System::Windows;

@@ -289,7 +289,7 @@ fn rich(bench: &super::Bench) {
         let inode = &mut disk.inodes[source];
         inode.mode = 0o4750;
         inode.flags = 0x8020; // hidden and compressed
-        inode.acl = Some(vec![(7, 5), (8, 4)]);
+        (inode.acl, inode.group_entry) = (Some(vec![(7, 5), (8, 4)]), 4);
         for name in ["user.one", "user.two", "trusted.three", "security.selinux", "security.capability"] {
             inode.attributes.insert(name.into(), name.to_uppercase().into());
         }

@@ -118,16 +118,15 @@ impl Judged<'_> {
             Call::SetMode
             | Call::SetOwner
             | Call::SetTimes
+            | Call::ListAttributes
+            | Call::GetAttribute
             | Call::SetAttribute
             | Call::RemoveAttribute
+            | Call::GroupEntry
             | Call::CopyAcl
             | Call::Flags
             | Call::SetFlags
             | Call::SetTimesToNow => best_effort && table::metadata_refused(Errno(errno)),
-            // Of a clone, to take its attributes off again.
-            Call::ListAttributes => {
-                best_effort && table::metadata_refused(Errno(errno)) && event.of_copy.is_some()
-            }
             _ => false,
         }
     }
@@ -160,8 +159,10 @@ impl Judged<'_> {
         if let Err(error) = self.untouched.result {
             // A fault cannot make possible what was not, but for a source that says it has no
             // attributes to bring over.
-            let none =
-                self.injected.and_then(Injected::errno).is_some_and(|e| e == EOPNOTSUPP || e == ENOSYS);
+            let none = self
+                .injected
+                .and_then(Injected::errno)
+                .is_some_and(|errno| [EOPNOTSUPP, ENOSYS, EINVAL].contains(&errno));
             if none && error.step == Step::Metadata {
                 return None;
             }

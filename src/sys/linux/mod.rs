@@ -9,8 +9,8 @@ use core::mem::MaybeUninit;
 use core::ptr;
 
 use crate::sys::api::{Common, Dedupe, Errno, Extensions, Fd, Handle, Kind, Result, Stat, Sys, Time, Volume};
-use crate::sys::posix::{self, Native, count, create, done, offset, open};
-use crate::sys::release;
+use crate::sys::posix::{self, CWD, Native, count, create, done, offset, open};
+use crate::sys::{linux_attributes, release};
 
 /// Whether a system call may be made at all. Android's filter kills an app for one that it does not know; what bionic
 /// has a function for is what the filter of the same system lets through (bionic/libc/SYSCALLS.TXT, golang/go#57393).
@@ -111,6 +111,14 @@ const _: () = {
     assert!(size_of::<libc::file_clone_range>() == 32);
     assert!(size_of::<DedupeOne>() == 24 + 32);
 };
+
+/// The number that a file of procfs holds.
+fn number_in(name: &CStr) -> Option<u32> {
+    let file = Handle::new(&Native, Native.open_source(CWD, name, true).ok()?);
+    let mut text = [0; 16];
+    let length = Native.read_at(file.fd(), &mut text, 0).ok()?;
+    core::str::from_utf8(text.get(..length)?).ok()?.trim().parse().ok()
+}
 
 impl Extensions for Native {
     const CARRIES_ATTRIBUTES: bool = true;
@@ -255,6 +263,19 @@ impl Extensions for Native {
                 libc::RENAME_NOREPLACE,
             )
         })
+    }
+
+    fn is_users(name: &CStr) -> bool {
+        linux_attributes::is_users(name.to_bytes())
+    }
+
+    fn group_entry(&self, _fd: Fd) -> Option<Result<Option<u32>>> {
+        None
+    }
+
+    fn overflow_ids(&self) -> [u32; 2] {
+        [c"/proc/sys/kernel/overflowuid", c"/proc/sys/kernel/overflowgid"]
+            .map(|name| number_in(name).unwrap_or(65534))
     }
 
     fn copy_acl(&self, _src: Fd, _dst: Fd) -> Option<Result<()>> {

@@ -32,6 +32,13 @@ impl World {
         self.owned(ino);
     }
 
+    /// A close of any descriptor, or what stands for it.
+    fn flushed(&mut self, ino: Ino) {
+        if self.disk.traits(ino).stamps_at_flush && std::mem::take(&mut self.disk.inodes[ino].dirty) {
+            self.disk.inodes[ino].modified = self.disk.tick();
+        }
+    }
+
     /// Only what the engine made, and the caller's destination, may be changed.
     fn owned(&self, ino: Ino) {
         let callers = self.watch.callers.as_ref().is_some_and(|callers| callers.ino == ino);
@@ -224,9 +231,7 @@ impl World {
         let inode = &self.disk.inodes[ino];
         if name == ACL {
             let named = inode.acl.as_ref().ok_or(Errno(ENODATA))?;
-            let mut value: Vec<u8> = [6, 3, 0].iter().map(|shift| (inode.mode >> shift & 7) as u8).collect();
-            value.extend(named.iter().flat_map(|(id, bits)| [*id, *bits]));
-            return Ok(value);
+            return Ok(acl_value(inode.mode, inode.group_entry, named));
         }
         inode.attributes.get(name).cloned().ok_or(Errno(ENODATA))
     }
@@ -239,12 +244,14 @@ impl World {
             self.disk.change_meta(ino, |inode| drop(inode.attributes.insert(name.to_vec(), value.to_vec())));
             return Ok(());
         }
-        let [user, mask, other, named @ ..] = value else { return Err(Errno(EINVAL)) };
-        let bits = u32::from(*user) << 6 | u32::from(*mask) << 3 | u32::from(*other);
-        let named = named.chunks_exact(2).map(|entry| (entry[0], entry[1])).collect();
+        let of_tag = |tag: u8| {
+            let entries = value[4..].chunks_exact(8).filter(move |entry| entry[0] == tag);
+            entries.map(|entry| (entry[4], entry[2])).collect::<Vec<(u8, u8)>>()
+        };
+        let [user, group, mask, other] = [1, 4, 16, 32].map(|tag| u32::from(of_tag(tag)[0].1));
         self.disk.change_meta(ino, |inode| {
-            inode.mode = inode.mode & 0o7000 | bits;
-            inode.acl = Some(named);
+            inode.mode = inode.mode & 0o7000 | user << 6 | mask << 3 | other;
+            (inode.acl, inode.group_entry) = (Some(of_tag(2)), group);
         });
         Ok(())
     }
@@ -294,7 +301,9 @@ impl World {
                 self.violated("a descriptor of the caller's was closed");
                 Ok(())
             }
-            Some(_) => {
+            Some(open) => {
+                let ino = open.ino;
+                self.flushed(ino);
                 self.open.remove(&fd);
                 self.closed.insert(fd);
                 Ok(())
@@ -312,6 +321,18 @@ fn copy_sharing(data: &mut Data, source: &Data, src_offset: u64, dst_offset: u64
         data.share(source, src_offset, dst_offset, whole);
     }
     data.write(dst_offset + whole, &source.bytes(src_offset + whole, length - whole));
+}
+
+/// The ACL as Linux gives it out (linux/posix_acl_xattr.h).
+fn acl_value(mode: u32, group_entry: u32, named: &[(u8, u8)]) -> Vec<u8> {
+    let entry = |tag: u8, bits: u32, id: u8| [tag, 0, (bits & 7) as u8, 0, id, 0, 0, 0];
+    let mut value = vec![2, 0, 0, 0];
+    value.extend(entry(1, mode >> 6, 0));
+    value.extend(named.iter().flat_map(|(id, bits)| entry(2, (*bits).into(), *id)));
+    value.extend(
+        entry(4, group_entry, 0).into_iter().chain(entry(16, mode >> 3, 0)).chain(entry(32, mode, 0)),
+    );
+    value
 }
 
 /// Gives out a value as the attribute calls do: its length for an empty buffer, ERANGE for a short
@@ -357,7 +378,11 @@ impl<K: Cloning> Sys for Model<K> {
     }
 
     fn flush(&self, fd: Fd) -> Result<()> {
-        self.call(Call::Flush, About::fd(fd), |world, _| world.open_file(fd).map(drop))
+        self.call(Call::Flush, About::fd(fd), |world, _| {
+            let ino = world.open_file(fd)?.ino;
+            world.flushed(ino);
+            Ok(())
+        })
     }
 
     fn stat(&self, fd: Fd) -> Result<Stat> {
@@ -411,7 +436,9 @@ impl<K: Cloning> Sys for Model<K> {
     fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()> {
         self.call(Call::SetTimes, About::fd(fd), |world, _| {
             let ino = world.to_change(fd)?;
-            world.disk.change_meta(ino, |inode| (inode.accessed, inode.modified) = (accessed, modified));
+            let kept = |time| world.disk.traits(ino).kept(time);
+            let times = (kept(accessed), kept(modified));
+            world.disk.change_meta(ino, |inode| (inode.accessed, inode.modified) = times);
             Ok(())
         })
     }
@@ -499,6 +526,9 @@ impl<K: Cloning> Common for Model<K> {
         let about = About::fd(fd).numbers(owner.unwrap_or(u32::MAX).into(), group.into(), 0);
         self.call(Call::SetOwner, about, |world, _| {
             let ino = world.to_change(fd)?;
+            if !world.disk.traits(ino).owners {
+                return Ok(());
+            }
             world.disk.change_meta(ino, |inode| {
                 inode.owner = owner.unwrap_or(inode.owner);
                 inode.group = group;
@@ -639,6 +669,18 @@ impl<K: Cloning> Extensions for Model<K> {
             let ino = world.to_change(fd)?;
             world.put_attribute(ino, name.to_bytes(), value)
         })
+    }
+
+    fn is_users(name: &CStr) -> bool {
+        K::is_users(name)
+    }
+
+    fn group_entry(&self, fd: Fd) -> Option<Result<Option<u32>>> {
+        K::group_entry(self, fd)
+    }
+
+    fn overflow_ids(&self) -> [u32; 2] {
+        [65534; 2]
     }
 
     fn copy_acl(&self, src: Fd, dst: Fd) -> Option<Result<()>> {

@@ -1,14 +1,25 @@
 //! FICLONE, FICLONERANGE and FIDEDUPERANGE by the kernel's own rules (fs/remap_range.c, ioctl_ficlonerange(2)).
 //! In the order in which Linux makes the checks, since the order decides which error comes out.
 
+use core::ffi::CStr;
+
 use super::disk::{Ino, What};
 use super::fault::Odd;
 use super::system::{Cloning, Linux, System};
 use super::{About, Call, Errno, Model, Result, World};
 use crate::sys::errno::{EBADF, EINVAL, EISDIR, EOPNOTSUPP, EPERM, ETXTBSY, EXDEV};
-use crate::sys::{Dedupe, Fd};
+use crate::sys::{Dedupe, Fd, linux_attributes};
 
 impl Cloning for Linux {
+    fn is_users(name: &CStr) -> bool {
+        linux_attributes::is_users(name.to_bytes())
+    }
+
+    /// In the ACL's attribute.
+    fn group_entry(_: &Model<Self>, _: Fd) -> Option<Result<Option<u32>>> {
+        None
+    }
+
     fn clone_file(model: &Model<Self>, src: Fd, dst: Fd) -> Result<()> {
         let about = About::fds(src, dst);
         model.call(Call::CloneFile, about, |world, odd| world.remap((src, 0), (dst, 0), 0, odd))

@@ -77,6 +77,14 @@ pub struct Traits {
     pub most: u64,
     /// Directories can be synced.
     pub syncs_directories: bool,
+    /// It keeps owners, instead of its mount's own and a yes.
+    pub owners: bool,
+    /// The step in which times are kept, in nanoseconds.
+    pub time_step: i64,
+    /// The last second that they can name.
+    pub last_second: i64,
+    /// Written data makes a file as old as its flush (FUSE servers).
+    pub stamps_at_flush: bool,
 }
 
 impl Traits {
@@ -106,6 +114,10 @@ impl Traits {
         remote: false,
         most: 2048,
         syncs_directories: true,
+        owners: true,
+        time_step: 1,
+        last_second: i64::MAX,
+        stamps_at_flush: false,
     };
 
     /// One that has everything but clones.
@@ -124,6 +136,17 @@ impl Traits {
         most: 700,
         ..Self::XFS
     };
+}
+
+impl Traits {
+    /// What becomes of a time that is set, without a word (timestamp_truncate of the kernel).
+    pub fn kept(&self, time: Time) -> Time {
+        if time.seconds > self.last_second {
+            return Time { seconds: self.last_second, nanoseconds: 0 };
+        }
+        let nanoseconds = time.nanoseconds - time.nanoseconds % self.time_step;
+        Time { nanoseconds, ..time }
+    }
 }
 
 /// What an inode is.
@@ -169,6 +192,8 @@ pub struct Inode {
     pub attributes: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Named entries of the ACL, id and permissions; the mask is the mode's group bits.
     pub acl: Option<Vec<(u8, u8)>>,
+    /// What the ACL, where there is one, has for the owning group.
+    pub group_entry: u32,
     /// A directory's default for the same.
     pub default_acl: Option<Vec<(u8, u8)>>,
     /// Marked immutable.
@@ -187,6 +212,8 @@ pub struct Inode {
     pub hides_data: bool,
     /// The engine made it.
     pub engines: bool,
+    /// Written to, and not flushed.
+    pub dirty: bool,
     /// Moves with each change of the content.
     pub version: u64,
     /// Moves with each change of the metadata.
@@ -216,6 +243,8 @@ pub struct Disk {
     pub volumes: Vec<Traits>,
     /// The inodes.
     pub inodes: Vec<Inode>,
+    /// Owner and group of new files.
+    pub maker: (u32, u32),
     clock: i64,
 }
 
@@ -232,7 +261,7 @@ pub struct Found {
 impl Disk {
     /// A world with an empty root directory on the first volume.
     pub fn new(volumes: Vec<Traits>) -> Self {
-        let mut disk = Self { volumes, inodes: Vec::new(), clock: 1000 };
+        let mut disk = Self { volumes, inodes: Vec::new(), maker: (0, 0), clock: 1000 };
         disk.new_inode(0, What::Directory(BTreeMap::new()), 0o755);
         disk
     }
@@ -250,13 +279,14 @@ impl Disk {
             volume,
             what,
             mode,
-            owner: 0,
-            group: 0,
+            owner: self.maker.0,
+            group: self.maker.1,
             accessed: now,
             modified: now,
             changed: now,
             attributes: BTreeMap::new(),
             acl: None,
+            group_entry: 7,
             default_acl: None,
             immutable: false,
             swap: false,
@@ -266,6 +296,7 @@ impl Disk {
             flags: 0,
             hides_data: false,
             engines: false,
+            dirty: false,
             version: 0,
             meta_version: 0,
         });
@@ -297,6 +328,14 @@ impl Disk {
             }
         }
         self.add(directory, name, What::File(data), mode)
+    }
+
+    /// The mode without an ACL: its group bits are a mask where the ACL is POSIX's.
+    pub fn mode_without_acl(&self, ino: Ino) -> u32 {
+        let inode = &self.inodes[ino];
+        let has_mask = matches!(self.traits(ino).system, System::Linux | System::FreeBsd { .. });
+        let entry = if has_mask && inode.acl.is_some() { inode.group_entry } else { 7 };
+        inode.mode & !(0o70 & !(entry << 3))
     }
 
     /// The traits of an inode's volume.
@@ -335,7 +374,7 @@ impl Disk {
         let now = self.tick();
         let inode = &mut self.inodes[ino];
         inode.version += 1;
-        (inode.modified, inode.changed) = (now, now);
+        (inode.modified, inode.changed, inode.dirty) = (now, now, true);
         match &mut inode.what {
             What::File(data) => change(data),
             _ => panic!("not a regular file"),

@@ -48,6 +48,10 @@ impl Cloning for FreeBsd {
         clone_flag::clone_nothing(model, src, dst)
     }
 
+    fn group_entry(model: &Model<Self>, fd: Fd) -> Option<Result<Option<u32>>> {
+        Some(model.group_entry_of_list(fd))
+    }
+
     fn copy_acl(model: &Model<Self>, src: Fd, dst: Fd) -> Option<Result<()>> {
         Some(model.copy_acl_list(src, dst))
     }

@@ -25,6 +25,7 @@ use self::disk::{Disk, Ino, ROOT};
 use self::fault::{Fault, Faults, Odd};
 use self::system::Linux;
 use self::watch::Watch;
+use crate::sys::errno::{EINVAL, ENOSYS, EOPNOTSUPP};
 use crate::sys::{Errno, Fd, Result};
 
 /// What names without a directory are relative to (AT_FDCWD).
@@ -75,6 +76,7 @@ pub enum Call {
     Link,
     Unlink,
     CopyAcl,
+    GroupEntry,
     // What the rules of ReFS (`refs`) are made of.
     VolumeOf,
     SameVolume,
@@ -362,6 +364,9 @@ impl<K> Model<K> {
             injected: fault.is_some(),
             of_copy,
         });
+        if call == Call::GetAttribute && matches!(fault, Some(Fault::Errno(EOPNOTSUPP | ENOSYS | EINVAL))) {
+            world.watch.acl_denied = true;
+        }
         if fault == Some(Fault::Panics) {
             std::panic::resume_unwind(Box::new("a panic put in")); // past the hook, which would print it
         }
@@ -393,6 +398,11 @@ impl Shown for super::Stat {
 impl Shown for bool {
     fn shown(&self) -> u64 {
         u64::from(*self)
+    }
+}
+impl Shown for Option<u32> {
+    fn shown(&self) -> u64 {
+        self.map_or(8, u64::from)
     }
 }
 impl Shown for u64 {

@@ -55,6 +55,13 @@ pub trait Cloning: Sized {
     fn forget_source(_: &Model<Self>, _fd: Fd, _times: bool, _attributes: bool) -> Result<()> {
         Ok(())
     }
+    fn is_users(_name: &CStr) -> bool {
+        true
+    }
+    /// The group bits are the group's own.
+    fn group_entry(_: &Model<Self>, _fd: Fd) -> Option<Result<Option<u32>>> {
+        Some(Ok(None))
+    }
     fn copy_acl(_: &Model<Self>, _src: Fd, _dst: Fd) -> Option<Result<()>> {
         None
     }
@@ -74,8 +81,17 @@ impl<K> Model<K> {
             if list.is_some() && !world.disk.traits(to).attributes {
                 return Err(Errno(EOPNOTSUPP));
             }
-            world.disk.change_meta(to, |inode| inode.acl = list);
+            let entry = world.disk.inodes[from].group_entry;
+            world.disk.change_meta(to, |inode| (inode.acl, inode.group_entry) = (list, entry));
             Ok(())
+        })
+    }
+
+    /// The same of FreeBSD, where it is POSIX's.
+    pub(super) fn group_entry_of_list(&self, fd: Fd) -> Result<Option<u32>> {
+        self.call(Call::GroupEntry, About::fd(fd), |world, _| {
+            let inode = &world.disk.inodes[world.open_file(fd)?.ino];
+            Ok(inode.acl.is_some().then_some(inode.group_entry))
         })
     }
 }

@@ -31,6 +31,10 @@ pub struct Watch {
     /// The source's owner, special bits and ACL are asked for.
     pub with_owner: bool,
     pub with_acl: bool,
+    /// A file said that there are no ACLs, which may not be so: what is denied cannot be respected.
+    pub acl_denied: bool,
+    /// The ACL is asked for: with it come the group bits that are its mask.
+    pub acl_asked: bool,
     /// The volume cannot keep the permission bits, and that is allowed.
     pub modes_differ: bool,
     /// fclonefileat brings the sticky bit along, which means nothing to a file: it goes before the end.
@@ -117,11 +121,13 @@ impl Watch {
             return (!same).then(|| "the file was changed after it got its name".into());
         }
         self.published = Some((ino, inode.version));
-        let source = &disk.inodes[self.source?];
-        if !self.modes_differ && !self.best_effort && (inode.mode ^ source.mode) & 0o777 != 0 {
-            return Some(format!("published with mode {:o} for {:o}", inode.mode, source.mode));
+        let source = self.source?;
+        let as_it_is = self.acl_asked && inode.acl.is_some();
+        let mode = if as_it_is { disk.inodes[source].mode } else { disk.mode_without_acl(source) };
+        if !self.modes_differ && !self.best_effort && !self.acl_denied && (inode.mode ^ mode) & 0o777 != 0 {
+            return Some(format!("published with mode {:o} for {mode:o}", inode.mode));
         }
-        if !self.source_moves && !same_as_source(disk, self.source?, ino) {
+        if !self.source_moves && !same_as_source(disk, source, ino) {
             return Some("a file that is not a complete copy was published".into());
         }
         None
@@ -129,13 +135,18 @@ impl Watch {
 
     fn permissions_broken(&self, disk: &Disk) -> Option<String> {
         let source = &disk.inodes[self.source?];
-        for made in disk.inodes.iter().filter(|inode| inode.engines) {
+        let may_group = disk.mode_without_acl(self.source?);
+        for (ino, made) in disk.inodes.iter().enumerate().filter(|(_, inode)| inode.engines) {
             if self.callers.is_some() || self.modes_differ {
                 break;
             }
             let wider = made.mode & 0o077 & !source.mode;
             if wider != 0 {
                 return Some(format!("mode {:o} is wider than the source's {:o}", made.mode, source.mode));
+            }
+            let group = disk.mode_without_acl(ino) & 0o070 & !may_group;
+            if group != 0 && !self.acl_denied {
+                return Some(format!("the owning group is let in by {group:o}, and not at the source"));
             }
             let owner_came = self.with_owner && made.owner == source.owner && made.group == source.group;
             let special = made.mode & if self.sticky_comes { 0o6000 } else { 0o7000 };

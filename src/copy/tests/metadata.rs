@@ -1,0 +1,257 @@
+//! Owner, ACL, attributes and times where a file system, a namespace or a server has its own idea of them.
+//! What must hold: nobody is let in whom the source keeps out, and what did not come over is told.
+
+use super::data::{assert_copied, with_fault};
+use super::{Api, Bench, Outcome, Scenario, There};
+use crate::copy::{Durability, Options, Preserve};
+use crate::error::Step;
+use crate::sys::Time;
+use crate::sys::errno::*;
+use crate::sys::model::Call;
+use crate::sys::model::disk::{Inode, Traits};
+use crate::sys::model::fault::{Fault, Lasting};
+
+const NONE: Preserve = Preserve { times: false, owner: false, attributes: false, acl: false };
+
+/// What is shown for ids that are not mapped.
+const NOBODY: u32 = 65534;
+
+fn scenario(to: Traits, preserve: Preserve, best_effort_metadata: bool, arrange: fn(&Bench)) -> Scenario {
+    let options = Options { preserve, best_effort_metadata, ..Options::default() };
+    Scenario { options, to, arrange, ..Scenario::file() }
+}
+
+fn source(bench: &Bench, change: impl FnOnce(&mut Inode)) {
+    bench.disk(|disk| change(&mut disk.inodes[bench.source]));
+}
+
+fn copy(bench: &Bench) -> Inode {
+    bench.model.world().disk.inodes[bench.there().expect("a copy")].clone()
+}
+
+fn told(outcome: &Outcome) -> Result<(), (Step, i32)> {
+    outcome.result.map_err(|error| (error.step, error.os_error()))
+}
+
+/// An error at METADATA, and under best effort the flag. Returns the copy of the second.
+fn assert_told(scenario: &Scenario, errno: i32) -> Inode {
+    let strict = Options { best_effort_metadata: false, ..scenario.options };
+    let (bench, outcome) = Scenario { options: strict, ..scenario.clone() }.play();
+    assert_eq!((told(&outcome), bench.there()), (Err((Step::Metadata, errno)), None));
+    let lenient = Options { best_effort_metadata: true, ..scenario.options };
+    let (bench, outcome) = Scenario { options: lenient, ..scenario.clone() }.play();
+    assert_copied(&bench, &outcome);
+    assert!(outcome.report.metadata_incomplete);
+    copy(&bench)
+}
+
+/// A source whose group bits are a mask, and whose owning group may only read.
+fn with_mask(bench: &Bench) {
+    source(bench, |inode| {
+        (inode.mode, inode.acl, inode.group_entry) = (0o664, Some(vec![(7, 6)]), 4);
+    });
+}
+
+#[test]
+fn group_bits_that_are_a_mask_do_not_open_the_copy() {
+    for volume in [Traits::XFS, Traits::EXT4, Traits::ZFS] {
+        for durability in [Durability::Atomic, Durability::Durable, Durability::Direct] {
+            let options = Options { durability, ..Options::default() };
+            let base = Scenario::new(Api::File, volume);
+            let (bench, outcome) = Scenario { options, arrange: with_mask, ..base }.play();
+            assert_copied(&bench, &outcome);
+            assert_eq!(copy(&bench).mode, 0o644, "{} {durability:?}", volume.name);
+        }
+    }
+    // The ACL comes along, and its mask with it.
+    let acl = Preserve { acl: true, ..NONE };
+    let (bench, outcome) = scenario(Traits::XFS, acl, false, with_mask).play();
+    assert_copied(&bench, &outcome);
+    let made = copy(&bench);
+    assert_eq!((made.mode, made.acl, made.group_entry), (0o664, Some(vec![(7, 6)]), 4));
+    // It cannot come along.
+    let plain = Traits { attributes: false, ..Traits::EXT4 };
+    assert_eq!(assert_told(&scenario(plain, acl, true, with_mask), EOPNOTSUPP).mode, 0o644);
+}
+
+#[test]
+fn a_mode_without_group_bits_asks_for_no_acl() {
+    for (mode, asked) in [(0o604, 0), (0o644, 1)] {
+        let bench = Scenario::file().set_up();
+        source(&bench, |inode| inode.mode = mode);
+        assert_copied(&bench, &Scenario::file().run(&bench));
+        assert_eq!(bench.model.count(Call::GetAttribute), asked);
+    }
+}
+
+#[test]
+fn a_group_whose_rights_nobody_tells_gets_no_more_than_everybody() {
+    let refused = |errno, best_effort| {
+        let one = scenario(Traits::XFS, NONE, best_effort, |_| {});
+        with_fault(&one, (Call::GetAttribute, 1), Fault::Errno(errno), Lasting::Once)
+    };
+    for errno in [EACCES, EPERM, EIO] {
+        assert_eq!(told(&refused(errno, false).1), Err((Step::Metadata, errno)));
+    }
+    assert_eq!(told(&refused(EIO, true).1), Err((Step::Metadata, EIO)));
+    let (bench, outcome) = refused(EACCES, true);
+    assert_copied(&bench, &outcome);
+    assert_eq!((copy(&bench).mode, outcome.report.metadata_incomplete), (0o600, true));
+    for errno in [EOPNOTSUPP, ENOSYS, EINVAL, ENODATA] {
+        let (bench, outcome) = refused(errno, false);
+        assert_copied(&bench, &outcome);
+        assert_eq!((copy(&bench).mode, outcome.report.metadata_incomplete), (0o640, false), "no ACLs there");
+    }
+}
+
+/// Its mask would stay behind as the group bits.
+#[test]
+fn an_acl_taken_off_a_callers_file_lets_no_group_in() {
+    let options = Options { preserve: Preserve { acl: true, ..NONE }, ..Options::default() };
+    let base = Scenario::new(Api::Descriptor, Traits::XFS);
+    let one = Scenario { options, there: There::File(10), ..base };
+    let bench = one.set_up();
+    let ino = bench.there().unwrap();
+    bench.disk(|disk| {
+        let inode = &mut disk.inodes[ino];
+        (inode.mode, inode.acl, inode.group_entry) = (0o664, Some(vec![(7, 6)]), 4);
+    });
+    assert_eq!(one.run(&bench).result, Ok(()));
+    let made = copy(&bench);
+    assert_eq!((made.mode, made.acl), (0o644, None));
+    let calls = bench.model.world().calls_made();
+    let at = |call| calls.iter().position(|made| *made == call);
+    assert!(at(Call::SetMode) < at(Call::RemoveAttribute), "nobody gets in meanwhile");
+}
+
+/// Ids that are not mapped into this user namespace all look alike.
+#[test]
+fn rights_of_an_owner_do_not_come_where_owners_look_alike() {
+    let arrange: [fn(&Bench); 3] = [
+        |bench| {
+            source(bench, |inode| (inode.owner, inode.group, inode.mode) = (NOBODY, 100, 0o4755));
+            bench.disk(|disk| disk.maker = (NOBODY, 100));
+        },
+        |bench| {
+            source(bench, |inode| (inode.owner, inode.group, inode.mode) = (1000, NOBODY, 0o2755));
+            bench.disk(|disk| disk.maker = (1000, NOBODY));
+        },
+        |bench| {
+            source(bench, |inode| {
+                (inode.owner, inode.group, inode.mode) = (NOBODY, NOBODY, 0o755);
+                inode.attributes.insert("security.capability".into(), "all".into());
+            });
+            bench.disk(|disk| disk.maker = (NOBODY, NOBODY));
+        },
+    ];
+    for arrange in arrange {
+        let preserve = Preserve { owner: true, attributes: true, ..NONE };
+        let made = assert_told(&scenario(Traits::XFS, preserve, true, arrange), EPERM);
+        assert_eq!((made.mode, made.attributes.len()), (0o755, 0));
+    }
+}
+
+#[test]
+fn a_capability_does_not_come_without_its_owner() {
+    let arrange: fn(&Bench) = |bench| {
+        source(bench, |inode| {
+            inode.attributes.insert("security.capability".into(), "all".into());
+        });
+    };
+    let preserve = Preserve { owner: true, attributes: true, ..NONE };
+    let one = scenario(Traits::XFS, preserve, true, arrange);
+    let (bench, outcome) = with_fault(&one, (Call::SetOwner, 1), Fault::Errno(EPERM), Lasting::Kind);
+    assert_copied(&bench, &outcome);
+    assert!(copy(&bench).attributes.is_empty() && outcome.report.metadata_incomplete);
+    let (bench, outcome) = one.play();
+    assert_copied(&bench, &outcome);
+    assert_eq!(copy(&bench).attributes.len(), 1, "with it it does");
+}
+
+/// Mounts whose options say whose all files are (vfat, SMB).
+#[test]
+fn an_owner_that_is_not_taken_is_told() {
+    let owners = Traits { owners: false, ..Traits::EXT4 };
+    let preserve = Preserve { owner: true, ..NONE };
+    assert_eq!(assert_told(&scenario(owners, preserve, true, |_| {}), EPERM).owner, 0);
+}
+
+fn half_past(bench: &Bench) {
+    let time = Time { seconds: 5_000_000_000, nanoseconds: 500_000_789 };
+    source(bench, |inode| (inode.accessed, inode.modified) = (time, time));
+}
+
+#[test]
+fn times_that_a_file_system_cuts_are_told() {
+    let preserve = Preserve { times: true, ..NONE };
+    let whole_seconds = Traits { time_step: 1_000_000_000, ..Traits::EXT4 };
+    let until_2038 = Traits { last_second: i32::MAX.into(), ..Traits::EXT4 };
+    for volume in [whole_seconds, until_2038] {
+        assert_told(&scenario(volume, preserve, true, half_past), EOPNOTSUPP);
+    }
+    // The steps of NTFS and SMB are fine enough.
+    let windows = Traits { time_step: 100, ..Traits::EXT4 };
+    let (bench, outcome) = scenario(windows, preserve, false, half_past).play();
+    assert_copied(&bench, &outcome);
+    assert_eq!((copy(&bench).modified.nanoseconds, outcome.report.metadata_incomplete), (500_000_700, false));
+}
+
+/// Servers that give a file the time of its flush.
+#[test]
+fn times_are_set_after_the_flush() {
+    for durability in [Durability::Atomic, Durability::Durable, Durability::Direct] {
+        for unnamed in [true, false] {
+            let volume = Traits { stamps_at_flush: true, unnamed, ..Traits::EXT4 };
+            let mut one = scenario(volume, Preserve { times: true, ..NONE }, false, half_past);
+            one.options.durability = durability;
+            let (bench, outcome) = one.play();
+            assert_copied(&bench, &outcome);
+            assert_eq!(copy(&bench).modified.seconds, 5_000_000_000, "{durability:?}");
+        }
+    }
+}
+
+#[test]
+fn attributes_of_file_systems_stay_behind() {
+    let arrange: fn(&Bench) = |bench| {
+        source(bench, |inode| {
+            for name in ["user.mine", "btrfs.compression", "trusted.SGI_ACL_FILE", "system.nfs4_acl"] {
+                inode.attributes.insert(name.into(), name.into());
+            }
+        });
+    };
+    let (bench, outcome) =
+        scenario(Traits::EXT4, Preserve { attributes: true, ..NONE }, false, arrange).play();
+    assert_copied(&bench, &outcome);
+    assert!(!outcome.report.metadata_incomplete);
+    let names: Vec<Vec<u8>> = copy(&bench).attributes.into_keys().collect();
+    assert_eq!(names, [b"user.mine"]);
+}
+
+/// A capability of another user namespace (EOVERFLOW), more than a list can hold (E2BIG), a policy.
+#[test]
+fn best_effort_is_for_reading_attributes_too() {
+    let arrange: fn(&Bench) = |bench| {
+        source(bench, |inode| {
+            inode.mode = 0o600;
+            for name in ["user.a", "user.b"] {
+                inode.attributes.insert(name.into(), name.into());
+            }
+        });
+    };
+    for (call, left) in [(Call::ListAttributes, 0), (Call::GetAttribute, 1)] {
+        for errno in [EOVERFLOW, EPERM, E2BIG, EACCES, EIO] {
+            for best_effort in [false, true] {
+                let one = scenario(Traits::XFS, Preserve { attributes: true, ..NONE }, best_effort, arrange);
+                let (bench, outcome) = with_fault(&one, (call, 1), Fault::Errno(errno), Lasting::Once);
+                if !best_effort || errno == EIO {
+                    assert_eq!(told(&outcome), Err((Step::Metadata, errno)));
+                    continue;
+                }
+                assert_copied(&bench, &outcome);
+                assert!(outcome.report.metadata_incomplete);
+                assert_eq!(copy(&bench).attributes.len(), left);
+            }
+        }
+    }
+}
