@@ -220,7 +220,8 @@ pub const SYSTEM: &[&[Code]] = &[
     ],
     #[cfg(windows)]
     &[
-        Code(libc::EOTHER, c"EOTHER", c"Unknown error of the system"),
+        // 131 in the UCRT's errno.h; the libc crate has no name for it.
+        Code(131, c"EOTHER", c"Unknown error of the system"),
         Code(libc::EWOULDBLOCK, c"EWOULDBLOCK", c"Operation would block"),
     ],
 ];
