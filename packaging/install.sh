@@ -63,13 +63,15 @@ relative() { # FROM TO
     printf '%s' "${rest:-.}"
 }
 
+# A program that is linked with -static finds no libgcc_s.a: its place is taken by libgcc_eh.a, which serves others too.
+archive_needs=$(echo "$NATIVE_LIBS" | sed 's/-lgcc_s /-lgcc_eh /')
 sed -e "s|@PREFIX@|$PREFIX|" -e "s|@LIBDIR@|$(in_prefix "$LIBDIR")|" -e "s|@INCLUDEDIR@|$(in_prefix "$INCLUDEDIR")|" \
-    -e "s|@VERSION@|$VERSION|" -e "s|@NATIVE_LIBS@|$NATIVE_LIBS|" "$here/packaging/libreflink.pc.in" > "$work/libreflink.pc"
+    -e "s|@VERSION@|$VERSION|" -e "s|@NATIVE_LIBS@|$archive_needs|" "$here/packaging/libreflink.pc.in" > "$work/libreflink.pc"
 
 # The way from the CMake package to the library, so that the tree can be moved.
 sed -e "s|^set(_libreflink_libdir .*|set(_libreflink_libdir \"$(relative "$CMAKEDIR" "$LIBDIR")\")|" \
     -e "s|^set(_libreflink_includedir .*|set(_libreflink_includedir \"$(relative "$CMAKEDIR" "$INCLUDEDIR")\")|" \
-    -e "s|^set(_libreflink_native_libs .*|set(_libreflink_native_libs \"$NATIVE_LIBS\")|" \
+    -e "s|^set(_libreflink_native_libs .*|set(_libreflink_native_libs \"$archive_needs\")|" \
     "$here/packaging/libreflink-config.cmake" > "$work/libreflink-config.cmake"
 
 put 755 "$BUILT/libreflink.so.$VERSION" "$LIBDIR"

@@ -5,7 +5,7 @@ get_filename_component(_libreflink_here "${CMAKE_CURRENT_LIST_DIR}" REALPATH)
 # Written by "make install"; without it (cargo cinstall) the library is looked for where the prefix's libraries are.
 set(_libreflink_libdir "")
 set(_libreflink_includedir "")
-set(_libreflink_native_libs "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc")
+set(_libreflink_native_libs "-lgcc_eh -lutil -lrt -lpthread -lm -ldl -lc")
 
 if(_libreflink_libdir)
   get_filename_component(_libreflink_libdirs "${_libreflink_here}/${_libreflink_libdir}" ABSOLUTE)

@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
-    let plain: [(&str, fn()); 8] = [
+    let plain: [(&str, fn()); 9] = [
         ("the_map_says_what_the_list_says", map),
         ("the_header_declares_the_list", header),
         ("the_code_defines_the_list", code),
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         ("native_libraries_are_what_rustc_says", native_libraries),
         ("one_publisher", publisher),
         ("no_release_with_placeholders", placeholders),
+        ("packages_carry_all_examples", examples),
     ];
     let mut trials: Vec<Trial> = plain.into_iter().map(|(name, check)| trial(name, check)).collect();
     let here = Command::new("abidiff").arg("--version").output().is_ok();
@@ -148,6 +149,21 @@ fn version() {
 }
 
 /// packaging/install.mk names the libraries that a static program needs; rustc is asked whether they are those.
+/// What is built beside them has no extension.
+fn examples() {
+    let files = std::fs::read_dir(root().join("examples-c")).expect("the examples");
+    for path in files.map(|entry| entry.expect("a file").path()) {
+        let pattern = match path.extension() {
+            Some(extension) => format!("examples-c/*.{}", extension.display()),
+            None if path.ends_with("Makefile") => "examples-c/Makefile".to_owned(),
+            None => continue,
+        };
+        for list in ["packaging/debian/libreflink-dev.examples", "packaging/rpm/libreflink.spec"] {
+            assert!(read(list).split_whitespace().any(|word| word == pattern), "{list} leaves out {pattern}");
+        }
+    }
+}
+
 fn native_libraries() {
     if !cfg!(all(target_os = "linux", target_env = "gnu")) {
         return;
@@ -164,7 +180,8 @@ fn native_libraries() {
     let committed = between(&committed, "\nNATIVE_LIBS ?= ", "\n");
     assert_eq!(said.trim(), committed, "packaging/install.mk");
     let cmake = read("packaging/libreflink-config.cmake");
-    assert_eq!(between(&cmake, "set(_libreflink_native_libs \"", "\""), committed);
+    let for_archive = committed.replace("-lgcc_s", "-lgcc_eh"); // as packaging/install.sh does
+    assert_eq!(between(&cmake, "set(_libreflink_native_libs \"", "\""), for_archive);
 }
 
 /// packaging/publisher.sh, with this in the place of packaging/publisher.

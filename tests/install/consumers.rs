@@ -75,7 +75,7 @@ pub fn tests() -> Vec<Test> {
     tests.push(fixture::test("dlopen_in_a_loop_from_threads", &["make", "cc"], dlopen));
     tests.push(fixture::test("structures_of_the_first_release", &["make", "cc"], sizes));
     tests.push(fixture::test("moved_tree", &["make", "cc", "pkg-config"], moved));
-    tests.push(fixture::test("fully_static_program", &["make", "cc"], fully_static));
+    tests.push(fixture::test("fully_static_program", &["make", "cc", "pkg-config"], fully_static));
     tests.push(fixture::test("programs_of_the_manual", &["make", "cc"], manual));
     tests
 }
@@ -255,9 +255,8 @@ fn fully_static() -> Outcome {
     compile
         .args(["-static", "-std=c99", "-D_POSIX_C_SOURCE=200809L"])
         .args(flags_of(installation, &["--cflags"])?);
-    compile.arg(source("consumer_use.c")).arg(installation.libdir().join("libreflink.a"));
-    // There is no libgcc_s.a: its place is taken by libgcc_eh.a.
-    done(compile.args(["-lgcc_eh", "-lpthread", "-ldl", "-lm"]))?;
+    compile.arg(source("consumer_use.c")).args(flags_of(installation, &["--static", "--libs"])?);
+    done(&mut compile)?;
     run(&program, &scratch, &[]).map(drop)
 }
 
