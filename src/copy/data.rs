@@ -303,22 +303,30 @@ impl<'s, S: Sys> Stretch<'s, S> {
         if data.is_empty() {
             return Ok(0);
         }
-        if self.may_elide(data) {
-            self.give_final_size().map_err(Moved::Failed)?;
-            self.done = self.done.saturating_add(read as u64);
-            report.holes = report.holes.saturating_add(read as u64);
-            return Ok(read as u64);
-        }
-        self.write_all(data, report).map_err(Moved::Failed)?;
+        let written = if self.holes.hidden(&self.src_stat) {
+            self.write_around_zeros(data, report)
+        } else {
+            self.write_all(data, report)
+        };
+        written.map_err(Moved::Failed)?;
         Ok(read as u64)
     }
 
-    /// Zeros of a file known to have holes in unknown places, not yet there in the destination
-    /// either.
-    fn may_elide(&self, data: &[u8]) -> bool {
-        self.holes.hidden(&self.src_stat)
-            && self.dst_position() >= self.dst_size
-            && data.iter().all(|byte| *byte == 0)
+    /// Writes data of a file known to have holes in unknown places: whole blocks of zeros are taken for them.
+    fn write_around_zeros(&mut self, data: &[u8], report: &mut Report) -> Result<()> {
+        let mut rest = data;
+        while !rest.is_empty() {
+            let before = self.done;
+            let (run, zeros) = first_run(rest);
+            if zeros {
+                self.leave_hole(run.len() as u64, report)?; // or a part of it
+            } else {
+                self.write_all(run, report)?;
+            }
+            let moved = usize::try_from(self.done.saturating_sub(before)).unwrap_or(usize::MAX);
+            rest = rest.get(moved..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Writes all of `data` at the destination's position. What counts is what was written, not
@@ -472,6 +480,15 @@ enum Moved {
     Refused(Errno),
     /// It is an error whatever the table says.
     Failed(Error),
+}
+
+/// The blocks that `data` begins with, as long as all of them are zeros, or none is; and whether they are.
+fn first_run(data: &[u8]) -> (&[u8], bool) {
+    const BLOCK: usize = 4096;
+    let zeros = |block: &[u8]| block.iter().all(|byte| *byte == 0);
+    let kind = data.chunks(BLOCK).next().is_some_and(zeros);
+    let blocks = data.chunks(BLOCK).take_while(|block| zeros(block) == kind).count();
+    (data.get(..blocks.saturating_mul(BLOCK)).unwrap_or(data), kind)
 }
 
 /// The length of a whole file; of one that says it is empty (procfs) as much as there can be.

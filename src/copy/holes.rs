@@ -17,6 +17,9 @@ pub enum Segment {
 /// Up to here a range of a caller's file is short: 1 MiB.
 const SHORT: u64 = 1 << 20;
 
+/// No file system in use has larger blocks unless it says so: 4 KiB.
+const SMALLEST: u64 = 4096;
+
 /// What is known of a source's holes.
 pub struct Holes<'s, S: Sys> {
     sys: &'s S,
@@ -36,11 +39,12 @@ impl<'s, S: Sys> Holes<'s, S> {
     pub fn new(sys: &'s S, source: Fd, borrowed: bool, length: u64, stat: &Stat) -> Self {
         // A file of one block has no room for a hole beside its data (but what is called a block can
         // be a server's 1 MiB), and a size of 0 is procfs's way of saying "read me".
-        let one_block = stat.size <= stat.block_size && stat.allocated >= stat.size;
+        let one_block = stat.size <= stat.block_size.min(SMALLEST) && stat.allocated >= stat.size;
         // A file with as many blocks as bytes can have a hole only where it has blocks beyond its end. For a short
-        // range that is not worth a second description, nor tmpfs's SEEK_HOLE, which walks over
-        // every page behind it.
-        let short = borrowed && length <= SHORT && stat.allocated >= stat.size;
+        // range of it that is not worth a second description, nor tmpfs's SEEK_HOLE, which walks over
+        // every page behind it; a file that is copied whole keeps its holes.
+        let short =
+            borrowed && length <= SHORT.min(stat.size.saturating_sub(1)) && stat.allocated >= stat.size;
         let dense = stat.size == 0 || one_block || short;
         Self { sys, source, borrowed, second: None, dense, data_until: 0, silent: false }
     }

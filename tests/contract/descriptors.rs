@@ -20,7 +20,28 @@ pub const ALL: &[Contract] = &[
     Contract("wrong_descriptors_are_refused", Where::Everywhere, wrong_descriptors_are_refused),
     Contract("a_marked_destination_is_refused", Where::Everywhere, a_marked_destination_is_refused),
     Contract("memfds_are_files", Where::Everywhere, memfds_are_files),
+    Contract("preallocated_files_keep_holes", Where::Everywhere, preallocated_files_keep_holes),
 ];
+
+/// Blocks beyond the end hide that there are holes before it.
+fn preallocated_files_keep_holes(place: &Place) {
+    if portable::is_tested() {
+        skip("POSIX opens no descriptor's file once more");
+    }
+    let room = Room::new(&place.dir);
+    let src = files::sparse(&room.path("src"), 512 << 10, &[(0, 4096), (384 << 10, 4096)]);
+    let file = rw(&src);
+    let more = unsafe { libc::fallocate64(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 512 << 10, 1 << 20) };
+    if more != 0 || files::allocated(&src) < 512 << 10 {
+        skip("no blocks beyond the end of a file here");
+    }
+    let dst = rw(&files::file(&room.path("dst"), b""));
+    let (code, outcome) = abi::copy_fd(file.as_raw_fd(), dst.as_raw_fd(), &options(abi::NEVER));
+    assert!(code == 0 && outcome.holes >= 128 << 10, "{code} {outcome:?}");
+    files::assert_same(&src, &room.path("dst"));
+    let (code, outcome) = abi::copy_file(&src, &room.path("new"), &options(abi::NEVER));
+    assert!(code == 0 && outcome.holes >= 128 << 10, "{code} {outcome:?}");
+}
 
 fn rw(path: &Path) -> File {
     OpenOptions::new().read(true).write(true).open(path).unwrap()
