@@ -154,7 +154,7 @@ fn examples() {
     let files = std::fs::read_dir(root().join("examples-c")).expect("the examples");
     for path in files.map(|entry| entry.expect("a file").path()) {
         let pattern = match path.extension() {
-            Some(extension) => format!("examples-c/*.{}", extension.display()),
+            Some(extension) => format!("examples-c/*.{}", extension.to_string_lossy()),
             None if path.ends_with("Makefile") => "examples-c/Makefile".to_owned(),
             None => continue,
         };

@@ -48,8 +48,8 @@ impl<'s, S: Sys> Draft<'s, S> {
         Self { sys, file: Handle::new(sys, fd), directory, place, cloned: false }
     }
 
-    /// An empty file.
-    pub(super) fn create(job: &Job<'s, '_, S>) -> Result<Self> {
+    /// An empty file. `there`: something stands under the name, to be replaced.
+    pub(super) fn create(job: &Job<'s, '_, S>, there: bool) -> Result<Self> {
         let sys = job.sys;
         let mode = metadata::mode_to_create(&job.source.stat, job.options);
         if job.options.durability == Durability::Direct {
@@ -58,12 +58,10 @@ impl<'s, S: Sys> Draft<'s, S> {
                 return Ok(draft);
             }
         }
-        // Opened before anything is done: a directory that cannot be synced is no place for a
-        // durable copy.
-        let directory = match job.options.durability {
-            Durability::Durable => Some(job.open_parent(true)?),
-            _ => None,
-        };
+        // Opened before anything is done: a directory that cannot be synced is no place for a durable
+        // copy, and the host may have no descriptor left for one.
+        let durable = job.options.durability == Durability::Durable;
+        let directory = if durable || there { Some(job.open_parent(durable)?) } else { None };
         match job.to.with_parent(|parent| sys.create_unnamed(job.to.dir, parent, mode)) {
             Ok(fd) => Ok(Self::new(sys, fd, directory, Place::Unnamed)),
             Err(errno) if table::unnamed_unsupported(errno) => Self::create_private(job, directory),

@@ -31,7 +31,7 @@ pub fn copy<S: Sys>(sys: &S, request: &Request, progress: &mut Progress) -> Resu
 
     let mut draft = match clone_as_new::clone(&job, progress)? {
         Some(draft) => draft,
-        None => Draft::create(&job)?,
+        None => Draft::create(&job, there)?,
     };
     let mut outcome = job.build(&mut draft, there, progress);
     if outcome == Ok(Published::NotThisWay) {

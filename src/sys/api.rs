@@ -324,10 +324,11 @@ pub trait Sys: Common + Extensions {
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd>;
     /// Makes a scratch file to try things on, for reading and writing: unnamed, or of a new name.
     fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd>;
-    /// Closes two descriptors to which nothing was written, in one call where they are neighbours.
-    fn close_pair(&self, one: Fd, other: Fd) -> Result<()> {
-        let first = self.close(one);
-        self.close(other).and(first)
+    /// Closes the source and a copy to which nothing was written, in one call where they are neighbours. The copy is not
+    /// worse for what the source's close may say.
+    fn close_pair(&self, source: Fd, copy: Fd) -> Result<()> {
+        let _ = self.close(source);
+        self.close(copy)
     }
     /// Has the system report what [`Common::close`] would (NFS, SMB and FUSE report write errors there),
     /// without closing.
@@ -376,11 +377,11 @@ impl<'s, S: Sys> Handle<'s, S> {
         self.sys.close(self.fd)
     }
 
-    /// Closes two handles to which nothing was written.
-    pub fn close_pair(mut self, mut other: Self) -> Result<()> {
+    /// Closes this source and a copy to which nothing was written.
+    pub fn close_pair(mut self, mut copy: Self) -> Result<()> {
         self.open = false;
-        other.open = false;
-        self.sys.close_pair(self.fd, other.fd)
+        copy.open = false;
+        self.sys.close_pair(self.fd, copy.fd)
     }
 }
 

@@ -81,13 +81,9 @@ pub fn failure() -> Errno {
 
 // ── Making calls ──
 
-/// How often a call that a signal interrupted is made again: a bound, so that no loop is endless.
-const INTERRUPTED_AT_MOST: u32 = 100;
-
-/// The result of a call that returns a number, or -1 and sets errno. Made once: the engine repeats reads and writes itself.
-pub fn count<R: TryInto<T>, T>(returned: R) -> Result<T> {
-    returned.try_into().map_err(|_| failure())
-}
+/// How often a call is made again that a signal interrupted. Signals may come as often as they like (timers, profilers): the
+/// bound is for a file system that answers EINTR and nothing else, so that no loop is endless.
+const INTERRUPTED_AT_MOST: u32 = 1 << 12;
 
 /// Makes a call again while a signal interrupts it; -1 means that errno says why.
 pub fn retry<T: Default + PartialOrd>(mut call: impl FnMut() -> T) -> Result<T> {
@@ -100,6 +96,11 @@ pub fn retry<T: Default + PartialOrd>(mut call: impl FnMut() -> T) -> Result<T> 
         }
     }
     outcome
+}
+
+/// `retry` for a call that returns a number of another type.
+pub fn count<R: Default + PartialOrd + TryInto<T>, T>(call: impl FnMut() -> R) -> Result<T> {
+    retry(call)?.try_into().map_err(|_| Errno(errno::EOVERFLOW))
 }
 
 /// `retry` for a call that returns nothing but success.
@@ -115,12 +116,15 @@ pub fn offset(value: u64) -> Result<off_t> {
 // ── Opening ──
 
 /// Moves a new descriptor above 2: a host that closed its stdio would write its messages into the
-/// file (gnulib's fd-safer).
-fn above_stdio(fd: Fd) -> Result<Fd> {
+/// file (gnulib's fd-safer). Where no such number is free, `undo` takes back what the open did.
+fn above_stdio(fd: Fd, undo: impl FnOnce() -> Result<()>) -> Result<Fd> {
     if fd > libc::STDERR_FILENO {
         return Ok(fd);
     }
     let moved = duplicate(fd);
+    if moved.is_err() {
+        let _ = undo(); // the lack of a number is the error to report
+    }
     // SAFETY: the number is given up here and not used again.
     unsafe { libc::close(fd) };
     moved
@@ -129,7 +133,20 @@ fn above_stdio(fd: Fd) -> Result<Fd> {
 /// Another descriptor for the same open file, close-on-exec and above 2.
 pub fn duplicate(fd: Fd) -> Result<Fd> {
     // SAFETY: plain system call.
-    retry(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, libc::STDERR_FILENO.saturating_add(1)) })
+    match retry(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, libc::STDERR_FILENO.saturating_add(1)) }) {
+        Err(said) if said.is(errno::EINVAL) => Err(Errno(errno::EMFILE)), // the limit allows no number above 2
+        outcome => outcome,
+    }
+}
+
+/// Has the file system's flush run, as the last close will: by the close of a duplicate. Where the host has no descriptor
+/// left for one, a sync tells what a close would, only later.
+pub fn flush(fd: Fd) -> Result<()> {
+    match duplicate(fd) {
+        Ok(duplicate) => Native.close(duplicate),
+        Err(said) if said.is(errno::EMFILE) => sync(fd),
+        Err(said) => Err(said),
+    }
 }
 
 /// Opens a name, close-on-exec and above 2.
@@ -137,7 +154,14 @@ pub fn open(dir: Fd, name: &CStr, flags: c_int, mode: u32) -> Result<Fd> {
     let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY;
     // SAFETY: `name` is a NUL-terminated string that outlives the call.
     let opened = retry(|| unsafe { openat(dir, name.as_ptr(), flags, mode) })?;
-    above_stdio(opened)
+    let made = flags & libc::O_EXCL != 0;
+    above_stdio(opened, || if made { unlink_own(opened, dir, name) } else { Ok(()) })
+}
+
+/// Removes a name if it is still this file's.
+fn unlink_own(fd: Fd, dir: Fd, name: &CStr) -> Result<()> {
+    let there = stat_at(dir, name, libc::AT_SYMLINK_NOFOLLOW)?;
+    if stat(fd)?.same_file(&there) { Native.unlink(dir, name) } else { Ok(()) }
 }
 
 /// Whether a name stands for a FIFO, a socket or a device. To open one does something: a FIFO's writer goes on and is
@@ -264,11 +288,11 @@ const SEEK: Option<[c_int; 2]> = Some([libc::SEEK_DATA, libc::SEEK_HOLE]);
 #[cfg(any(target_vendor = "apple", target_os = "netbsd", target_os = "openbsd"))]
 const SEEK: Option<[c_int; 2]> = None;
 
-fn seek(fd: Fd, from: u64, choose: impl FnOnce([c_int; 2]) -> c_int) -> Result<u64> {
+fn seek(fd: Fd, from: u64, choose: impl Fn([c_int; 2]) -> c_int) -> Result<u64> {
     let Some(both) = SEEK else { return unsupported() };
     let from = offset(from)?;
     // SAFETY: plain system call.
-    count(unsafe { lseek(fd, from, choose(both)) })
+    count(|| unsafe { lseek(fd, from, choose(both)) })
 }
 
 /// Writes data and metadata through to the device, as far as the system does that.
@@ -330,13 +354,13 @@ impl Common for Native {
     fn read_at(&self, fd: Fd, buffer: &mut [u8], at: u64) -> Result<usize> {
         let at = offset(at)?;
         // SAFETY: the system writes at most `len` bytes into a buffer of that length.
-        count(unsafe { pread(fd, buffer.as_mut_ptr().cast::<c_void>(), buffer.len(), at) })
+        count(|| unsafe { pread(fd, buffer.as_mut_ptr().cast::<c_void>(), buffer.len(), at) })
     }
 
     fn write_at(&self, fd: Fd, buffer: &[u8], at: u64) -> Result<usize> {
         let at = offset(at)?;
         // SAFETY: the system reads at most `len` bytes of a buffer of that length.
-        count(unsafe { pwrite(fd, buffer.as_ptr().cast::<c_void>(), buffer.len(), at) })
+        count(|| unsafe { pwrite(fd, buffer.as_ptr().cast::<c_void>(), buffer.len(), at) })
     }
 
     fn seek_data(&self, fd: Fd, from: u64) -> Result<u64> {
@@ -396,6 +420,14 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_is_not_worse_for_what_its_sources_close_says() {
+        use crate::sys::Sys;
+        let any = || open(CWD, c"/dev/null", libc::O_RDONLY, 0).unwrap();
+        assert_eq!(Native.close_pair(-1, any()), Ok(()));
+        assert_eq!(Native.close_pair(any(), -1), Err(Errno(errno::EBADF)));
+    }
+
+    #[test]
     fn a_signal_does_not_end_a_call_nor_make_it_endless() {
         let mut calls = 0;
         let interrupted = |at_most: u32, calls: &mut u32| {
@@ -403,9 +435,9 @@ mod tests {
             restore_thread_errno(errno::EINTR);
             if *calls <= at_most { -1 } else { 7 }
         };
-        assert_eq!((retry(|| interrupted(100, &mut calls)), calls), (Ok(7), 101));
+        assert_eq!((retry(|| interrupted(4000, &mut calls)), calls), (Ok(7), 4001));
         calls = 0;
         assert_eq!(retry(|| interrupted(u32::MAX, &mut calls)), Err(Errno(errno::EINTR)));
-        assert_eq!(calls, 101);
+        assert_eq!(calls, INTERRUPTED_AT_MOST + 1);
     }
 }

@@ -20,6 +20,8 @@ pub const ALL: &[Contract] = &[
     Contract("memory_is_constant", Where::Everywhere, memory_is_constant),
     Contract("a_full_disk_leaves_nothing", Where::Only("ext4"), a_full_disk_leaves_nothing),
     Contract("a_full_disk_leaves_nothing", Where::Only("tmpfs"), a_full_disk_leaves_nothing),
+    Contract("signals_do_not_end_a_copy", Where::Only("xfs-4k"), signals_do_not_end_a_copy),
+    Contract("signals_do_not_end_a_copy", Where::Only("tmpfs"), signals_do_not_end_a_copy),
     Contract("a_small_clone_takes_few_calls", Where::IfCloning, a_small_clone_takes_few_calls),
     Contract("a_kill_at_any_call_leaves_old_or_new", Where::Everywhere, a_kill_at_any_call_leaves_old_or_new),
 ];
@@ -288,6 +290,33 @@ fn need_strace() {
     let works = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
     if !works.is_ok_and(|output| output.status.success()) {
         skip("no strace here, or it may not trace");
+    }
+}
+
+/// Timers and profilers interrupt a call more often than anybody counts.
+fn signals_do_not_end_a_copy(place: &Place) {
+    need_strace();
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(95, 600_000));
+    let logs = Room::new(&std::env::temp_dir());
+    for mode in [abi::AUTO, abi::NEVER] {
+        let (dst, how) = (room.path("dst"), [mode, abi::ATOMIC, 0]);
+        let plain = traced(&src, &dst, how, None, &logs.path("log")).unwrap();
+        assert!(plain.0, "{:#?}", plain.1);
+        for (name, nth) in numbered(&plain.1) {
+            if !matches!(name.as_str(), "ioctl" | "copy_file_range" | "pread64" | "pwrite64") {
+                continue;
+            }
+            fs::remove_file(&dst).unwrap();
+            let first = calls_before_begin(&logs.path("log"), &name) + nth;
+            let inject = format!("inject={name}:error=EINTR:when={first}..{}", first + 200);
+            let gone_on = traced(&src, &dst, how, Some(&inject), &logs.path("log2")).unwrap();
+            assert!(gone_on.0, "{inject}: {:#?}", gone_on.1.last());
+            files::assert_same(&src, &dst);
+            let clones = gone_on.1.iter().any(|call| call.contains("FICLONE") && call.ends_with("= 0"));
+            assert_eq!(clones, place.clones && mode == abi::AUTO, "{inject}: no other method instead");
+        }
+        fs::remove_file(&dst).unwrap();
     }
 }
 

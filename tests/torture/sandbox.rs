@@ -351,8 +351,11 @@ fn in_landlock(arguments: &[String]) {
 
 fn few_descriptors(place: &Place) {
     let room = room(place);
-    child::run("few-descriptors", &[room.0.to_str().unwrap()]);
-    assert_eq!(room.names(), ["old", "src"]);
+    for stdio in ["open", "closed"] {
+        let child = child::command("few-descriptors", &[room.0.to_str().unwrap(), stdio]).output().unwrap();
+        child::check(stdio, child);
+        assert_eq!(room.names(), ["old", "src"], "stdio {stdio}");
+    }
 }
 
 fn with_few_descriptors(arguments: &[String]) {
@@ -361,6 +364,12 @@ fn with_few_descriptors(arguments: &[String]) {
     let content = fs::read(room.join("src")).unwrap();
     // The lowest number that is free now: a limit of it allows none, each one more allows one more.
     let free = File::open("/").unwrap().as_raw_fd() as u64;
+    if arguments[1] == "closed" {
+        // New files get these numbers first, and are moved to one above 2, or cannot be.
+        for fd in 0..3 {
+            unsafe { libc::close(fd) };
+        }
+    }
     let limit = |soft| {
         let raw = libc::rlimit64 { rlim_cur: soft, rlim_max: 1024 };
         assert_eq!(unsafe { libc::setrlimit64(libc::RLIMIT_NOFILE, &raw) }, 0);
@@ -388,6 +397,7 @@ fn with_few_descriptors(arguments: &[String]) {
                 assert!(fs::read(&dst).unwrap() == content);
             } else {
                 assert_eq!(code, -libc::EMFILE, "{more} more: {outcome:?}");
+                assert_eq!(outcome.total(), 0, "told before the copy is made: {more} more: {outcome:?}");
                 let found = fs::read(&dst).ok();
                 let old = (if_exists == abi::REPLACE).then(|| b"precious".to_vec());
                 assert!(found == old, "{more} more: {outcome:?}");
@@ -445,4 +455,21 @@ fn without_proc(arguments: &[String]) {
         assert_eq!(files::names(room), ["old", "src"]);
     }
     descriptors_still_work(room, &content);
+    holes_are_found_by_reading(room);
+}
+
+/// A caller's position must not move, and no second description is to be had: also where the destination has data.
+fn holes_are_found_by_reading(room: &Path) {
+    let src = files::sparse(&room.join("holey"), 2 << 20, &[(128 << 10, 4096), (1 << 20, 8192)]);
+    for old in [0, 2 << 20] {
+        let dst = files::file(&room.join("filled"), &files::bytes(1, old));
+        let (from, to) = (File::open(&src).unwrap(), OpenOptions::new().write(true).open(&dst).unwrap());
+        let how = Options { mode: abi::NEVER, ..Options::default() };
+        let (code, outcome) = abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &how);
+        assert_eq!(code, 0, "{outcome:?}");
+        assert!(fs::read(&src).unwrap() == fs::read(&dst).unwrap());
+        assert!(files::allocated(&dst) <= 512 << 10, "{} of {outcome:?}", files::allocated(&dst));
+        fs::remove_file(dst).unwrap();
+    }
+    fs::remove_file(src).unwrap();
 }

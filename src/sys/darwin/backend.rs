@@ -46,12 +46,12 @@ impl Extensions for Native {
 
     fn list_attributes(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: the system writes at most `len` bytes; no buffer asks for the size.
-        count(unsafe { libc::flistxattr(fd, room(buffer).cast::<c_char>(), buffer.len(), 0) })
+        count(|| unsafe { libc::flistxattr(fd, room(buffer).cast::<c_char>(), buffer.len(), 0) })
     }
 
     fn get_attribute(&self, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: `name` is NUL-terminated; the system writes at most `len` bytes; no buffer asks for the size.
-        count(unsafe { libc::fgetxattr(fd, name.as_ptr(), room(buffer), buffer.len(), 0, 0) })
+        count(|| unsafe { libc::fgetxattr(fd, name.as_ptr(), room(buffer), buffer.len(), 0, 0) })
     }
 
     fn set_attribute(&self, fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {

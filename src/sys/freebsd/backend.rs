@@ -116,7 +116,7 @@ fn copy_file_range(
     let farthest = i64::MAX.unsigned_abs().saturating_sub(src_offset.max(dst_offset));
     let length = usize::try_from(length.min(farthest)).unwrap_or(isize::MAX.unsigned_abs());
     // SAFETY: the system reads and moves two offsets of our own.
-    count(unsafe {
+    count(|| unsafe {
         libc::copy_file_range(src, ptr::from_mut(&mut from), dst, ptr::from_mut(&mut to), length, flags)
     })
 }
@@ -132,18 +132,18 @@ fn room(buffer: &mut [u8]) -> *mut c_void {
 impl ExtattrCalls for Native {
     fn list(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: the system writes at most `len` bytes into a buffer of that length.
-        count(unsafe { libc::extattr_list_fd(fd, SPACE, room(buffer), buffer.len()) })
+        count(|| unsafe { libc::extattr_list_fd(fd, SPACE, room(buffer), buffer.len()) })
     }
 
     fn get(&self, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: `name` is NUL-terminated; the system writes at most `len` bytes into a buffer of that length.
-        count(unsafe { libc::extattr_get_fd(fd, SPACE, name.as_ptr(), room(buffer), buffer.len()) })
+        count(|| unsafe { libc::extattr_get_fd(fd, SPACE, name.as_ptr(), room(buffer), buffer.len()) })
     }
 
     fn set(&self, fd: Fd, name: &CStr, value: &[u8]) -> Result<usize> {
         let value_at = value.as_ptr().cast::<c_void>();
         // SAFETY: `name` is NUL-terminated; the system reads `len` bytes of `value`.
-        count(unsafe { libc::extattr_set_fd(fd, SPACE, name.as_ptr(), value_at, value.len()) })
+        count(|| unsafe { libc::extattr_set_fd(fd, SPACE, name.as_ptr(), value_at, value.len()) })
     }
 
     fn delete(&self, fd: Fd, name: &CStr) -> Result<()> {

@@ -59,20 +59,15 @@ fn open_leased(dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
     }
 }
 
-/// A call that returns nothing but success. Made once: the engine says what follows when a signal interrupts it.
-fn check(returned: impl TryInto<u64>) -> Result<()> {
-    count::<_, u64>(returned).map(drop)
-}
-
 /// `ioctl(dst, FICLONE, src)`: the argument is a descriptor, passed as a value.
 fn ficlone(src: Fd, dst: Fd) -> Result<()> {
     // SAFETY: FICLONE takes its argument by value; bad descriptors are answered with EBADF.
-    check(unsafe { libc::ioctl(dst, libc::FICLONE, src) })
+    done(|| unsafe { libc::ioctl(dst, libc::FICLONE, src) })
 }
 
 fn ficlonerange(range: &libc::file_clone_range, dst: Fd) -> Result<()> {
     // SAFETY: the kernel reads one `file_clone_range` at this address, which outlives the call.
-    check(unsafe { libc::ioctl(dst, libc::FICLONERANGE, ptr::from_ref(range)) })
+    done(|| unsafe { libc::ioctl(dst, libc::FICLONERANGE, ptr::from_ref(range)) })
 }
 
 /// `struct file_dedupe_range` with the one destination that is ever asked for (linux/fs.h).
@@ -171,7 +166,7 @@ impl Extensions for Native {
             reserved2: 0,
         };
         // SAFETY: the kernel reads and writes one header and one destination, as dest_count says.
-        check(unsafe { libc::ioctl(src, FIDEDUPERANGE, ptr::from_mut(&mut request)) })?;
+        done(|| unsafe { libc::ioctl(src, FIDEDUPERANGE, ptr::from_mut(&mut request)) })?;
         match request.status {
             0 => Ok(Dedupe::Shared),
             1 => Ok(Dedupe::Differs),
@@ -188,7 +183,7 @@ impl Extensions for Native {
         let length = usize::try_from(length).unwrap_or(isize::MAX.unsigned_abs());
         // The raw call: glibc 2.41 and 2.42 cut the wrapper's result to an int (sourceware
         // PR33245). SAFETY: the kernel reads and moves two offsets of our own.
-        count(unsafe {
+        count(|| unsafe {
             libc::syscall(
                 libc::SYS_copy_file_range,
                 src,
@@ -210,14 +205,14 @@ impl Extensions for Native {
 
     fn list_attributes(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: the kernel writes at most `len` bytes; a length of 0 asks for the size.
-        count(unsafe { libc::flistxattr(fd, buffer.as_mut_ptr().cast::<c_char>(), buffer.len()) })
+        count(|| unsafe { libc::flistxattr(fd, buffer.as_mut_ptr().cast::<c_char>(), buffer.len()) })
     }
 
     fn get_attribute(&self, fd: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: `name` is NUL-terminated; the kernel writes at most `len` bytes; a length of 0
         // asks for the size.
         let value_at = buffer.as_mut_ptr().cast::<c_void>();
-        count(unsafe { libc::fgetxattr(fd, name.as_ptr(), value_at, buffer.len()) })
+        count(|| unsafe { libc::fgetxattr(fd, name.as_ptr(), value_at, buffer.len()) })
     }
 
     fn set_attribute(&self, fd: Fd, name: &CStr, value: &[u8]) -> Result<()> {
@@ -298,25 +293,23 @@ impl Sys for Native {
         }
     }
 
-    fn close_pair(&self, one: Fd, other: Fd) -> Result<()> {
-        let neighbours = one.abs_diff(other) == 1;
-        if neighbours && may_call(c"close_range") {
+    fn close_pair(&self, source: Fd, copy: Fd) -> Result<()> {
+        let (first, last) = (source.min(copy), source.max(copy));
+        if first.abs_diff(last) == 1 && may_call(c"close_range") {
             // SAFETY: the range holds these two descriptors and no other, and the caller gives both
             // up.
-            let closed =
-                check(unsafe { libc::syscall(libc::SYS_close_range, one.min(other), one.max(other), 0) });
+            let closed = done(|| unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) });
             if closed.is_ok() {
                 return Ok(());
             }
         }
         // Before Linux 5.9, or under a filter that does not know the call.
-        let first = self.close(one);
-        self.close(other).and(first)
+        let _ = self.close(source);
+        self.close(copy)
     }
 
     fn flush(&self, fd: Fd) -> Result<()> {
-        // The duplicate's close runs the file system's flush just as the last close will.
-        self.close(posix::duplicate(fd)?)
+        posix::flush(fd)
     }
 
     fn stat(&self, fd: Fd) -> Result<Stat> {
@@ -335,10 +328,10 @@ impl Sys for Native {
         }
         let mut raw = MaybeUninit::<libc::statx>::zeroed();
         // SAFETY: the path is empty and NUL-terminated, the structure as large as the kernel's.
-        let asked = unsafe {
+        let asked = done(|| unsafe {
             libc::syscall(libc::SYS_statx, fd, c"".as_ptr(), libc::AT_EMPTY_PATH, 0, raw.as_mut_ptr())
-        };
-        match check(asked) {
+        });
+        match asked {
             Ok(_) => {}
             // Linux before 4.11, or a filter in between: nothing is known, and the write itself
             // will tell.

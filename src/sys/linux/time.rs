@@ -40,7 +40,7 @@ pub fn stat_name(dir: Fd, name: &CStr) -> Option<Result<Stat>> {
 fn statx(dir: Fd, name: &CStr, flags: c_int) -> Option<Result<Stat>> {
     let mut raw = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `name` is NUL-terminated, the structure as large as the kernel's.
-    let asked: Result<u64> = count(unsafe {
+    let asked: Result<u64> = count(|| unsafe {
         libc::syscall(libc::SYS_statx, dir, name.as_ptr(), flags, libc::STATX_BASIC_STATS, raw.as_mut_ptr())
     });
     match asked {
@@ -82,7 +82,7 @@ pub fn set_times(fd: Fd, accessed: Time, modified: Time) -> Option<Result<()>> {
     // struct __kernel_timespec of linux/time_types.h, twice
     let times = [accessed.seconds, accessed.nanoseconds, modified.seconds, modified.nanoseconds];
     // SAFETY: no name, which means the descriptor itself; the kernel reads four numbers.
-    let set: Result<u64> = count(unsafe {
+    let set: Result<u64> = count(|| unsafe {
         libc::syscall(number, fd, core::ptr::null::<core::ffi::c_char>(), times.as_ptr(), 0)
     });
     match set {

@@ -17,7 +17,7 @@ use crate::sys::errno;
 use crate::sys::posix::retry;
 #[cfg(not(target_vendor = "apple"))]
 use crate::sys::posix::sync;
-use crate::sys::posix::{self, Native, create, duplicate, raw_stat};
+use crate::sys::posix::{self, Native, create, raw_stat};
 
 /// What opening a source fails with, as an errno that the engine knows.
 fn of_source(said: Errno, follow: bool) -> Errno {
@@ -85,7 +85,7 @@ impl Sys for Native {
             return self.sync(fd);
         }
         // Elsewhere each close runs the file system's flush, as the last one will.
-        self.close(duplicate(fd)?)
+        posix::flush(fd)
     }
 
     fn stat(&self, fd: Fd) -> Result<Stat> {
