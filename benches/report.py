@@ -53,8 +53,8 @@ def two_times(samples, key, ours, theirs):
 
 def machine(facts):
     order = [
-        "date", "amount", "cpu", "cores", "memory", "virtual", "kernel", "load", "where", "libreflink", "commit",
-        "libuv", "reflink-copy", "cp", "Python", "xfsprogs", "btrfs-progs", "e2fsprogs",
+        "date", "amount", "cpu", "vendor", "flags", "cores", "memory", "virtual", "kernel", "load", "where", "libreflink",
+        "commit", "libuv", "reflink-copy", "cp", "Python", "xfsprogs", "btrfs-progs", "e2fsprogs",
     ]  # fmt: skip
     return "; ".join(f"{name} {facts[name]}" for name in order if name in facts) + "."
 

@@ -115,6 +115,9 @@ describe() {
         echo "amount $amount"
         echo "kernel $(uname -r) $(uname -m)"
         awk -F': *' '/^model name/ { print "cpu " $2; exit }' /proc/cpuinfo
+        awk -F': *' '/^vendor_id/ { print "vendor " $2; exit }' /proc/cpuinfo
+        # How the kernel copies into a program's buffer: the numbers of one processor are not another's.
+        grep -m 1 '^flags' /proc/cpuinfo | grep -ow 'erms\|fsrm' | sort | paste -sd ' ' | sed 's/^/flags /'
         echo "cores $(nproc)"
         awk '/^MemTotal/ { printf "memory %d GiB\n", $2 / 1048576 }' /proc/meminfo
         systemd-detect-virt 2>/dev/null | sed 's/^/virtual /'

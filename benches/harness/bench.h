@@ -84,6 +84,7 @@ void run_small(const struct lab *lab, uint64_t size, unsigned files, unsigned so
 void run_tiny(const struct lab *lab);
 void run_start(const struct lab *lab);
 void run_big(const struct lab *lab, const char *which);
+int run_one(const char *name, const char *src, const char *dst);
 void run_ranges(const struct lab *lab);
 void run_sizes(const struct lab *lab);
 void run_steps(const struct lab *lab);

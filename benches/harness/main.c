@@ -43,6 +43,8 @@ int main(int argc, char **argv)
         printf("libreflink %s\nlibuv %s\n", reflink_version_string(), uv_version_string());
         return 0;
     }
+    if (argc == 5 && strcmp(argv[1], "one") == 0)
+        return run_one(argv[2], argv[3], argv[4]);
     if (argc < 7) {
         fprintf(stderr, "usage: harness FS DIR OTHER|- full|quick OUT CASE...\n");
         return 2;
