@@ -2,8 +2,8 @@
  *
  * reflink.h - copy-on-write (reflink) copies of files
  *
- * Where the file system can, a copy shares its blocks with the source and takes no space until one of both is
- * written; where it cannot, the bytes are copied, correctly. Either way the caller is told what was done.
+ * Where the file system can, a copy shares its blocks with the source and takes no extra space until either file is
+ * written. Where it cannot, the bytes are copied. The result reports which of the two was done.
  *
  *     struct reflink_options options = REFLINK_OPTIONS_INIT;
  *     struct reflink_result result = REFLINK_RESULT_INIT;
@@ -14,50 +14,30 @@
  *     else if (result.method == REFLINK_METHOD_CLONE)
  *         printf("%" PRIu64 " bytes shared\n", result.bytes_cloned);
  *
- * Return values.  Functions that can fail return 0, or a negative number: from -4095 to -1 it is -errno of
- * <errno.h>; at and below -4097 it is one of REFLINK_ERR_*. errno itself is left as it was found.
+ * Return values.  Functions that can fail return 0 or a negative number: from -4095 to -1 it is -errno of <errno.h>,
+ * from -4097 down it is one of REFLINK_ERR_*. errno is not changed.
  *
- * Structures.  Each starts with its size. Set it, and everything else to 0, with the REFLINK_..._INIT macros.
- * Members are only ever added at the end: a program built with an older or a newer header runs with this
- * library. One that is shorter than the library's is read as if it went on with zeros, and filled as far as it goes; one
- * that is longer is accepted while what the library does not know is 0, else -E2BIG; one that is shorter than in
- * the first release is -EINVAL. An unknown flag or value is -EINVAL.
+ * Structures.  Each starts with its size. Set it, and everything else to 0, with the REFLINK_..._INIT macros. New members
+ * are only added at the end, so a program built with an older or a newer header runs with this library. A smaller (older)
+ * structure is read as if its missing members were 0, and only its own members are written. A larger (newer) one is
+ * accepted if the members this library does not know are 0, and refused with -E2BIG otherwise. One that is smaller than
+ * in the first release is refused with -EINVAL, and so is an unknown flag or value.
  *
- * Ownership.  Nothing that the library returns is to be freed, and nothing of the caller's is kept after a call.
- * Strings that are returned are static.
+ * Ownership.  The library returns nothing that must be freed, and keeps no pointer after a call. Strings that it returns
+ * are static.
  *
  * Names are bytes that end in NUL, as the system takes them; on Windows they are UTF-8.
  *
- * Threads and signals.  There is no global state: every function may be called from any thread at any time, and
- * after fork(). A copy runs in the thread that asks for it. The library sets no signal handlers and changes
- * neither umask, working directory, nor limits. A copy is not async-signal-safe; one that a signal interrupts goes on.
- * A thread that pthread_cancel(3) strikes during a call is cancelled after it, not in it; one whose cancellation is
- * asynchronous must not call, and neither longjmp nor pthread_exit may leave the progress function.
- * Each descriptor that it opens is close-on-exec and above 2. No exception leaves it; none may be thrown through it.
- * Like any opening and closing of a file, a copy ends the record locks (fcntl(2), F_SETLK) that the calling process itself holds
- * on the source: lock by open file description (F_OFD_SETLK, flock(2)) what is copied meanwhile.
+ * Threads and signals.  There is no global state: every function may be called from any thread at any time, and after
+ * fork(). A copy runs in the thread that calls. The library sets no signal handlers and does not change umask, working
+ * directory or limits. Copies are not async-signal-safe. A copy interrupted by a signal continues. A thread that
+ * pthread_cancel(3) cancels during a call is cancelled after the call. A thread with asynchronous cancellation must not
+ * call the library. Neither longjmp nor pthread_exit may leave the progress function. Each descriptor that the library
+ * opens is close-on-exec and above 2. No exception leaves the library, and none may be thrown through it. Copying a file
+ * drops the fcntl(2) locks (F_SETLK) that the calling process holds on the source: POSIX drops them when any descriptor
+ * of the file is closed. Locks by open file description (F_OFD_SETLK) and flock(2) are not affected.
  *
- * Systems.  This is written for Linux; the project's docs/platforms.md says where the library was run and where it was only
- * compiled. Where ENOTSUP and EOPNOTSUPP differ, -EOPNOTSUPP stands for both, and os_error is the system's own number.
- *
- * macOS, iOS: APFS clones whole files, under new names; ranges and reflink_copy_fd() are copied, with REFLINK_REASON_UNSUPPORTED.
- * Holes are found by reading, so that `sparse` is 0. The labels com.apple.quarantine, .provenance and .macl stay on a clone. With
- * REFLINK_PRESERVE_OWNER, what the directory's group could read meanwhile is copied (REFLINK_REASON_PERMISSION). With
- * REFLINK_PRESERVE_ACL, entries that the directory hands down are on the file until the ACL is set.
- *
- * Windows: ReFS clones whole clusters. Descriptors are HANDLEs; NULL in the place of AT_FDCWD is the current directory. errno is that
- * of <errno.h>, os_error the Win32 code behind it (0 where the library itself said no); GetLastError() is left as it was found.
- * Names take / and \, and may be long without \\?\; a name of a stream, or one that ends in a dot or a space, is -EINVAL, one of a
- * device REFLINK_ERR_NOT_REGULAR. The only permission bit is the right to write: the read-only attribute. Access control comes from
- * the directory; streams (the mark of the web), encryption and compression do not come along. Of REFLINK_PRESERVE_* there is
- * REFLINK_PRESERVE_TIMES, in steps of 100 ns; the others are -EOPNOTSUPP. REFLINK_REPLACE of a file that others hold open needs NTFS
- * of Windows 10 1809 and their FILE_SHARE_DELETE, else it is -EACCES or -EBUSY.
- *
- * FreeBSD: copy_file_range(2) with COPY_FILE_RANGE_CLONE, from the release that has it; ranges within one file are copied. Extended
- * attributes are those of the namespace "user"; REFLINK_PRESERVE_ACL is -EOPNOTSUPP.
- *
- * Other systems copy, and keep holes where the system tells them; REFLINK_PRESERVE_XATTRS is -EOPNOTSUPP there, and, where there
- * are ACLs, REFLINK_PRESERVE_ACL too. On all but Linux, macOS and Windows a kill can leave the private name beside the finished copy.
+ * What other systems than Linux do differently is in libreflink(7), under "Systems".
  *
  * Link with -lreflink (pkg-config libreflink).
  *
@@ -71,7 +51,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Compile-time version, to be compared with reflink_version_number() of the library that is loaded. */
+/* The version of this header. Compare it with reflink_version_number(), the version of the loaded library. */
 #define REFLINK_VERSION_NUMBER \
   ((REFLINK_VERSION_MAJOR << 16) | (REFLINK_VERSION_MINOR << 8) | REFLINK_VERSION_PATCH)
 
@@ -90,7 +70,7 @@ typedef int reflink_fd;
 #define REFLINK_RESULT_INIT { sizeof(struct reflink_result), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define REFLINK_CAPABILITY_INIT { sizeof(struct reflink_capability), 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 
-/* A result that is ignored is a failed copy taken for a good one. */
+/* A caller that ignores the result takes a failed copy for a good one. */
 #if defined(__GNUC__) || defined(__clang__)
 #define REFLINK_NODISCARD __attribute__((warn_unused_result))
 #else
@@ -107,12 +87,11 @@ extern "C" {
 #define REFLINK_VERSION_MAJOR 0
 /** Raised when something is added. */
 #define REFLINK_VERSION_MINOR 1
-/** Raised when something is mended. */
+/** Raised when something is fixed. */
 #define REFLINK_VERSION_PATCH 0
 
 /**
- * The version of the library that is loaded, to be compared with REFLINK_VERSION_NUMBER, which was
- * compiled in.
+ * The version of the loaded library. Compare it with REFLINK_VERSION_NUMBER of the header.
  *
  * @return major * 65536 + minor * 256 + patch.
  *
@@ -121,7 +100,7 @@ extern "C" {
 uint32_t reflink_version_number(void);
 
 /**
- * The version of the library that is loaded, as text: "0.1.0".
+ * The version of the loaded library as text: "0.1.0".
  *
  * @return Static text, never NULL, not to be freed.
  *
@@ -132,8 +111,8 @@ const char *reflink_version_string(void);
 /* ---- What functions return ---- */
 
 /**
- * A defect of this library: it panicked. Nothing is known of the copy, but that the promises about
- * the destination's name hold.
+ * Internal error: a bug in this library. The result is unknown, except that the promises about the
+ * destination's name hold.
  */
 #define REFLINK_ERR_PANIC -4097
 /** A FIFO, a socket or a device where a regular file is needed. (A directory is -EISDIR.) */
@@ -142,11 +121,11 @@ const char *reflink_version_string(void);
 #define REFLINK_ERR_SAME_FILE -4099
 /** Both ranges are in one file, and they overlap. */
 #define REFLINK_ERR_OVERLAP -4100
-/** The destination is open with O_APPEND: the system would write everything at its end. */
+/** The destination is open with O_APPEND, so the system would write everything at its end. */
 #define REFLINK_ERR_APPEND -4101
 /**
- * The system's answers contradict each other: a size that is not what was written, more bytes than
- * were asked for, an end of file where there is none. A defect of a file system, most likely.
+ * The system's answers contradict each other. For example, a file's size differs from what was
+ * written, or a read returns more bytes than requested. Most likely a bug in a file system.
  */
 #define REFLINK_ERR_INCONSISTENT -4102
 
@@ -154,7 +133,7 @@ const char *reflink_version_string(void);
  * Says in English what a code means, for people.
  *
  * @param code  What a function of this library returned. Positive errno values are understood too.
- * @return Static text, never NULL, not to be freed. For a code that nobody knows it says so.
+ * @return Static text, never NULL, not to be freed: "Unknown error" for an unknown code.
  *
  * Thread-safe, and safe in a signal handler. Since 0.1.
  */
@@ -164,7 +143,7 @@ const char *reflink_strerror(int code);
  * Names a code: "EXDEV", "REFLINK_ERR_PANIC", "OK".
  *
  * @param code  What a function of this library returned. Positive errno values are understood too.
- * @return Static text, never NULL, not to be freed: "UNKNOWN" for a code that nobody knows.
+ * @return Static text, never NULL, not to be freed: "UNKNOWN" for an unknown code.
  *
  * Thread-safe, and safe in a signal handler. Since 0.1.
  */
@@ -174,16 +153,15 @@ const char *reflink_err_name(int code);
 
 /** Clone if possible, else copy. Holes are kept either way. The default. */
 #define REFLINK_AUTO 0
-/** Clone or fail, and change nothing then. */
+/** Clone or fail. A failure changes nothing. */
 #define REFLINK_ALWAYS 1
 /**
- * A true second copy: every byte is read and written, nothing is shared. Holes are kept. For
- * backups: blocks that are shared are also lost together. (So copy_file_range(2) is not used
- * either, which may share.)
+ * Read and write every byte, so that nothing is shared. Holes are kept. For backups: shared blocks
+ * are lost together. (copy_file_range(2) is not used either, since it may share.)
  */
 #define REFLINK_NEVER 2
 
-/** Fail with -EEXIST where the destination exists, be it a dangling symbolic link. The default. */
+/** Fail with -EEXIST where the destination exists, also as a dangling symbolic link. The default. */
 #define REFLINK_FAIL 0
 /**
  * Replace a regular file or a symbolic link (the link itself, not what it points to) by one
@@ -195,13 +173,13 @@ const char *reflink_err_name(int code);
 /**
  * The destination's name shows the old state or the complete new one, to every other process and
  * after any error, signal or kill. After a power loss nothing is promised: on some file systems (XFS,
- * ext4) the name can then stand for an empty file, also where there was an old one. The default.
+ * ext4) the name can then hold an empty file, also where there was an old one. The default.
  */
 #define REFLINK_ATOMIC 0
 /**
  * The same after a power loss too: the file is synced before it gets its name, and the directory
- * after. Once the function has returned 0, the copy is on the device. (A file system that cannot
- * sync directories and says so is taken at its word.)
+ * after. Once the function has returned 0, the copy is on the device. (Exception: a file system that
+ * reports that it cannot sync directories.)
  */
 #define REFLINK_DURABLE 1
 /**
@@ -242,13 +220,13 @@ const char *reflink_err_name(int code);
  */
 #define REFLINK_PRESERVE_ACL 8
 
-/** A symbolic link as the source is -ELOOP. */
+/** Refuse a symbolic link as the source, with -ELOOP. */
 #define REFLINK_NOFOLLOW 1
 /**
  * Metadata that the file system refuses to take or to tell, or has no room for, is not an error;
  * REFLINK_METADATA_INCOMPLETE in the result says so. (An I/O error is one all the same.) Needed on
  * file systems that cannot hold the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
- * they say so or silently keep others: the copy may then be more open than the source is.
+ * they report that or silently keep other bits. The copy may then be more open than the source.
  */
 #define REFLINK_BEST_EFFORT_METADATA 2
 
@@ -285,53 +263,50 @@ struct reflink_options {
   /**
    * Called at the beginning, between stretches and at the end, by the thread that called the
    * library; non-zero cancels the copy with -ECANCELED. With it a clone is made in steps of at
-   * most 1 GiB, which is no longer one instant of the source; without (NULL) it is one call that
-   * nothing can interrupt but SIGKILL. It must not throw, longjmp or call pthread_exit, and its
+   * most 1 GiB, so that it is no longer of one instant of the source. Without (NULL) a clone is one call,
+   * which only SIGKILL interrupts. It must not throw, longjmp or call pthread_exit, and its
    * thread is not cancelled in it either.
    */
   int (*progress)(void *user,
                   const struct reflink_progress *progress);
-  /** Handed to `progress` as it is. */
+  /** Passed to `progress`. */
   void *progress_user;
 };
 
 /* ---- What was done ---- */
 
-/** No data came over: nothing to do, or it failed before. */
+/** No data was copied: there was nothing to do, or the call failed before. */
 #define REFLINK_METHOD_NONE 0
-/**
- * All of it shares its blocks with the source, as far as the file system tells the truth (the README's limits name
- * one that does not).
- */
+/** All of it shares its blocks with the source. (This is what the file system reports.) */
 #define REFLINK_METHOD_CLONE 1
-/** Part of it was cloned: of a range the middle, of a file what came before a change of method. */
+/** Part of it was cloned: the middle of a range, or the part of a file before the method changed. */
 #define REFLINK_METHOD_MIXED 2
 /**
- * The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not, and
- * does not say.
+ * The kernel copied (copy_file_range(2)), at least in part. It may have shared blocks, and does not
+ * report whether it did.
  */
 #define REFLINK_METHOD_KERNEL_COPY 3
 /** Read and written: nothing is shared. */
 #define REFLINK_METHOD_COPY 4
 
-/** Everything was cloned, or it did not come to that. */
+/** Everything was cloned, or the call ended before cloning was tried. */
 #define REFLINK_REASON_NONE 0
-/** This volume cannot clone, or not for this caller's kernel. */
+/** This volume cannot clone, or this kernel does not support it. */
 #define REFLINK_REASON_UNSUPPORTED 1
 /** Not between these two file systems. */
 #define REFLINK_REASON_CROSS_DEVICE 2
 /**
  * Not this file or this range: alignment, NOCOW on one side only (Btrfs), a limit, a swap file.
- * Others may do.
+ * Other files may be cloned.
  */
 #define REFLINK_REASON_FILE 3
 /** Forbidden, or filtered away by a sandbox (seccomp, SELinux). */
 #define REFLINK_REASON_PERMISSION 4
-/** Not now; later it may. */
+/** Not possible now; it may be later. */
 #define REFLINK_REASON_TRANSIENT 5
 /** REFLINK_NEVER was asked for. */
 #define REFLINK_REASON_NOT_ASKED 6
-/** Cloning is possible, and went wrong: no space, no memory, an I/O error. */
+/** Cloning is possible and failed: no space, no memory, an I/O error. */
 #define REFLINK_REASON_FAILURE 7
 
 /** Nothing failed. */
@@ -360,25 +335,25 @@ struct reflink_options {
 #define REFLINK_STEP_PROGRESS 11
 
 /**
- * In `flags` of struct reflink_result: size, mtime or ctime of the source moved while it was
- * copied, so that the copy may mix old and new content. A clone in one call is of one instant and
- * is only checked for its size.
+ * In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
+ * the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
+ * size is checked.
  */
 #define REFLINK_SOURCE_CHANGED 1
 /**
  * In `flags` of struct reflink_result: some metadata could not be set, and
- * REFLINK_BEST_EFFORT_METADATA let it pass.
+ * REFLINK_BEST_EFFORT_METADATA allowed that.
  */
 #define REFLINK_METADATA_INCOMPLETE 2
 
 /**
- * What was done, or why it failed. Filled by every call that gets as far as reading it, on success
- * and on failure.
+ * What was done, or why it failed. Every call that accepts this structure fills it, on success and
+ * on failure.
  */
 struct reflink_result {
   /** sizeof(struct reflink_result), as REFLINK_RESULT_INIT sets it. */
   size_t size;
-  /** REFLINK_METHOD_*: how the data came over. */
+  /** REFLINK_METHOD_*: how the data was copied. */
   uint32_t method;
   /** REFLINK_REASON_*: why not everything was cloned. */
   uint32_t reason;
@@ -406,7 +381,7 @@ struct reflink_result {
 /**
  * Copies a file under a new name, sharing its blocks where the file system can.
  *
- * The same as reflink_copy_file_at() with both names relative to the current directory.
+ * Does what reflink_copy_file_at() does, with both names relative to the current directory.
  *
  * @param src      The file to copy. A symbolic link is followed, unless REFLINK_NOFOLLOW is set.
  * @param dst      The name to give the copy. A symbolic link there is never followed.
@@ -425,17 +400,16 @@ int reflink_copy_file(const char *src,
 /**
  * Copies a file under a new name, both names relative to open directories.
  *
- * The copy is built where nobody sees it (a file without a name, or one with a private random name
- * beside the destination, ".reflink-" and 16 hexadecimal digits, where the file system has none)
- * and gets its name in one step when all of it is there. After any error the name holds what it
- * held before. The exception is what can fail after the name was given: syncing the directory
- * (REFLINK_STEP_SYNC with REFLINK_DURABLE), closing (REFLINK_STEP_CLOSE), and, on file systems
- * without a rename that does not replace, removing the private name (REFLINK_STEP_PUBLISH); the name
- * holds the complete new file then. No existing file is ever truncated, and none is removed to make
- * room.
+ * The copy is built in a file without a name. Where the file system has none, it is built under a
+ * private random name beside the destination: ".reflink-" and 16 hexadecimal digits. It gets its
+ * name in one step, when it is complete. After any error the name holds what it held before.
+ * Exceptions are failures after the name was given: syncing the directory (REFLINK_STEP_SYNC with
+ * REFLINK_DURABLE), closing (REFLINK_STEP_CLOSE), and, on file systems without a rename that does not
+ * replace, removing the private name (REFLINK_STEP_PUBLISH). Then the name holds the complete new
+ * file. No existing file is ever truncated, and none is removed to make room.
  *
- * The copy gets the source's permission bits (rwx), whatever the umask. It is never open to more
- * than that while it is made.
+ * The copy gets the source's permission bits (rwx), whatever the umask. While it is made, it
+ * never has more than these.
  *
  * @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
  * @param src      The file to copy: any name of a regular file, as bytes.
@@ -446,18 +420,17 @@ int reflink_copy_file(const char *src,
  * @return 0, or a negative code, among others:
  * - -EINVAL: a NULL name, an unknown flag or value, a structure that is too small; with
  *   REFLINK_ALWAYS, this file cannot be cloned there (reason REFLINK_REASON_FILE).
- * - -E2BIG: a structure that is larger than this library knows, with something in the part it does
- *   not know.
- * - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: what the system says of the names. An empty name
+ * - -E2BIG: a structure larger than this library knows, with a nonzero member in the unknown part.
+ * - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: the system refuses a name. An empty name
  *   is -ENOENT.
  * - -EISDIR: the source is a directory, or the destination's name ends in a slash, "." or "..",
  *   or, with REFLINK_REPLACE, is a directory.
  * - REFLINK_ERR_NOT_REGULAR: the source is a FIFO, a socket or a device, or REFLINK_REPLACE would
  *   replace one.
  * - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
- * - -EEXIST: the destination exists, and REFLINK_REPLACE is not asked for.
- * - REFLINK_ERR_SAME_FILE: with REFLINK_REPLACE, source and destination are one file, by whatever
- *   names.
+ * - -EEXIST: the destination exists, and REFLINK_REPLACE is not set.
+ * - REFLINK_ERR_SAME_FILE: with REFLINK_REPLACE, source and destination are one file, also by
+ *   different names.
  * - -EOPNOTSUPP, -EXDEV: with REFLINK_ALWAYS, no clone is possible there.
  * - -EFBIG: the copy would be larger than RLIMIT_FSIZE allows; no signal is raised.
  * - -EPERM, -EOPNOTSUPP at REFLINK_STEP_METADATA: the file system cannot hold the permission bits
@@ -470,8 +443,8 @@ int reflink_copy_file(const char *src,
  * - -ECANCELED: the progress function returned non-zero.
  * - REFLINK_ERR_INCONSISTENT, REFLINK_ERR_PANIC: see there.
  *
- * Thread-safe. Blocks until done: a clone takes time in the number of the file's extents, a copy
- * in its size. Advisory locks on the source are not consulted. Since 0.1.
+ * Thread-safe. Blocks until done: the time of a clone grows with the number of the file's extents,
+ * that of a copy with its size. Advisory locks on the source are ignored. Since 0.1.
  */
 REFLINK_NODISCARD
 int reflink_copy_file_at(reflink_fd src_dir,
@@ -484,17 +457,17 @@ int reflink_copy_file_at(reflink_fd src_dir,
 /**
  * Makes the content of one open file equal to that of another: the data, then the size.
  *
- * Works in place: what the destination held is lost, and an error in the middle (no space, an I/O
- * error) leaves it partly written. What can be refused is refused before anything is written. With
- * REFLINK_ALWAYS a clone that is not possible leaves the destination as it was.
+ * Works in place: the old content of the destination is lost, and an error in the middle (no space,
+ * an I/O error) leaves it partly written. What can be refused is refused before anything is written.
+ * With REFLINK_ALWAYS, a clone that is not possible leaves the destination unchanged.
  *
  * The descriptors stay open, and their file offsets stay where they are. Of the options,
- * `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW mean nothing here and are ignored;
- * REFLINK_DURABLE syncs the destination at the end; `preserve` is honoured, while the destination
- * keeps its own permission bits.
+ * `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW have no effect. REFLINK_DURABLE
+ * syncs the destination at the end. `preserve` is followed, but the destination keeps its own
+ * permission bits.
  *
- * A descriptor that is open with O_DIRECT can be cloned from and to; where bytes must be copied, its
- * rules of alignment hold, and -EINVAL is what the system says of the rest.
+ * A descriptor that is open with O_DIRECT can be cloned from and to. Where bytes must be copied, its
+ * alignment rules apply, and the system refuses other ranges with -EINVAL.
  *
  * @param src      A regular file, open for reading.
  * @param dst      A regular file, open for writing without O_APPEND.
@@ -506,9 +479,9 @@ int reflink_copy_file_at(reflink_fd src_dir,
  * - REFLINK_ERR_APPEND: the destination is open with O_APPEND.
  * - REFLINK_ERR_SAME_FILE: both are one file.
  * - -EPERM: the destination is marked immutable or append-only, or sealed (memfd_create(2)).
- * - and those of reflink_copy_file_at() that are not about names.
+ * - and those of reflink_copy_file_at(), except those about names.
  *
- * Thread-safe, if nobody else writes the destination meanwhile. Since 0.1.
+ * Thread-safe, if nobody else writes the destination during the call. Since 0.1.
  */
 REFLINK_NODISCARD
 int reflink_copy_fd(reflink_fd src,
@@ -517,31 +490,30 @@ int reflink_copy_fd(reflink_fd src,
                     struct reflink_result *result);
 
 /**
- * Copies a range of bytes from one open file into another, sharing the blocks that lie whole in
- * it.
+ * Copies a range of bytes from one open file into another, sharing the blocks that it covers
+ * completely.
  *
- * Any offsets and any length will do. With REFLINK_AUTO, where both offsets are at the same place
+ * Takes any offsets and any length. With REFLINK_AUTO, where both offsets are at the same place
  * within a block (see `granularity` of struct reflink_capability), the whole blocks are cloned and
- * only the edges are copied: the kernel's own copy_file_range(2) shares nothing then. Where they
- * are not, everything is copied. With REFLINK_ALWAYS the range must be aligned, or reach the
- * source's end and become the destination's end; else it is -EINVAL with REFLINK_REASON_FILE, and
- * nothing is written. Holes of the source become holes; only of a source with as many blocks as bytes
- * they are not looked for in a range of up to 1 MiB.
+ * only the edges are copied. (The kernel's own copy_file_range(2) shares nothing then.) Otherwise
+ * everything is copied. With REFLINK_ALWAYS the range must be aligned, or reach the
+ * source's end and become the destination's end. Otherwise the call fails with -EINVAL and
+ * REFLINK_REASON_FILE, and writes nothing. Holes of the source become holes. Exception: ranges of up
+ * to 1 MiB of a fully allocated source are copied without looking for holes.
  *
  * Stops at the source's end, as pread(2) does: `bytes_cloned + bytes_copied + bytes_hole` of the
- * result say how much was done, and after an error how much was done from the range's beginning
- * on. Extends the destination where the range goes beyond its end. The same file may be on both
+ * result is how much was done, after an error how much from the range's beginning on. Extends the destination where the range goes beyond its end. The same file may be on both
  * sides, if the ranges are apart.
  *
  * The descriptors stay open, and their file offsets stay where they are. Of the options,
- * `if_exists`, REFLINK_DIRECT, REFLINK_NOFOLLOW and REFLINK_BEST_EFFORT_METADATA mean nothing here
- * and are ignored; `preserve` must be 0; REFLINK_DURABLE syncs the destination at the end.
+ * `if_exists`, REFLINK_DIRECT, REFLINK_NOFOLLOW and REFLINK_BEST_EFFORT_METADATA have no effect.
+ * `preserve` must be 0. REFLINK_DURABLE syncs the destination at the end.
  *
  * @param src         A regular file, open for reading.
  * @param src_offset  Where the range begins in it, in bytes.
  * @param dst         A regular file, open for writing without O_APPEND.
  * @param dst_offset  Where the range begins in it, in bytes.
- * @param length      The range's length in bytes, or REFLINK_TO_EOF. 0 does nothing but check the descriptors.
+ * @param length      The range's length in bytes, or REFLINK_TO_EOF. 0 only checks the descriptors.
  * @param options     How to copy, or NULL for the defaults.
  * @param result      Says what was done, on success and on failure. May be NULL.
  * @return 0, or a negative code, among others:
@@ -550,9 +522,9 @@ int reflink_copy_fd(reflink_fd src,
  * - -EFBIG: the range would end beyond 2^63-1 in the destination, or beyond what RLIMIT_FSIZE
  *   allows.
  * - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap.
- * - and those of reflink_copy_fd(), but REFLINK_ERR_SAME_FILE.
+ * - and those of reflink_copy_fd(), except REFLINK_ERR_SAME_FILE.
  *
- * Thread-safe, if nobody else writes the destination's range meanwhile. Since 0.1.
+ * Thread-safe, if nobody else writes the destination's range during the call. Since 0.1.
  */
 REFLINK_NODISCARD
 int reflink_copy_range(reflink_fd src,
@@ -603,21 +575,21 @@ struct reflink_capability {
 /**
  * Finds out whether files can be cloned into a directory, by trying it.
  *
- * Two files without a name are made (on a file system that has none, files with a private random
- * name that lose it at once), one block of data is cloned, and both are gone again. Nothing is
- * concluded from the file system's name or device number. The answer holds for that moment: the
- * copy itself remains the authority.
+ * Makes two files without a name, clones one block of data, and removes both. (Where the file system
+ * has no such files, they get a private random name and lose it at once.) Nothing is concluded from
+ * the file system's name or device number. The answer is of that moment; a later copy may still find
+ * otherwise.
  *
- * That something could not be tried is an answer too: `clone` is -1 then, and `reason` and `error`
- * say why. No right to write is needed to be told so.
+ * Where the trial is not possible, the call succeeds, `clone` is -1, and `reason` and `error` say
+ * why. This needs no write permission.
  *
  * @param src         A file or a directory that clones are to be made from, or NULL for the directory itself.
  * @param dst_dir     The directory that clones are to be made in.
- * @param capability  Receives the answer. Left as it is on failure.
+ * @param capability  Receives the answer. Unchanged on failure.
  * @return 0, or a negative code, among others:
  * - -EINVAL: a NULL `dst_dir` or `capability`, or a structure that is too small; -E2BIG: one that
  *   is too large.
- * - -ENOENT, -ENOTDIR, -EACCES: what the system says of the names.
+ * - -ENOENT, -ENOTDIR, -EACCES: the system refuses a name.
  * - REFLINK_ERR_NOT_REGULAR: `src` is a FIFO, a socket or a device.
  *
  * Thread-safe. Since 0.1.

@@ -47,7 +47,7 @@ inline constexpr std::uint64_t to_eof = REFLINK_TO_EOF;
 /// The library's own errors. The system's are those of std::errc.
 enum class errc : int {
     // make header: cpp REFLINK_ERR_*
-    /// A defect of this library: it panicked.
+    /// Internal error: a bug in this library.
     panic = REFLINK_ERR_PANIC,
     /// A FIFO, a socket or a device where a regular file is needed.
     not_regular = REFLINK_ERR_NOT_REGULAR,
@@ -55,10 +55,9 @@ enum class errc : int {
     same_file = REFLINK_ERR_SAME_FILE,
     /// Both ranges are in one file, and they overlap.
     overlap = REFLINK_ERR_OVERLAP,
-    /// The destination is open with O_APPEND: the system would write everything at its end.
+    /// The destination is open with O_APPEND, so the system would write everything at its end.
     append = REFLINK_ERR_APPEND,
-    /// The system's answers contradict each other: a size that is not what was written, more bytes
-    /// than were asked for, an end of file where there is none.
+    /// The system's answers contradict each other.
     inconsistent = REFLINK_ERR_INCONSISTENT,
     // make header: end
 };
@@ -68,9 +67,9 @@ enum class mode : std::uint32_t {
     // make header: cpp options.mode
     /// Clone if possible, else copy.
     automatic = REFLINK_AUTO,
-    /// Clone or fail, and change nothing then.
+    /// Clone or fail.
     always = REFLINK_ALWAYS,
-    /// A true second copy: every byte is read and written, nothing is shared.
+    /// Read and write every byte, so that nothing is shared.
     never = REFLINK_NEVER,
     // make header: end
 };
@@ -78,7 +77,7 @@ enum class mode : std::uint32_t {
 /// What is to happen where the destination exists.
 enum class if_exists : std::uint32_t {
     // make header: cpp options.if_exists
-    /// Fail with -EEXIST where the destination exists, be it a dangling symbolic link.
+    /// Fail with -EEXIST where the destination exists, also as a dangling symbolic link.
     fail = REFLINK_FAIL,
     /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
     /// rename: other processes see the old file or the complete new one.
@@ -125,7 +124,7 @@ enum class preserve : std::uint32_t {
 enum class flags : std::uint64_t {
     none = 0,
     // make header: cpp options.flags
-    /// A symbolic link as the source is -ELOOP.
+    /// Refuse a symbolic link as the source, with -ELOOP.
     nofollow = REFLINK_NOFOLLOW,
     /// Metadata that the file system refuses to take or to tell, or has no room for, is not an
     /// error; REFLINK_METADATA_INCOMPLETE in the result says so.
@@ -136,15 +135,14 @@ enum class flags : std::uint64_t {
 /// How the data came over. A newer library may say something that is not listed.
 enum class method : std::uint32_t {
     // make header: cpp REFLINK_METHOD_*
-    /// No data came over: nothing to do, or it failed before.
+    /// No data was copied: there was nothing to do, or the call failed before.
     none = REFLINK_METHOD_NONE,
-    /// All of it shares its blocks with the source, as far as the file system tells the truth (the
-    /// README's limits name one that does not).
+    /// All of it shares its blocks with the source.
     clone = REFLINK_METHOD_CLONE,
-    /// Part of it was cloned: of a range the middle, of a file what came before a change of method.
+    /// Part of it was cloned: the middle of a range, or the part of a file before the method
+    /// changed.
     mixed = REFLINK_METHOD_MIXED,
-    /// The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not,
-    /// and does not say.
+    /// The kernel copied (copy_file_range(2)), at least in part.
     kernel_copy = REFLINK_METHOD_KERNEL_COPY,
     /// Read and written: nothing is shared.
     copy = REFLINK_METHOD_COPY,
@@ -154,9 +152,9 @@ enum class method : std::uint32_t {
 /// Why not everything was cloned. A newer library may say something that is not listed.
 enum class reason : std::uint32_t {
     // make header: cpp REFLINK_REASON_*
-    /// Everything was cloned, or it did not come to that.
+    /// Everything was cloned, or the call ended before cloning was tried.
     none = REFLINK_REASON_NONE,
-    /// This volume cannot clone, or not for this caller's kernel.
+    /// This volume cannot clone, or this kernel does not support it.
     unsupported = REFLINK_REASON_UNSUPPORTED,
     /// Not between these two file systems.
     cross_device = REFLINK_REASON_CROSS_DEVICE,
@@ -165,11 +163,11 @@ enum class reason : std::uint32_t {
     file = REFLINK_REASON_FILE,
     /// Forbidden, or filtered away by a sandbox (seccomp, SELinux).
     permission = REFLINK_REASON_PERMISSION,
-    /// Not now; later it may.
+    /// Not possible now; it may be later.
     transient = REFLINK_REASON_TRANSIENT,
     /// REFLINK_NEVER was asked for.
     not_asked = REFLINK_REASON_NOT_ASKED,
-    /// Cloning is possible, and went wrong: no space, no memory, an I/O error.
+    /// Cloning is possible and failed: no space, no memory, an I/O error.
     failure = REFLINK_REASON_FAILURE,
     // make header: end
 };

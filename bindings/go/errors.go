@@ -16,7 +16,7 @@ var (
 	ErrNotCloneable = errors.New("not cloneable")
 
 	// make header: go-errors REFLINK_ERR_*
-	// ErrPanic: A defect of this library: it panicked.
+	// ErrPanic: Internal error: a bug in this library.
 	ErrPanic = errors.New("internal error in libreflink")
 
 	// ErrNotRegular: A FIFO, a socket or a device where a regular file is needed.
@@ -28,10 +28,10 @@ var (
 	// ErrOverlap: Both ranges are in one file, and they overlap.
 	ErrOverlap = errors.New("the ranges overlap")
 
-	// ErrAppend: The destination is open with O_APPEND: the system would write everything at its end.
+	// ErrAppend: The destination is open with O_APPEND, so the system would write everything at its end.
 	ErrAppend = errors.New("the destination is open for appending")
 
-	// ErrInconsistent: The system's answers contradict each other: a size that is not what was written, more bytes than were asked for, an end of file where there is none.
+	// ErrInconsistent: The system's answers contradict each other.
 	ErrInconsistent = errors.New("the file system's answers contradict each other")
 	// make header: end
 )

@@ -13,16 +13,16 @@ type Method uint32
 // Methods.
 const (
 	// make header: go-Method REFLINK_METHOD_*
-	// No data came over: nothing to do, or it failed before.
+	// No data was copied: there was nothing to do, or the call failed before.
 	MethodNone Method = 0
 
-	// All of it shares its blocks with the source, as far as the file system tells the truth (the README's limits name one that does not).
+	// All of it shares its blocks with the source.
 	MethodClone Method = 1
 
-	// Part of it was cloned: of a range the middle, of a file what came before a change of method.
+	// Part of it was cloned: the middle of a range, or the part of a file before the method changed.
 	MethodMixed Method = 2
 
-	// The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not, and does not say.
+	// The kernel copied (copy_file_range(2)), at least in part.
 	MethodKernelCopy Method = 3
 
 	// Read and written: nothing is shared.
@@ -36,10 +36,10 @@ type Reason uint32
 // Reasons.
 const (
 	// make header: go-Reason REFLINK_REASON_*
-	// Everything was cloned, or it did not come to that.
+	// Everything was cloned, or the call ended before cloning was tried.
 	ReasonNone Reason = 0
 
-	// This volume cannot clone, or not for this caller's kernel.
+	// This volume cannot clone, or this kernel does not support it.
 	ReasonUnsupported Reason = 1
 
 	// Not between these two file systems.
@@ -51,13 +51,13 @@ const (
 	// Forbidden, or filtered away by a sandbox (seccomp, SELinux).
 	ReasonPermission Reason = 4
 
-	// Not now; later it may.
+	// Not possible now; it may be later.
 	ReasonTransient Reason = 5
 
 	// REFLINK_NEVER was asked for.
 	ReasonNotAsked Reason = 6
 
-	// Cloning is possible, and went wrong: no space, no memory, an I/O error.
+	// Cloning is possible and failed: no space, no memory, an I/O error.
 	ReasonFailure Reason = 7
 	// make header: end
 )

@@ -77,21 +77,21 @@ unsafe fn write(to: *mut reflink_capability, found: &Capability) {
 }
 /// Finds out whether files can be cloned into a directory, by trying it.
 ///
-/// Two files without a name are made (on a file system that has none, files with a private random
-/// name that lose it at once), one block of data is cloned, and both are gone again. Nothing is
-/// concluded from the file system's name or device number. The answer holds for that moment: the
-/// copy itself remains the authority.
+/// Makes two files without a name, clones one block of data, and removes both. (Where the file system
+/// has no such files, they get a private random name and lose it at once.) Nothing is concluded from
+/// the file system's name or device number. The answer is of that moment; a later copy may still find
+/// otherwise.
 ///
-/// That something could not be tried is an answer too: `clone` is -1 then, and `reason` and `error`
-/// say why. No right to write is needed to be told so.
+/// Where the trial is not possible, the call succeeds, `clone` is -1, and `reason` and `error` say
+/// why. This needs no write permission.
 ///
 /// @param src         A file or a directory that clones are to be made from, or NULL for the directory itself.
 /// @param dst_dir     The directory that clones are to be made in.
-/// @param capability  Receives the answer. Left as it is on failure.
+/// @param capability  Receives the answer. Unchanged on failure.
 /// @return 0, or a negative code, among others:
 /// - -EINVAL: a NULL `dst_dir` or `capability`, or a structure that is too small; -E2BIG: one that
 ///   is too large.
-/// - -ENOENT, -ENOTDIR, -EACCES: what the system says of the names.
+/// - -ENOENT, -ENOTDIR, -EACCES: the system refuses a name.
 /// - REFLINK_ERR_NOT_REGULAR: `src` is a FIFO, a socket or a device.
 ///
 /// Thread-safe. Since 0.1.

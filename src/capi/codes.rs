@@ -7,8 +7,8 @@ use super::errnos::SYSTEM;
 use crate::error::{Cause, Error};
 use crate::sys::errno;
 
-/// A defect of this library: it panicked. Nothing is known of the copy, but that the promises about
-/// the destination's name hold.
+/// Internal error: a bug in this library. The result is unknown, except that the promises about the
+/// destination's name hold.
 pub const REFLINK_ERR_PANIC: c_int = -4097;
 /// A FIFO, a socket or a device where a regular file is needed. (A directory is -EISDIR.)
 pub const REFLINK_ERR_NOT_REGULAR: c_int = -4098;
@@ -16,10 +16,10 @@ pub const REFLINK_ERR_NOT_REGULAR: c_int = -4098;
 pub const REFLINK_ERR_SAME_FILE: c_int = -4099;
 /// Both ranges are in one file, and they overlap.
 pub const REFLINK_ERR_OVERLAP: c_int = -4100;
-/// The destination is open with O_APPEND: the system would write everything at its end.
+/// The destination is open with O_APPEND, so the system would write everything at its end.
 pub const REFLINK_ERR_APPEND: c_int = -4101;
-/// The system's answers contradict each other: a size that is not what was written, more bytes than
-/// were asked for, an end of file where there is none. A defect of a file system, most likely.
+/// The system's answers contradict each other. For example, a file's size differs from what was
+/// written, or a read returns more bytes than requested. Most likely a bug in a file system.
 pub const REFLINK_ERR_INCONSISTENT: c_int = -4102;
 
 /// The number for an error of the engine.
@@ -76,7 +76,7 @@ pub fn text(code: c_int) -> &'static CStr {
 /// Says in English what a code means, for people.
 ///
 /// @param code  What a function of this library returned. Positive errno values are understood too.
-/// @return Static text, never NULL, not to be freed. For a code that nobody knows it says so.
+/// @return Static text, never NULL, not to be freed: "Unknown error" for an unknown code.
 ///
 /// Thread-safe, and safe in a signal handler. Since 0.1.
 #[unsafe(no_mangle)]
@@ -87,7 +87,7 @@ pub extern "C" fn reflink_strerror(code: c_int) -> *const c_char {
 /// Names a code: "EXDEV", "REFLINK_ERR_PANIC", "OK".
 ///
 /// @param code  What a function of this library returned. Positive errno values are understood too.
-/// @return Static text, never NULL, not to be freed: "UNKNOWN" for a code that nobody knows.
+/// @return Static text, never NULL, not to be freed: "UNKNOWN" for an unknown code.
 ///
 /// Thread-safe, and safe in a signal handler. Since 0.1.
 #[unsafe(no_mangle)]

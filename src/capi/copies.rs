@@ -66,7 +66,7 @@ fn with_progress(asked: &Asked, work: impl FnOnce(&mut Progress) -> Result<()>) 
 
 /// Copies a file under a new name, sharing its blocks where the file system can.
 ///
-/// The same as reflink_copy_file_at() with both names relative to the current directory.
+/// Does what reflink_copy_file_at() does, with both names relative to the current directory.
 ///
 /// @param src      The file to copy. A symbolic link is followed, unless REFLINK_NOFOLLOW is set.
 /// @param dst      The name to give the copy. A symbolic link there is never followed.
@@ -89,17 +89,16 @@ pub unsafe extern "C" fn reflink_copy_file(
 
 /// Copies a file under a new name, both names relative to open directories.
 ///
-/// The copy is built where nobody sees it (a file without a name, or one with a private random name
-/// beside the destination, ".reflink-" and 16 hexadecimal digits, where the file system has none)
-/// and gets its name in one step when all of it is there. After any error the name holds what it
-/// held before. The exception is what can fail after the name was given: syncing the directory
-/// (REFLINK_STEP_SYNC with REFLINK_DURABLE), closing (REFLINK_STEP_CLOSE), and, on file systems
-/// without a rename that does not replace, removing the private name (REFLINK_STEP_PUBLISH); the name
-/// holds the complete new file then. No existing file is ever truncated, and none is removed to make
-/// room.
+/// The copy is built in a file without a name. Where the file system has none, it is built under a
+/// private random name beside the destination: ".reflink-" and 16 hexadecimal digits. It gets its
+/// name in one step, when it is complete. After any error the name holds what it held before.
+/// Exceptions are failures after the name was given: syncing the directory (REFLINK_STEP_SYNC with
+/// REFLINK_DURABLE), closing (REFLINK_STEP_CLOSE), and, on file systems without a rename that does not
+/// replace, removing the private name (REFLINK_STEP_PUBLISH). Then the name holds the complete new
+/// file. No existing file is ever truncated, and none is removed to make room.
 ///
-/// The copy gets the source's permission bits (rwx), whatever the umask. It is never open to more
-/// than that while it is made.
+/// The copy gets the source's permission bits (rwx), whatever the umask. While it is made, it
+/// never has more than these.
 ///
 /// @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
 /// @param src      The file to copy: any name of a regular file, as bytes.
@@ -110,18 +109,17 @@ pub unsafe extern "C" fn reflink_copy_file(
 /// @return 0, or a negative code, among others:
 /// - -EINVAL: a NULL name, an unknown flag or value, a structure that is too small; with
 ///   REFLINK_ALWAYS, this file cannot be cloned there (reason REFLINK_REASON_FILE).
-/// - -E2BIG: a structure that is larger than this library knows, with something in the part it does
-///   not know.
-/// - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: what the system says of the names. An empty name
+/// - -E2BIG: a structure larger than this library knows, with a nonzero member in the unknown part.
+/// - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: the system refuses a name. An empty name
 ///   is -ENOENT.
 /// - -EISDIR: the source is a directory, or the destination's name ends in a slash, "." or "..",
 ///   or, with REFLINK_REPLACE, is a directory.
 /// - REFLINK_ERR_NOT_REGULAR: the source is a FIFO, a socket or a device, or REFLINK_REPLACE would
 ///   replace one.
 /// - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
-/// - -EEXIST: the destination exists, and REFLINK_REPLACE is not asked for.
-/// - REFLINK_ERR_SAME_FILE: with REFLINK_REPLACE, source and destination are one file, by whatever
-///   names.
+/// - -EEXIST: the destination exists, and REFLINK_REPLACE is not set.
+/// - REFLINK_ERR_SAME_FILE: with REFLINK_REPLACE, source and destination are one file, also by
+///   different names.
 /// - -EOPNOTSUPP, -EXDEV: with REFLINK_ALWAYS, no clone is possible there.
 /// - -EFBIG: the copy would be larger than RLIMIT_FSIZE allows; no signal is raised.
 /// - -EPERM, -EOPNOTSUPP at REFLINK_STEP_METADATA: the file system cannot hold the permission bits
@@ -134,8 +132,8 @@ pub unsafe extern "C" fn reflink_copy_file(
 /// - -ECANCELED: the progress function returned non-zero.
 /// - REFLINK_ERR_INCONSISTENT, REFLINK_ERR_PANIC: see there.
 ///
-/// Thread-safe. Blocks until done: a clone takes time in the number of the file's extents, a copy
-/// in its size. Advisory locks on the source are not consulted. Since 0.1.
+/// Thread-safe. Blocks until done: the time of a clone grows with the number of the file's extents,
+/// that of a copy with its size. Advisory locks on the source are ignored. Since 0.1.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reflink_copy_file_at(
@@ -158,17 +156,17 @@ pub unsafe extern "C" fn reflink_copy_file_at(
 
 /// Makes the content of one open file equal to that of another: the data, then the size.
 ///
-/// Works in place: what the destination held is lost, and an error in the middle (no space, an I/O
-/// error) leaves it partly written. What can be refused is refused before anything is written. With
-/// REFLINK_ALWAYS a clone that is not possible leaves the destination as it was.
+/// Works in place: the old content of the destination is lost, and an error in the middle (no space,
+/// an I/O error) leaves it partly written. What can be refused is refused before anything is written.
+/// With REFLINK_ALWAYS, a clone that is not possible leaves the destination unchanged.
 ///
 /// The descriptors stay open, and their file offsets stay where they are. Of the options,
-/// `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW mean nothing here and are ignored;
-/// REFLINK_DURABLE syncs the destination at the end; `preserve` is honoured, while the destination
-/// keeps its own permission bits.
+/// `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW have no effect. REFLINK_DURABLE
+/// syncs the destination at the end. `preserve` is followed, but the destination keeps its own
+/// permission bits.
 ///
-/// A descriptor that is open with O_DIRECT can be cloned from and to; where bytes must be copied, its
-/// rules of alignment hold, and -EINVAL is what the system says of the rest.
+/// A descriptor that is open with O_DIRECT can be cloned from and to. Where bytes must be copied, its
+/// alignment rules apply, and the system refuses other ranges with -EINVAL.
 ///
 /// @param src      A regular file, open for reading.
 /// @param dst      A regular file, open for writing without O_APPEND.
@@ -180,9 +178,9 @@ pub unsafe extern "C" fn reflink_copy_file_at(
 /// - REFLINK_ERR_APPEND: the destination is open with O_APPEND.
 /// - REFLINK_ERR_SAME_FILE: both are one file.
 /// - -EPERM: the destination is marked immutable or append-only, or sealed (memfd_create(2)).
-/// - and those of reflink_copy_file_at() that are not about names.
+/// - and those of reflink_copy_file_at(), except those about names.
 ///
-/// Thread-safe, if nobody else writes the destination meanwhile. Since 0.1.
+/// Thread-safe, if nobody else writes the destination during the call. Since 0.1.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reflink_copy_fd(
@@ -197,31 +195,30 @@ pub unsafe extern "C" fn reflink_copy_fd(
     unsafe { run_copy(options, result, copy) }
 }
 
-/// Copies a range of bytes from one open file into another, sharing the blocks that lie whole in
-/// it.
+/// Copies a range of bytes from one open file into another, sharing the blocks that it covers
+/// completely.
 ///
-/// Any offsets and any length will do. With REFLINK_AUTO, where both offsets are at the same place
+/// Takes any offsets and any length. With REFLINK_AUTO, where both offsets are at the same place
 /// within a block (see `granularity` of struct reflink_capability), the whole blocks are cloned and
-/// only the edges are copied: the kernel's own copy_file_range(2) shares nothing then. Where they
-/// are not, everything is copied. With REFLINK_ALWAYS the range must be aligned, or reach the
-/// source's end and become the destination's end; else it is -EINVAL with REFLINK_REASON_FILE, and
-/// nothing is written. Holes of the source become holes; only of a source with as many blocks as bytes
-/// they are not looked for in a range of up to 1 MiB.
+/// only the edges are copied. (The kernel's own copy_file_range(2) shares nothing then.) Otherwise
+/// everything is copied. With REFLINK_ALWAYS the range must be aligned, or reach the
+/// source's end and become the destination's end. Otherwise the call fails with -EINVAL and
+/// REFLINK_REASON_FILE, and writes nothing. Holes of the source become holes. Exception: ranges of up
+/// to 1 MiB of a fully allocated source are copied without looking for holes.
 ///
 /// Stops at the source's end, as pread(2) does: `bytes_cloned + bytes_copied + bytes_hole` of the
-/// result say how much was done, and after an error how much was done from the range's beginning
-/// on. Extends the destination where the range goes beyond its end. The same file may be on both
+/// result is how much was done, after an error how much from the range's beginning on. Extends the destination where the range goes beyond its end. The same file may be on both
 /// sides, if the ranges are apart.
 ///
 /// The descriptors stay open, and their file offsets stay where they are. Of the options,
-/// `if_exists`, REFLINK_DIRECT, REFLINK_NOFOLLOW and REFLINK_BEST_EFFORT_METADATA mean nothing here
-/// and are ignored; `preserve` must be 0; REFLINK_DURABLE syncs the destination at the end.
+/// `if_exists`, REFLINK_DIRECT, REFLINK_NOFOLLOW and REFLINK_BEST_EFFORT_METADATA have no effect.
+/// `preserve` must be 0. REFLINK_DURABLE syncs the destination at the end.
 ///
 /// @param src         A regular file, open for reading.
 /// @param src_offset  Where the range begins in it, in bytes.
 /// @param dst         A regular file, open for writing without O_APPEND.
 /// @param dst_offset  Where the range begins in it, in bytes.
-/// @param length      The range's length in bytes, or REFLINK_TO_EOF. 0 does nothing but check the descriptors.
+/// @param length      The range's length in bytes, or REFLINK_TO_EOF. 0 only checks the descriptors.
 /// @param options     How to copy, or NULL for the defaults.
 /// @param result      Says what was done, on success and on failure. May be NULL.
 /// @return 0, or a negative code, among others:
@@ -230,9 +227,9 @@ pub unsafe extern "C" fn reflink_copy_fd(
 /// - -EFBIG: the range would end beyond 2^63-1 in the destination, or beyond what RLIMIT_FSIZE
 ///   allows.
 /// - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap.
-/// - and those of reflink_copy_fd(), but REFLINK_ERR_SAME_FILE.
+/// - and those of reflink_copy_fd(), except REFLINK_ERR_SAME_FILE.
 ///
-/// Thread-safe, if nobody else writes the destination's range meanwhile. Since 0.1.
+/// Thread-safe, if nobody else writes the destination's range during the call. Since 0.1.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reflink_copy_range(

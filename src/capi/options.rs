@@ -14,14 +14,13 @@ pub type reflink_fd = crate::sys::Fd;
 
 /// Clone if possible, else copy. Holes are kept either way. The default.
 pub const REFLINK_AUTO: u32 = 0;
-/// Clone or fail, and change nothing then.
+/// Clone or fail. A failure changes nothing.
 pub const REFLINK_ALWAYS: u32 = 1;
-/// A true second copy: every byte is read and written, nothing is shared. Holes are kept. For
-/// backups: blocks that are shared are also lost together. (So copy_file_range(2) is not used
-/// either, which may share.)
+/// Read and write every byte, so that nothing is shared. Holes are kept. For backups: shared blocks
+/// are lost together. (copy_file_range(2) is not used either, since it may share.)
 pub const REFLINK_NEVER: u32 = 2;
 
-/// Fail with -EEXIST where the destination exists, be it a dangling symbolic link. The default.
+/// Fail with -EEXIST where the destination exists, also as a dangling symbolic link. The default.
 pub const REFLINK_FAIL: u32 = 0;
 /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
 /// rename: other processes see the old file or the complete new one. It is a new file: the old
@@ -30,11 +29,11 @@ pub const REFLINK_REPLACE: u32 = 1;
 
 /// The destination's name shows the old state or the complete new one, to every other process and
 /// after any error, signal or kill. After a power loss nothing is promised: on some file systems (XFS,
-/// ext4) the name can then stand for an empty file, also where there was an old one. The default.
+/// ext4) the name can then hold an empty file, also where there was an old one. The default.
 pub const REFLINK_ATOMIC: u32 = 0;
 /// The same after a power loss too: the file is synced before it gets its name, and the directory
-/// after. Once the function has returned 0, the copy is on the device. (A file system that cannot
-/// sync directories and says so is taken at its word.)
+/// after. Once the function has returned 0, the copy is on the device. (Exception: a file system that
+/// reports that it cannot sync directories.)
 pub const REFLINK_DURABLE: u32 = 1;
 /// For bulk callers that own the directory: the file is made under its own name and removed again
 /// on failure; one system call less, and a kill can leave a partial file. With REFLINK_REPLACE, an
@@ -64,12 +63,12 @@ pub const REFLINK_PRESERVE_XATTRS: u32 = 4;
 /// entry, as far as the mask lets them.
 pub const REFLINK_PRESERVE_ACL: u32 = 8;
 
-/// A symbolic link as the source is -ELOOP.
+/// Refuse a symbolic link as the source, with -ELOOP.
 pub const REFLINK_NOFOLLOW: u64 = 1;
 /// Metadata that the file system refuses to take or to tell, or has no room for, is not an error;
 /// REFLINK_METADATA_INCOMPLETE in the result says so. (An I/O error is one all the same.) Needed on
 /// file systems that cannot hold the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
-/// they say so or silently keep others: the copy may then be more open than the source is.
+/// they report that or silently keep other bits. The copy may then be more open than the source.
 pub const REFLINK_BEST_EFFORT_METADATA: u64 = 2;
 
 /// How far a copy is. Valid during the call of the progress function only.
@@ -106,11 +105,11 @@ pub struct reflink_options {
     pub flags: u64,
     /// Called at the beginning, between stretches and at the end, by the thread that called the
     /// library; non-zero cancels the copy with -ECANCELED. With it a clone is made in steps of at
-    /// most 1 GiB, which is no longer one instant of the source; without (NULL) it is one call that
-    /// nothing can interrupt but SIGKILL. It must not throw, longjmp or call pthread_exit, and its
+    /// most 1 GiB, so that it is no longer of one instant of the source. Without (NULL) a clone is one call,
+    /// which only SIGKILL interrupts. It must not throw, longjmp or call pthread_exit, and its
     /// thread is not cancelled in it either.
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
-    /// Handed to `progress` as it is.
+    /// Passed to `progress`.
     pub progress_user: *mut c_void,
 }
 

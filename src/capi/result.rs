@@ -8,35 +8,34 @@ use super::sized::{self, Extensible};
 use crate::copy::{Method, Report};
 use crate::error::{Error, Reason, Step};
 
-/// No data came over: nothing to do, or it failed before.
+/// No data was copied: there was nothing to do, or the call failed before.
 pub const REFLINK_METHOD_NONE: u32 = 0;
-/// All of it shares its blocks with the source, as far as the file system tells the truth (the README's limits name
-/// one that does not).
+/// All of it shares its blocks with the source. (This is what the file system reports.)
 pub const REFLINK_METHOD_CLONE: u32 = 1;
-/// Part of it was cloned: of a range the middle, of a file what came before a change of method.
+/// Part of it was cloned: the middle of a range, or the part of a file before the method changed.
 pub const REFLINK_METHOD_MIXED: u32 = 2;
-/// The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not, and
-/// does not say.
+/// The kernel copied (copy_file_range(2)), at least in part. It may have shared blocks, and does not
+/// report whether it did.
 pub const REFLINK_METHOD_KERNEL_COPY: u32 = 3;
 /// Read and written: nothing is shared.
 pub const REFLINK_METHOD_COPY: u32 = 4;
 
-/// Everything was cloned, or it did not come to that.
+/// Everything was cloned, or the call ended before cloning was tried.
 pub const REFLINK_REASON_NONE: u32 = 0;
-/// This volume cannot clone, or not for this caller's kernel.
+/// This volume cannot clone, or this kernel does not support it.
 pub const REFLINK_REASON_UNSUPPORTED: u32 = 1;
 /// Not between these two file systems.
 pub const REFLINK_REASON_CROSS_DEVICE: u32 = 2;
 /// Not this file or this range: alignment, NOCOW on one side only (Btrfs), a limit, a swap file.
-/// Others may do.
+/// Other files may be cloned.
 pub const REFLINK_REASON_FILE: u32 = 3;
 /// Forbidden, or filtered away by a sandbox (seccomp, SELinux).
 pub const REFLINK_REASON_PERMISSION: u32 = 4;
-/// Not now; later it may.
+/// Not possible now; it may be later.
 pub const REFLINK_REASON_TRANSIENT: u32 = 5;
 /// REFLINK_NEVER was asked for.
 pub const REFLINK_REASON_NOT_ASKED: u32 = 6;
-/// Cloning is possible, and went wrong: no space, no memory, an I/O error.
+/// Cloning is possible and failed: no space, no memory, an I/O error.
 pub const REFLINK_REASON_FAILURE: u32 = 7;
 
 /// Nothing failed.
@@ -64,23 +63,23 @@ pub const REFLINK_STEP_CLOSE: u32 = 10;
 /// The progress function.
 pub const REFLINK_STEP_PROGRESS: u32 = 11;
 
-/// In `flags` of struct reflink_result: size, mtime or ctime of the source moved while it was
-/// copied, so that the copy may mix old and new content. A clone in one call is of one instant and
-/// is only checked for its size.
+/// In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
+/// the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
+/// size is checked.
 pub const REFLINK_SOURCE_CHANGED: u32 = 1;
 /// In `flags` of struct reflink_result: some metadata could not be set, and
-/// REFLINK_BEST_EFFORT_METADATA let it pass.
+/// REFLINK_BEST_EFFORT_METADATA allowed that.
 pub const REFLINK_METADATA_INCOMPLETE: u32 = 2;
 
-/// What was done, or why it failed. Filled by every call that gets as far as reading it, on success
-/// and on failure.
+/// What was done, or why it failed. Every call that accepts this structure fills it, on success and
+/// on failure.
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(non_camel_case_types)]
 pub struct reflink_result {
     /// sizeof(struct reflink_result), as REFLINK_RESULT_INIT sets it.
     pub size: usize,
-    /// REFLINK_METHOD_*: how the data came over.
+    /// REFLINK_METHOD_*: how the data was copied.
     pub method: u32,
     /// REFLINK_REASON_*: why not everything was cloned.
     pub reason: u32,

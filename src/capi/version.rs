@@ -6,7 +6,7 @@ use core::ffi::{CStr, c_char};
 pub const REFLINK_VERSION_MAJOR: u32 = 0;
 /// Raised when something is added.
 pub const REFLINK_VERSION_MINOR: u32 = 1;
-/// Raised when something is mended.
+/// Raised when something is fixed.
 pub const REFLINK_VERSION_PATCH: u32 = 0;
 
 /// All three in one number, 8 bits for each of the last two.
@@ -36,8 +36,7 @@ const _: () = {
     );
 };
 
-/// The version of the library that is loaded, to be compared with REFLINK_VERSION_NUMBER, which was
-/// compiled in.
+/// The version of the loaded library. Compare it with REFLINK_VERSION_NUMBER of the header.
 ///
 /// @return major * 65536 + minor * 256 + patch.
 ///
@@ -47,7 +46,7 @@ pub extern "C" fn reflink_version_number() -> u32 {
     NUMBER
 }
 
-/// The version of the library that is loaded, as text: "0.1.0".
+/// The version of the loaded library as text: "0.1.0".
 ///
 /// @return Static text, never NULL, not to be freed.
 ///

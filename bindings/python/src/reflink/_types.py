@@ -24,15 +24,14 @@ class Method(_Number):
 
     UNKNOWN = -1
     # make header: python-enum REFLINK_METHOD_*
-    #: No data came over: nothing to do, or it failed before.
+    #: No data was copied: there was nothing to do, or the call failed before.
     NONE = 0
-    #: All of it shares its blocks with the source, as far as the file system tells the truth (the
-    #: README's limits name one that does not).
+    #: All of it shares its blocks with the source.
     CLONE = 1
-    #: Part of it was cloned: of a range the middle, of a file what came before a change of method.
+    #: Part of it was cloned: the middle of a range, or the part of a file before the method
+    #: changed.
     MIXED = 2
-    #: The kernel copied (copy_file_range(2)), at least in part: it may have shared blocks or not,
-    #: and does not say.
+    #: The kernel copied (copy_file_range(2)), at least in part.
     KERNEL_COPY = 3
     #: Read and written: nothing is shared.
     COPY = 4
@@ -44,9 +43,9 @@ class Reason(_Number):
 
     UNKNOWN = -1
     # make header: python-enum REFLINK_REASON_*
-    #: Everything was cloned, or it did not come to that.
+    #: Everything was cloned, or the call ended before cloning was tried.
     NONE = 0
-    #: This volume cannot clone, or not for this caller's kernel.
+    #: This volume cannot clone, or this kernel does not support it.
     UNSUPPORTED = 1
     #: Not between these two file systems.
     CROSS_DEVICE = 2
@@ -54,11 +53,11 @@ class Reason(_Number):
     FILE = 3
     #: Forbidden, or filtered away by a sandbox (seccomp, SELinux).
     PERMISSION = 4
-    #: Not now; later it may.
+    #: Not possible now; it may be later.
     TRANSIENT = 5
     #: REFLINK_NEVER was asked for.
     NOT_ASKED = 6
-    #: Cloning is possible, and went wrong: no space, no memory, an I/O error.
+    #: Cloning is possible and failed: no space, no memory, an I/O error.
     FAILURE = 7
     # make header: end
 
