@@ -102,7 +102,7 @@ fn program(name: &'static str, how: Build, places: Vec<lab::Place>) -> Trial {
             return run(&mut Command::new(&built));
         }
         for place in places.iter().filter(|place| place.missing.is_none()) {
-            let dir = place.dir.join(format!("c-{}-{}", how.name, std::process::id()));
+            let dir = place.dir.join(format!("c-{name}-{}-{}", how.name, std::process::id()));
             fs::create_dir(&dir)?;
             let outcome = run(Command::new(&built).arg(&dir));
             fs::remove_dir_all(&dir)?;
