@@ -17,13 +17,13 @@ pub const TIMES: u32 = 1;
 pub const OWNER: u32 = 2;
 pub const XATTRS: u32 = 4;
 pub const ACL: u32 = 8;
-pub const NOFOLLOW: u64 = 1;
 pub const BEST_EFFORT: u64 = 2;
 pub const TO_EOF: u64 = u64::MAX;
 
-pub const METHOD_NONE: u32 = 0;
 pub const METHOD_CLONE: u32 = 1;
 pub const METHOD_MIXED: u32 = 2;
+/// Of the tortures.
+#[allow(dead_code)]
 pub const METHOD_KERNEL_COPY: u32 = 3;
 pub const METHOD_COPY: u32 = 4;
 
@@ -32,10 +32,7 @@ pub const REASON_UNSUPPORTED: u32 = 1;
 pub const REASON_CROSS_DEVICE: u32 = 2;
 pub const REASON_FILE: u32 = 3;
 pub const REASON_PERMISSION: u32 = 4;
-pub const REASON_NOT_ASKED: u32 = 6;
 
-pub const STEP_OPEN_SOURCE: u32 = 2;
-pub const STEP_CHECK: u32 = 3;
 pub const STEP_PROGRESS: u32 = 11;
 
 pub const ERR_NOT_REGULAR: c_int = -4098;
@@ -157,23 +154,17 @@ impl Capability {
 }
 
 type CopyFile = unsafe extern "C" fn(*const c_char, *const c_char, *const Options, *mut Outcome) -> c_int;
-type CopyFileAt =
-    unsafe extern "C" fn(c_int, *const c_char, c_int, *const c_char, *const Options, *mut Outcome) -> c_int;
 type CopyFd = unsafe extern "C" fn(c_int, c_int, *const Options, *mut Outcome) -> c_int;
 type CopyRange = unsafe extern "C" fn(c_int, u64, c_int, u64, u64, *const Options, *mut Outcome) -> c_int;
 type Probe = unsafe extern "C" fn(*const c_char, *const c_char, *mut Capability) -> c_int;
 type ProbeFd = unsafe extern "C" fn(c_int, c_int, *mut Capability) -> c_int;
-type Text = unsafe extern "C" fn(c_int) -> *const c_char;
 
 pub struct Library {
     pub copy_file: CopyFile,
-    pub copy_file_at: CopyFileAt,
     pub copy_fd: CopyFd,
     pub copy_range: CopyRange,
     pub probe: Probe,
     pub probe_fd: ProbeFd,
-    pub strerror: Text,
-    pub err_name: Text,
     pub version_number: unsafe extern "C" fn() -> u32,
     pub version_string: unsafe extern "C" fn() -> *const c_char,
 }
@@ -215,13 +206,10 @@ pub fn library() -> &'static Library {
         unsafe {
             Library {
                 copy_file: std::mem::transmute::<*mut c_void, CopyFile>(symbol(c"reflink_copy_file")),
-                copy_file_at: std::mem::transmute::<*mut c_void, CopyFileAt>(symbol(c"reflink_copy_file_at")),
                 copy_fd: std::mem::transmute::<*mut c_void, CopyFd>(symbol(c"reflink_copy_fd")),
                 copy_range: std::mem::transmute::<*mut c_void, CopyRange>(symbol(c"reflink_copy_range")),
                 probe: std::mem::transmute::<*mut c_void, Probe>(symbol(c"reflink_probe")),
                 probe_fd: std::mem::transmute::<*mut c_void, ProbeFd>(symbol(c"reflink_probe_fd")),
-                strerror: std::mem::transmute::<*mut c_void, Text>(symbol(c"reflink_strerror")),
-                err_name: std::mem::transmute::<*mut c_void, Text>(symbol(c"reflink_err_name")),
                 version_number: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> u32>(symbol(
                     c"reflink_version_number",
                 )),

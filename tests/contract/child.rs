@@ -1,7 +1,7 @@
 //! Tests of what belongs to a whole process (limits, umask, stdio, identity, system calls) run in a child of their own.
 //! A child is this program again, told by its environment what to do; it says "fine" or dies.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
@@ -27,9 +27,12 @@ pub type Child = (&'static str, fn(&[String]));
 /// the kernel then tells the path outside of a chroot.
 pub static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| std::env::current_exe().unwrap());
 
-/// Under an emulator (REFLINK_TEST_RUNNER: its name and arguments) the kernel cannot start this program by itself.
 fn this_program() -> Command {
-    let program = PROGRAM.as_path();
+    under_runner(&PROGRAM)
+}
+
+/// Under an emulator (REFLINK_TEST_RUNNER: its name and arguments) the kernel cannot start a program by itself.
+pub fn under_runner(program: &Path) -> Command {
     let runner = std::env::var("REFLINK_TEST_RUNNER").unwrap_or_default();
     let mut words = runner.split_whitespace();
     let Some(emulator) = words.next() else { return Command::new(program) };

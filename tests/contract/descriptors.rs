@@ -1,4 +1,4 @@
-//! reflink_copy_fd, and what both descriptor calls check before they write.
+//! What both descriptor calls check before they write, of descriptors that only Linux has.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -13,10 +13,6 @@ use crate::whole::options;
 use crate::{Contract, Where, skip};
 
 pub const ALL: &[Contract] = &[
-    Contract("fd_makes_the_destination_equal", Where::Everywhere, fd_makes_the_destination_equal),
-    Contract("fd_always_refused_changes_nothing", Where::IfNotCloning, fd_always_refused_changes_nothing),
-    Contract("fd_clones_over_a_longer_file", Where::IfCloning, fd_clones_over_a_longer_file),
-    Contract("fd_offsets_stay", Where::Everywhere, fd_offsets_stay),
     Contract("wrong_descriptors_are_refused", Where::Everywhere, wrong_descriptors_are_refused),
     Contract("a_marked_destination_is_refused", Where::Everywhere, a_marked_destination_is_refused),
     Contract("memfds_are_files", Where::Everywhere, memfds_are_files),
@@ -45,85 +41,6 @@ fn preallocated_files_keep_holes(place: &Place) {
 
 fn rw(path: &Path) -> File {
     OpenOptions::new().read(true).write(true).open(path).unwrap()
-}
-
-fn fd_makes_the_destination_equal(place: &Place) {
-    let room = Room::new(&place.dir);
-    let modes: &[u32] =
-        if place.clones { &[abi::AUTO, abi::ALWAYS, abi::NEVER] } else { &[abi::AUTO, abi::NEVER] };
-    let plain = files::file(&room.path("plain"), &files::bytes(40, 300_001));
-    let tiny = files::file(&room.path("tiny"), b"tiny");
-    let empty = files::file(&room.path("empty"), b"");
-    let aligned = files::file(&room.path("aligned"), &files::bytes(41, 262_144));
-    let holes = files::sparse(&room.path("holes"), 3 << 20, &[(65536, 65536), (2 << 20, 100)]);
-    for src in [&plain, &tiny, &empty, &aligned, &holes] {
-        for old in [0_usize, 1, 4096, 262_144, 300_000, 300_001, 4 << 20] {
-            for mode in modes {
-                let dst = files::file(&room.path("dst"), &files::bytes(42, old));
-                let (from, to) = (File::open(src).unwrap(), rw(&dst));
-                let (code, outcome) = abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &options(*mode));
-                assert_eq!(code, 0, "{src:?} over {old} bytes, mode {mode}: {outcome:?}");
-                files::assert_same(src, &dst);
-                assert_eq!(outcome.total(), fs::metadata(src).unwrap().len(), "{outcome:?}");
-            }
-        }
-    }
-    if portable::is_tested() {
-        return; // POSIX cannot take blocks away, nor find holes without moving the caller's offset
-    }
-    // What the destination had where the source has holes is gone, and its blocks too.
-    let dst = files::file(&room.path("dst"), &files::bytes(43, 4 << 20));
-    let (code, outcome) =
-        abi::copy_fd(File::open(&holes).unwrap().as_raw_fd(), rw(&dst).as_raw_fd(), &options(abi::NEVER));
-    assert!(code == 0 && outcome.holes >= 2 << 20, "{outcome:?}");
-    assert!(files::allocated(&dst) <= 1 << 20, "{} bytes allocated", files::allocated(&dst));
-}
-
-fn fd_always_refused_changes_nothing(place: &Place) {
-    let room = Room::new(&place.dir);
-    let src = files::file(&room.path("src"), &files::bytes(44, 10_000));
-    for old in [0_usize, 5_000, 10_000, 20_000] {
-        let content = files::bytes(45, old);
-        let dst = files::file(&room.path("dst"), &content);
-        let (from, to) = (File::open(&src).unwrap(), rw(&dst));
-        let (code, outcome) = abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &options(abi::ALWAYS));
-        assert_eq!((code, outcome.reason), (-libc::EOPNOTSUPP, abi::REASON_UNSUPPORTED), "{outcome:?}");
-        assert!(fs::read(&dst).unwrap() == content);
-    }
-}
-
-fn fd_clones_over_a_longer_file(place: &Place) {
-    let room = Room::new(&place.dir);
-    for size in [100_usize, 10_000, 65_536, 1_000_001] {
-        let src = files::file(&room.path("src"), &files::bytes(46, size));
-        let dst = files::file(&room.path("dst"), &files::bytes(47, 2 << 20));
-        let (from, to) = (File::open(&src).unwrap(), rw(&dst));
-        let (code, outcome) = abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &options(abi::AUTO));
-        assert_eq!(
-            (code, outcome.method, outcome.cloned),
-            (0, abi::METHOD_CLONE, size as u64),
-            "{outcome:?}"
-        );
-        files::assert_same(&src, &dst);
-    }
-}
-
-fn fd_offsets_stay(place: &Place) {
-    let room = Room::new(&place.dir);
-    let src = files::sparse(&room.path("src"), 1 << 20, &[(100_000, 100_000), (500_000, 10)]);
-    let dst = files::file(&room.path("dst"), b"0123456789");
-    let (from, to) = (File::open(&src).unwrap(), rw(&dst));
-    let position = |file: &File| unsafe { libc::lseek64(file.as_raw_fd(), 0, libc::SEEK_CUR) };
-    unsafe {
-        libc::lseek64(from.as_raw_fd(), 12_345, libc::SEEK_SET);
-        libc::lseek64(to.as_raw_fd(), 7, libc::SEEK_SET);
-    }
-    for mode in [abi::AUTO, abi::NEVER] {
-        assert_eq!(abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &options(mode)).0, 0);
-        let range = abi::copy_range((from.as_raw_fd(), 5), (to.as_raw_fd(), 9), abi::TO_EOF, &options(mode));
-        assert_eq!(range.0, 0);
-        assert_eq!((position(&from), position(&to)), (12_345, 7));
-    }
 }
 
 /// Both calls, on the same pair of descriptors.

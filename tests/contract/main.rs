@@ -6,10 +6,10 @@ mod child;
 mod descriptors;
 mod files;
 mod host;
+mod in_c;
 mod lab;
 mod limits;
 mod metadata;
-mod names;
 mod pairs;
 mod portable;
 mod probing;
@@ -80,7 +80,6 @@ fn main() {
     let contracts = [
         whole::ALL,
         metadata::ALL,
-        names::ALL,
         descriptors::ALL,
         ranges::ALL,
         probing::ALL,
@@ -99,11 +98,13 @@ fn main() {
         );
     }
     trials.extend(pairs::trials(&places));
+    trials.extend(in_c::trials(&places));
     for (name, test) in structs::ALL.iter().chain(limits::ONCE) {
         trials.push(trial(name.to_string(), *test));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     lab::clean(&places);
+    in_c::clean();
     conclusion.exit();
 }
 

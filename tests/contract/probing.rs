@@ -6,23 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::abi::{self, Capability, library};
 use crate::child::{self, Child};
-use crate::files::{self, Room};
+use crate::files::Room;
 use crate::lab::Place;
 use crate::{Contract, Where};
 
 pub const ALL: &[Contract] = &[
     Contract("the_probe_tells_the_truth", Where::Everywhere, the_probe_tells_the_truth),
-    Contract(
-        "the_probe_takes_files_and_directories",
-        Where::Everywhere,
-        the_probe_takes_files_and_directories,
-    ),
     Contract("the_probe_says_why_it_cannot_know", Where::Everywhere, the_probe_says_why_it_cannot_know),
-    Contract(
-        "the_probe_refuses_what_is_no_directory",
-        Where::Everywhere,
-        the_probe_refuses_what_is_no_directory,
-    ),
 ];
 
 pub const CHILDREN: &[Child] = &[("probe-as-nobody", probe_as_nobody)];
@@ -46,30 +36,6 @@ fn the_probe_tells_the_truth(place: &Place) {
     let mut again = Capability::unwritten();
     assert_eq!(unsafe { (library().probe_fd)(-1, dir.as_raw_fd(), &mut again) }, 0);
     assert_eq!(again, found, "both calls give the same answer");
-}
-
-fn the_probe_takes_files_and_directories(place: &Place) {
-    let room = Room::new(&place.dir);
-    fs::create_dir(room.path("dir")).unwrap();
-    let size = 3 * place.block as usize + 5;
-    let content = files::bytes(70, size);
-    let src = files::file(&room.path("src"), &content);
-    let tiny = files::file(&room.path("tiny"), b"tiny");
-    let empty = files::file(&room.path("empty"), b"");
-    let directory = fs::File::open(room.path("dir")).unwrap();
-    for source in [&src, &tiny, &room.path("dir")] {
-        let (code, found) = abi::probe(Some(source), &room.path("dir"));
-        assert_eq!((code, found.clone), (0, i32::from(place.clones)), "{source:?}: {found:?}");
-        let file = fs::File::open(source).unwrap();
-        let mut by_fd = Capability::unwritten();
-        let code = unsafe { (library().probe_fd)(file.as_raw_fd(), directory.as_raw_fd(), &mut by_fd) };
-        assert_eq!((code, by_fd), (0, found), "{source:?}");
-    }
-    let (code, found) = abi::probe(Some(&empty), &room.path("dir"));
-    let wanted = if place.clones { (-1, abi::REASON_FILE) } else { (0, abi::REASON_UNSUPPORTED) };
-    assert_eq!((code, (found.clone, found.reason)), (0, wanted), "an empty file proves nothing: {found:?}");
-    assert!(files::names(&room.path("dir")).is_empty());
-    assert!(fs::read(&src).unwrap() == content);
 }
 
 fn the_probe_says_why_it_cannot_know(place: &Place) {
@@ -98,27 +64,4 @@ fn probe_as_nobody(arguments: &[String]) {
     // The source may be as closed as it likes: a directory that may not be written to is unknown too.
     let (code, found) = abi::probe(Some(Path::new(".")), &std::env::temp_dir());
     assert_eq!((code, found.clone, found.reason), (0, -1, abi::REASON_PERMISSION), "{found:?}");
-}
-
-fn the_probe_refuses_what_is_no_directory(place: &Place) {
-    let room = Room::new(&place.dir);
-    let file = files::file(&room.path("file"), b"content");
-    files::fifo(&room.path("fifo"));
-    let before = Capability::unwritten();
-    for (src, dir, wanted) in [
-        (None, room.path("missing"), -libc::ENOENT),
-        (None, file.clone(), -libc::ENOTDIR),
-        (None, room.path("fifo"), -libc::ENOTDIR),
-        (Some(room.path("missing")), room.0.clone(), -libc::ENOENT),
-        (Some(room.path("fifo")), room.0.clone(), abi::ERR_NOT_REGULAR),
-        (Some("/dev/null".into()), room.0.clone(), abi::ERR_NOT_REGULAR),
-        (Some("".into()), room.0.clone(), -libc::ENOENT),
-    ] {
-        let (code, found) = abi::probe(src.as_deref(), &dir);
-        assert_eq!((code, found), (wanted, before), "{src:?} {dir:?}: a failure changes nothing");
-    }
-    let handle = fs::File::open(&file).unwrap();
-    let mut found = before;
-    assert_eq!(unsafe { (library().probe_fd)(-1, handle.as_raw_fd(), &mut found) }, -libc::ENOTDIR);
-    assert_eq!(room.names(), ["fifo", "file"]);
 }

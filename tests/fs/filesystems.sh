@@ -42,7 +42,7 @@ contract() {
     local place=$1 backing=${2:-}
     mkdir -p "$place/w" "$work/other"
     mount -t tmpfs other "$work/other"
-    "$bin/contract" "$place/w" "$work/other" ${backing:+"$backing/w"} || return 1
+    "$bin/contract" keep "$place/w" "$work/other" ${backing:+"$backing/w"} || return 1
     declare -F mount_it >/dev/null || return 0
     umount "$place" || broken "umount $place"
     mount_it

@@ -64,11 +64,11 @@ why() {
     echo "${lines//$'\n'/ | }"
 }
 
-# outcome STATUS FAILED KNOWN: what a run counts as. From 1 to 100 the status is the contract's number of failures.
+# outcome STATUS FAILED KNOWN: what a run counts as. With status 1 each failed check has said so: it may be a known one.
 outcome() {
     if [ "$1" = 77 ]; then
         echo skipped
-    elif [ "$2" = 0 ] && { [ "$1" = 0 ] || [ "$1" = "$3" ]; }; then
+    elif [ "$2" = 0 ] && { [ "$1" = 0 ] || { [ "$1" = 1 ] && [ "$3" -gt 0 ]; }; }; then
         echo passed
     else
         echo failed
@@ -91,7 +91,7 @@ for name; do
     result=$(outcome $status "$bad" "$known")
     printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$result" "$good" "$bad" "$(facts "$out/$name.log")" "$(why "$name" $status)" \
         >>"$out/results.tsv"
-    printf '%-18s %-8s %4s checks, %s failed, %s s\n' "$name" "$result" "$((good + bad))" "$bad" $(($(date +%s) - start))
+    printf '%-18s %-8s %4s tests kept, %s checks failed, %s s\n' "$name" "$result" "$good" "$bad" $(($(date +%s) - start))
     grep '^known ' "$out/$name.log"
     case $result in
     skipped) grep '^skip ' "$out/$name.log" ;;

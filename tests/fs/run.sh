@@ -15,7 +15,7 @@ faults="quota_xfs_project quota_xfs_user quota_ext4_user quota_btrfs_group dust_
 faults+=" error_ext4 error_xfs error_ext4_replace error_xfs_replace"
 
 work=$(mktemp -d)
-limit=${REFLINK_FS_LIMIT:-150} # seconds for each file system
+limit=${REFLINK_FS_LIMIT:-300} # seconds for each file system
 trap 'rm -rf "$work"' EXIT
 
 # Static, so that one program runs in every root, whatever C library is there.
@@ -23,8 +23,7 @@ build() {
     local flags="-std=c99 -O1 -Wall -Wextra -Wpedantic -Werror -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64"
     mkdir "$work/bin"
     # shellcheck disable=SC2086 # words
-    $CC $flags -I"$here/../../include" -static -o "$work/bin/contract" "$here"/contract*.c "$here/check.c" "$here/files.c" \
-        "$release/libreflink.a" &&
+    $CC $flags -I"$here/../../include" -static -o "$work/bin/contract" "$here"/../contract-c/*.c "$release/libreflink.a" -pthread &&
         $CC $flags -I"$here/../../include" -static -o "$work/bin/copy-one" "$here/copy-one.c" "$release/libreflink.a"
 }
 
@@ -103,10 +102,10 @@ matrix() {
         job uml-6.12 $local_ones $foreign $stacked $network $faults
         job host $local_ones xfs_64k $stacked quota_btrfs_group
     }
-    start uml-6.1 "$here/uml-run.sh" "$cache" bookworm "$work/uml-6.1" 900
-    start uml-6.12 "$here/uml-run.sh" "$cache" trixie "$work/uml-6.12" 900
+    start uml-6.1 "$here/uml-run.sh" "$cache" bookworm "$work/uml-6.1" 2700
+    start uml-6.12 "$here/uml-run.sh" "$cache" trixie "$work/uml-6.12" 2700
     if [ "$(id -u)" = 0 ]; then
-        start host "$here/host-run.sh" "$cache" "$work/host" 600
+        start host "$here/host-run.sh" "$cache" "$work/host" 1200
     else
         echo "SKIPPED: the running kernel: root is needed"
         printf 'host\tskipped\t0\t0\t\t\n' >>"$work/all.tsv"
@@ -119,10 +118,10 @@ matrix() {
 
 zfs() {
     environment uml qemu zfs
-    limit=400 # emulation is ten times slower
+    limit=900 # emulation is ten times slower
     # gfs2 is here because it hangs in the kernel of User-Mode Linux now and then: see the document.
     job qemu-6.12 zfs zfs_4k zfs_noclone bcachefs exfat ntfs3 xfs_64k gfs2
-    start qemu-6.12 "$here/qemu-run.sh" "$cache" root-zfs "$work/qemu-6.12" 1500
+    start qemu-6.12 "$here/qemu-run.sh" "$cache" root-zfs "$work/qemu-6.12" 4500
     wait
     collect qemu-6.12
 }

@@ -17,10 +17,10 @@ strict=(-std=c99 -Wall -Wextra -Wpedantic -Werror -I "$root/include")
 # The C programs of the project that a target's C library has everything for; layout.c needs none at all.
 programs() { # TARGET
     local program
-    for program in "$root"/tests/c/{layout,promises}.c "$here"/*.c "$root"/examples-c/*.c; do
+    for program in "$root"/tests/c/{layout,promises}.c "$root"/tests/contract-c/*.c "$here"/*.c "$root"/examples-c/*.c; do
         case $(zig_target "$1"):$program in
         *-linux-gnu*:* | *-linux-musl:* | *:*/layout.c) ;;
-        *-windows-gnu:*/probe.c) ;;
+        *-windows-gnu:*/tests/contract-c/* | *-windows-gnu:*/probe.c) ;;
         *:*/tests/targets/* | *:*/extents.c) continue ;; # they ask Linux
         *-macos:* | *bsd:*) ;;
         *) continue ;;

@@ -68,6 +68,14 @@ build_c() { # TARGET PROGRAM SOURCE STATIC?
     fi
 }
 
+# The portable contract, which tests/contract runs.
+build_contract() { # TARGET
+    local from=$work/cargo/$1/release words
+    read -ra words <<<"$(loader "$1")"
+    zig_cc "$1" -std=c99 -Wall -Wextra -Wpedantic -Werror -O1 -I "$root/include" "$root"/tests/contract-c/*.c \
+        "$from/libreflink.so" -Wl,-rpath,"$from" "${words[@]}" -pthread -o "$work/c/$1/contract-c"
+}
+
 build() { # TARGET
     local target=$1 out=$work/c/$1 name
     say "$target: building the library and C programs"
@@ -81,7 +89,7 @@ build() { # TARGET
     for name in clone_contract preserve_times emulator; do
         build_c "$target" "$out/$name" "$here/$name.c" shared || return
     done
-    [ -n "${QUICK-}" ] || build_tests "$target" >"$out/tests"
+    [ -n "${QUICK-}" ] || { build_contract "$target" && build_tests "$target" >"$out/tests"; }
 }
 
 # The programs of "cargo test" that say something of a target. Natively all but those of the packaging and the manual, which
@@ -153,7 +161,7 @@ run_tests() {
     [ ${#words[@]} -eq 0 ] || export REFLINK_TEST_RUNNER="${words[*]}"
     # No gcc there: see "compilers".
     [ "$kind" != c_programs ] || words=(env "PATH=$work/c/$target/bin:/usr/sbin:/sbin")
-    (cd "$root" && REFLINK_LIBRARY=$work/cargo/$target/release/libreflink.so \
+    (cd "$root" && REFLINK_LIBRARY=$work/cargo/$target/release/libreflink.so REFLINK_CONTRACT_PROGRAM=$work/c/$target/contract-c \
         nice "${words[@]}" "$program" "$@" >"$log" 2>&1) || status=$?
     unset REFLINK_TEST_RUNNER
     note "$target" "$kind" "$(sed -n 's/^test result: [A-Za-z]*\. \([0-9]* passed; [0-9]* failed; [0-9]* ignored\).*/\1/p' "$log" | tail -n 1)"
