@@ -6,7 +6,7 @@ CARGO_FLAGS ?= --locked
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release
 
-.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs test-portable check-targets test-targets test-windows test-bindings test-new-machine lint demo examples tools bench clean help
+.PHONY: all lib header test torture valgrind sanitize fuzz test-filesystems test-zfs test-portable check-targets test-targets test-windows contract test-bindings test-new-machine lint demo examples tools bench clean help
 
 all: lib examples
 
@@ -60,6 +60,9 @@ test-windows: ## the Windows build's contract under Wine (Debian or Ubuntu on am
 test-new-machine: ## "make demo" and "make test" on a bare Debian 12 and a bare Debian 13 (root, debootstrap, an hour)
 	@./tests/new-machine.sh $(SUITES); code=$$?; \
 	if [ $$code = 77 ]; then echo "SKIPPED: test-new-machine"; else exit $$code; fi
+
+contract: ## the portable contract on a file system of your own: DIR=directory, OTHER=one on another volume (on Windows: tests/contract-c/run.ps1)
+	@CARGO='$(CARGO)' CARGO_TARGET_DIR='$(abspath $(TARGET_DIR))' ./tests/contract-c/run.sh $(if $(DIR),'$(DIR)') $(if $(OTHER),'$(OTHER)')
 
 # The long forms write docs/reliability-figures.md; `make test` runs the short ones. A seed that was printed, given back as SEED, repeats a run.
 TIME ?= 900

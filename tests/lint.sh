@@ -75,6 +75,25 @@ shell() {
     check shellcheck yes shellcheck $(files '*.sh' .ci/run)
 }
 
+# Against the schema of such files: they cannot be run here. Pip fetches the tool once, where there is no better one.
+workflows() {
+    if command -v actionlint >/dev/null 2>&1; then
+        check actionlint yes actionlint
+        return
+    fi
+    linter=$(command -v check-jsonschema || true)
+    if [ -z "$linter" ]; then
+        tools=${CARGO_TARGET_DIR:-target}/lint
+        linter=$tools/bin/check-jsonschema
+        [ -x "$linter" ] || { python3 -m venv "$tools" && "$tools/bin/pip" install -q check-jsonschema; } >/dev/null 2>&1 || {
+            skipped "neither actionlint nor check-jsonschema is here, and pip cannot fetch it: .github/workflows is not checked"
+            return
+        }
+    fi
+    # shellcheck disable=SC2046 # no name here has a space
+    check "schema of workflows" yes "$linter" --builtin-schema vendor.github-workflows $(files '.github/workflows/*.yml')
+}
+
 # nowhere PATTERN PLACE...: no line of the sources there may match.
 # shellcheck disable=SC2317 # called by name, through check
 nowhere() {
@@ -113,6 +132,7 @@ commits() {
 rust
 c
 shell
+workflows
 rules
 check "links between pages lead somewhere" yes links_resolve
 commits

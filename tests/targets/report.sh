@@ -88,6 +88,16 @@ lacking() {
     done
 }
 
+# A row for each file of tests/targets/seen: what "make contract" printed on machines of other people.
+seen_elsewhere() {
+    local file
+    seen() { sed -n "s/^$1=//p" "$file" | tail -n 1; }
+    for file in "$here"/seen/*; do
+        case $file in */README.md) continue ;; esac
+        echo "| $(seen system) | $(seen fs_name) | $(seen clone) | $(seen holes) | $(seen contract) | $(seen commit), $(seen date) |"
+    done
+}
+
 rustc_version() { LD_LIBRARY_PATH=$rust/usr/lib/x86_64-linux-gnu "$rust/usr/bin/rustc" -V | cut -d' ' -f1,2; }
 zig_version() { "$cache/zig/bin/python" -m ziglang version; }
 qemu_version() { "$cache/qemu/usr/bin/qemu-s390x-static" --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'; }
@@ -140,6 +150,14 @@ $(lacking)
 
 Not tried on other Linux architectures (loongarch64, powerpc, mips, sparc, riscv32, …): their ioctl numbers and structures are asserted
 when the library is compiled.
+
+## Seen on other machines
+
+What \`make contract\` (on Windows \`tests/contract-c/run.ps1\`) said where somebody ran it (\`tests/targets/seen\`). Where there is no line, nobody has sent one.
+
+| system | file system | clone | holes | contract | commit, date |
+|---|---|---|---|---|---|
+$(seen_elsewhere)
 
 ## 32-bit Linux
 
