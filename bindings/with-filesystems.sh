@@ -27,12 +27,12 @@ filesystem() { # NAME MKFS...
     image=$at/.$name.img
     truncate -s 1g "$image"
     mkdir "$at/$name"
-    if "$@" "$image" >/dev/null 2>&1 && mount -o loop "$image" "$at/$name" 2>/dev/null; then
+    if why=$({ "$@" "$image" >/dev/null && mount -o loop "$image" "$at/$name"; } 2>&1); then
         chmod 1777 "$at/$name"
         variable=REFLINK_TEST_$(echo "$name" | tr '[:lower:]' '[:upper:]')
         export "$variable=$at/$name"
     else
-        echo "with-filesystems: no $name here: its tests will be SKIPPED" >&2
+        echo "with-filesystems: no $name here, its tests will be SKIPPED: $why" >&2
     fi
     rm -f "$image"
 }

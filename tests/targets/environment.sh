@@ -39,7 +39,7 @@ private_apt() {
     : >"$apt/status"
     architectures=$(for target in "${targets[@]}"; do std_from "$target"; done | sed '/built\|types/d; s/.*/"&";/')
     cat >"$apt/sources.list" <<SOURCES
-deb [signed-by=$keyring arch=amd64] $debian bookworm main
+deb [signed-by=$keyring] $debian bookworm main
 deb [signed-by=$keyring arch=amd64] $debian-security bookworm-security main
 deb [signed-by=$keyring] $debian trixie main
 SOURCES
@@ -57,6 +57,24 @@ CONF
         unavailable "nothing to be had from $debian: no network?"
 }
 
+# versions NAME RELEASE: what the lists have of a package, the newest first.
+versions() {
+    APT_CONFIG=$apt/conf apt-cache madison "$1" | awk -F ' *[|] *' -v release="${2%%-*}" '$3 ~ " " release "[-/]" { print $2 }'
+}
+
+# download NAME/SUITE or NAME=VERSION: where a mirror no longer has what its lists say is the newest of a suite, the next version
+# of that release.
+download() {
+    local version
+    APT_CONFIG=$apt/conf apt-get -qq download "$1" && return
+    case $1 in */*) ;; *) return 1 ;; esac
+    for version in $(versions "${1%/*}" "${1#*/}"); do
+        say "instead of $1: $version"
+        APT_CONFIG=$apt/conf apt-get -qq download "${1%/*}=$version" && return
+    done
+    return 1
+}
+
 # unpack FOLDER PACKAGE...: complete or not there at all.
 unpack() {
     local to=$1 deb
@@ -65,23 +83,34 @@ unpack() {
     say "unpacking $* into $to"
     rm -rf "$to.new" "$apt/debs"
     mkdir -p "$to.new" "$apt/debs"
-    (cd "$apt/debs" && APT_CONFIG=$apt/conf apt-get -qq download "$@") >&2 || unavailable "apt cannot get $*"
+    for deb; do
+        (cd "$apt/debs" && download "$deb") >&2 || unavailable "apt cannot get $deb"
+    done
     for deb in "$apt"/debs/*.deb; do
-        dpkg-deb -x "$deb" "$to.new"
+        dpkg-deb -x "$deb" "$to.new" || unavailable "${deb##*/} cannot be unpacked"
     done
     rm -rf "$apt/debs" "$to"
     mv "$to.new" "$to"
 }
 
-# What the compiler is linked with and this machine may lack is unpacked with it.
+# All that is made from one source has one version; what the compiler is linked with and this machine may lack comes with it.
+compiler_packages() { # VERSION
+    local std
+    std=$(APT_CONFIG=$apt/conf apt-cache depends "libstd-rust-web-dev=$1" | awk '/Depends: libstd-rust-web-[0-9]/ { print $2; exit }')
+    printf "%s=$1\n" rustc-web libstd-rust-web-dev rust-web-src rust-web-clippy "$std"
+    APT_CONFIG=$apt/conf apt-cache depends "$std=$1" | awk '/Depends: libllvm/ { print $2 "/bookworm-security" }'
+    printf '%s/bookworm\n' libedit2 libz3-4 libbsd0 libmd0
+}
+
 compiler() {
+    local version
     [ ! -e "$rust" ] || return 0
     private_apt
-    unpack "$rust" rustc-web/bookworm-security libstd-rust-web-dev/bookworm-security rust-web-src/bookworm-security \
-        rust-web-clippy/bookworm-security libllvm22/bookworm-security \
-        "$(APT_CONFIG=$apt/conf apt-cache depends libstd-rust-web-dev/bookworm-security |
-            awk '/Depends: libstd-rust-web-[0-9]/ { print $2; exit }')/bookworm-security" \
-        libedit2/bookworm libz3-4/bookworm libbsd0/bookworm libmd0/bookworm
+    for version in $(versions rustc-web bookworm | uniq); do
+        # Where the mirror no longer has all of it, the next version.
+        # shellcheck disable=SC2046 # words
+        (unpack "$rust" $(compiler_packages "$version")) && break
+    done
     LD_LIBRARY_PATH=$rust/usr/lib/x86_64-linux-gnu "$rust/usr/bin/rustc" -V >&2 ||
         unavailable "Debian's rustc-web does not run here"
 }
@@ -109,8 +138,7 @@ from_sources() {
 foreign_std() { # ARCH TARGET
     local to=$rust/usr/lib/rustlib/$2
     [ ! -e "$to" ] || return 0
-    unpack "$cache/foreign" "libstd-rust-web-dev:$1/trixie"
-    mv "$cache/foreign/usr/lib/rustlib/$2" "$to"
+    (unpack "$cache/foreign" "libstd-rust-web-dev:$1/trixie") && mv "$cache/foreign/usr/lib/rustlib/$2" "$to"
     rm -rf "$cache/foreign"
     echo 'pub fn none() -> Option<String> { None }' |
         LD_LIBRARY_PATH=$rust/usr/lib/x86_64-linux-gnu "$rust/usr/bin/rustc" --target "$2" --crate-type lib --emit metadata -o "$cache/none" - ||
@@ -121,12 +149,20 @@ foreign_std() { # ARCH TARGET
 # c_library NAME PACKAGE...: what a target's programs run with, as on a merged /usr: the loaders are named in /lib and /lib64.
 c_library() {
     local root=$cache/root-$1 each
-    [ ! -e "$root" ] || return 0
     shift
     unpack "$root" "$@"
     for each in lib lib64; do
         [ ! -d "$root/usr/$each" ] || ln -sfn "usr/$each" "$root/$each"
     done
+}
+
+# zig links for glibc 2.31, or 2.34 where time grew to 64 bits: older than the one in either release.
+glibc() { # ARCH
+    local release
+    for release in trixie bookworm; do
+        [ -e "$cache/root-$1" ] || (c_library "$1" "libc6:$1/$release" "libgcc-s1:$1/$release") || true
+    done
+    [ -e "$cache/root-$1" ] || exit 77
 }
 
 zig() {
@@ -152,10 +188,10 @@ prepare() { # TARGET
     amd64) ;; # the compiler's own
     built) from_sources "$1" build "$rust/usr/lib/rustlib/$1" ;;
     types) has_code "$1" || from_sources "$1" check "$types/lib/rustlib/$1" ;;
-    *) foreign_std "$from" "$1" && c_library "$from" "libc6:$from/trixie" "libgcc-s1:$from/trixie" ;;
+    *) foreign_std "$from" "$1" && glibc "$from" ;;
     esac
     # Of the version that zig links for.
-    case $1 in *-linux-musl) c_library musl musl:amd64/trixie ;; esac
+    case $1 in *-linux-musl) [ -e "$cache/root-musl" ] || c_library musl musl:amd64/trixie ;; esac
     case $(runs_with "$1") in qemu-*) [ -e "$cache/qemu" ] || unpack "$cache/qemu" qemu-user-static/bookworm ;; esac
 }
 
