@@ -3,7 +3,7 @@
 
 use core::ffi::{CStr, c_char, c_int};
 
-use super::errnos::SYSTEM;
+use super::errnos::{Code, SYSTEM};
 use crate::error::{Cause, Error};
 use crate::sys::errno;
 
@@ -38,9 +38,6 @@ pub fn of(error: &Error) -> c_int {
         Cause::Cancelled => errno::ECANCELED.saturating_neg(),
     }
 }
-
-/// One code: its number (errno's as it stands in <errno.h>, positive), its name, its text.
-pub struct Code(pub c_int, pub &'static CStr, pub &'static CStr);
 
 const OWN: &[Code] = &[
     Code(0, c"OK", c"Success"),

@@ -1,7 +1,10 @@
 //! The errno values of each system's <errno.h>, with names and texts: of a file system's oddest answer too, nothing is "UNKNOWN".
 //! The texts are the project's own: strerror may allocate, translates, and is not thread-safe everywhere.
 
-use super::codes::Code;
+use core::ffi::{CStr, c_int};
+
+/// One code: its number (errno's as it stands in <errno.h>, positive), its name, its text.
+pub struct Code(pub c_int, pub &'static CStr, pub &'static CStr);
 
 /// All that this system has. A second name of a number (EWOULDBLOCK, and ENOTSUP on Linux) is left out.
 pub const SYSTEM: &[&[Code]] = &[
