@@ -108,6 +108,9 @@ rules() {
     check "unsafe only in src/sys and src/capi" yes nowhere '^[^/]*\bunsafe\b' $safe
     # shellcheck disable=SC2086
     check "system calls only in src/sys and src/capi" yes nowhere '^[^/]*\blibc::' $safe
+    deciding=$(printf '%s\n' "$safe" | grep -v '^src/copy/table\.rs$')
+    # shellcheck disable=SC2086
+    check "errnos are compared in src/copy/table.rs only" yes nowhere '^[^/]*(\.is\(E|\.number\(\) *[!=]=|matches!\([a-z_.]*number\(|[!=]= *Errno\()' $deciding
     # systemd#29044: splice keeps references to pages; a mapped file that shrinks is a SIGBUS.
     check "no splice, no mmap of files, no umask" yes nowhere '^[^/]*\b(splice|vmsplice|mmap|umask)\(' src --include=*.rs --exclude-dir=tests
     check "no std::fs::copy, no io::copy" yes nowhere '^[^/]*\b(fs::copy|io::copy)\(' src

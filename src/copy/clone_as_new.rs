@@ -7,8 +7,8 @@ use super::draft::Draft;
 use super::job::Job;
 use super::retry;
 use super::table::{self, Operation, Verdict};
-use super::{Durability, Mode, Options, Progress, Reason, Report};
-use crate::error::{At, Cause, Error, Result, Step};
+use super::{Durability, Mode, Options, Progress, Report};
+use crate::error::{At, Result, Step};
 use crate::sys::errno::EPERM;
 use crate::sys::{Errno, Fd, Stat, Sys};
 
@@ -93,9 +93,7 @@ fn check<S: Sys>(job: &Job<S>, draft: &Draft<S>, report: &mut Report) -> Result<
         let now = job.sys.stat(job.source.file.fd()).at(Step::Clone)?;
         report.source_changed = now.moved_since(&job.source.stat);
         if !report.source_changed {
-            report.reason = Reason::Failure;
-            let always = job.options.mode == Mode::Always;
-            return if always { Err(Error::new(Step::Clone, Cause::Inconsistent)) } else { Ok(false) };
+            return report.distrust_clone(job.options.mode).map(|()| false);
         }
     }
     report.clone_succeeded = true;

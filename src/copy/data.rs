@@ -183,13 +183,10 @@ impl<'s, S: Sys> Stretch<'s, S> {
         Ok(Flow::NextMethod)
     }
 
-    /// Takes back a clone that said success but is shorter than its source (openzfs#15728).
+    /// Goes back to the beginning, after a clone that did not give the whole file.
     pub fn distrust_clone(&mut self, report: &mut Report) -> Result<()> {
-        report.cloned = 0;
-        report.clone_succeeded = false;
-        report.reason = Reason::Failure;
         self.done = 0;
-        if self.mode == Mode::Always { Err(Error::new(Step::Clone, Cause::Inconsistent)) } else { Ok(()) }
+        report.distrust_clone(self.mode)
     }
 
     /// A clone that failed halfway may have shared a part (the kernel reports a short one as

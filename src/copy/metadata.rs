@@ -5,7 +5,7 @@ use core::ffi::CStr;
 
 use super::{Options, Report, table};
 use crate::error::{At, Result, Step};
-use crate::sys::errno::{EINVAL, ENODATA, EOPNOTSUPP, EPERM};
+use crate::sys::errno::{EOPNOTSUPP, EPERM};
 use crate::sys::posix_acl::{self, NAME as ACL};
 use crate::sys::{Errno, Fd, Stat, Sys, Time, read_whole};
 
@@ -54,14 +54,9 @@ fn group_entry<S: Sys>(sys: &S, fd: Fd) -> crate::sys::Result<Option<u32>> {
     }
     match read_whole(|buffer| sys.get_attribute(fd, ACL, buffer)) {
         Ok(list) => Ok(Some(posix_acl::group_entry(&list))),
-        Err(errno) if no_acl(errno) => Ok(None),
+        Err(errno) if table::acl_missing(errno) => Ok(None),
         Err(errno) => Err(errno),
     }
-}
-
-/// Whether there is no ACL, or no such thing here: FUSE servers that never heard of it say EINVAL.
-fn no_acl(errno: Errno) -> bool {
-    errno.is(ENODATA) || errno.is(EINVAL) || table::attributes_unsupported(errno)
 }
 
 /// The permission bits to make a file with. Never more than the result's for group and others;
@@ -215,7 +210,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
             return Ok(self.allow(outcome)?.is_some());
         }
         let value = match read_whole(|buffer| self.sys.get_attribute(self.src, ACL, buffer)) {
-            Err(errno) if no_acl(errno) => {
+            Err(errno) if table::acl_missing(errno) => {
                 if permissions == Permissions::FollowSource || self.leave_no_mask(now)? {
                     self.remove_acl()?;
                 }
@@ -243,7 +238,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
 
     fn remove_acl(&mut self) -> Result<()> {
         match self.sys.remove_attribute(self.dst, ACL) {
-            Err(errno) if !no_acl(errno) => self.allow::<()>(Err(errno)).map(drop),
+            Err(errno) if !table::acl_missing(errno) => self.allow::<()>(Err(errno)).map(drop),
             _ => Ok(()),
         }
     }
@@ -284,7 +279,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
 
     fn attribute(&mut self, name: &CStr) -> Result<()> {
         let value = match read_whole(|buffer| self.sys.get_attribute(self.src, name, buffer)) {
-            Err(errno) if errno.is(ENODATA) => return Ok(()), // removed meanwhile
+            Err(errno) if table::attribute_missing(errno) => return Ok(()), // removed meanwhile
             value => value,
         };
         let Some(value) = self.allow(value)? else { return Ok(()) };

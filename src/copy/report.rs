@@ -1,8 +1,8 @@
 //! What a copy reports: how many bytes came over in which way, and why not everything was cloned.
 //! It is filled as the copy goes, so that a failure can be explained too.
 
-use super::table;
-use crate::error::Reason;
+use super::{Mode, table};
+use crate::error::{Cause, Error, Reason, Result, Step};
 use crate::sys::Errno;
 
 /// What has been done so far. It is filled as the copy goes, so that a failure can be explained
@@ -51,6 +51,14 @@ impl Report {
     pub fn clone_refused(&mut self, errno: Errno) {
         self.reason = table::reason(errno);
         self.clone_error = errno.number().saturating_neg();
+    }
+
+    /// Takes back a clone that reported success and has another size than its source (openzfs#15728).
+    pub fn distrust_clone(&mut self, mode: Mode) -> Result<()> {
+        self.cloned = 0;
+        self.clone_succeeded = false;
+        self.reason = Reason::Failure;
+        if mode == Mode::Always { Err(Error::new(Step::Clone, Cause::Inconsistent)) } else { Ok(()) }
     }
 
     /// Bytes dealt with, in whichever way.

@@ -218,6 +218,16 @@ pub fn attributes_unsupported(errno: Errno) -> bool {
     matches!(errno.number(), EOPNOTSUPP | ENOSYS)
 }
 
+/// Whether a file does not have the attribute that was asked for.
+pub fn attribute_missing(errno: Errno) -> bool {
+    errno.is(ENODATA)
+}
+
+/// Whether a file has no ACL, or its file system has none at all: FUSE servers that do not know ACLs say EINVAL.
+pub fn acl_missing(errno: Errno) -> bool {
+    errno.is(EINVAL) || attribute_missing(errno) || attributes_unsupported(errno)
+}
+
 /// Whether a file system refuses metadata, or has no room for it beside the file: what best effort
 /// lets pass. An I/O error, or a system short of memory, is a real failure here too.
 pub fn metadata_refused(errno: Errno) -> bool {
