@@ -361,7 +361,7 @@ struct reflink_result {
   int32_t clone_error;
   /**
    * The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
-   * code), 0 if none.
+   * code), 0 if none: the library refused it itself.
    */
   int32_t os_error;
   /** REFLINK_STEP_*: which operation failed. */

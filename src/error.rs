@@ -98,6 +98,15 @@ impl Error {
         Self { step, cause }
     }
 
+    /// What the system said, else the errno by which the library refused: for tests.
+    #[cfg(test)]
+    pub const fn errno(&self) -> i32 {
+        match self.cause {
+            Cause::System(errno) if errno.raw() == 0 => errno.number(),
+            _ => self.os_error(),
+        }
+    }
+
     /// The raw error of the operating system, 0 when it was not one of its own.
     pub const fn os_error(&self) -> i32 {
         match self.cause {

@@ -94,7 +94,7 @@ pub fn by_name<S: Sys>(sys: &S, cwd: Fd, src: Option<&CStr>, dst_dir: &CStr) -> 
 pub fn by_descriptor<S: Sys>(sys: &S, src: Option<Fd>, dst_dir: Fd) -> Result<Capability> {
     let stat = sys.stat(dst_dir).at(Step::Probe)?;
     if stat.kind != Kind::Directory {
-        return Err(Errno(ENOTDIR)).at(Step::Probe);
+        return Err(Errno::own(ENOTDIR)).at(Step::Probe);
     }
     let Some(fd) = src else { return trial(sys, Origin::Directory(dst_dir), dst_dir) };
     let stat = sys.stat(fd).at(Step::Probe)?;
@@ -242,7 +242,7 @@ fn clone_whole<S: Sys>(sys: &S, source: Fd, size: u64, directory: Fd) -> crate::
     let there = sys.stat(made.fd()).map(|made| made.size);
     remove(sys, directory, &name)?;
     // A clone is of one instant, at which a caller's file may have had another size.
-    if there? == size || sys.stat(source)?.size != size { Ok(()) } else { Err(Errno(EIO)) }
+    if there? == size || sys.stat(source)?.size != size { Ok(()) } else { Err(Errno::own(EIO)) }
 }
 
 /// Clones from a file of the caller's: a block of it, or all of it where it is shorter.
@@ -311,7 +311,7 @@ fn fill<S: Sys>(sys: &S, fd: Fd, written: &mut u64, end: u64) -> crate::sys::Res
         }
         let most = usize::try_from(end.saturating_sub(*written)).unwrap_or(usize::MAX).min(block.len());
         match sys.write_at(fd, block.get(..most).unwrap_or_default(), *written)? {
-            0 => return Err(Errno(EIO)),
+            0 => return Err(Errno::own(EIO)),
             wrote => *written = written.saturating_add(wrote as u64),
         }
     }

@@ -23,7 +23,7 @@ use crate::sys::errno::EINVAL;
 use crate::sys::{Errno, Uncancelled, restore_thread_errno, thread_errno};
 
 const fn invalid() -> Error {
-    Error::new(Step::Arguments, Cause::System(Errno(EINVAL)))
+    Error::new(Step::Arguments, Cause::System(Errno::own(EINVAL)))
 }
 
 /// Runs one call, in which the thread cannot be cancelled: a panic becomes a code, and errno is left as it was found.

@@ -86,7 +86,7 @@ pub struct reflink_result {
     /// The -errno that refused the clone, 0 if none did.
     pub clone_error: i32,
     /// The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
-    /// code), 0 if none.
+    /// code), 0 if none: the library refused it itself.
     pub os_error: i32,
     /// REFLINK_STEP_*: which operation failed.
     pub step: u32,

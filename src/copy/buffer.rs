@@ -34,7 +34,7 @@ impl Buffer {
     fn with_room(length: usize) -> crate::sys::Result<Self> {
         let mut memory = Vec::new();
         let size = length.saturating_add(PAGE);
-        memory.try_reserve_exact(size).map_err(|_| Errno(ENOMEM))?;
+        memory.try_reserve_exact(size).map_err(|_| Errno::own(ENOMEM))?;
         memory.resize(size, 0);
         // A way to the next page, and so less than one; the limit is for what align_offset may say at build time.
         let start = memory.as_ptr().align_offset(PAGE).min(PAGE);

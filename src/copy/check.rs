@@ -9,7 +9,7 @@ use crate::sys::{Errno, Fd, Kind, Stat, Sys};
 pub fn check_regular(stat: &Stat, step: Step) -> Result<()> {
     match stat.kind {
         Kind::Regular => Ok(()),
-        Kind::Directory => Err(Errno(EISDIR)).at(step),
+        Kind::Directory => Err(Errno::own(EISDIR)).at(step),
         Kind::Symlink | Kind::Other => Err(Error::new(step, Cause::NotRegular)),
     }
 }
@@ -17,11 +17,11 @@ pub fn check_regular(stat: &Stat, step: Step) -> Result<()> {
 /// Fails where the process may not make a file of `size` bytes: asking first spares the caller the
 /// signal SIGXFSZ.
 pub fn check_size_limit(size: u64, limit: u64) -> Result<()> {
-    if size > limit { Err(Errno(EFBIG)).at(Step::Check) } else { Ok(()) }
+    if size > limit { Err(Errno::own(EFBIG)).at(Step::Check) } else { Ok(()) }
 }
 
 /// Fails where the file is marked immutable or append-only. A descriptor opened before the mark
 /// could still write.
 pub fn check_unprotected<S: Sys>(sys: &S, dst: Fd) -> Result<()> {
-    if sys.protected(dst).at(Step::Check)? { Err(Errno(EPERM)).at(Step::Check) } else { Ok(()) }
+    if sys.protected(dst).at(Step::Check)? { Err(Errno::own(EPERM)).at(Step::Check) } else { Ok(()) }
 }

@@ -334,10 +334,10 @@ impl<'s, S: Sys> Stretch<'s, S> {
         while !rest.is_empty() {
             let end = self.dst_position().saturating_add(rest.len() as u64);
             if end > self.limit {
-                return Err(Errno(EFBIG)).at(Step::Copy); // the kernel would send SIGXFSZ
+                return Err(Errno::own(EFBIG)).at(Step::Copy); // the kernel would send SIGXFSZ
             }
             match self.sys.write_at(self.dst, rest, self.dst_position()) {
-                Ok(0) if nothing_written => return Err(Errno(EIO)).at(Step::Copy),
+                Ok(0) if nothing_written => return Err(Errno::own(EIO)).at(Step::Copy),
                 Ok(0) => nothing_written = true,
                 Ok(written) => {
                     let impossible = Error::new(Step::Copy, Cause::Inconsistent);

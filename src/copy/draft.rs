@@ -121,7 +121,7 @@ impl<'s, S: Sys> Draft<'s, S> {
     pub(super) fn check_name_free(&self, job: &Job<S>) -> Result<()> {
         let free_or_mine = self.is_final() || job.replaces();
         if !free_or_mine && self.sys.stat_name(job.to.dir, job.to.path).is_ok() {
-            return Err(Errno(EEXIST)).at(Step::Publish);
+            return Err(Errno::own(EEXIST)).at(Step::Publish);
         }
         Ok(())
     }

@@ -139,7 +139,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
     /// Gives the file to the source's owner and group, and says what it is then.
     fn owner(&mut self, now: &Stat) -> Result<Stat> {
         if !S::CARRIES_OWNER {
-            self.allow::<()>(Err(Errno(EOPNOTSUPP)))?; // not silently left behind
+            self.allow::<()>(Err(Errno::own(EOPNOTSUPP)))?; // not silently left behind
             return Ok(*now);
         }
         if self.has_owner(now) {
@@ -153,7 +153,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
         }
         let now = self.sys.stat(self.dst).at(Step::Metadata)?;
         if set && !self.has_owner(&now) {
-            self.allow::<()>(Err(Errno(EPERM)))?; // a mount whose options say whose all files are
+            self.allow::<()>(Err(Errno::own(EPERM)))?; // a mount whose options say whose all files are
         }
         Ok(now)
     }
@@ -175,7 +175,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
     fn mode(&mut self, now: &Stat, source: u32, acl_set: bool) -> Result<()> {
         let mut special = if self.options.preserve.owner { source & !PERMISSIONS } else { 0 };
         if special != 0 && !self.owner_is_sure(now) {
-            self.allow::<()>(Err(Errno(EPERM)))?;
+            self.allow::<()>(Err(Errno::own(EPERM)))?;
             special = 0;
         }
         let wanted = (source & PERMISSIONS) | special;
@@ -188,7 +188,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
             return Ok(());
         }
         let now = self.sys.stat(self.dst).at(Step::Metadata)?;
-        let held = if now.mode == wanted { Ok(()) } else { Err(Errno(EPERM)) };
+        let held = if now.mode == wanted { Ok(()) } else { Err(Errno::own(EPERM)) };
         self.allow(held).map(drop)
     }
 
@@ -201,7 +201,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
         }
         let now = self.sys.stat(self.dst).at(Step::Metadata)?;
         let kept = is_near(now.accessed, accessed) && is_near(now.modified, modified);
-        self.allow(if kept { Ok(()) } else { Err(Errno(EOPNOTSUPP)) }).map(drop)
+        self.allow(if kept { Ok(()) } else { Err(Errno::own(EOPNOTSUPP)) }).map(drop)
     }
 
     /// Copies the ACL; where the source has none, removes the destination's. Says whether one was set.
@@ -248,7 +248,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
     /// owner, as a set-id bit does.
     fn attributes(&mut self, now: &Stat) -> Result<()> {
         if !S::CARRIES_ATTRIBUTES {
-            return self.allow::<()>(Err(Errno(EOPNOTSUPP))).map(drop); // not silently left behind
+            return self.allow::<()>(Err(Errno::own(EOPNOTSUPP))).map(drop); // not silently left behind
         }
         let names = match read_whole(|buffer| self.sys.list_attributes(self.src, buffer)) {
             Err(errno) if table::attributes_unsupported(errno) => return Ok(()),
@@ -273,7 +273,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
         if self.owner_is_sure(now) {
             self.attribute(name)
         } else {
-            self.allow::<()>(Err(Errno(EPERM))).map(drop)
+            self.allow::<()>(Err(Errno::own(EPERM))).map(drop)
         }
     }
 

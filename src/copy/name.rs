@@ -40,24 +40,24 @@ impl<'p> Destination<'p> {
         let bytes = path.to_bytes_with_nul();
         let name = path.to_bytes();
         if name.is_empty() {
-            return Err(Errno(ENOENT)).at(Step::Arguments);
+            return Err(Errno::own(ENOENT)).at(Step::Arguments);
         }
         if bytes.len() > LONGEST_PATH {
-            return Err(Errno(ENAMETOOLONG)).at(Step::Arguments);
+            return Err(Errno::own(ENAMETOOLONG)).at(Step::Arguments);
         }
         if cfg!(windows) && core::str::from_utf8(name).is_err() {
-            return Err(Errno(EILSEQ)).at(Step::Arguments);
+            return Err(Errno::own(EILSEQ)).at(Step::Arguments);
         }
         let cut = if cfg!(windows) { windows::leaf_at(name) } else { after_last(name, |byte| byte == b'/') };
         let leaf = bytes.get(cut..).and_then(|tail| CStr::from_bytes_with_nul(tail).ok()).unwrap_or_default();
         if matches!(leaf.to_bytes(), b"" | b"." | b"..") {
-            return Err(Errno(EISDIR)).at(Step::Arguments);
+            return Err(Errno::own(EISDIR)).at(Step::Arguments);
         }
         if is_device(path) {
             return Err(Error::new(Step::Arguments, Cause::NotRegular));
         }
         if cfg!(windows) && windows::is_altered(name, leaf.to_bytes()) {
-            return Err(Errno(EINVAL)).at(Step::Arguments);
+            return Err(Errno::own(EINVAL)).at(Step::Arguments);
         }
         Ok(Self { dir, path, leaf, head: name.get(..cut).unwrap_or_default() })
     }
@@ -186,9 +186,11 @@ mod tests {
     #[test]
     fn paths_that_cannot_be_a_file_are_refused() {
         let error = |path: &CStr| match Destination::new(-100, path).err() {
-            Some(Error { step: Step::Arguments, cause: Cause::System(errno) }) => errno.0,
+            Some(Error { step: Step::Arguments, cause: Cause::System(errno) }) => errno.number(),
             other => panic!("{other:?}"),
         };
+        let refused = Destination::new(-100, c"a/").err().map(|error| error.os_error());
+        assert_eq!(refused, Some(0), "no system call failed");
         assert_eq!(error(c""), ENOENT);
         for path in [c"/", c"a/", c".", c"..", c"a/.", c"a/..", c"//"] {
             assert_eq!(error(path), EISDIR, "{path:?}");

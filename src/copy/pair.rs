@@ -34,7 +34,7 @@ impl<'s, S: Sys> Pair<'s, S> {
         check_regular(&dst_stat, Step::Check)?;
         let (reading, writing) = (sys.access(src).at(Step::Check)?, sys.access(dst).at(Step::Check)?);
         if !reading.read || !writing.write {
-            return Err(Errno(EBADF)).at(Step::Check);
+            return Err(Errno::own(EBADF)).at(Step::Check);
         }
         if writing.append {
             // Linux would write at the end whatever the offset (pwrite(2), BUGS).

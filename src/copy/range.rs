@@ -65,7 +65,7 @@ fn wanted<S: Sys>(range: &Range, pair: &Pair<S>) -> Result<u64> {
     let impossible = range.src_offset > LARGEST || range.dst_offset > LARGEST;
     let asked = if range.length == TO_END { LARGEST } else { range.length };
     if impossible || asked > LARGEST {
-        return Err(Errno(EINVAL)).at(Step::Arguments);
+        return Err(Errno::own(EINVAL)).at(Step::Arguments);
     }
     let room = LARGEST.saturating_sub(range.src_offset).min(LARGEST.saturating_sub(range.dst_offset));
     // A source without a size (procfs) ends where reading it ends; but one that is the destination too
@@ -74,7 +74,7 @@ fn wanted<S: Sys>(range: &Range, pair: &Pair<S>) -> Result<u64> {
     let there = if sizeless { room } else { pair.src_stat.size.saturating_sub(range.src_offset) };
     let length = asked.min(there);
     if length > room {
-        return Err(Errno(EFBIG)).at(Step::Check);
+        return Err(Errno::own(EFBIG)).at(Step::Check);
     }
     Ok(length)
 }
@@ -152,7 +152,7 @@ fn clone_or_fail<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &mu
     let whole = Plan { head: 0, middle: length };
     if plan(from, to, length, unit, pair.src_stat.size, pair.dst_stat.size) != Some(whole) {
         progress.report.reason = Reason::File;
-        return Err(Errno(EINVAL)).at(Step::Clone);
+        return Err(Errno::own(EINVAL)).at(Step::Clone);
     }
     stretch.clone_until(length, progress).map(drop)
 }

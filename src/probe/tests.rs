@@ -271,12 +271,9 @@ fn sources_that_are_no_files_are_refused() {
     assert_eq!(trial.ask(Asked::File).map_err(|error| error.cause), Err(Cause::NotRegular));
     assert_eq!(trial.model.world().leaked(), vec![]);
     let trial = Trial::set_up(Traits::XFS, Traits::XFS, 9000);
+    assert_eq!(by_descriptor(&trial.model, None, trial.fds[2]).map_err(|error| error.errno()), Err(ENOTDIR));
     assert_eq!(
-        by_descriptor(&trial.model, None, trial.fds[2]).map_err(|error| error.os_error()),
-        Err(ENOTDIR)
-    );
-    assert_eq!(
-        by_descriptor(&trial.model, Some(999), trial.fds[1]).map_err(|error| error.os_error()),
+        by_descriptor(&trial.model, Some(999), trial.fds[1]).map_err(|error| error.errno()),
         Err(EBADF)
     );
 }
@@ -338,7 +335,7 @@ fn judge(trial: &Trial, truth: &Capability, fault: Fault, lasting: Lasting, foun
     let stuck = lasting != Lasting::Once && trial.model.world().log.iter().any(unlinked);
     trial.assert_left_nothing(stuck);
     let Ok(found) = found else {
-        let errno = found.as_ref().map_err(|error| error.os_error()).unwrap_err();
+        let errno = found.as_ref().map_err(|error| error.errno()).unwrap_err();
         assert!(matches!(fault, Fault::Errno(mine) if mine == errno), "not what was put in: {}", case());
         return;
     };

@@ -17,10 +17,18 @@ pub type Fd = *mut core::ffi::c_void;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub i32);
 
+/// In the place of the system's word where it said none.
+const OWN: i32 = -1;
+
 impl Errno {
     /// An errno that stands for `raw`, which is what the system said.
     pub const fn standing_for(raw: i32, number: i32) -> Self {
         Self(raw << 16 | number)
+    }
+
+    /// An errno by which this library refuses something itself: no system call failed with it.
+    pub const fn own(number: i32) -> Self {
+        Self::standing_for(OWN, number)
     }
 
     /// The errno.
@@ -33,6 +41,7 @@ impl Errno {
         match self.0 >> 16 {
             0 if cfg!(windows) => 0,
             0 => self.0,
+            OWN => 0,
             raw => raw,
         }
     }

@@ -142,7 +142,7 @@ fn what_counts_is_what_was_written() {
         world.faults.plan(Place::Of(Call::WriteAt, 3), Fault::Errno(ENOSPC), Lasting::Once);
         drop(world);
         let outcome = scenario.run(&bench);
-        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(ENOSPC));
+        assert_eq!(outcome.result.map_err(|error| error.errno()), Err(ENOSPC));
         assert_eq!(outcome.report.copied, 2048 + 301);
         assert_eq!(bench.model.world().disk.data(bench.there().unwrap()).size, 2048 + 301);
     }
@@ -155,7 +155,7 @@ fn a_write_of_nothing_is_an_error_and_not_a_loop() {
     let (bench, outcome) = with_fault(&scenario, (Call::WriteAt, 2), Fault::Odd(Odd::Zero), Lasting::Once);
     assert_copied(&bench, &outcome);
     let (bench, outcome) = with_fault(&scenario, (Call::WriteAt, 2), Fault::Odd(Odd::Zero), Lasting::Kind);
-    assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EIO));
+    assert_eq!(outcome.result.map_err(|error| error.errno()), Err(EIO));
     assert_eq!(bench.there(), None);
 }
 
@@ -197,7 +197,7 @@ fn a_clone_that_is_not_possible_yet_is_waited_for_only_by_always() {
     assert_copied(&bench, &outcome);
     assert_eq!(bench.model.count(Call::Sync), 1, "the source is synced in between");
     let (bench, outcome) = with_fault(&scenario, (Call::CloneFile, 1), fault, Lasting::Kind);
-    assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EAGAIN));
+    assert_eq!(outcome.result.map_err(|error| error.errno()), Err(EAGAIN));
     assert_eq!((bench.model.count(Call::CloneFile), bench.model.count(Call::Sync)), (4, 3));
     let scenario = file(Mode::Auto, Traits::XFS, Source::Plain);
     let (bench, outcome) = with_fault(&scenario, (Call::CloneFile, 1), fault, Lasting::Once);
@@ -235,7 +235,7 @@ fn always_leaves_a_longer_destination_whole_where_only_empty_clones_are_granted(
     let options = Options { mode: Mode::Always, ..Options::default() };
     let there = There::File(9000);
     let (bench, outcome) = Scenario { options, there, ..Scenario::new(Api::Descriptor, smb) }.play();
-    assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EOPNOTSUPP));
+    assert_eq!(outcome.result.map_err(|error| error.errno()), Err(EOPNOTSUPP));
     let world = bench.model.world();
     assert!(
         world.disk.data(bench.there().unwrap()).same_bytes(&world.watch.callers.as_ref().unwrap().before)
@@ -515,7 +515,7 @@ fn a_real_failure_of_a_clone_stops_the_copy() {
         let (bench, outcome) =
             with_fault(&scenario, (Call::CloneFile, 1), Fault::Errno(errno), Lasting::Once);
         let error = outcome.result.unwrap_err();
-        assert_eq!((error.step, error.os_error()), (Step::Clone, errno));
+        assert_eq!((error.step, error.errno()), (Step::Clone, errno));
         assert!(errno == EROFS || outcome.report.reason == Reason::Failure);
         assert_eq!(bench.there(), None);
     }
@@ -534,12 +534,12 @@ fn an_odd_errno_is_a_lack_first_and_a_failure_later() {
     assert_eq!((first.result, first.report.kernel_copied), (Ok(()), 0));
     let (_, later) = with_fault(&copied, (Call::KernelCopy, 2), Fault::Errno(ODD), Lasting::Once);
     let error = later.result.unwrap_err();
-    assert_eq!((error.step, error.os_error()), (Step::Copy, ODD));
+    assert_eq!((error.step, error.errno()), (Step::Copy, ODD));
     // In steps, a clone that worked once is no lack at the second.
     let stepped = Scenario { watched: true, ..file(Mode::Auto, Traits::XFS, Source::Huge) };
     let (_, second) = with_fault(&stepped, (Call::CloneRange, 2), Fault::Errno(ODD), Lasting::Once);
     let error = second.result.unwrap_err();
-    assert_eq!((error.step, error.os_error()), (Step::Clone, ODD));
+    assert_eq!((error.step, error.errno()), (Step::Clone, ODD));
 }
 
 /// Waiting for the source's blocks is for ALWAYS and EAGAIN: a refusal costs no fsync.
@@ -598,7 +598,7 @@ fn nothing_is_written_to_a_file_marked_immutable() {
         };
         let scenario = Scenario { options, there: There::File(700), arrange, ..base };
         let (_, outcome) = scenario.play();
-        assert_eq!(outcome.result.map_err(|error| (error.step, error.os_error())), Err((Step::Check, EPERM)));
+        assert_eq!(outcome.result.map_err(|error| (error.step, error.errno())), Err((Step::Check, EPERM)));
     }
     let bare = Traits { kernel_copy: KernelCopy::Refuses(EOPNOTSUPP), ..Traits::XFS };
     let copying = Traits { kernel_copy: KernelCopy::Shares, ..Traits::EXT4 };
@@ -607,7 +607,7 @@ fn nothing_is_written_to_a_file_marked_immutable() {
         let bench = scenario.set_up();
         let copy = bench.there().unwrap();
         bench.model.before(When::Of(call, 1), move |disk| disk.inodes[copy].immutable = true);
-        assert_eq!(scenario.run(&bench).result.map_err(|error| error.os_error()), Err(EPERM));
+        assert_eq!(scenario.run(&bench).result.map_err(|error| error.errno()), Err(EPERM));
     }
 }
 
@@ -643,7 +643,7 @@ fn a_limit_on_file_size_is_an_error_and_never_a_signal() {
                     let refused =
                         if source == Source::Pseudo && mode == Mode::Always { EXDEV } else { EFBIG };
                     assert_eq!(
-                        outcome.result.map_err(|error| error.os_error()),
+                        outcome.result.map_err(|error| error.errno()),
                         Err(refused),
                         "{api:?} {mode:?} {source:?} limit {limit}"
                     );

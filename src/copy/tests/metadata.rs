@@ -30,7 +30,7 @@ fn copy(bench: &Bench) -> Inode {
 }
 
 fn told(outcome: &Outcome) -> Result<(), (Step, i32)> {
-    outcome.result.map_err(|error| (error.step, error.os_error()))
+    outcome.result.map_err(|error| (error.step, error.errno()))
 }
 
 /// An error at METADATA, and under best effort the flag. Returns the copy of the second.

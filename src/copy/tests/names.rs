@@ -32,8 +32,8 @@ fn mode_of(bench: &Bench) -> u32 {
 /// 66: by name, by hard link.
 #[test]
 fn a_file_is_never_copied_onto_itself() {
-    for (if_exists, cause) in
-        [(IfExists::Replace, Cause::SameFile), (IfExists::Fail, Cause::System(crate::sys::Errno(EEXIST)))]
+    for (if_exists, code) in
+        [(IfExists::Replace, crate::capi::codes::REFLINK_ERR_SAME_FILE), (IfExists::Fail, -EEXIST)]
     {
         for durability in DURABILITIES {
             for mode in [Mode::Auto, Mode::Always, Mode::Never] {
@@ -45,7 +45,7 @@ fn a_file_is_never_copied_onto_itself() {
                 };
                 let options = Options { mode, if_exists, durability, ..Options::default() };
                 let (bench, outcome) = Scenario { options, arrange, ..Scenario::file() }.play();
-                assert_eq!(outcome.result.map_err(|error| error.cause), Err(cause));
+                assert_eq!(outcome.result.map_err(|error| crate::capi::codes::of(&error)), Err(code));
                 assert_eq!(bench.source_size(), 5220);
                 assert_eq!(bench.litter(), Vec::<String>::new());
             }
@@ -105,7 +105,7 @@ fn a_symlink_at_the_destination_is_never_followed() {
             match if_exists {
                 IfExists::Replace => assert_copied(&bench, &outcome),
                 IfExists::Fail => {
-                    assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EEXIST));
+                    assert_eq!(outcome.result.map_err(|error| error.errno()), Err(EEXIST));
                 }
             }
         }
@@ -235,14 +235,14 @@ fn special_bits_come_only_with_a_verified_owner() {
     let strict = Options { preserve, ..Options::default() };
     let scenario = Scenario { options: strict, arrange: owned, ..Scenario::file() };
     let (bench, outcome) = with_fault(&scenario, (Call::SetOwner, 1), Fault::Errno(EPERM), Lasting::Kind);
-    assert_eq!(outcome.result.map_err(|error| (error.step, error.os_error())), Err((Step::Metadata, EPERM)));
+    assert_eq!(outcome.result.map_err(|error| (error.step, error.errno())), Err((Step::Metadata, EPERM)));
     assert_eq!(bench.there(), None);
 }
 
 /// 72, 73: neither is read or written.
 #[test]
 fn only_regular_files_are_copied_or_replaced() {
-    let directory = Cause::System(crate::sys::Errno(EISDIR));
+    let directory = Cause::System(crate::sys::Errno::own(EISDIR));
     for (what, cause) in [
         (What::Fifo, Cause::NotRegular),
         (What::Directory(Default::default()), directory),
@@ -295,7 +295,7 @@ fn a_private_file_that_was_made_and_refused_leaves_no_name() {
     let bench = scenario.set_up();
     let made = Place::Of(Call::CreateNew, 1);
     bench.model.world_mut().faults.plan(made, Fault::DoneThen(EACCES), Lasting::Once);
-    let told = scenario.run(&bench).result.map_err(|error| (error.step, error.os_error()));
+    let told = scenario.run(&bench).result.map_err(|error| (error.step, error.errno()));
     assert_eq!((told, bench.model.count(Call::Unlink)), (Err((Step::Create, EACCES)), 1));
     assert_eq!(bench.model.world().disk.names(bench.directory).len(), 0);
 }
@@ -310,7 +310,7 @@ fn a_file_whose_mode_cannot_be_set_gets_no_name() {
                 let vfat = Traits { modes: false, says_no_modes, ..NAMED };
                 let options = Options { best_effort_metadata, durability, ..Options::default() };
                 let (bench, outcome) = Scenario { options, ..Scenario::new(Api::File, vfat) }.play();
-                assert_eq!(outcome.result.map_err(|error| (error.step, error.os_error())), expected);
+                assert_eq!(outcome.result.map_err(|error| (error.step, error.errno())), expected);
                 assert_eq!(outcome.report.metadata_incomplete, best_effort_metadata);
                 assert_eq!(bench.there().is_some(), best_effort_metadata);
                 assert_eq!(bench.litter(), Vec::<String>::new());
@@ -327,7 +327,7 @@ fn a_clone_that_is_not_possible_leaves_nothing() {
             let mut scenario = file(Mode::Always, volume, Source::Plain);
             scenario.options.durability = durability;
             let (bench, outcome) = scenario.play();
-            assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EOPNOTSUPP));
+            assert_eq!(outcome.result.map_err(|error| error.errno()), Err(EOPNOTSUPP));
             assert_eq!((bench.there(), bench.litter()), (None, vec![]));
         }
     }
@@ -349,7 +349,7 @@ fn a_failed_copy_leaves_the_old_file() {
                 Lasting::All,
             );
             let error = scenario.run(&bench).result.unwrap_err();
-            assert_eq!(error.os_error(), if if_exists == IfExists::Fail { EEXIST } else { EIO });
+            assert_eq!(error.errno(), if if_exists == IfExists::Fail { EEXIST } else { EIO });
             assert_eq!(bench.there(), old);
             let world = bench.model.world();
             assert_eq!(world.disk.data(old.unwrap()).all(), super::bench::noise(3000, 9));
@@ -371,7 +371,7 @@ fn cleaning_up_spares_somebody_elses_file() {
         });
         bench.model.world_mut().faults.plan(Place::Of(Call::WriteAt, 1), Fault::Errno(ENOSPC), Lasting::Once);
         let outcome = scenario.run(&bench);
-        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(ENOSPC));
+        assert_eq!(outcome.result.map_err(|error| error.errno()), Err(ENOSPC));
         let world = bench.model.world();
         let theirs = world.disk.lookup(to, name.as_bytes()).expect("their file");
         assert_eq!(world.disk.data(theirs).all(), b"precious");
@@ -390,7 +390,7 @@ fn a_private_name_that_was_removed_is_an_error() {
             disk.names_mut(to).remove(PRIVATE.as_bytes());
         });
         let error = scenario.run(&bench).result.unwrap_err();
-        assert_eq!((error.step, error.os_error()), (Step::Publish, ENOENT));
+        assert_eq!((error.step, error.errno()), (Step::Publish, ENOENT));
     }
 }
 
@@ -421,10 +421,7 @@ fn errors_of_a_close_come_out() {
     for volume in [Traits::EXT4, NAMED] {
         let scenario = Scenario::new(Api::File, volume);
         let (bench, outcome) = with_fault(&scenario, (Call::Flush, 1), Fault::Errno(EDQUOT), Lasting::Once);
-        assert_eq!(
-            outcome.result.map_err(|error| (error.step, error.os_error())),
-            Err((Step::Close, EDQUOT))
-        );
+        assert_eq!(outcome.result.map_err(|error| (error.step, error.errno())), Err((Step::Close, EDQUOT)));
         assert_eq!(bench.there(), None);
     }
     for durability in DURABILITIES {
@@ -435,7 +432,7 @@ fn errors_of_a_close_come_out() {
         let outcome = scenario.run(&bench);
         let first = bench.model.world().log.iter().find(|event| event.injected).unwrap().of_copy;
         assert!(first.is_some(), "the copy is closed first");
-        assert_eq!(outcome.result.map_err(|error| (error.step, error.os_error())), Err((Step::Close, EIO)));
+        assert_eq!(outcome.result.map_err(|error| (error.step, error.errno())), Err((Step::Close, EIO)));
     }
 }
 

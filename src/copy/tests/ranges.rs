@@ -161,7 +161,7 @@ fn an_unaligned_range_that_must_be_cloned_is_refused_before_anything_is_written(
         let mut scenario = range(src_offset, dst_offset, length, there, Traits::XFS);
         scenario.options.mode = Mode::Always;
         let (bench, outcome) = scenario.play();
-        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EINVAL));
+        assert_eq!(outcome.result.map_err(|error| error.errno()), Err(EINVAL));
         assert_eq!(outcome.report.reason, Reason::File);
         assert_eq!(bench.model.count(Call::CloneRange), 0, "the kernel is not asked");
         assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
@@ -194,7 +194,7 @@ fn descriptors_that_will_not_do_are_refused_first() {
             let error = scenario.run(&bench).result.unwrap_err();
             assert_eq!(error.step, Step::Check);
             match expected {
-                Ok(errno) => assert_eq!(error.os_error(), errno),
+                Ok(errno) => assert_eq!(error.errno(), errno),
                 Err(cause) => assert_eq!(error.cause, cause),
             }
             assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
@@ -207,7 +207,7 @@ fn descriptors_that_will_not_do_are_refused_first() {
         (0, (1 << 63) - 100, 200, EFBIG),
     ] {
         let (bench, outcome) = range(src_offset, dst_offset, length, 700, Traits::XFS).play();
-        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(errno));
+        assert_eq!(outcome.result.map_err(|error| error.errno()), Err(errno));
         assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
     }
 }
@@ -218,7 +218,7 @@ fn a_range_that_fails_says_how_far_it_came() {
     let options = Options { mode: Mode::Never, ..Options::default() };
     let scenario = Scenario { options, ..range(100, 300, 5000, 9000, Traits::EXT4) };
     let (bench, outcome) = with_fault(&scenario, (Call::WriteAt, 3), Fault::Errno(ENOSPC), Lasting::Once);
-    assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(ENOSPC));
+    assert_eq!(outcome.result.map_err(|error| error.errno()), Err(ENOSPC));
     assert_eq!(outcome.report.total(), 4096);
     let world = bench.model.world();
     let (copy, source) = (world.disk.data(bench.there().unwrap()), world.disk.data(bench.source));

@@ -95,7 +95,7 @@ fn each_win32_code_of_a_clone_is_a_copy_or_a_stop() {
         if copied {
             assert_copied(&bench, &outcome);
         } else {
-            let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+            let told = outcome.result.map_err(|error| (error.step, error.errno()));
             assert_eq!((told, bench.there()), (Err((Step::Clone, code as i32)), None));
         }
     }
@@ -230,7 +230,7 @@ fn an_owner_that_cannot_be_carried_is_an_error() {
         let preserve = Preserve { owner: true, ..Preserve::default() };
         let options = Options { preserve, best_effort_metadata, ..Options::default() };
         let (bench, outcome) = Scenario { options, ..Scenario::new(Api::File, Traits::REFS) }.play();
-        assert_eq!(outcome.result.map_err(|error| (error.step, error.os_error())), expected);
+        assert_eq!(outcome.result.map_err(|error| (error.step, error.errno())), expected);
         assert_eq!(outcome.report.metadata_incomplete, best_effort_metadata);
         assert_eq!(bench.litter(), Vec::<String>::new());
     }
@@ -267,7 +267,7 @@ fn a_clone_never_lets_another_group_in() {
             "{mode:o}"
         );
         let (bench, outcome) = arranged(Mode::Always);
-        let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+        let told = outcome.result.map_err(|error| (error.step, error.errno()));
         assert_eq!(told, if cloned { Ok(()) } else { Err((Step::Clone, EPERM)) });
         assert_eq!(bench.litter(), Vec::<String>::new());
     }
@@ -289,7 +289,7 @@ fn a_clone_by_name_takes_its_name_in_one_step() {
         assert_eq!(bench.model.count(Call::Sync), syncs, "the file, the directory");
         let (bench, outcome) = Scenario { options, there: There::File(10), ..base }.play();
         let step = if durability == Durability::Direct { Step::Create } else { Step::Publish };
-        let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+        let told = outcome.result.map_err(|error| (error.step, error.errno()));
         assert_eq!(told, Err((step, EEXIST)));
         assert_eq!((bench.is_copy(bench.there().unwrap()), bench.litter()), (false, vec![]));
     }
@@ -360,7 +360,7 @@ fn each_errno_of_a_clone_by_name_is_a_copy_or_a_stop() {
             let name = durability == Durability::Direct && table::name_refused(Errno(errno));
             if stops || name {
                 let step = if name { Step::Create } else { Step::Clone };
-                let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+                let told = outcome.result.map_err(|error| (error.step, error.errno()));
                 assert_eq!((told, bench.there()), (Err((step, errno)), None));
             } else {
                 assert_copied(&bench, &outcome);
@@ -369,7 +369,7 @@ fn each_errno_of_a_clone_by_name_is_a_copy_or_a_stop() {
             assert_eq!((outcome.report.reason, outcome.report.clone_error), told);
             scenario.options.mode = Mode::Always;
             let (bench, outcome) = with_fault(&scenario, (Call::CloneNew, 1), fault, Lasting::Kind);
-            assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(errno));
+            assert_eq!(outcome.result.map_err(|error| error.errno()), Err(errno));
             assert_eq!(bench.there(), None);
         }
     }
@@ -395,7 +395,7 @@ fn a_clone_by_name_that_is_not_possible_yet_is_waited_for_only_by_always() {
     assert_copied(&bench, &outcome);
     assert_eq!(bench.model.count(Call::Sync), 3);
     let (_, outcome) = with_fault(&always, (Call::CloneNew, 1), fault, Lasting::Kind);
-    assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(EAGAIN));
+    assert_eq!(outcome.result.map_err(|error| error.errno()), Err(EAGAIN));
     let auto = file(Mode::Auto, Traits::APFS, Source::Plain);
     let (bench, outcome) = with_fault(&auto, (Call::CloneNew, 1), fault, Lasting::Once);
     assert_copied(&bench, &outcome);
@@ -450,7 +450,7 @@ fn a_clone_that_cannot_be_stripped_is_copied() {
     assert_eq!((outcome.report.method(), outcome.report.reason), (Method::Copy, Reason::Permission));
     assert_eq!((outcome.report.clone_error, made(&bench).attributes.len()), (-EPERM, 0));
     let (bench, outcome) = play(EPERM, Mode::Always, false);
-    let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+    let told = outcome.result.map_err(|error| (error.step, error.errno()));
     assert_eq!((told, bench.there()), (Err((Step::Metadata, EPERM)), None));
     assert_eq!(outcome.report.cloned, 0);
     let (bench, outcome) = play(EPERM, Mode::Auto, true);
@@ -459,7 +459,7 @@ fn a_clone_that_cannot_be_stripped_is_copied() {
     assert!(outcome.report.metadata_incomplete);
     for (errno, best_effort) in [(EIO, false), (EIO, true), (ENOSPC, false)] {
         let (bench, outcome) = play(errno, Mode::Auto, best_effort);
-        let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+        let told = outcome.result.map_err(|error| (error.step, error.errno()));
         assert_eq!((told, bench.there()), (Err((Step::Metadata, errno)), None));
     }
 }
@@ -504,7 +504,7 @@ fn a_private_name_that_is_taken_is_another_ones() {
     // None is free.
     drop(world);
     let (_, outcome) = with_fault(&scenario, (Call::CloneNew, 1), Fault::Errno(EEXIST), Lasting::Kind);
-    let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+    let told = outcome.result.map_err(|error| (error.step, error.errno()));
     assert_eq!((told, outcome.report.reason), (Err((Step::Create, EEXIST)), Reason::None));
 }
 
@@ -519,7 +519,7 @@ fn a_name_that_is_taken_is_told_before_a_long_copy() {
             disk.add_file(to, "copy", &[Some(b"precious")], 0o600);
         });
         let outcome = scenario.run(&bench);
-        let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+        let told = outcome.result.map_err(|error| (error.step, error.errno()));
         assert_eq!(told, Err((Step::Publish, EEXIST)), "{}", volume.name);
         assert_eq!((bench.model.count(Call::ReadAt), bench.litter()), (step_calls, vec![]));
         let world = bench.model.world();
@@ -542,6 +542,6 @@ fn a_read_only_file_is_copied_read_only_on_windows() {
     let preserve = Preserve { attributes: true, ..Preserve::default() };
     let options = Options { preserve, ..Options::default() };
     let (_, outcome) = Scenario { options, ..Scenario::new(Api::File, Traits::REFS) }.play();
-    let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+    let told = outcome.result.map_err(|error| (error.step, error.errno()));
     assert_eq!(told, Err((Step::Metadata, EOPNOTSUPP)), "not silently left behind");
 }

@@ -340,14 +340,17 @@ impl Judged<'_> {
             return None;
         }
         let Some(injected) = self.injected else { return Some(format!("failed: {error}")) };
-        let mine = injected.errno().is_some_and(|errno| errno == error.os_error());
+        let mine = injected.errno().is_some_and(|errno| errno == error.errno());
         let odd = matches!(injected.fault, Fault::Odd(_))
-            && (error.cause == Cause::Inconsistent || error.os_error() == EIO);
+            && (error.cause == Cause::Inconsistent || error.errno() == EIO);
         // Without links there is no other way than the one that was made to fail.
-        let no_way = !self.scenario.to.links && error.step == Step::Publish && error.os_error() == EPERM;
+        let no_way = !self.scenario.to.links && error.step == Step::Publish && error.errno() == EPERM;
         // A reply that was lost: the name is there when it is asked for again.
         let lost = matches!(injected.fault, Fault::DoneThen(_)) && error.step == Step::Publish;
-        let same_errno = self.untouched.result.is_err_and(|untouched| untouched.cause == error.cause);
+        let same = |untouched: Error| {
+            untouched.cause == error.cause || (error.errno() != 0 && untouched.errno() == error.errno())
+        };
+        let same_errno = self.untouched.result.is_err_and(same);
         let explained = mine || odd || no_way || lost || same_errno || self.seen_as_unknown(error);
         (!explained).then(|| format!("failed with {error}, which was not put in"))
     }
@@ -362,7 +365,7 @@ impl Judged<'_> {
             Some(Fault::Errno(EINVAL) | Fault::Odd(Odd::DirtyClone(EINVAL))) => EOPNOTSUPP,
             _ => return false,
         };
-        by_flag && error.step == Step::Clone && error.os_error() == told
+        by_flag && error.step == Step::Clone && error.errno() == told
     }
 }
 
