@@ -12,7 +12,7 @@
 
 #include <reflink.h>
 
-/* How the data came over (result.method). */
+/* How the data was copied (result.method). */
 static inline const char *method_in_words(uint32_t method)
 {
     switch (method) {

@@ -62,7 +62,7 @@ enum class errc : int {
     // make header: end
 };
 
-/// How the data is to come over.
+/// How to copy the data.
 enum class mode : std::uint32_t {
     // make header: cpp options.mode
     /// Clone if possible, else copy.
@@ -74,7 +74,7 @@ enum class mode : std::uint32_t {
     // make header: end
 };
 
-/// What is to happen where the destination exists.
+/// What to do where the destination exists.
 enum class if_exists : std::uint32_t {
     // make header: cpp options.if_exists
     /// Fail with -EEXIST where the destination exists, also as a dangling symbolic link.
@@ -104,16 +104,13 @@ enum class durability : std::uint32_t {
 enum class preserve : std::uint32_t {
     nothing = 0,
     // make header: cpp REFLINK_PRESERVE_*
-    /// Preserve the times of last access and last change, to the nanosecond, or as near as a file
-    /// system comes that keeps them in steps below a microsecond.
+    /// Preserve the times of last access and last change, to the nanosecond, or to the file
+    /// system's step where that is below a microsecond.
     times = REFLINK_PRESERVE_TIMES,
-    /// Preserve owner and group, and, once they are seen to be right, the set-user-ID, set-group-ID
-    /// and sticky bits.
+    /// Preserve owner and group, and the set-user-ID, set-group-ID and sticky bits.
     owner = REFLINK_PRESERVE_OWNER,
-    /// Preserve extended attributes: on Linux those of the "user." and "trusted." namespaces (and
-    /// "osx.", "os2."), but for what a file system keeps there for itself (trusted.overlay,
-    /// trusted.SGI_ACL_FILE and the like; btrfs, lustre and their like have namespaces of their
-    /// own, which stay behind too).
+    /// Preserve extended attributes, on Linux those of the "user.", "trusted.", "osx." and "os2."
+    /// namespaces.
     xattrs = REFLINK_PRESERVE_XATTRS,
     /// Preserve the POSIX access control list.
     acl = REFLINK_PRESERVE_ACL,
@@ -126,13 +123,12 @@ enum class flags : std::uint64_t {
     // make header: cpp options.flags
     /// Refuse a symbolic link as the source, with -ELOOP.
     nofollow = REFLINK_NOFOLLOW,
-    /// Metadata that the file system refuses to take or to tell, or has no room for, is not an
-    /// error; REFLINK_METADATA_INCOMPLETE in the result says so.
+    /// Succeed where the file system refuses to read or to set metadata, or has no room for it.
     best_effort_metadata = REFLINK_BEST_EFFORT_METADATA,
     // make header: end
 };
 
-/// How the data came over. A newer library may say something that is not listed.
+/// How the data was copied. A newer library may report a value that is not listed.
 enum class method : std::uint32_t {
     // make header: cpp REFLINK_METHOD_*
     /// No data was copied: there was nothing to do, or the call failed before.
@@ -149,7 +145,7 @@ enum class method : std::uint32_t {
     // make header: end
 };
 
-/// Why not everything was cloned. A newer library may say something that is not listed.
+/// Why not everything was cloned. A newer library may report a value that is not listed.
 enum class reason : std::uint32_t {
     // make header: cpp REFLINK_REASON_*
     /// Everything was cloned, or the call ended before cloning was tried.
@@ -172,7 +168,7 @@ enum class reason : std::uint32_t {
     // make header: end
 };
 
-/// Which operation failed. A newer library may say something that is not listed.
+/// Which operation failed. A newer library may report a value that is not listed.
 enum class step : std::uint32_t {
     // make header: cpp REFLINK_STEP_*
     /// Nothing failed.

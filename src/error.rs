@@ -37,7 +37,7 @@ pub enum Step {
 /// Why not everything was cloned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reason {
-    /// Everything was, or it did not come to that.
+    /// Everything was cloned, or the call ended before cloning was tried.
     #[default]
     None,
     /// This volume cannot clone.

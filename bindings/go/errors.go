@@ -55,9 +55,9 @@ type Error struct {
 	Op string
 	// Src and Dst are the names given, or those of the files.
 	Src, Dst string
-	// Code is what the library returned, 0 if it did not come to that.
+	// Code is what the library returned, 0 if the call ended before the library was called.
 	Code int
-	// Result is what the library said besides: the step that failed, how far it got, why no clone was possible.
+	// Result is the library's report: the step that failed, how far it got, why no clone was possible.
 	Result Result
 
 	cause error

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Method is how the data came over.
+// Method is how the data was copied.
 type Method uint32
 
 // Methods.

@@ -27,7 +27,7 @@ pub fn of(error: &Error) -> c_int {
     match error.cause {
         // A system call that failed with errno 0 never does; 0 must not mean success here.
         Cause::System(failed) if failed.number() == 0 => REFLINK_ERR_INCONSISTENT,
-        // What this system has no errno for (FreeBSD and ENODATA) is told as it was said.
+        // An errno that this system does not have (ENODATA on FreeBSD): the system's own number is returned.
         Cause::System(failed) if !errno::exists(failed.number()) => failed.raw().saturating_neg(),
         Cause::System(failed) => failed.number().saturating_neg(),
         Cause::NotRegular => REFLINK_ERR_NOT_REGULAR,

@@ -26,7 +26,7 @@ const fn invalid() -> Error {
     Error::new(Step::Arguments, Cause::System(Errno::own(EINVAL)))
 }
 
-/// Runs one call, in which the thread cannot be cancelled: a panic becomes a code, and errno is left as it was found.
+/// Runs one call, in which the thread cannot be cancelled: a panic becomes a code, and errno is not changed.
 fn guard(body: impl FnOnce() -> c_int) -> c_int {
     let _cancelled_later = Uncancelled::begin();
     let errno = thread_errno();

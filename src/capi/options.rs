@@ -40,34 +40,37 @@ pub const REFLINK_DURABLE: u32 = 1;
 /// existing file is replaced as with REFLINK_ATOMIC.
 pub const REFLINK_DIRECT: u32 = 2;
 
-/// Preserve the times of last access and last change, to the nanosecond, or as near as a file system
-/// comes that keeps them in steps below a microsecond. Coarser times, and years that a file system
-/// does not know, are -EOPNOTSUPP (see REFLINK_BEST_EFFORT_METADATA). Of reflink_copy_fd(): a FUSE
-/// server may stamp the file anew when the caller closes it.
+/// Preserve the times of last access and last change, to the nanosecond, or to the file system's step
+/// where that is below a microsecond. Where the file system stores coarser times, or cannot store the
+/// year, the copy fails with -EOPNOTSUPP (see REFLINK_BEST_EFFORT_METADATA). Exception: a FUSE server
+/// may set new times when the caller of reflink_copy_fd() closes the file.
 pub const REFLINK_PRESERVE_TIMES: u32 = 1;
-/// Preserve owner and group, and, once they are seen to be right, the set-user-ID, set-group-ID and
-/// sticky bits. Without it these bits are never set. Changing the owner takes privilege: -EPERM
-/// without. Ids that are not mapped into the user namespace all look alike and are never seen to be
-/// right: -EPERM where there are such bits or a capability.
+/// Preserve owner and group, and the set-user-ID, set-group-ID and sticky bits. These bits are set
+/// after checking that owner and group were really set, and never without REFLINK_PRESERVE_OWNER.
+/// Changing the owner needs privilege; without it the copy fails with -EPERM. Ids without a mapping
+/// in the user namespace all look alike and cannot be checked: -EPERM where the source has one of
+/// these bits, or a capability that REFLINK_PRESERVE_XATTRS asks for.
 pub const REFLINK_PRESERVE_OWNER: u32 = 2;
-/// Preserve extended attributes: on Linux those of the "user." and "trusted." namespaces (and "osx.",
-/// "os2."), but for what a file system keeps there for itself (trusted.overlay, trusted.SGI_ACL_FILE
-/// and the like; btrfs, lustre and their like have namespaces of their own, which stay behind too).
-/// Labels are given by policy; "security.capability" comes with REFLINK_PRESERVE_OWNER, once the owner is
-/// seen to be right. What the destination of reflink_copy_fd() has besides stays.
+/// Preserve extended attributes, on Linux those of the "user.", "trusted.", "osx." and "os2."
+/// namespaces. Exception: attributes that a file system keeps for itself are not copied
+/// (trusted.overlay, trusted.SGI_ACL_FILE and the like, the namespaces of btrfs, lustre and others).
+/// Security labels are not copied: the system's policy assigns them. "security.capability" is copied only
+/// with REFLINK_PRESERVE_OWNER, after checking that the owner was really set. reflink_copy_fd() keeps
+/// attributes that only the destination has.
 pub const REFLINK_PRESERVE_XATTRS: u32 = 4;
-/// Preserve the POSIX access control list. One that the directory's default gave the copy is
-/// removed where the source has none, and so is that of reflink_copy_fd()'s destination. Without this
-/// bit the copy keeps the directory's default, as any new file does; and where the source has one, so
-/// that the group bits of its mode are the list's mask, the copy's are those of the list's own group
-/// entry, as far as the mask lets them.
+/// Preserve the POSIX access control list. Where the source has none, the copy gets none: a list that
+/// it inherited from its directory is removed, and so is that of reflink_copy_fd()'s destination.
+/// Without this bit, the copy keeps the list that it inherits from its directory, as any new file does. The
+/// group bits of a source with a list are the list's mask (acl(5)). On Linux the copy then gets the
+/// rights of the list's own group entry, limited by the mask. Other systems with such lists copy the
+/// group bits unchanged: see libreflink(7), under "Systems".
 pub const REFLINK_PRESERVE_ACL: u32 = 8;
 
 /// Refuse a symbolic link as the source, with -ELOOP.
 pub const REFLINK_NOFOLLOW: u64 = 1;
-/// Metadata that the file system refuses to take or to tell, or has no room for, is not an error;
-/// REFLINK_METADATA_INCOMPLETE in the result says so. (An I/O error is one all the same.) Needed on
-/// file systems that cannot hold the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
+/// Succeed where the file system refuses to read or to set metadata, or has no room for it.
+/// REFLINK_METADATA_INCOMPLETE in the result reports that. An I/O error is still an error. Needed on
+/// file systems that cannot store the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
 /// they report that or silently keep other bits. The copy may then be more open than the source.
 pub const REFLINK_BEST_EFFORT_METADATA: u64 = 2;
 
@@ -80,8 +83,8 @@ pub struct reflink_progress {
     pub size: usize,
     /// Bytes done, cloned ones and holes included.
     pub bytes_done: u64,
-    /// Bytes in all; never less than `bytes_done`. It grows with it where the source does not know
-    /// its size (/proc).
+    /// Bytes in all, never less than `bytes_done`. Where the source does not know its size (/proc),
+    /// this number grows with `bytes_done`.
     pub bytes_total: u64,
 }
 
@@ -118,13 +121,13 @@ unsafe impl Extensible for reflink_options {
     const FIRST: usize = offset_of!(reflink_options, progress_user) + size_of::<*mut c_void>();
 }
 
-/// The caller's wishes, understood.
+/// The caller's options, checked.
 pub struct Asked {
     /// What the engine needs to know.
     pub options: Options,
     /// The progress function.
     pub progress: Option<unsafe extern "C" fn(*mut c_void, *const reflink_progress) -> c_int>,
-    /// What it is handed.
+    /// The argument of the progress function.
     pub progress_user: *mut c_void,
 }
 

@@ -10,7 +10,8 @@ use crate::error::{Error, Reason, Step};
 
 /// No data was copied: there was nothing to do, or the call failed before.
 pub const REFLINK_METHOD_NONE: u32 = 0;
-/// All of it shares its blocks with the source. (This is what the file system reports.)
+/// All of it shares its blocks with the source. This is what the file system reports, and a server may
+/// report a clone where it made a copy: see libreflink(7), under "Limits".
 pub const REFLINK_METHOD_CLONE: u32 = 1;
 /// Part of it was cloned: the middle of a range, or the part of a file before the method changed.
 pub const REFLINK_METHOD_MIXED: u32 = 2;

@@ -6,8 +6,7 @@ use core::mem::MaybeUninit;
 
 use crate::sys::errno;
 
-/// Nobody's structure is this large: a size beyond it is a stray number, and memory there is not to
-/// be looked at.
+/// Larger sizes are rejected as garbage, before the memory behind them is read.
 const NONSENSE: usize = 4096;
 
 /// A structure that starts with its size and may be shorter or longer than the one known here.
@@ -71,7 +70,7 @@ pub unsafe fn read<T: Extensible>(from: *const T) -> Result<T, c_int> {
     unsafe {
         from.cast::<u8>().copy_to_nonoverlapping(known.as_mut_ptr().cast::<u8>(), size.min(size_of::<T>()))
     };
-    // SAFETY: all zeros is a value, and what was copied over came from the same type.
+    // SAFETY: all zeros is a value, and what was copied came from the same type.
     Ok(unsafe { known.assume_init() })
 }
 

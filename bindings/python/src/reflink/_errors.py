@@ -54,7 +54,7 @@ def _same_file(number: int, message: str, src: Any, dst: Any) -> OSError:
 
 
 def from_code(code: int, src: Any = None, dst: Any = None, result: Optional[Result] = None) -> OSError:
-    """Make the exception for ``code``; ``result`` is what the library said besides."""
+    """Make the exception for ``code``; ``result`` is the library's report."""
     number = _ERRNO.get(code, -code)
     message = text("reflink_strerror", code)
     error: OSError

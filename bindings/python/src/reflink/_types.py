@@ -20,7 +20,7 @@ class _Number(enum.IntEnum):
 
 
 class Method(_Number):
-    """How the data came over."""
+    """How the data was copied."""
 
     UNKNOWN = -1
     # make header: python-enum REFLINK_METHOD_*
@@ -98,7 +98,7 @@ class Step(_Number):
 class Result:
     """What a copy did. An exception raised by one has it too, as its attribute ``result``."""
 
-    #: How the data came over.
+    #: How the data was copied.
     method: Method
     #: Why not everything was cloned.
     reason: Reason
