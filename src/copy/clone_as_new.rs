@@ -1,5 +1,5 @@
 //! Clones that are files of their own from the start, as macOS makes them: under a private name, or with DIRECT the final one.
-//! They bring all metadata along; what was not asked for is taken off again before the file gets its name.
+//! They have all metadata of the source; what was not asked for is removed before the file gets its name.
 
 use core::ffi::CStr;
 
@@ -41,8 +41,8 @@ pub fn clone<'s, S: Sys>(job: &Job<'s, '_, S>, progress: &mut Progress) -> Resul
     }
 }
 
-/// A clone has its source's mode from the first instant, and its directory's group until the source's is
-/// given to it: whom the group's bits let in then may be others than they are for.
+/// A clone has its source's mode from the first instant, but its directory's group until the source's group
+/// is set: until then the group bits let in the members of another group.
 fn lets_another_group_in<S: Sys>(job: &Job<S>) -> Result<bool> {
     let mode = job.source.stat.mode;
     let for_the_group_alone = (mode >> 3) & !mode & 0o7;
@@ -74,9 +74,9 @@ fn make<'s, S: Sys>(job: &Job<'s, '_, S>) -> Result<core::result::Result<Draft<'
     Ok(Draft::make_private(job, directory, clone))
 }
 
-/// Notes why, and stops where copying would only hide a failure, or may not be tried. The table's
-/// questions about the destination have their answer: it does not exist yet, so that no mark is on
-/// it and no descriptor stands for it; whoever may not make it will hear so from the copy.
+/// Notes why, and stops where copying would only hide a failure, or may not be tried. Where the table asks
+/// about the destination (StopIfProtected, StopIfBadDescriptor), copying is tried: the destination does not
+/// exist yet, so it has no mark and no descriptor. A copy that is not allowed fails with its own error.
 fn refused<S: Sys>(job: &Job<S>, errno: Errno, report: &mut Report) -> Result<()> {
     if table::name_is_taken(errno) {
         return Err(errno).at(Step::Create); // no private name is free
@@ -101,8 +101,8 @@ fn check<S: Sys>(job: &Job<S>, draft: &Draft<S>, report: &mut Report) -> Result<
     Ok(true)
 }
 
-/// Takes from a clone what came along without being asked for. `false`: it cannot be had without, but
-/// a copy can.
+/// Removes from a clone the metadata that was not asked for. `false`: that is not possible here, but a copy
+/// without this metadata is.
 fn strip<S: Sys>(job: &Job<S>, draft: &Draft<S>, report: &mut Report) -> Result<bool> {
     let preserve = job.options.preserve;
     let Err(errno) = job.sys.forget_source(draft.file.fd(), preserve.times, preserve.attributes) else {
@@ -120,14 +120,14 @@ fn strip<S: Sys>(job: &Job<S>, draft: &Draft<S>, report: &mut Report) -> Result<
     if job.options.mode == Mode::Always { Err(errno).at(Step::Metadata) } else { Ok(false) }
 }
 
-/// What the clone is, once it is all that it is to be but for what is still to be preserved.
+/// Reports the clone as done. Returns what it is before [`still_to_preserve`] is applied.
 pub fn made<S: Sys>(job: &Job<S>, draft: &Draft<S>, progress: &mut Progress) -> Result<Stat> {
     progress.tell(job.source.stat.size, job.source.stat.size)?;
     job.sys.stat(draft.file.fd()).at(Step::Metadata)
 }
 
-/// What is still to be carried over to a clone. Its attributes came with it; and its ACL too, but with
-/// what it inherits from the directory added (clonefile(2)).
+/// The metadata still to be copied to a clone. It has the source's attributes. Its ACL has the entries that it
+/// inherits from the directory besides the source's (clonefile(2)), so the ACL is set again.
 pub fn still_to_preserve(options: &Options) -> Options {
     let mut left = *options;
     left.preserve.attributes = false;

@@ -1,4 +1,4 @@
-//! Metadata: one policy on every platform, by descriptor only, in the order that keeps a file from being too open.
+//! Copies the metadata: one policy on every platform, by descriptor only, in an order in which the file is never too open.
 //! Owner first (a change of owner drops capabilities), then attributes and ACL, then the permission bits, the times last.
 
 use core::ffi::CStr;
@@ -15,12 +15,11 @@ pub(crate) const PERMISSIONS: u32 = 0o777;
 
 const CAPABILITY: &[u8] = b"security.capability";
 
-/// How much later or earlier a time may come out: NTFS and SMB keep it in steps of 100 ns, which is as
-/// good as right.
+/// How far a time may be from the source's, in nanoseconds: NTFS and SMB keep times in steps of 100 ns.
 const TIME_TOLERANCE: u64 = 1000;
 
-/// The mode of a copy that the source's ACL does not come along to. Where there is a POSIX ACL, the group
-/// bits of the mode are its mask (acl(5)): they would let the owning group do what only somebody named may.
+/// The mode of a copy that does not get the source's ACL. Where there is a POSIX ACL, the group bits of the
+/// mode are its mask (acl(5)): with them, the owning group could do what the ACL allows only to others.
 pub fn mode_without_acl<S: Sys>(
     sys: &S,
     (src, source): (Fd, &Stat),
@@ -34,7 +33,7 @@ pub fn mode_without_acl<S: Sys>(
         Ok(None) => Ok(source.mode),
         Ok(Some(entry)) => Ok(limit_group(source.mode, entry)),
         Err(errno) if options.best_effort_metadata && table::metadata_refused(errno) => {
-            // There may be one: the group gets no more than everybody does.
+            // There may be an ACL: the group gets no more than everybody does.
             report.metadata_incomplete = true;
             Ok(limit_group(source.mode, source.mode))
         }
@@ -47,7 +46,7 @@ const fn limit_group(mode: u32, entry: u32) -> u32 {
     mode & (!0o070 | (entry & 0o7) << 3)
 }
 
-/// What the owning group may do where the group bits of the mode are a mask.
+/// The rights of the owning group, where the group bits of the mode are a mask.
 fn group_entry<S: Sys>(sys: &S, fd: Fd) -> crate::sys::Result<Option<u32>> {
     if let Some(told) = sys.group_entry(fd) {
         return told;
@@ -67,7 +66,7 @@ pub fn mode_to_create(source: &Stat, options: &Options) -> u32 {
     if preserve.owner || preserve.attributes || preserve.acl { 0o600 } else { source.mode & PERMISSIONS }
 }
 
-/// Whether a destination of the caller's, which has a mode of its own, gets the source's too.
+/// Whether the destination gets the source's permission bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permissions {
     /// A new file: yes.
@@ -76,7 +75,7 @@ pub enum Permissions {
     Keep,
 }
 
-/// Carries the metadata over that is asked for.
+/// Copies the metadata that is asked for.
 pub struct Transfer<'a, S: Sys> {
     sys: &'a S,
     src: Fd,
@@ -124,7 +123,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
         if preserve.times { self.times() } else { Ok(()) }
     }
 
-    /// Lets a failure pass where the caller said so, and remembers it.
+    /// Lets a failure pass under best effort, and notes it.
     fn allow<T>(&mut self, outcome: crate::sys::Result<T>) -> Result<Option<T>> {
         match outcome {
             Ok(value) => Ok(Some(value)),
@@ -136,7 +135,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
         }
     }
 
-    /// Gives the file to the source's owner and group, and says what it is then.
+    /// Sets the source's owner and group. Returns what the file is then.
     fn owner(&mut self, now: &Stat) -> Result<Stat> {
         if !S::CARRIES_OWNER {
             self.allow::<()>(Err(Errno::own(EOPNOTSUPP)))?; // not silently left behind
@@ -163,15 +162,15 @@ impl<'a, S: Sys> Transfer<'a, S> {
         now.owner == self.source.owner && now.group == self.source.group
     }
 
-    /// Whether the owner is seen to be the source's. Ids without a name in this user namespace, or
-    /// through this mount, all look alike (user_namespaces(7)), and say nothing.
+    /// Whether the owner was checked to be the source's. Ids without a mapping in this user namespace, or in
+    /// this mount, all look alike (user_namespaces(7)): for them the answer is no.
     fn owner_is_sure(&self, now: &Stat) -> bool {
         let [owner, group] = self.sys.overflow_ids();
         self.options.preserve.owner && self.has_owner(now) && now.owner != owner && now.group != group
     }
 
     /// Sets the mode, unless it is right already: the bits of `rwx`, and the special ones where the
-    /// owner came over.
+    /// owner was set.
     fn mode(&mut self, now: &Stat, source: u32, acl_set: bool) -> Result<()> {
         let mut special = if self.options.preserve.owner { source & !PERMISSIONS } else { 0 };
         if special != 0 && !self.owner_is_sure(now) {
@@ -182,8 +181,8 @@ impl<'a, S: Sys> Transfer<'a, S> {
         if now.mode == wanted || (acl_set && special == 0 && now.mode & PERMISSIONS == wanted) {
             return Ok(());
         }
-        // Not believed without a look: exFAT, ntfs-3g and SMB mounts say yes and leave the file as
-        // open as their mount options make it (seen on Linux 6.1 and 6.12).
+        // Checked: exFAT, ntfs-3g and SMB mounts report success and leave the file as open as their
+        // mount options make it (seen on Linux 6.1 and 6.12).
         if self.allow(self.sys.set_mode(self.dst, wanted))?.is_none() {
             return Ok(());
         }
@@ -192,8 +191,8 @@ impl<'a, S: Sys> Transfer<'a, S> {
         self.allow(held).map(drop)
     }
 
-    /// Sets the times, and looks: file systems cut them to what they can keep (whole seconds, the years
-    /// 1901 to 2038) and say that all is well.
+    /// Sets the times, and checks them: file systems limit them to what they can keep (whole seconds, the
+    /// years 1901 to 2038) and report success.
     fn times(&mut self) -> Result<()> {
         let (accessed, modified) = (self.source.accessed, self.source.modified);
         if self.allow(self.sys.set_times(self.dst, accessed, modified))?.is_none() {
@@ -223,8 +222,8 @@ impl<'a, S: Sys> Transfer<'a, S> {
         Ok(self.allow(set)?.is_some())
     }
 
-    /// Limits the group bits of a file whose ACL is to go: what is its mask now would stay behind as the
-    /// group's own. Before, so that nobody gets in meanwhile. Says whether the ACL may go.
+    /// Limits the group bits of a file whose ACL will be removed: the mask would stay as the group's own rights.
+    /// Done before the ACL is removed, so that the group has these rights at no time. Returns whether to remove it.
     fn leave_no_mask(&mut self, now: &Stat) -> Result<bool> {
         let entry = group_entry(self.sys, self.dst);
         let Some(Some(entry)) = self.allow(entry)? else { return Ok(false) };

@@ -1,7 +1,7 @@
 //! pthread_cancel(3), put off while a call of the library runs. The calls of a copy are cancellation points: glibc would unwind this
 //! library's frames there, which ends the whole process, musl would end the thread with half a file under its name.
 
-/// Holds the thread's cancellation off until it is dropped; what came meanwhile strikes at the caller's next cancellation point.
+/// Disables the thread's cancellation until it is dropped. A request made before then acts at the caller's next cancellation point.
 pub struct Uncancelled {
     #[cfg(not(any(windows, target_os = "android")))]
     before: Option<core::ffi::c_int>,
@@ -10,7 +10,7 @@ pub struct Uncancelled {
 /// Windows and bionic know no cancellation.
 #[cfg(any(windows, target_os = "android"))]
 impl Uncancelled {
-    /// Nothing to hold off.
+    /// Nothing to disable.
     pub const fn begin() -> Self {
         Self {}
     }
@@ -29,7 +29,7 @@ mod pthread {
     }
 
     impl super::Uncancelled {
-        /// Holds it off from here on.
+        /// Disables cancellation from here on.
         pub fn begin() -> Self {
             let mut before = DISABLE;
             // SAFETY: the C library writes one int of our own.

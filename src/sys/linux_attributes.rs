@@ -5,7 +5,7 @@
 /// lustre, afs, ceph, gpfs, glusterfs, …) is its file system's own; "system." and "security." are the kernel's.
 const OF_USERS: [&[u8]; 4] = [b"user.", b"trusted.", b"osx.", b"os2."];
 
-/// What file systems keep in these namespaces all the same: XFS and its ancestor, overlayfs and fuse-overlayfs, GlusterFS.
+/// Attributes that file systems keep for themselves in these namespaces: XFS and its ancestor, overlayfs and fuse-overlayfs, GlusterFS.
 const OF_FILE_SYSTEMS: [&[u8]; 11] = [
     b"trusted.SGI_",
     b"trusted.overlay.",

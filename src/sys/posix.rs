@@ -176,7 +176,7 @@ pub fn open_to_read(dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
     if is_special(dir, name, follow) {
         return Err(Errno(errno::ENXIO));
     }
-    // O_NONBLOCK: what was a file a moment ago can be a FIFO now, which would block for ever.
+    // O_NONBLOCK: a FIFO may have replaced the file since the check, and its open would block.
     let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
     open(dir, name, libc::O_RDONLY | libc::O_NONBLOCK | nofollow, 0)
 }

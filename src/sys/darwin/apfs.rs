@@ -26,8 +26,8 @@ pub trait ApfsCalls: Sys {
     /// fclonefileat(2).
     fn fclonefileat(&self, src: Fd, dir: Fd, name: &CStr, flags: u32) -> Result<()>;
     /// Opens the clone just made, to read it: neither following a link nor waiting for a FIFO. ELOOP
-    /// where it is no regular file with this one name: whoever may write to the directory may have put
-    /// something in its place, which is not ours to change or to remove.
+    /// where it is no regular file with this one name: somebody who may write to the directory may have put
+    /// something in its place, which the library must not change or remove.
     fn open_clone(&self, dir: Fd, name: &CStr) -> Result<Fd>;
     /// Removes every entry of the ACL.
     fn remove_acl(&self, fd: Fd) -> Result<()>;
@@ -117,7 +117,7 @@ fn drop_attributes<C: ApfsCalls>(calls: &C, fd: Fd, compressed: bool) -> Result<
         let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
         if !attribute_stays(name.to_bytes(), compressed) {
             match calls.remove_attribute(fd, name) {
-                Err(errno) if errno.is(ENODATA) => {} // gone meanwhile
+                Err(errno) if errno.is(ENODATA) => {} // removed by somebody else
                 outcome => outcome?,
             }
         }

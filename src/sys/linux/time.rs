@@ -23,7 +23,7 @@ const fn missing(errno: Errno) -> bool {
     matches!(errno.0, libc::ENOSYS | libc::EPERM)
 }
 
-/// What an open file is. `None` where statx is not to be had.
+/// What an open file is. `None` where there is no statx.
 pub fn stat(fd: Fd) -> Option<Result<Stat>> {
     if fd < 0 {
         // Else AT_FDCWD with an empty name would be the current directory.
@@ -32,7 +32,7 @@ pub fn stat(fd: Fd) -> Option<Result<Stat>> {
     statx(fd, c"", libc::AT_EMPTY_PATH)
 }
 
-/// What a name stands for, symbolic links not followed. `None` where statx is not to be had.
+/// What a name stands for, symbolic links not followed. `None` where there is no statx.
 pub fn stat_name(dir: Fd, name: &CStr) -> Option<Result<Stat>> {
     statx(dir, name, libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT)
 }
@@ -76,7 +76,7 @@ fn device(major: u32, minor: u32) -> u64 {
     u64::from(minor & !0xff) << 12 | u64::from(major) << 8 | u64::from(minor & 0xff)
 }
 
-/// Sets the times of last access and change. `None` where the call is not to be had.
+/// Sets the times of last access and change. `None` where there is no such call.
 pub fn set_times(fd: Fd, accessed: Time, modified: Time) -> Option<Result<()>> {
     let number = UTIMENSAT_WIDE?;
     // struct __kernel_timespec of linux/time_types.h, twice

@@ -58,8 +58,8 @@ fn fill_random(bytes: &mut [u8; 8]) {
     unsafe { libc::arc4random_buf(bytes.as_mut_ptr().cast::<c_void>(), bytes.len()) }
 }
 
-/// A failure leaves zeros: the name that is made of them is taken with O_EXCL all the same. Not
-/// getentropy, which the C library makes again for ever while a signal interrupts it.
+/// A failure leaves zeros; the name made of them is still created with O_EXCL. Not getentropy: the C library
+/// repeats it without a bound while signals interrupt it.
 #[cfg(target_os = "linux")]
 fn fill_random(bytes: &mut [u8; 8]) {
     let _ = retry(|| {

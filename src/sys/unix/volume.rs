@@ -1,5 +1,5 @@
 //! What a file system says of itself on the Unixes that are not Linux: its name, its block size, whether a server is behind it.
-//! Each system has a call of its own for it; POSIX's, which says no name, is what is left.
+//! Each system has its own call for this. The others use POSIX's statvfs, which reports no name.
 
 use core::ffi::{CStr, c_char};
 use core::mem::MaybeUninit;
