@@ -91,8 +91,23 @@ const TABLE: &[Row] = &[
     // (zfs_bclone_wait_dirty=0).
     row(EINTR, Again, Again, Again, Reason::Transient),
     row(EAGAIN, WaitIfOnlyMethod, Later, Later, Reason::Transient),
+    // More references to one block than the file system counts.
+    row(EMLINK, Next, Next, Stop, Reason::File),
     // Real failures. coreutils 7.5 to 9.1 hid them behind a fallback (bugs.gnu.org/60489).
     row(EIO, Stop, NextIfRemote, Stop, Reason::Failure),
+    // Damage that was found: EFSCORRUPTED and EFSBADCRC of XFS, ext4, Btrfs and f2fs; EBADE is ZFS's ECKSUM. A copy by
+    // another method would only hide it.
+    row(EUCLEAN, Stop, Stop, Stop, Reason::Failure),
+    row(EBADMSG, Stop, Stop, Stop, Reason::Failure),
+    row(EBADE, Stop, Stop, Stop, Reason::Failure),
+    row(EHWPOISON, Stop, Stop, Stop, Reason::Failure),
+    row(ENOTRECOVERABLE, Stop, Stop, Stop, Reason::Failure),
+    // A device that failed (block/blk-core.c: integrity, transport and time limit) or went away.
+    row(EILSEQ, Stop, Stop, Stop, Reason::Failure),
+    row(ENOLINK, Stop, Stop, Stop, Reason::Failure),
+    row(ETIME, Stop, Stop, Stop, Reason::Failure),
+    row(ENOMEDIUM, Stop, Stop, Stop, Reason::Failure),
+    row(ESHUTDOWN, Stop, Stop, Stop, Reason::Failure),
     row(ENOSPC, Stop, Stop, Stop, Reason::Failure),
     row(EDQUOT, Stop, Stop, Stop, Reason::Failure),
     row(ENOMEM, Stop, Stop, Stop, Reason::Failure),
@@ -109,6 +124,10 @@ const TABLE: &[Row] = &[
     row(EREMOTEIO, Stop, Stop, Stop, Reason::Failure),
     row(ENETDOWN, Stop, Stop, Stop, Reason::Failure),
     row(EHOSTDOWN, Stop, Stop, Stop, Reason::Failure),
+    row(ENETUNREACH, Stop, Stop, Stop, Reason::Failure),
+    row(EHOSTUNREACH, Stop, Stop, Stop, Reason::Failure),
+    row(ECONNABORTED, Stop, Stop, Stop, Reason::Failure),
+    row(ECONNRESET, Stop, Stop, Stop, Reason::Failure),
     row(ETIMEDOUT, Stop, Stop, Stop, Reason::Failure),
     row(ENOTCONN, Stop, Stop, Stop, Reason::Failure),
     row(ENODEV, Stop, Stop, Stop, Reason::Failure),
@@ -123,8 +142,6 @@ const WIN32: &[Row] = &[
     // Somebody has the file or a part of it locked: a copy would meet the same lock, or what it guards.
     row(Errno::standing_for(32, EBUSY).0, Stop, Stop, Stop, Reason::Transient), // SHARING_VIOLATION
     row(Errno::standing_for(33, EBUSY).0, Stop, Stop, Stop, Reason::Transient), // LOCK_VIOLATION
-    // More references to one region than ReFS counts (8175).
-    row(Errno::standing_for(347, EMLINK).0, Next, Next, Stop, Reason::File), // BLOCK_TOO_MANY_REFERENCES
 ];
 
 fn row_of(errno: Errno) -> &'static Row {
