@@ -267,7 +267,8 @@ struct reflink_options {
    * Called at the beginning, between stretches and at the end, by the thread that called the
    * library; non-zero cancels the copy with -ECANCELED. With it a clone is made in steps of at
    * most 1 GiB, so that it is no longer of one instant of the source. Without (NULL) a clone is one call,
-   * which only SIGKILL interrupts. It must not throw, longjmp or call pthread_exit, and its
+   * which only SIGKILL interrupts. `bytes_done` begins again at 0 where all data must be copied a second
+   * time (a file without a name cannot be linked, a clone came out short). It must not throw, longjmp or call pthread_exit, and its
    * thread is not cancelled in it either.
    */
   int (*progress)(void *user,
@@ -285,7 +286,10 @@ struct reflink_options {
  * report a clone where it made a copy: see libreflink(7), under "Limits".
  */
 #define REFLINK_METHOD_CLONE 1
-/** Part of it was cloned: the middle of a range, or the part of a file before the method changed. */
+/**
+ * Part of it was cloned: the middle of a range, or the part of a file before the method changed. After
+ * a failure also: a clone stopped in the middle, and at least `bytes_cloned` of it are there.
+ */
 #define REFLINK_METHOD_MIXED 2
 /**
  * The kernel copied (copy_file_range(2)), at least in part. It may have shared blocks, and does not
@@ -351,6 +355,18 @@ struct reflink_options {
  * REFLINK_BEST_EFFORT_METADATA allowed that.
  */
 #define REFLINK_METADATA_INCOMPLETE 2
+/**
+ * In `flags` of struct reflink_result: the destination's name holds the complete new file. Also set when
+ * something failed after the name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE), or in the call that
+ * gave it. reflink_copy_fd() and reflink_copy_range() never set it: they give no names.
+ */
+#define REFLINK_PUBLISHED 4
+/**
+ * In `flags` of struct reflink_result, after a failure of reflink_copy_fd() or reflink_copy_range(): the
+ * destination was changed, or may have been. The bytes that the result counts are there; more may be. If
+ * it is not set, the content of the destination is unchanged.
+ */
+#define REFLINK_DESTINATION_CHANGED 8
 
 /**
  * What was done, or why it failed. Every call that accepts this structure fills it, on success and
@@ -372,13 +388,13 @@ struct reflink_result {
   int32_t os_error;
   /** REFLINK_STEP_*: which operation failed. */
   uint32_t step;
-  /** REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE. */
+  /** REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED. */
   uint32_t flags;
   /** Bytes that share their blocks with the source, holes between them included. */
   uint64_t bytes_cloned;
   /** Bytes copied, by the kernel or by reading and writing. */
   uint64_t bytes_copied;
-  /** Bytes left as holes. The three add up to the length; after an error, to how far it got. */
+  /** Bytes left as holes. The three add up to the length; after an error, to how far it got at least. */
   uint64_t bytes_hole;
 };
 
@@ -465,7 +481,9 @@ int reflink_copy_file_at(reflink_fd src_dir,
  *
  * Works in place: the old content of the destination is lost, and an error in the middle (no space,
  * an I/O error) leaves it partly written. What can be refused is refused before anything is written.
- * With REFLINK_ALWAYS, a clone that is not possible leaves the destination unchanged.
+ * With REFLINK_ALWAYS, a clone that is refused leaves the destination unchanged. A clone that fails in
+ * the middle can have changed it. REFLINK_DESTINATION_CHANGED in the result reports every failure that
+ * changed the destination. A longer destination is cut only when the source's whole blocks are in it.
  *
  * The descriptors stay open, and their file offsets stay where they are. Of the options,
  * `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW have no effect. REFLINK_DURABLE
@@ -504,7 +522,8 @@ int reflink_copy_fd(reflink_fd src,
  * only the edges are copied. (The kernel's own copy_file_range(2) shares nothing then.) Otherwise
  * everything is copied. With REFLINK_ALWAYS the range must be aligned, or reach the
  * source's end and become the destination's end. Otherwise the call fails with -EINVAL and
- * REFLINK_REASON_FILE, and writes nothing. Holes of the source become holes. Exception: ranges of up
+ * REFLINK_REASON_FILE, and writes nothing. A clone that fails in the middle can have changed the range;
+ * REFLINK_DESTINATION_CHANGED reports that. Holes of the source become holes. Exception: ranges of up
  * to 1 MiB of a fully allocated source are copied without looking for holes.
  *
  * Stops at the source's end, as pread(2) does: `bytes_cloned + bytes_copied + bytes_hole` of the

@@ -240,9 +240,12 @@ struct result {
     bool source_changed =
         false; ///< The source was written while it was copied: old and new may be mixed.
     bool metadata_incomplete = false; ///< Some metadata could not be set, and was let pass.
-    std::uint64_t bytes_cloned = 0;   ///< Bytes that share their blocks with the source.
-    std::uint64_t bytes_copied = 0;   ///< Bytes copied.
-    std::uint64_t bytes_hole = 0;     ///< Bytes left as holes.
+    bool published = false; ///< The name holds the complete new file, also after an error.
+    bool destination_changed =
+        false; ///< After an error: the open destination was changed, or may have been.
+    std::uint64_t bytes_cloned = 0; ///< Bytes that share their blocks with the source.
+    std::uint64_t bytes_copied = 0; ///< Bytes copied.
+    std::uint64_t bytes_hole = 0;   ///< Bytes left as holes.
 };
 
 /// Whether clones are possible somewhere.
@@ -428,6 +431,8 @@ class call
         result.os_error = result_.os_error;
         result.source_changed = (result_.flags & REFLINK_SOURCE_CHANGED) != 0;
         result.metadata_incomplete = (result_.flags & REFLINK_METADATA_INCOMPLETE) != 0;
+        result.published = (result_.flags & REFLINK_PUBLISHED) != 0;
+        result.destination_changed = (result_.flags & REFLINK_DESTINATION_CHANGED) != 0;
         result.bytes_cloned = result_.bytes_cloned;
         result.bytes_copied = result_.bytes_copied;
         result.bytes_hole = result_.bytes_hole;

@@ -185,6 +185,8 @@ func resultOf(raw *C.struct_reflink_result) Result {
 		BytesHole:          uint64(raw.bytes_hole),
 		SourceChanged:      raw.flags&C.REFLINK_SOURCE_CHANGED != 0,
 		MetadataIncomplete: raw.flags&C.REFLINK_METADATA_INCOMPLETE != 0,
+		Published:          raw.flags&C.REFLINK_PUBLISHED != 0,
+		DestinationChanged: raw.flags&C.REFLINK_DESTINATION_CHANGED != 0,
 	}
 }
 

@@ -49,6 +49,8 @@ const (
 	numberBestEffortMetadata = 2
 	numberSourceChanged      = 1
 	numberMetadataIncomplete = 2
+	numberPublished          = 4
+	numberDestinationChanged = 8
 	// make header: end
 )
 

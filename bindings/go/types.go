@@ -198,6 +198,10 @@ type Result struct {
 	SourceChanged bool
 	// MetadataIncomplete: some could not be set, and WithBestEffortMetadata let it pass.
 	MetadataIncomplete bool
+	// Published: the destination's name holds the complete new file, also after an error.
+	Published bool
+	// DestinationChanged: after an error, the open destination was changed, or may have been.
+	DestinationChanged bool
 }
 
 // Length is the number of bytes dealt with, in whichever way.

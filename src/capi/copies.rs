@@ -158,7 +158,9 @@ pub unsafe extern "C" fn reflink_copy_file_at(
 ///
 /// Works in place: the old content of the destination is lost, and an error in the middle (no space,
 /// an I/O error) leaves it partly written. What can be refused is refused before anything is written.
-/// With REFLINK_ALWAYS, a clone that is not possible leaves the destination unchanged.
+/// With REFLINK_ALWAYS, a clone that is refused leaves the destination unchanged. A clone that fails in
+/// the middle can have changed it. REFLINK_DESTINATION_CHANGED in the result reports every failure that
+/// changed the destination. A longer destination is cut only when the source's whole blocks are in it.
 ///
 /// The descriptors stay open, and their file offsets stay where they are. Of the options,
 /// `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW have no effect. REFLINK_DURABLE
@@ -203,7 +205,8 @@ pub unsafe extern "C" fn reflink_copy_fd(
 /// only the edges are copied. (The kernel's own copy_file_range(2) shares nothing then.) Otherwise
 /// everything is copied. With REFLINK_ALWAYS the range must be aligned, or reach the
 /// source's end and become the destination's end. Otherwise the call fails with -EINVAL and
-/// REFLINK_REASON_FILE, and writes nothing. Holes of the source become holes. Exception: ranges of up
+/// REFLINK_REASON_FILE, and writes nothing. A clone that fails in the middle can have changed the range;
+/// REFLINK_DESTINATION_CHANGED reports that. Holes of the source become holes. Exception: ranges of up
 /// to 1 MiB of a fully allocated source are copied without looking for holes.
 ///
 /// Stops at the source's end, as pread(2) does: `bytes_cloned + bytes_copied + bytes_hole` of the

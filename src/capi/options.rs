@@ -109,7 +109,8 @@ pub struct reflink_options {
     /// Called at the beginning, between stretches and at the end, by the thread that called the
     /// library; non-zero cancels the copy with -ECANCELED. With it a clone is made in steps of at
     /// most 1 GiB, so that it is no longer of one instant of the source. Without (NULL) a clone is one call,
-    /// which only SIGKILL interrupts. It must not throw, longjmp or call pthread_exit, and its
+    /// which only SIGKILL interrupts. `bytes_done` begins again at 0 where all data must be copied a second
+    /// time (a file without a name cannot be linked, a clone came out short). It must not throw, longjmp or call pthread_exit, and its
     /// thread is not cancelled in it either.
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
     /// Passed to `progress`.

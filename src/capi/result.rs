@@ -13,7 +13,8 @@ pub const REFLINK_METHOD_NONE: u32 = 0;
 /// All of it shares its blocks with the source. This is what the file system reports, and a server may
 /// report a clone where it made a copy: see libreflink(7), under "Limits".
 pub const REFLINK_METHOD_CLONE: u32 = 1;
-/// Part of it was cloned: the middle of a range, or the part of a file before the method changed.
+/// Part of it was cloned: the middle of a range, or the part of a file before the method changed. After
+/// a failure also: a clone stopped in the middle, and at least `bytes_cloned` of it are there.
 pub const REFLINK_METHOD_MIXED: u32 = 2;
 /// The kernel copied (copy_file_range(2)), at least in part. It may have shared blocks, and does not
 /// report whether it did.
@@ -71,6 +72,14 @@ pub const REFLINK_SOURCE_CHANGED: u32 = 1;
 /// In `flags` of struct reflink_result: some metadata could not be set, and
 /// REFLINK_BEST_EFFORT_METADATA allowed that.
 pub const REFLINK_METADATA_INCOMPLETE: u32 = 2;
+/// In `flags` of struct reflink_result: the destination's name holds the complete new file. Also set when
+/// something failed after the name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE), or in the call that
+/// gave it. reflink_copy_fd() and reflink_copy_range() never set it: they give no names.
+pub const REFLINK_PUBLISHED: u32 = 4;
+/// In `flags` of struct reflink_result, after a failure of reflink_copy_fd() or reflink_copy_range(): the
+/// destination was changed, or may have been. The bytes that the result counts are there; more may be. If
+/// it is not set, the content of the destination is unchanged.
+pub const REFLINK_DESTINATION_CHANGED: u32 = 8;
 
 /// What was done, or why it failed. Every call that accepts this structure fills it, on success and
 /// on failure.
@@ -91,13 +100,13 @@ pub struct reflink_result {
     pub os_error: i32,
     /// REFLINK_STEP_*: which operation failed.
     pub step: u32,
-    /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE.
+    /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED.
     pub flags: u32,
     /// Bytes that share their blocks with the source, holes between them included.
     pub bytes_cloned: u64,
     /// Bytes copied, by the kernel or by reading and writing.
     pub bytes_copied: u64,
-    /// Bytes left as holes. The three add up to the length; after an error, to how far it got.
+    /// Bytes left as holes. The three add up to the length; after an error, to how far it got at least.
     pub bytes_hole: u64,
 }
 
@@ -193,8 +202,12 @@ pub unsafe fn write(to: *mut reflink_result, report: &Report, error: Option<Erro
     if to.is_null() {
         return;
     }
-    let changed = if report.source_changed { REFLINK_SOURCE_CHANGED } else { 0 };
-    let incomplete = if report.metadata_incomplete { REFLINK_METADATA_INCOMPLETE } else { 0 };
+    let flags = [
+        (report.source_changed, REFLINK_SOURCE_CHANGED),
+        (report.metadata_incomplete, REFLINK_METADATA_INCOMPLETE),
+        (report.published, REFLINK_PUBLISHED),
+        (report.destination_changed, REFLINK_DESTINATION_CHANGED),
+    ];
     let value = reflink_result {
         size: 0,
         method: method_number(report.method()),
@@ -202,7 +215,7 @@ pub unsafe fn write(to: *mut reflink_result, report: &Report, error: Option<Erro
         clone_error: report.clone_error,
         os_error: error.map_or(0, |error| error.os_error()),
         step: step_number(error.map_or(Step::None, |error| error.step)),
-        flags: changed | incomplete,
+        flags: flags.iter().filter(|flag| flag.0).fold(0, |all, flag| all | flag.1),
         bytes_cloned: report.cloned,
         bytes_copied: report.copied_any(),
         bytes_hole: report.holes,

@@ -49,7 +49,7 @@ fn lets_another_group_in<S: Sys>(job: &Job<S>) -> Result<bool> {
     if !job.options.preserve.owner || for_the_group_alone == 0 {
         return Ok(false);
     }
-    let directory = job.open_parent(false)?;
+    let directory = job.open_parent(false, Step::Create)?;
     Ok(job.sys.stat(directory.fd()).at(Step::Create)?.group != job.source.stat.group)
 }
 
@@ -70,7 +70,7 @@ fn make<'s, S: Sys>(job: &Job<'s, '_, S>) -> Result<core::result::Result<Draft<'
             Err(errno) => return Ok(Err(errno)),
         }
     }
-    let directory = job.open_parent(job.options.durability == Durability::Durable)?;
+    let directory = job.open_parent(job.options.durability == Durability::Durable, Step::Create)?;
     Ok(Draft::make_private(job, directory, clone))
 }
 

@@ -14,6 +14,10 @@ use crate::sys::{Errno, Fd, Stat, Sys};
 /// How much of a source that says it is empty is read before it is asked once more.
 const FIRST_LOOK: u64 = 64 << 10;
 
+/// The most that is cloned in one call. XFS rounds the length up to whole blocks: beyond 2^63-1, and it reports EINVAL
+/// after it has cloned (2^63-1 bytes, Linux 6.18).
+const CLONE_AT_MOST: u64 = 1 << 62;
+
 /// What a method leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -130,6 +134,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
         if self.attempt_clone(report, || self.sys.clone_file(self.src, self.dst))? == Flow::NextMethod {
             return Ok(Flow::NextMethod);
         }
+        report.clone_succeeded = true;
         report.cloned = report.cloned.saturating_add(self.src_stat.size);
         self.done = self.src_stat.size;
         self.tell(progress)?;
@@ -142,13 +147,14 @@ impl<'s, S: Sys> Stretch<'s, S> {
         while self.done < until {
             self.tell(progress)?;
             let rest = until.saturating_sub(self.done);
-            let step = if progress.is_watched() { rest.min(STEP) } else { rest };
+            let step = rest.min(if progress.is_watched() { STEP } else { CLONE_AT_MOST });
             let (from, to) = (self.src_position(), self.dst_position());
             let report = &mut progress.report;
             let call = || self.sys.clone_range(self.src, from, step, self.dst, to);
             if self.attempt_clone(report, call)? == Flow::NextMethod {
                 return Ok(Flow::NextMethod);
             }
+            report.clone_succeeded = true;
             report.cloned = report.cloned.saturating_add(step);
             self.advance(step);
         }
@@ -171,11 +177,10 @@ impl<'s, S: Sys> Stretch<'s, S> {
     fn attempt_clone(&self, report: &mut Report, call: impl Fn() -> crate::sys::Result<()>) -> Result<Flow> {
         let only_method = self.mode == Mode::Always;
         let Err(errno) = retry::clone(self.sys, self.src, only_method, call) else {
-            report.clone_succeeded = true;
             return Ok(Flow::Finished);
         };
-        let falls_back = self.falls_back(Operation::Clone, errno, report.cloned > 0)?;
         report.clone_refused(errno);
+        let falls_back = self.falls_back(Operation::Clone, errno, report.cloned > 0)?;
         if only_method || !falls_back {
             return Err(errno).at(Step::Clone);
         }
@@ -210,7 +215,6 @@ impl<'s, S: Sys> Stretch<'s, S> {
         if outcome.is_err() && self.ownership == Ownership::Callers {
             let _ = self.settle_size(); // no zeros behind what was copied; the error is the one to report
         }
-        progress.report.copy_finished = outcome.is_ok();
         outcome
     }
 

@@ -18,56 +18,92 @@ pub fn copy<S: Sys>(sys: &S, (src, dst): (Fd, Fd), options: &Options, progress: 
     }
     check_size_limit(pair.src_stat.size, pair.limit)?;
     let mut stretch = pair.stretch(0, 0, whole_length(&pair.src_stat), options.mode);
+    let outcome = fill(&pair, &mut stretch, options, progress);
+    pair.note_change(&stretch, outcome, &mut progress.report)
+}
+
+/// Data, size, metadata, sync: in this order.
+fn fill<S: Sys>(
+    pair: &Pair<S>,
+    stretch: &mut Stretch<S>,
+    options: &Options,
+    progress: &mut Progress,
+) -> Result<()> {
     if options.mode == Mode::Never {
         progress.report.reason = Reason::NotAsked;
         stretch.copy_to_end(progress)?;
-    } else if clone(&pair, &mut stretch, progress)? == Flow::NextMethod
-        || !is_as_long(&pair, &mut stretch, &mut progress.report)?
+    } else if clone(pair, stretch, progress)? == Flow::NextMethod
+        || !is_as_long(pair, stretch, &mut progress.report)?
     {
         stretch.copy_to_end(progress)?;
     }
     let report = &mut progress.report;
-    let made = finish(&pair, &stretch, report)?;
-    Transfer::new(sys, (src, &pair.src_stat), dst, options, report).apply(&made, Permissions::Keep)?;
+    let made = finish(pair, stretch, report)?;
+    let source = (pair.src, &pair.src_stat);
+    Transfer::new(pair.sys, source, pair.dst, options, report).apply(&made, Permissions::Keep)?;
     if options.durability == Durability::Durable {
-        sys.sync(dst).at(Step::Sync)?;
+        pair.sys.sync(pair.dst).at(Step::Sync)?;
     }
     Ok(())
 }
 
-/// Clones over what is there. FICLONE never shortens a file, and refuses to put the source's last
-/// partial block inside a longer one; so a longer destination is cut, but only when clones are seen
-/// to work.
+/// Clones over what is there.
 fn clone<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &mut Progress) -> Result<Flow> {
+    // A source that says it is empty is asked in any case: one of procfs refuses, and is read then.
+    if stretch.sizeless {
+        return stretch.clone_file(progress);
+    }
     let size = pair.src_stat.size;
     if pair.dst_stat.size > size {
-        if try_beyond_the_end(pair, stretch, &mut progress.report)? == Flow::NextMethod {
-            return Ok(Flow::NextMethod);
-        }
-        if let Err(errno) = pair.sys.set_size(pair.dst, size) {
-            let _ = pair.sys.set_size(pair.dst, pair.dst_stat.size); // without what was tried at its end
-            return Err(errno).at(Step::Clone);
-        }
-        stretch.dst_size = size;
-    }
-    // A source that says it is empty is asked in any case: one of procfs refuses, and is read then.
-    if progress.is_watched() && !stretch.sizeless {
+        clone_into_longer(pair, stretch, progress)
+    } else if progress.is_watched() {
         stretch.clone_until(size, progress)
     } else {
         stretch.clone_file(progress)
     }
 }
 
-/// Clones a block of the source to where the destination has nothing yet: a refusal leaves it as it was,
+/// FICLONE never shortens a file, and refuses to put the source's last partial block inside a longer one. So the whole blocks
+/// come first, into the file as it is: a refusal changes nothing, and nothing is cut before the data is there.
+fn clone_into_longer<S: Sys>(
+    pair: &Pair<S>,
+    stretch: &mut Stretch<S>,
+    progress: &mut Progress,
+) -> Result<Flow> {
+    let size = pair.src_stat.size;
+    let [.., unit] = units(pair.sys, pair.dst, pair.dst_stat.block_size);
+    let past = size.checked_rem(unit).unwrap_or(size);
+    let whole = size.saturating_sub(past);
+    let granted = if whole > 0 {
+        stretch.clone_until(whole, progress)?
+    } else {
+        try_beyond_the_end(pair, stretch, unit, &mut progress.report)?
+    };
+    if granted == Flow::NextMethod || past == 0 {
+        return Ok(granted);
+    }
+    if let Err(errno) = pair.sys.set_size(pair.dst, size) {
+        let _ = pair.sys.set_size(pair.dst, pair.dst_stat.size); // without what was tried at its end
+        return Err(errno).at(Step::Clone);
+    }
+    stretch.dst_size = size;
+    stretch.clone_until(size, progress)
+}
+
+/// Of a file of less than a block, clones it to where the destination has nothing yet: a refusal leaves it as it was,
 /// and what is granted goes with the cut. (A clone of nothing proves less: SMB can grant one where it
 /// refuses one of data, and NFS and bcachefs can refuse one where they would grant that.)
-fn try_beyond_the_end<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Report) -> Result<Flow> {
+fn try_beyond_the_end<S: Sys>(
+    pair: &Pair<S>,
+    stretch: &Stretch<S>,
+    unit: u64,
+    report: &mut Report,
+) -> Result<Flow> {
     let sys = pair.sys;
-    let [.., unit] = units(sys, pair.dst, pair.dst_stat.block_size);
-    let length = pair.src_stat.size.min(unit);
+    let length = pair.src_stat.size;
     let room = pair.limit.min(i64::MAX.unsigned_abs());
     let beyond = pair.dst_stat.size.checked_next_multiple_of(unit);
-    let fits = |at: &u64| length > 0 && at.checked_add(length).is_some_and(|end| end <= room);
+    let fits = |at: &u64| at.checked_add(length).is_some_and(|end| end <= room);
     let Some(beyond) = beyond.filter(fits) else { return stretch.try_clone_nothing(report) };
     let outcome = stretch.try_clone_to(beyond, length, report);
     if outcome != Ok(Flow::Finished) && sys.stat(pair.dst).at(Step::Clone)?.size > pair.dst_stat.size {
@@ -96,8 +132,10 @@ fn finish<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Report) -> 
     stretch.check_end(report)?;
     let mut made = sys.stat(pair.dst).at(Step::Copy)?;
     // One clone call takes the source as it is at that instant, which may be longer or shorter than
-    // it was.
-    let of_an_instant = report.source_changed && stretch.done > 0 && report.cloned == stretch.done;
+    // it was. (A longer destination takes more than one.)
+    let one_call = pair.dst_stat.size <= pair.src_stat.size;
+    let of_an_instant =
+        one_call && report.source_changed && stretch.done > 0 && report.cloned == stretch.done;
     let size = if of_an_instant { made.size.min(now.size) } else { stretch.done };
     if made.size != size {
         sys.set_size(pair.dst, size).at(Step::Copy)?;

@@ -61,7 +61,7 @@ impl<'s, S: Sys> Draft<'s, S> {
         // Opened before anything is done: a directory that cannot be synced is no place for a durable
         // copy, and the host may have no descriptor left for one.
         let durable = job.options.durability == Durability::Durable;
-        let directory = if durable || there { Some(job.open_parent(durable)?) } else { None };
+        let directory = if durable || there { Some(job.open_parent(durable, Step::Create)?) } else { None };
         match job.to.with_parent(|parent| sys.create_unnamed(job.to.dir, parent, mode)) {
             Ok(fd) => Ok(Self::new(sys, fd, directory, Place::Unnamed)),
             Err(errno) if table::unnamed_unsupported(errno) => Self::create_private(job, directory),
@@ -73,7 +73,7 @@ impl<'s, S: Sys> Draft<'s, S> {
     pub(super) fn create_private(job: &Job<'s, '_, S>, directory: Option<Handle<'s, S>>) -> Result<Self> {
         let directory = match directory {
             Some(directory) => directory,
-            None => job.open_parent(job.options.durability == Durability::Durable)?,
+            None => job.open_parent(job.options.durability == Durability::Durable, Step::Create)?,
         };
         // Nobody but the owner, who may write: network file systems look at the mode again at each
         // write.
@@ -165,7 +165,7 @@ impl<'s, S: Sys> Draft<'s, S> {
     fn link_private(&mut self, job: &Job<'s, '_, S>) -> Result<Published> {
         let directory = match self.directory.take() {
             Some(directory) => directory,
-            None => job.open_parent(false)?,
+            None => job.open_parent(false, Step::Publish)?,
         };
         let link = |name: &CStr| self.sys.link_unnamed(self.file.fd(), directory.fd(), name);
         let linked = with_private_name(self.sys, link);
@@ -219,6 +219,24 @@ impl<'s, S: Sys> Draft<'s, S> {
         }
     }
 
+    /// Whether the finished file has its name, though something failed: after it was published, or in the call that did it
+    /// (its reply was lost, or the private name could not be removed behind it).
+    pub(super) fn is_published(&self, to: &Destination, error: &Error) -> bool {
+        match self.place {
+            Place::Published => true,
+            Place::Final => false, // it is not finished: publishing is nothing there, and cannot fail
+            Place::Unnamed | Place::Private(_) => {
+                error.step == Step::Publish && self.stands_under(to.dir, to.path) == Ok(true)
+            }
+        }
+    }
+
+    /// Whether a name is this file's.
+    fn stands_under(&self, dir: Fd, name: &CStr) -> crate::sys::Result<bool> {
+        let mine = self.sys.stat(self.file.fd())?;
+        self.sys.stat_name(dir, name).map(|there| mine.same_file(&there))
+    }
+
     /// Makes the new name survive a power loss.
     pub(super) fn sync_directory(&self) -> Result<()> {
         let Some(directory) = &self.directory else { return Ok(()) };
@@ -239,15 +257,11 @@ impl<'s, S: Sys> Draft<'s, S> {
             (_, Place::Final) => (to.dir, to.path),
             _ => return Ok(()),
         };
-        let mine = self.sys.stat(self.file.fd())?;
-        match self.sys.stat_name(dir, name) {
-            Ok(there) if mine.same_file(&there) => self.sys.unlink(dir, name),
-            outcome => outcome.map(drop),
-        }
+        if self.stands_under(dir, name)? { self.sys.unlink(dir, name) } else { Ok(()) }
     }
 
     /// Closes everything. A clone has written nothing that a close could still lose.
-    pub(super) fn close(self, source: Source<'_, S>, to: &Destination, report: &Report) -> Result<()> {
+    pub(super) fn close(self, source: Source<'_, S>, to: &Destination, report: &mut Report) -> Result<()> {
         if report.copied_any() == 0 {
             return source.file.close_pair(self.file).at(Step::Close);
         }
@@ -256,7 +270,7 @@ impl<'s, S: Sys> Draft<'s, S> {
         if let (Err(_), Some(mine)) = (closed, identity) {
             // Not yet promised to anyone: what close could not save goes, as after any other error.
             if self.sys.stat_name(to.dir, to.path).is_ok_and(|there| there.same_file(&mine)) {
-                let _ = self.sys.unlink(to.dir, to.path);
+                report.published = self.sys.unlink(to.dir, to.path).is_err();
             }
         }
         closed.at(Step::Close)

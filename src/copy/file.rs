@@ -42,11 +42,16 @@ pub fn copy<S: Sys>(sys: &S, request: &Request, progress: &mut Progress) -> Resu
         draft = Draft::create_private(&job, None)?;
         outcome = job.build(&mut draft, there, progress);
     }
+    let report = &mut progress.report;
     if let Err(error) = outcome {
+        report.published = draft.is_published(&to, &error);
+        report.clone_broke_off =
+            report.cloned > 0 && !report.source_changed && report.cloned < source.stat.size;
         draft.discard(&to);
         return Err(error);
     }
-    draft.close(source, &to, &progress.report)
+    report.published = true;
+    draft.close(source, &to, report)
 }
 
 impl<'s, S: Sys> Job<'s, '_, S> {

@@ -57,9 +57,9 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         self.options.if_exists == IfExists::Replace
     }
 
-    /// Opens the directory that the destination's name is in.
-    pub(super) fn open_parent(&self, sync: bool) -> Result<Handle<'s, S>> {
+    /// Opens the directory that the destination's name is in, for a step of the copy.
+    pub(super) fn open_parent(&self, sync: bool, step: Step) -> Result<Handle<'s, S>> {
         let opened = self.to.with_parent(|parent| self.sys.open_directory(self.to.dir, parent, sync));
-        Ok(Handle::new(self.sys, opened.at(Step::Create)?))
+        Ok(Handle::new(self.sys, opened.at(step)?))
     }
 }

@@ -1,9 +1,9 @@
 //! Two open files of the caller's, checked: what a copy between descriptors starts from.
 //! Nothing is written before both passed.
 
-use super::Mode;
 use super::check::{check_regular, check_unprotected};
 use super::data::{Ownership, Stretch};
+use super::{Mode, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::EBADF;
 use crate::sys::{Errno, Fd, Stat, Sys};
@@ -47,6 +47,17 @@ impl<'s, S: Sys> Pair<'s, S> {
     /// Whether both descriptors are one file.
     pub fn one_file(&self) -> bool {
         self.src_stat.same_file(&self.dst_stat)
+    }
+
+    /// After a failure, says whether what the destination held was changed, or may have been. A clone call that fails for a
+    /// real reason may have cloned a part first, and a file that was written an instant ago shows no newer time for it.
+    pub fn note_change(&self, stretch: &Stretch<S>, outcome: Result<()>, report: &mut Report) -> Result<()> {
+        let Err(error) = outcome else { return Ok(()) };
+        let moved = || self.sys.stat(self.dst).map_or(true, |now| now.moved_since(&self.dst_stat));
+        report.destination_changed = report.total() > 0 || report.reason == Reason::Failure || moved();
+        let of_clone = !report.source_changed && (report.cloned > 0 || error.step == Step::Clone);
+        report.clone_broke_off = report.destination_changed && of_clone && report.cloned < stretch.length;
+        Err(error)
     }
 
     /// A stretch of `length` bytes, from one offset to another.

@@ -37,13 +37,13 @@ impl<'p> Progress<'p> {
         self.callback.is_some()
     }
 
-    /// Tells of `done` of `total` bytes if that is news: the first time, after a stretch, and at the
-    /// end.
+    /// Tells of `done` of `total` bytes if that is news: the first time, after a stretch, at the
+    /// end, and when the copy begins again.
     pub fn tell(&mut self, done: u64, total: u64) -> Result<()> {
         let Some(callback) = self.callback.as_mut() else { return Ok(()) };
-        let news = self
-            .told
-            .is_none_or(|told| done.saturating_sub(told) >= COPY_STEP || (done >= total && done != told));
+        let news = self.told.is_none_or(|told| {
+            done < told || done.abs_diff(told) >= COPY_STEP || (done >= total && done != told)
+        });
         if !news {
             return Ok(());
         }

@@ -45,17 +45,28 @@ pub fn copy<S: Sys>(sys: &S, range: &Range, options: &Options, progress: &mut Pr
     if !stretch.sizeless {
         check_size_limit(range.dst_offset.saturating_add(length), pair.limit)?;
     }
+    let outcome = fill(&pair, &mut stretch, options, progress);
+    pair.note_change(&stretch, outcome, &mut progress.report)
+}
+
+/// Data, size, sync: in this order.
+fn fill<S: Sys>(
+    pair: &Pair<S>,
+    stretch: &mut Stretch<S>,
+    options: &Options,
+    progress: &mut Progress,
+) -> Result<()> {
     match options.mode {
         Mode::Never => {
             progress.report.reason = Reason::NotAsked;
             stretch.copy_to_end(progress)?;
         }
-        Mode::Always => clone_or_fail(&pair, &mut stretch, progress)?,
-        Mode::Auto => clone_middle(&pair, &mut stretch, progress)?,
+        Mode::Always => clone_or_fail(pair, stretch, progress)?,
+        Mode::Auto => clone_middle(pair, stretch, progress)?,
     }
-    finish(&pair, &stretch, &mut progress.report)?;
+    finish(pair, stretch, &mut progress.report)?;
     if options.durability == Durability::Durable {
-        sys.sync(range.dst).at(Step::Sync)?;
+        pair.sys.sync(pair.dst).at(Step::Sync)?;
     }
     Ok(())
 }
@@ -95,7 +106,7 @@ fn clone_middle<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &mut
         return Ok(());
     }
     if report.cloned > 0 {
-        check_reached(pair, stretch)?;
+        check_reached(pair, stretch, report)?;
         let edge = report.reason == Reason::File;
         return stretch.copy_until(stretch.length, edge, progress);
     }
@@ -134,12 +145,19 @@ fn clone_what_fits<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &
 
 /// A clone that left out its end (openzfs#15728) is seen by the size, until what is copied behind it
 /// makes the file longer.
-fn check_reached<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>) -> Result<()> {
+fn check_reached<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Report) -> Result<()> {
     let reached = stretch.dst_position();
     if reached > pair.dst_stat.size && pair.sys.stat(pair.dst).at(Step::Clone)?.size < reached {
-        return Err(Error::new(Step::Clone, Cause::Inconsistent));
+        return Err(came_out_short(report));
     }
     Ok(())
+}
+
+/// The error of a destination that is shorter than what was done; what is said to be cloned counts no more.
+fn came_out_short(report: &mut Report) -> Error {
+    let step = if report.cloned > 0 { Step::Clone } else { Step::Copy };
+    (report.cloned, report.reason) = (0, Reason::Failure);
+    Error::new(step, Cause::Inconsistent)
 }
 
 /// ALWAYS: the range as it is, or nothing.
@@ -170,7 +188,7 @@ fn finish<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Report) -> 
     }
     stretch.check_end(report)?;
     if stretch.done > 0 && pair.sys.stat(pair.dst).at(Step::Copy)?.size < stretch.dst_position() {
-        return Err(Error::new(Step::Copy, Cause::Inconsistent));
+        return Err(came_out_short(report));
     }
     Ok(())
 }

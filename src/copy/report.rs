@@ -17,10 +17,10 @@ pub struct Report {
     pub copied: u64,
     /// Bytes left as holes.
     pub holes: u64,
-    /// A clone call succeeded, be it of nothing.
+    /// The data was cloned, be it an empty file's. A clone made to see whether one is possible is not meant.
     pub clone_succeeded: bool,
-    /// The data was gone through by a copying method, be it of nothing.
-    pub copy_finished: bool,
+    /// A clone stopped in the middle: a part of it may be there that `cloned` does not count.
+    pub clone_broke_off: bool,
     /// Why not everything was cloned.
     pub reason: Reason,
     /// The errno of the clone attempt that was refused, 0 if none.
@@ -29,6 +29,10 @@ pub struct Report {
     pub source_changed: bool,
     /// Some metadata could not be set, and that was allowed.
     pub metadata_incomplete: bool,
+    /// The complete new file stands under the destination's name, also where something failed afterwards.
+    pub published: bool,
+    /// It failed, and the file that was there before was changed, or may have been.
+    pub destination_changed: bool,
 }
 
 /// How the data came over.
@@ -75,9 +79,9 @@ impl Report {
     pub fn method(&self) -> Method {
         let rest = self.copied_any().saturating_add(self.holes);
         match (self.cloned, rest) {
-            (0, 0) if self.clone_succeeded => Method::Clone,
-            (0, 0) if !self.copy_finished => Method::None,
-            (1.., 0) => Method::Clone,
+            (_, 0) if self.clone_broke_off => Method::Mixed,
+            (0, 0) if !self.clone_succeeded => Method::None,
+            (_, 0) => Method::Clone,
             (1.., _) => Method::Mixed,
             _ if self.kernel_copied > 0 => Method::KernelCopy,
             _ => Method::Copy,

@@ -35,6 +35,10 @@ pub const REASON_PERMISSION: u32 = 4;
 
 pub const STEP_PROGRESS: u32 = 11;
 
+pub const METADATA_INCOMPLETE: u32 = 2;
+pub const PUBLISHED: u32 = 4;
+pub const DESTINATION_CHANGED: u32 = 8;
+
 pub const ERR_NOT_REGULAR: c_int = -4098;
 pub const ERR_SAME_FILE: c_int = -4099;
 pub const ERR_OVERLAP: c_int = -4100;
@@ -239,14 +243,14 @@ pub fn copy_file(src: &Path, dst: &Path, options: &Options) -> (c_int, Outcome) 
     let code = with_errno_watched(|| unsafe {
         (library().copy_file)(src.as_ptr(), dst.as_ptr(), options, &mut outcome)
     });
-    check(code, &outcome);
+    check(code, &outcome, true);
     (code, outcome)
 }
 
 pub fn copy_fd(src: c_int, dst: c_int, options: &Options) -> (c_int, Outcome) {
     let mut outcome = Outcome::unwritten();
     let code = with_errno_watched(|| unsafe { (library().copy_fd)(src, dst, options, &mut outcome) });
-    check(code, &outcome);
+    check(code, &outcome, false);
     (code, outcome)
 }
 
@@ -255,7 +259,7 @@ pub fn copy_range(src: (c_int, u64), dst: (c_int, u64), length: u64, options: &O
     let code = with_errno_watched(|| unsafe {
         (library().copy_range)(src.0, src.1, dst.0, dst.1, length, options, &mut outcome)
     });
-    check(code, &outcome);
+    check(code, &outcome, false);
     (code, outcome)
 }
 
@@ -267,16 +271,23 @@ pub fn probe(src: Option<&Path>, dst_dir: &Path) -> (c_int, Capability) {
     (code, capability)
 }
 
-/// What must hold of every result, whatever happened.
-fn check(code: c_int, outcome: &Outcome) {
+/// What must hold of every result, whatever happened. `by_name`: the call gives the copy a name.
+fn check(code: c_int, outcome: &Outcome, by_name: bool) {
     assert_eq!(outcome.size, size_of::<Outcome>());
     assert!(
         outcome.method <= METHOD_COPY && outcome.reason <= 7 && outcome.step <= STEP_PROGRESS,
         "{outcome:?}"
     );
     assert!(outcome.clone_error <= 0 && outcome.os_error >= 0, "{outcome:?}");
-    assert!(outcome.total() < 1 << 50, "{outcome:?}");
+    assert!(
+        [outcome.cloned, outcome.copied, outcome.holes].iter().all(|bytes| *bytes != 1 << 60),
+        "{outcome:?}"
+    );
+    let (published, changed) = (outcome.flags & PUBLISHED != 0, outcome.flags & DESTINATION_CHANGED != 0);
+    assert!(by_name || !published, "{outcome:?}");
+    assert!(!by_name || !changed, "{outcome:?}");
     if code == 0 {
+        assert_eq!((published, changed), (by_name, false), "{outcome:?}");
         assert_eq!((outcome.step, outcome.os_error), (0, 0), "{outcome:?}");
         assert!(!(outcome.method == METHOD_CLONE && outcome.copied + outcome.holes > 0), "{outcome:?}");
         assert!(
@@ -285,6 +296,7 @@ fn check(code: c_int, outcome: &Outcome) {
         assert!(!(outcome.method == METHOD_COPY && outcome.cloned > 0), "{outcome:?}");
     } else {
         assert!(code < 0, "{code}");
+        assert!(by_name || outcome.total() == 0 || changed, "{outcome:?}");
         assert_ne!(outcome.step, 0, "a failure names its step: {code} {outcome:?}");
         assert!(outcome.os_error == 0 || outcome.os_error == -code, "{code} {outcome:?}");
     }

@@ -148,6 +148,7 @@ struct Told {
     code: i32,
     step: u32,
     os_error: i32,
+    flags: u32,
     total: u64,
     leaked: i32,
 }
@@ -155,13 +156,14 @@ struct Told {
 impl Told {
     fn parse(line: &str) -> Option<Self> {
         let numbers: Vec<i64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let [code, _method, step, os_error, _flags, cloned, copied, hole, leaked] = numbers[..] else {
+        let [code, _method, step, os_error, flags, cloned, copied, hole, leaked] = numbers[..] else {
             return None;
         };
         Some(Self {
             code: code as i32,
             step: step as u32,
             os_error: os_error as i32,
+            flags: flags as u32,
             total: (cloned + copied + hole) as u64,
             leaked: leaked as i32,
         })
@@ -303,10 +305,14 @@ impl Bench {
             judge_error(case, told)?;
         }
         if case.scenario.what != "file" {
-            return Ok(());
+            return self.judge_change(told);
         }
         if told.code != 0 && case.blinds() {
             return Ok(());
+        }
+        let new = fs::symlink_metadata(self.dst()).is_ok_and(|there| Some(there.ino()) != old);
+        if new != (told.flags & abi::PUBLISHED != 0) {
+            return Err(format!("a new file under the name: {new}; told otherwise"));
         }
         let litter: Vec<String> =
             self.room.names().into_iter().filter(|name| name != "src" && name != "dst").collect();
@@ -337,6 +343,13 @@ impl Bench {
             return Err(format!("success, but the mode is {mode:o}"));
         }
         Ok(())
+    }
+
+    /// In place: what an error changed is told.
+    fn judge_change(&self, told: Told) -> Result<(), String> {
+        let changed = told.code != 0 && fs::read(self.dst()).unwrap() != self.in_place;
+        let said = told.flags & abi::DESTINATION_CHANGED != 0;
+        if changed && !said { Err("the destination was changed, and nobody said so".into()) } else { Ok(()) }
     }
 
     /// The old one as it was, or (only where a sync or a close came after the name) the complete new one.

@@ -43,6 +43,8 @@ pub(crate) enum Source {
     Sysfs,
     /// 2.5 GiB, of which a few blocks are there.
     Huge,
+    /// As large as a file can be, with a block at the beginning and one at the end.
+    Largest,
 }
 
 /// What stands where the copy is to go.
@@ -168,7 +170,7 @@ impl Scenario {
             Source::Tiny => vec![Some(&bytes[..100])],
             Source::Empty => vec![],
             Source::Sparse => vec![Some(block), None, None, Some(half)],
-            Source::Hole | Source::Huge => vec![None],
+            Source::Hole | Source::Huge | Source::Largest => vec![None],
             Source::Pseudo => {
                 let what = What::Pseudo { content: noise(1500, 3), size: 0 };
                 return disk.add(directory, "source", what, 0o640);
@@ -188,6 +190,10 @@ impl Scenario {
                     data.write(at, &bytes[..2000.min(data.size as usize)]);
                 }
                 data.set_size((5 << 29) + 100);
+            }
+            Source::Largest => {
+                data.write(0, &bytes[..1024]);
+                data.write(i64::MAX as u64 - 100, &bytes[..100]);
             }
             _ => {}
         });

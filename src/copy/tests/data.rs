@@ -228,6 +228,146 @@ fn a_clone_onto_a_longer_file_leaves_no_tail() {
     }
 }
 
+/// Onto a file of `there` bytes.
+fn in_place(mode: Mode, there: u64, volume: Traits) -> Scenario {
+    let options = Options { mode, ..Options::default() };
+    Scenario { options, there: There::File(there), ..Scenario::new(Api::Descriptor, volume) }
+}
+
+/// The destination's size, and the sizes it was given.
+fn sizes(bench: &Bench) -> (u64, Vec<u64>) {
+    let world = bench.model.world();
+    let set = world.log.iter().filter(|event| event.call == Call::SetSize).map(|event| event.numbers[0]);
+    (world.disk.data(bench.there().unwrap()).size, set.collect())
+}
+
+/// What can be refused is refused before the first byte changes, and nothing is cut before the data is there.
+#[test]
+fn a_longer_destination_is_cut_only_when_the_whole_blocks_are_there() {
+    let (bench, outcome) = in_place(Mode::Always, 9000, Traits::XFS).play();
+    assert_copied(&bench, &outcome);
+    let world = bench.model.world();
+    let made = |event: &&crate::sys::model::Event| matches!(event.call, Call::CloneRange | Call::SetSize);
+    let calls: Vec<_> = world.log.iter().filter(made).map(|event| (event.call, event.numbers)).collect();
+    let expected = [
+        (Call::CloneRange, [0, 0, 4096]),
+        (Call::SetSize, [5220, 0, 0]),
+        (Call::CloneRange, [4096, 4096, 1124]),
+    ];
+    assert_eq!(calls, expected);
+    for errno in [EOPNOTSUPP, EXDEV, EINVAL, EPERM, ETXTBSY, 200] {
+        let scenario = in_place(Mode::Always, 9000, Traits::XFS);
+        let fault = Fault::Errno(errno);
+        let (bench, outcome) = with_fault(&scenario, (Call::CloneRange, 1), fault, Lasting::Kind);
+        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(errno));
+        assert_eq!((outcome.report.method(), outcome.report.destination_changed), (Method::None, false));
+        assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0, "errno {errno}");
+    }
+}
+
+/// A file system that runs full in the middle: a part is there, nothing was cut, and the result says so.
+#[test]
+fn a_clone_in_place_that_breaks_off_is_told() {
+    for errno in [ENOSPC, EDQUOT, EIO, EUCLEAN, EINVAL, EOPNOTSUPP, EMLINK] {
+        for (there, watched) in [(9000, false), (9000, true), (5220, false), (5220, true), (700, false)] {
+            let scenario = Scenario { watched, ..in_place(Mode::Always, there, Traits::XFS) };
+            let call = if there == 9000 || watched { Call::CloneRange } else { Call::CloneFile };
+            let dirty = Fault::Odd(Odd::DirtyClone(errno));
+            let (bench, outcome) = with_fault(&scenario, (call, 1), dirty, Lasting::Once);
+            let report = outcome.report;
+            let error = outcome.result.unwrap_err();
+            assert_eq!((error.step, error.os_error()), (Step::Clone, errno));
+            assert_eq!((report.method(), report.total()), (Method::Mixed, 0), "{errno} {there}");
+            assert!(report.destination_changed);
+            assert_eq!(sizes(&bench), (there.max(1024), vec![]));
+        }
+    }
+}
+
+/// The last partial block can be refused when the rest is there: then it is copied, or told.
+#[test]
+fn a_last_block_that_is_refused_is_copied_or_told() {
+    for errno in [EOPNOTSUPP, EINVAL, EMLINK, ENOSPC, EDQUOT] {
+        let fault = Fault::Errno(errno);
+        let always = in_place(Mode::Always, 9000, Traits::XFS);
+        let (_, outcome) = with_fault(&always, (Call::CloneRange, 2), fault, Lasting::Kind);
+        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(errno));
+        let report = outcome.report;
+        assert_eq!((report.method(), report.cloned), (Method::Mixed, 4096));
+        assert!(report.destination_changed);
+        let auto = in_place(Mode::Auto, 9000, Traits::XFS);
+        let (bench, outcome) = with_fault(&auto, (Call::CloneRange, 2), fault, Lasting::Kind);
+        if matches!(errno, ENOSPC | EDQUOT) {
+            assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(errno));
+        } else {
+            assert_copied(&bench, &outcome);
+            let report = outcome.report;
+            assert_eq!(
+                (report.method(), report.cloned, report.destination_changed),
+                (Method::Mixed, 4096, false)
+            );
+        }
+    }
+}
+
+/// The clone that only asks whether clones are possible is no success, whatever comes after it.
+#[test]
+fn a_trial_is_no_clone() {
+    for errno in [ENOSPC, EDQUOT, EOPNOTSUPP, EMLINK] {
+        let scenario = Scenario { source: Source::Tiny, ..in_place(Mode::Always, 9000, Traits::XFS) };
+        let (bench, outcome) =
+            with_fault(&scenario, (Call::CloneRange, 2), Fault::Errno(errno), Lasting::Once);
+        let report = outcome.report;
+        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(errno));
+        assert_eq!((report.cloned, report.clone_succeeded, report.destination_changed), (0, false, true));
+        assert_eq!((report.method(), sizes(&bench).0), (Method::Mixed, 100));
+    }
+}
+
+/// A longer destination takes two calls, between which the source may have moved: the size is what was counted.
+#[test]
+fn a_source_that_grows_while_a_longer_file_is_cloned_over_leaves_no_tail() {
+    let scenario = Scenario { source: Source::Aligned, ..in_place(Mode::Auto, 9000, Traits::XFS) };
+    let bench = scenario.set_up();
+    let source = bench.source;
+    bench.model.world_mut().watch.source_moves = true;
+    bench
+        .model
+        .before(When::Of(Call::Stat, 3), move |disk| disk.change(source, |data| data.set_size(20_000)));
+    let outcome = scenario.run(&bench);
+    assert_eq!((outcome.result, outcome.report.source_changed), (Ok(()), true));
+    assert_eq!(sizes(&bench).0, 4096);
+}
+
+/// Nothing to copy is no method; a clone of nothing is one, since ALWAYS asked for it.
+#[test]
+fn an_empty_file_is_cloned_or_needs_no_method() {
+    for (volume, mode, method) in [
+        (Traits::EXT4, Mode::Auto, Method::None),
+        (Traits::XFS, Mode::Never, Method::None),
+        (Traits::XFS, Mode::Auto, Method::Clone),
+        (Traits::XFS, Mode::Always, Method::Clone),
+    ] {
+        let (bench, outcome) = file(mode, volume, Source::Empty).play();
+        assert_copied(&bench, &outcome);
+        assert_eq!(outcome.report.method(), method, "{} {mode:?}", volume.name);
+    }
+}
+
+/// A range that fails at its first byte was not copied by any method.
+#[test]
+fn a_range_that_fails_at_once_has_no_method() {
+    let api = Api::Range { src_offset: 0, dst_offset: 0, length: 2048 };
+    for (volume, call) in [(Traits::XFS, Call::CloneRange), (Traits::EXT4, Call::KernelCopy)] {
+        let scenario = Scenario { there: There::File(9000), ..Scenario::new(api, volume) };
+        let (_, outcome) = with_fault(&scenario, (call, 1), Fault::Errno(EIO), Lasting::Once);
+        assert!(outcome.result.is_err());
+        assert_eq!(outcome.report.total(), 0);
+        let method = outcome.report.method();
+        assert_eq!(method, if call == Call::CloneRange { Method::Mixed } else { Method::None });
+    }
+}
+
 /// A server that clones nothing and refuses data: the destination keeps its tail.
 #[test]
 fn always_leaves_a_longer_destination_whole_where_only_empty_clones_are_granted() {
@@ -510,7 +650,11 @@ fn a_private_name_becomes_the_final_one_by_link_where_there_is_no_such_rename() 
 /// 1: none of these is hidden behind another method.
 #[test]
 fn a_real_failure_of_a_clone_stops_the_copy() {
-    for errno in [EIO, ENOSPC, EDQUOT, ENOMEM, EROFS] {
+    let damaged = [EUCLEAN, EBADMSG, EBADE, EILSEQ, ENOLINK, EHWPOISON, ENOTRECOVERABLE];
+    for errno in [EIO, ENOSPC, EDQUOT, ENOMEM, EROFS].into_iter().chain(damaged) {
+        let copied = file(Mode::Auto, Traits::EXT4, Source::Plain);
+        let (_, outcome) = with_fault(&copied, (Call::KernelCopy, 1), Fault::Errno(errno), Lasting::Once);
+        assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(errno), "of the copy call");
         let scenario = file(Mode::Auto, Traits::XFS, Source::Plain);
         let (bench, outcome) =
             with_fault(&scenario, (Call::CloneFile, 1), Fault::Errno(errno), Lasting::Once);

@@ -15,18 +15,20 @@ use crate::sys::model::disk::{KernelCopy, Traits};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 
 /// What the n-th call fails with; the last one is an oddity that no table knows.
-const ERRNOS: [i32; 19] = [
+const ERRNOS: [i32; 20] = [
     EIO, ENOSPC, EDQUOT, EINTR, EAGAIN, EPERM, EACCES, EINVAL, EXDEV, EOPNOTSUPP, ENOSYS, EBADF, ENOMEM,
-    ENOENT, EROFS, EMFILE, ETXTBSY, EFBIG, EUCLEAN,
+    ENOENT, EROFS, EMFILE, ETXTBSY, EFBIG, EUCLEAN, 200,
 ];
 
-const ODDITIES: [Odd; 8] = [
+const ODDITIES: [Odd; 10] = [
     Odd::Short,
     Odd::Zero,
     Odd::TooMuch,
     Odd::ShortClone,
     Odd::DirtyClone(EINVAL),
     Odd::DirtyClone(EIO),
+    Odd::DirtyClone(ENOSPC),
+    Odd::DirtyClone(EMLINK),
     Odd::DirtyClone(EINTR),
     Odd::Backwards,
 ];

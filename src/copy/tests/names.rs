@@ -29,6 +29,50 @@ fn mode_of(bench: &Bench) -> u32 {
     bench.model.world().disk.inodes[bench.there().expect("a copy")].mode
 }
 
+/// The caller can tell whether the name is there, also where something failed after it was given, or in the call that gave it.
+#[test]
+fn a_name_that_was_given_is_told_with_every_error() {
+    let nfs = Traits { rename_new: false, ..NAMED };
+    let once = Lasting::Once;
+    for (volume, durability, (call, nth), fault, lasting, published) in [
+        (Traits::EXT4, Durability::Durable, (Call::Sync, 1), Fault::Errno(EIO), once, false),
+        (Traits::EXT4, Durability::Durable, (Call::Sync, 2), Fault::Errno(EIO), once, true),
+        (Traits::EXT4, Durability::Atomic, (Call::LinkUnnamed, 1), Fault::DoneThen(EIO), once, true),
+        (Traits::EXT4, Durability::Atomic, (Call::LinkUnnamed, 1), Fault::Errno(EIO), once, false),
+        (Traits::EXT4, Durability::Atomic, (Call::Flush, 1), Fault::Errno(EIO), once, false),
+        (Traits::EXT4, Durability::Atomic, (Call::Close, 1), Fault::Errno(EIO), once, true),
+        (NAMED, Durability::Atomic, (Call::RenameNew, 1), Fault::DoneThen(EIO), once, true),
+        (nfs, Durability::Atomic, (Call::Link, 1), Fault::DoneThen(EEXIST), once, true),
+        (Traits::EXT4, Durability::Direct, (Call::KernelCopy, 1), Fault::Errno(EIO), once, false),
+    ] {
+        let options = Options { durability, ..Options::default() };
+        let scenario = Scenario { options, ..Scenario::new(Api::File, volume) };
+        let case = format!("{durability:?} {call:?} {nth}");
+        let (bench, outcome) = with_fault(&scenario, (call, nth), fault, lasting);
+        assert!(outcome.result.is_err(), "{case}");
+        assert_eq!((outcome.report.published, bench.there().is_some()), (published, published), "{case}");
+    }
+}
+
+/// A file under its own name from the start is taken away again when its close fails; where it stays, it is told.
+#[test]
+fn a_close_that_fails_takes_the_name_back_or_tells_of_it() {
+    for stays in [false, true] {
+        let options = Options { durability: Durability::Direct, ..Options::default() };
+        let scenario = Scenario { options, ..Scenario::new(Api::File, Traits::EXT4) };
+        let bench = scenario.set_up();
+        let mut world = bench.model.world_mut();
+        world.faults.plan(Place::Of(Call::Close, 1), Fault::Errno(EIO), Lasting::Once);
+        if stays {
+            world.faults.plan(Place::Of(Call::Unlink, 1), Fault::Errno(EACCES), Lasting::Kind);
+        }
+        drop(world);
+        let outcome = scenario.run(&bench);
+        assert_eq!(outcome.result.map_err(|error| error.step), Err(Step::Close));
+        assert_eq!((outcome.report.published, bench.there().is_some()), (stays, stays));
+    }
+}
+
 /// 66: by name, by hard link.
 #[test]
 fn a_file_is_never_copied_onto_itself() {

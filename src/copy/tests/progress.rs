@@ -6,6 +6,7 @@ use crate::copy::{COPY_STEP, Durability, IfExists, Mode, Options, STEP};
 use crate::error::{Cause, Step};
 use crate::sys::model::Call;
 use crate::sys::model::disk::Traits;
+use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
 
 fn watched(scenario: Scenario) -> Scenario {
     Scenario { watched: true, ..scenario }
@@ -117,6 +118,41 @@ fn a_cancel_at_any_call_leaves_the_old_state() {
         }
     }
     assert!(cancelled > 100, "{cancelled}");
+}
+
+/// The data is copied once more: an unnamed file cannot get a name, or a clone came out short.
+#[test]
+fn a_second_pass_is_told_from_its_beginning_and_can_be_cancelled() {
+    let linkless = Traits { links_unnamed: false, ..Traits::XFS };
+    let short = Some(Fault::Odd(Odd::ShortClone));
+    for (volume, mode, fault) in [
+        (linkless, Mode::Never, None),
+        (linkless, Mode::Auto, None),
+        (Traits { links_unnamed: false, ..Traits::EXT4 }, Mode::Auto, None),
+        (Traits::XFS, Mode::Auto, short),
+    ] {
+        let scenario = watched(file(mode, volume, Source::Plain));
+        let run = |stop_at: usize| {
+            let bench = scenario.set_up();
+            if let Some(fault) = fault {
+                bench.model.world_mut().faults.plan(Place::Of(Call::CloneFile, 1), fault, Lasting::Once);
+            }
+            let calls = std::cell::Cell::new(0);
+            let outcome = scenario.run_telling(&bench, |_, _| {
+                calls.set(calls.get() + 1);
+                calls.get() != stop_at
+            });
+            (bench, outcome)
+        };
+        let (bench, outcome) = run(usize::MAX);
+        assert_copied(&bench, &outcome);
+        assert_eq!(outcome.told, [(0, 5220), (5220, 5220), (0, 5220), (5220, 5220)], "{mode:?}");
+        for stop_at in 1..=4 {
+            let (bench, outcome) = run(stop_at);
+            assert_eq!(outcome.result.map_err(|error| error.cause), Err(Cause::Cancelled));
+            assert_eq!((bench.there(), bench.litter()), (None, vec![]));
+        }
+    }
 }
 
 #[test]

@@ -152,6 +152,23 @@ fn a_large_answer_is_not_taken_for_the_unit() {
     assert_eq!((outcome.result, outcome.report.cloned), (Ok(()), 4096));
 }
 
+/// XFS says EINVAL of such a length after it has cloned all of it: it is asked for in two parts.
+#[test]
+fn a_source_of_the_largest_size_is_cloned() {
+    for there in [0, 9000] {
+        for length in [TO_END, i64::MAX as u64] {
+            for mode in [Mode::Auto, Mode::Always] {
+                let mut scenario =
+                    Scenario { source: Source::Largest, ..range(0, 0, length, there, Traits::XFS) };
+                scenario.options.mode = mode;
+                let (bench, outcome) = scenario.play();
+                assert_eq!((outcome.result, outcome.report.cloned), (Ok(()), i64::MAX as u64));
+                assert_eq!(bench.model.count(Call::CloneRange), 2);
+            }
+        }
+    }
+}
+
 /// ALWAYS: as it is, or not at all.
 #[test]
 fn an_unaligned_range_that_must_be_cloned_is_refused_before_anything_is_written() {

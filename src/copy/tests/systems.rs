@@ -37,7 +37,7 @@ fn each_system_clones_in_its_own_way_or_copies_and_says_why() {
         (Traits::REFS, Traits::REFS, Source::Empty, Method::Clone, Reason::None),
         (full, full, Source::Plain, Method::Copy, Reason::File),
         (Traits::NTFS, Traits::NTFS, Source::Plain, Method::Copy, Reason::Unsupported),
-        (Traits::NTFS, Traits::NTFS, Source::Empty, Method::Copy, Reason::Unsupported),
+        (Traits::NTFS, Traits::NTFS, Source::Empty, Method::None, Reason::Unsupported),
         (Traits::NTFS, Traits::REFS, Source::Plain, Method::Copy, Reason::CrossDevice),
         (Traits::APFS, Traits::APFS, Source::Plain, Method::Clone, Reason::None),
         (Traits::APFS, Traits::APFS, Source::Sparse, Method::Clone, Reason::None),

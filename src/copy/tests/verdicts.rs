@@ -2,10 +2,10 @@
 //! the report and the error. The instants in between are the model's watch.
 
 use super::{Api, Bench, Outcome, Scenario, Source, There};
-use crate::copy::{Durability, Mode, Reason, table};
+use crate::copy::{Durability, Method, Mode, Reason, table};
 use crate::error::{Cause, Error, Step};
 use crate::sys::Errno;
-use crate::sys::errno::{EDQUOT, EINVAL, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS};
+use crate::sys::errno::{EDQUOT, EINVAL, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS, EUCLEAN};
 use crate::sys::model::fault::{Fault, Lasting, Odd};
 use crate::sys::model::{Call, Event};
 
@@ -38,15 +38,79 @@ pub(crate) struct Judged<'a> {
 impl Judged<'_> {
     /// Says what does not hold, with the story of the calls that led to it.
     pub(crate) fn broken(&self) -> Option<String> {
-        let broken = self.leaks().or_else(|| self.litter()).or_else(|| self.swallowed()).or_else(|| {
-            match self.outcome.result {
-                Ok(()) => self.success(),
-                Err(error) => self.failure(error),
-            }
+        let kept = || self.leaks().or_else(|| self.litter()).or_else(|| self.swallowed());
+        let told = || self.contradiction().or_else(|| self.published_wrongly_told());
+        let broken = kept().or_else(told).or_else(|| match self.outcome.result {
+            Ok(()) => self.success(),
+            Err(error) => self.failure(error),
         })?;
         let world = self.bench.model.world();
         let (result, report) = (self.outcome.result, self.outcome.report);
         Some(format!("{broken}\n{result:?} {report:?}\n{}\n{}", world.label, world.story()))
+    }
+
+    /// Method, counts, reason, step and flags of every outcome tell one story.
+    fn contradiction(&self) -> Option<String> {
+        let (report, mode) = (&self.outcome.report, self.scenario.options.mode);
+        let (failed, by_name) = (self.outcome.result.is_err(), self.scenario.api == Api::File);
+        let step = self.outcome.result.map_or_else(|error| error.step, |()| Step::None);
+        let (cloned, copied, rest) =
+            (report.cloned > 0, report.kernel_copied > 0, report.copied_any() + report.holes > 0);
+        let counted = match report.method() {
+            Method::None => !cloned && !rest,
+            Method::Clone => !rest && (cloned || self.bench.source_size() == 0),
+            Method::Mixed if failed && !rest => cloned || (report.destination_changed && step == Step::Clone),
+            Method::Mixed => cloned && rest,
+            Method::KernelCopy => !cloned && copied,
+            Method::Copy => !cloned && !copied && rest,
+        };
+        let refused = report.clone_error != 0;
+        let begun = report.total() > 0;
+        let rules = [
+            (counted, "the method is not what the counts say"),
+            (!refused || !matches!(report.reason, Reason::None | Reason::NotAsked), "refused for no reason"),
+            ((report.reason == Reason::NotAsked) <= (mode == Mode::Never), "a reason of NEVER"),
+            (mode != Mode::Never || !(cloned || refused || step == Step::Clone), "NEVER, and a clone"),
+            (mode != Mode::Always || !rest, "ALWAYS, and bytes copied"),
+            (!matches!(step, Step::OpenSource | Step::Create) || !begun, "bytes before there was a file"),
+            (by_name || !report.published, "published without a name"),
+            (failed || report.published == by_name, "success, and not published"),
+            (failed && !by_name || !report.destination_changed, "a new file is no changed destination"),
+            (!failed || by_name || !begun || report.destination_changed, "bytes, and nothing changed"),
+        ];
+        rules.into_iter().find(|(holds, _)| !holds).map(|(_, what)| format!("the report: {what}"))
+    }
+
+    /// The flag against the table of names.
+    fn published_wrongly_told(&self) -> Option<String> {
+        let world = self.bench.model.world();
+        let there = world.disk.lookup(self.bench.directory, b"copy")?;
+        let new = self.scenario.api == Api::File && world.disk.inodes[there].engines;
+        let told = self.outcome.report.published;
+        // An unfinished file that could not be removed, and a name that could not be looked at.
+        let unfinished = self.scenario.options.durability == Durability::Direct && self.cannot_clean();
+        let unseen = world.log.iter().any(|event| {
+            event.injected && matches!(event.call, Call::Stat | Call::StatName) && event.outcome.is_err()
+        });
+        let excused = !told && (unfinished || unseen);
+        (told != new && !excused).then(|| format!("published: {told}, and it is {new}"))
+    }
+
+    /// The flag against the destination's content.
+    fn change_wrongly_told(&self) -> Option<String> {
+        let world = self.bench.model.world();
+        let callers = world.watch.callers.as_ref()?;
+        let inode = &world.disk.inodes[callers.ino];
+        let report = &self.outcome.report;
+        if !inode.data().same_bytes(&callers.before) {
+            return (!report.destination_changed)
+                .then(|| "the destination changed, and nobody says so".into());
+        }
+        let untouched = (inode.version, inode.meta_version) == (0, 0);
+        let unseen = world.log.iter().any(|event| event.injected && event.call == Call::Stat);
+        let excused = !untouched || unseen || report.reason == Reason::Failure;
+        (report.destination_changed && !excused)
+            .then(|| "nothing was touched, and it is called changed".into())
     }
 
     fn leaks(&self) -> Option<String> {
@@ -79,7 +143,7 @@ impl Judged<'_> {
     /// A real failure of a call that moves or keeps data must come out.
     fn swallowed(&self) -> Option<String> {
         let errno = self.injected?.errno()?;
-        let real = [EIO, ENOSPC, EDQUOT, ENOMEM, EROFS].contains(&errno);
+        let real = [EIO, ENOSPC, EDQUOT, ENOMEM, EROFS, EUCLEAN].contains(&errno);
         if !real || self.outcome.result.is_err() {
             return None;
         }
@@ -315,6 +379,9 @@ impl Judged<'_> {
         if total > to.end - to.start {
             return Some(format!("{total} bytes are said to be done of {}", to.end - to.start));
         }
+        if let Some(wrong) = self.change_wrongly_told() {
+            return Some(wrong);
+        }
         let dirty = matches!(self.injected.map(|injected| injected.fault), Some(Fault::Odd(_)));
         if dirty {
             return None;
@@ -328,7 +395,10 @@ impl Judged<'_> {
             && self.outcome.result.is_err_and(|error| error.step == Step::Clone && not_possible(error))
             && self.injected.is_none_or(|injected| matches!(injected.fault, Fault::Errno(_)));
         // A clone of the same data that was granted before said that it can be.
-        let granted = self.outcome.report.clone_succeeded;
+        let cloning = |event: &Event| {
+            matches!(event.call, Call::CloneRange | Call::DuplicateExtents | Call::CloneByFlag)
+        };
+        let granted = world.log.iter().any(|event| cloning(event) && event.outcome.is_ok());
         let same = world.disk.data(callers.ino).same_bytes(&callers.before);
         let changed = !same && total == 0 && !granted && !self.begun_or_stuck();
         (refused && changed).then(|| "the clone was refused, and the destination changed".into())

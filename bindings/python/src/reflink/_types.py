@@ -9,6 +9,8 @@ from typing import Any, Optional
 # make header: python-values result.flags
 _SOURCE_CHANGED = 1
 _METADATA_INCOMPLETE = 2
+_PUBLISHED = 4
+_DESTINATION_CHANGED = 8
 # make header: end
 
 
@@ -118,6 +120,10 @@ class Result:
     source_changed: bool
     #: Some metadata could not be set, and ``best_effort_metadata`` let it pass.
     metadata_incomplete: bool
+    #: The destination's name holds the complete new file, also after an error.
+    published: bool
+    #: After an error, the open destination was changed, or may have been.
+    destination_changed: bool
 
     @property
     def cloned(self) -> bool:
@@ -143,6 +149,8 @@ class Result:
             bytes_hole=raw.bytes_hole,
             source_changed=bool(raw.flags & _SOURCE_CHANGED),
             metadata_incomplete=bool(raw.flags & _METADATA_INCOMPLETE),
+            published=bool(raw.flags & _PUBLISHED),
+            destination_changed=bool(raw.flags & _DESTINATION_CHANGED),
         )
 
 

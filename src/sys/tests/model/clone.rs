@@ -81,13 +81,16 @@ impl World {
                 _ => Err(Errno(EINVAL)),
             };
         }
-        let length = if length == 0 { size - src_offset } else { length };
+        let (explicit, length) = if length == 0 { (false, size - src_offset) } else { (true, length) };
         self.check_range((from.ino, src_offset), (to.ino, dst_offset), length, traits.clone_unit)?;
         if traits.clones_only_nothing {
             return Err(Errno(EOPNOTSUPP));
         }
         self.written(to.ino, dst_offset, length);
-        self.share((from.ino, src_offset), (to.ino, dst_offset), length, odd)
+        self.share((from.ino, src_offset), (to.ino, dst_offset), length, odd)?;
+        // XFS counts whole blocks, in a signed number: too many are less than was asked for.
+        let overflows = length.next_multiple_of(traits.clone_unit) > i64::MAX as u64;
+        if explicit && overflows { Err(Errno(EINVAL)) } else { Ok(()) }
     }
 
     fn check_pair(&self, from: Ino, to: Ino) -> Result<()> {
