@@ -346,6 +346,9 @@ fn a_kill_at_any_call_leaves_old_or_new(place: &Place) {
     for mode in [abi::AUTO, abi::NEVER] {
         for if_exists in [0, abi::REPLACE] {
             let how = [mode, abi::ATOMIC, if_exists];
+            if if_exists == abi::REPLACE {
+                files::file(&room.path("dst"), b"precious"); // with nothing to replace, other calls are made
+            }
             let plain = traced(&src, &room.path("dst"), how, None, &logs.path("log")).unwrap();
             assert!(plain.0, "{:#?}", plain.1);
             for (name, nth) in numbered(&plain.1) {
