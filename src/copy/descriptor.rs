@@ -4,7 +4,7 @@
 use super::alignment::units;
 use super::check::check_size_limit;
 use super::data::{Flow, Stretch, whole_length};
-use super::metadata::{Permissions, Transfer};
+use super::metadata::{Permissions, Transfer, check_carried};
 use super::pair::Pair;
 use super::{Durability, Mode, Options, Progress, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
@@ -17,6 +17,7 @@ pub fn copy<S: Sys>(sys: &S, (src, dst): (Fd, Fd), options: &Options, progress: 
         return Err(Error::new(Step::Check, Cause::SameFile));
     }
     check_size_limit(pair.src_stat.size, pair.limit)?;
+    check_carried::<S>(options)?;
     let mut stretch = pair.stretch(0, 0, whole_length(&pair.src_stat), options.mode);
     let outcome = fill(&pair, &mut stretch, options, progress);
     pair.note_change(&stretch, outcome, &mut progress.report)

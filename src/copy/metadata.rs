@@ -18,6 +18,14 @@ const CAPABILITY: &[u8] = b"security.capability";
 /// How far a time may be from the source's, in nanoseconds: NTFS and SMB keep times in steps of 100 ns.
 const TIME_TOLERANCE: u64 = 1000;
 
+/// Fails where metadata is asked for that this system never carries, which is known before a byte is written.
+pub fn check_carried<S: Sys>(options: &Options) -> Result<()> {
+    let owner = options.preserve.owner && !S::CARRIES_OWNER;
+    let attributes = options.preserve.attributes && !S::CARRIES_ATTRIBUTES;
+    let refused = (owner || attributes) && !options.best_effort_metadata;
+    if refused { Err(Errno::own(EOPNOTSUPP)).at(Step::Metadata) } else { Ok(()) }
+}
+
 /// The mode of a copy that does not get the source's ACL. Where there is a POSIX ACL, the group bits of the
 /// mode are its mask (acl(5)): with them, the owning group could do what the ACL allows only to others.
 pub fn mode_without_acl<S: Sys>(

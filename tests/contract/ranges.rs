@@ -9,11 +9,12 @@ use crate::abi::{self, Options, Outcome};
 use crate::files::{self, Room};
 use crate::lab::Place;
 use crate::whole::options;
-use crate::{Contract, Where};
+use crate::{Contract, Where, skip};
 
 pub const ALL: &[Contract] = &[
     Contract("whole_blocks_are_shared", Where::IfCloning, whole_blocks_are_shared),
     Contract("the_last_partial_block_is_shared", Where::IfCloning, the_last_partial_block_is_shared),
+    Contract("a_file_of_the_largest_size_is_shared", Where::IfCloning, a_file_of_the_largest_size_is_shared),
     Contract("a_range_of_a_pseudo_file", Where::Everywhere, a_range_of_a_pseudo_file),
 ];
 
@@ -115,6 +116,32 @@ fn the_last_partial_block_is_shared(place: &Place) {
         assert_eq!((outcome.cloned, outcome.copied), (size - block - tail, tail), "{dst_size}: {outcome:?}");
         let last = files::extents(&two.dst, 10 * block, 77).unwrap();
         assert_eq!(last.shared > 0, shared, "{dst_size}: {last:?}");
+    }
+}
+
+/// XFS reports EINVAL of such a length after it has cloned all of it.
+fn a_file_of_the_largest_size_is_shared(place: &Place) {
+    let room = Room::new(&place.dir);
+    let open = |name: &str| {
+        let mut how = OpenOptions::new();
+        how.read(true).write(true).create(true).truncate(true).open(room.path(name)).unwrap()
+    };
+    let (size, from) = (i64::MAX as u64, open("src"));
+    if from.set_len(size).is_err() {
+        skip(format!("{} has no files of 2^63-1 bytes", place.name));
+    }
+    from.write_all_at(b"last", size - 4).unwrap();
+    for length in [size, abi::TO_EOF] {
+        for mode in [abi::AUTO, abi::ALWAYS] {
+            let to = open("dst");
+            let pair = ((from.as_raw_fd(), 0), (to.as_raw_fd(), 0));
+            let (code, outcome) = abi::copy_range(pair.0, pair.1, length, &options(mode));
+            let told = (code, outcome.method, outcome.cloned, outcome.flags);
+            assert_eq!(told, (0, abi::METHOD_CLONE, size, 0), "{outcome:?}");
+            let mut last = [0; 4];
+            to.read_exact_at(&mut last, size - 4).unwrap();
+            assert_eq!((to.metadata().unwrap().len(), &last), (size, b"last"));
+        }
     }
 }
 

@@ -80,6 +80,8 @@ const ERRORS: &[(&str, i32)] = &[
     ("EEXIST", libc::EEXIST),
     ("EMFILE", libc::EMFILE),
     ("ESTALE", libc::ESTALE),
+    ("EUCLEAN", libc::EUCLEAN),
+    ("EBADMSG", libc::EBADMSG),
 ];
 
 /// Calls whose 0 is an answer: the end of a file, nothing written, a clone that was none, an offset that is none.
@@ -90,7 +92,8 @@ const INTERRUPTIBLE: &[&str] =
     &["openat", "ioctl", "copy_file_range", "pread64", "pwrite64", "ftruncate", "fsync", "linkat", "fchmod"];
 
 /// Real failures, and the calls in which none of them may be passed over.
-const REAL: &[i32] = &[libc::EIO, libc::ENOSPC, libc::EDQUOT, libc::ENOMEM, libc::EROFS];
+const REAL: &[i32] =
+    &[libc::EIO, libc::ENOSPC, libc::EDQUOT, libc::ENOMEM, libc::EROFS, libc::EUCLEAN, libc::EBADMSG];
 const IN_EARNEST: &[&str] = &[
     "ioctl",
     "copy_file_range",

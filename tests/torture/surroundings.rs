@@ -28,6 +28,7 @@ pub const OWN: &[(&str, fn())] = &[
     ("surroundings::btrfs_quota", btrfs_quota),
     ("surroundings::full_xfs", || full("xfs", 400, &["-f"])),
     ("surroundings::full_btrfs", || full("btrfs", 120, &["-f", "-M"])),
+    ("surroundings::full_while_cloning_in_place", full_while_cloning_in_place),
     ("surroundings::full_ext4", || full("ext4", 60, &["-F"])),
 ];
 
@@ -345,6 +346,38 @@ fn fill(dir: &Path) {
         }
     }
     file.sync_all().unwrap();
+}
+
+/// The clone of a file in very many pieces stops in the middle: nothing is cut, and the result says what may have changed.
+fn full_while_cloning_in_place() {
+    use std::os::unix::fs::FileExt;
+    const PIECES: u64 = 12_000;
+    let volume = Volume::new("xfs", 400, &["-f"], "");
+    let from = File::create_new(volume.path("src")).unwrap();
+    for piece in 0..PIECES {
+        from.write_all_at(&[7; 4096], piece * 8192).unwrap();
+    }
+    from.sync_all().unwrap();
+    let from = File::open(volume.path("src")).unwrap();
+    let size = from.metadata().unwrap().len();
+    for (mode, longer) in [(abi::ALWAYS, 8192), (abi::AUTO, 0)] {
+        let old = files::file(&volume.path("old"), PRECIOUS);
+        let to = OpenOptions::new().read(true).write(true).open(&old).unwrap();
+        to.write_all_at(b"the end", size + longer - 7).unwrap();
+        to.sync_all().unwrap();
+        fill(&volume.dir);
+        let (code, outcome) = abi::copy_fd(from.as_raw_fd(), to.as_raw_fd(), &how(mode, 0, 0));
+        let told = (code, outcome.method, outcome.flags, outcome.total());
+        assert_eq!(told, (-libc::ENOSPC, abi::METHOD_MIXED, abi::DESTINATION_CHANGED, 0), "{outcome:?}");
+        let (mut head, mut end) = ([0; 8], [0; 7]);
+        to.read_exact_at(&mut head, 0).unwrap();
+        to.read_exact_at(&mut end, size + longer - 7).unwrap();
+        assert_eq!((&head, &end), (&[7; 8], b"the end"), "it was to fail in the middle");
+        assert_eq!(to.metadata().unwrap().len(), size + longer);
+        drop(to);
+        fs::remove_file(old).unwrap();
+        fs::remove_file(volume.path("fill")).unwrap();
+    }
 }
 
 fn full(kind: &str, megabytes: u64, mkfs: &[&str]) {

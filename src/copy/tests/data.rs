@@ -2,7 +2,7 @@
 //! The numbers in the comments are rows of the list of failures seen in other programs that each test shows not to be here.
 
 use super::{Api, Bench, Outcome, Scenario, Source, There};
-use crate::copy::{Durability, Method, Mode, Options, Reason};
+use crate::copy::{Durability, Method, Mode, Options, Preserve, Reason};
 use crate::error::{Cause, Step};
 use crate::sys::errno::*;
 use crate::sys::model::disk::{KernelCopy, Traits};
@@ -262,6 +262,22 @@ fn a_longer_destination_is_cut_only_when_the_whole_blocks_are_there() {
         assert_eq!(outcome.result.map_err(|error| error.os_error()), Err(errno));
         assert_eq!((outcome.report.method(), outcome.report.destination_changed), (Method::None, false));
         assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0, "errno {errno}");
+    }
+}
+
+/// What a system never carries is refused while the destination is what it was.
+#[test]
+fn metadata_that_cannot_be_carried_is_refused_before_a_byte_is_written() {
+    for preserve in [
+        Preserve { owner: true, ..Preserve::default() },
+        Preserve { attributes: true, ..Preserve::default() },
+    ] {
+        let mut scenario = in_place(Mode::Auto, 9000, Traits::REFS);
+        scenario.options.preserve = preserve;
+        let (bench, outcome) = scenario.play();
+        let error = outcome.result.unwrap_err();
+        assert_eq!((error.step, outcome.report.destination_changed), (Step::Metadata, false));
+        assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
     }
 }
 
