@@ -97,7 +97,7 @@ static void check_files(void)
     CHECK(result.method == REFLINK_METHOD_COPY && result.reason == REFLINK_REASON_NOT_ASKED);
     CHECK(reflink_copy_file("copy", "copy", &options, &result) == REFLINK_ERR_SAME_FILE);
     CHECK(reflink_copy_file(".", "other", &options, &result) == -EISDIR);
-    CHECK(result.step == REFLINK_STEP_OPEN_SOURCE && result.os_error == EISDIR);
+    CHECK(result.step == REFLINK_STEP_OPEN_SOURCE && result.os_error == 0);
     CHECK(reflink_copy_file(NULL, "other", &options, &result) == -EINVAL);
     CHECK(result.step == REFLINK_STEP_ARGUMENTS);
     CHECK(access("other", F_OK) != 0);
