@@ -18,6 +18,7 @@ pub fn copy<S: Sys>(sys: &S, (src, dst): (Fd, Fd), options: &Options, progress: 
     }
     check_size_limit(pair.src_stat.size, pair.limit)?;
     check_carried::<S>(options)?;
+    pair.check_seals(pair.src_stat.size)?;
     let mut stretch = pair.stretch(0, 0, whole_length(&pair.src_stat), options.mode);
     let outcome = fill(&pair, &mut stretch, options, progress);
     pair.note_change(&stretch, outcome, &mut progress.report)

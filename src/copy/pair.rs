@@ -5,8 +5,8 @@ use super::check::{check_regular, check_unprotected};
 use super::data::{Ownership, Stretch};
 use super::{Mode, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::EBADF;
-use crate::sys::{Errno, Fd, Stat, Sys};
+use crate::sys::errno::{EBADF, EPERM};
+use crate::sys::{Errno, Fd, Seals, Stat, Sys};
 
 /// A source and a destination that passed every check.
 pub struct Pair<'s, S: Sys> {
@@ -22,6 +22,7 @@ pub struct Pair<'s, S: Sys> {
     pub dst_stat: Stat,
     /// The largest size this process may give a file.
     pub limit: u64,
+    seals: Seals,
 }
 
 impl<'s, S: Sys> Pair<'s, S> {
@@ -41,7 +42,19 @@ impl<'s, S: Sys> Pair<'s, S> {
             return Err(Error::new(Step::Check, Cause::Append));
         }
         check_unprotected(sys, dst)?;
-        Ok(Self { sys, src, src_stat, dst, dst_stat, limit: sys.size_limit() })
+        let seals = sys.seals(dst);
+        if seals.write {
+            return Err(Errno::own(EPERM)).at(Step::Check);
+        }
+        Ok(Self { sys, src, src_stat, dst, dst_stat, limit: sys.size_limit(), seals })
+    }
+
+    /// Fails where a seal forbids that the destination comes to be of `size` bytes. (Of a source that does not know its
+    /// own size, only the writing tells.)
+    pub fn check_seals(&self, size: u64) -> Result<()> {
+        let now = self.dst_stat.size;
+        let forbidden = (self.seals.grow && size > now) || (self.seals.shrink && size < now);
+        if forbidden { Err(Errno::own(EPERM)).at(Step::Check) } else { Ok(()) }
     }
 
     /// Whether both descriptors are one file.

@@ -43,7 +43,9 @@ pub fn copy<S: Sys>(sys: &S, range: &Range, options: &Options, progress: &mut Pr
     }
     let mut stretch = pair.stretch(range.src_offset, range.dst_offset, length, options.mode);
     if !stretch.sizeless {
-        check_size_limit(range.dst_offset.saturating_add(length), pair.limit)?;
+        let end = range.dst_offset.saturating_add(length);
+        check_size_limit(end, pair.limit)?;
+        pair.check_seals(end.max(pair.dst_stat.size))?;
     }
     let outcome = fill(&pair, &mut stretch, options, progress);
     pair.note_change(&stretch, outcome, &mut progress.report)

@@ -134,6 +134,17 @@ pub struct Access {
     pub append: bool,
 }
 
+/// What the seals of a file forbid (memfd_create(2)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seals {
+    /// To write to it.
+    pub write: bool,
+    /// To make it longer.
+    pub grow: bool,
+    /// To make it shorter.
+    pub shrink: bool,
+}
+
 /// What the file system of a file says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Volume {
@@ -206,6 +217,11 @@ pub trait Extensions {
     /// Makes a file without a name, for writing, that [`Extensions::link_unnamed`] can give one.
     fn create_unnamed(&self, _dir: Fd, _directory: &CStr, _mode: u32) -> Result<Fd> {
         unsupported()
+    }
+
+    /// What the seals of a file forbid. The system will say so too, but only once something was written.
+    fn seals(&self, _fd: Fd) -> Seals {
+        Seals::default()
     }
 
     // ── Data ──

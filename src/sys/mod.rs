@@ -26,7 +26,9 @@ mod unix;
 #[cfg(any(windows, test))]
 pub mod windows;
 
-pub use api::{Access, Common, Dedupe, Errno, Extensions, Fd, Handle, Kind, Result, Stat, Sys, Time, Volume};
+pub use api::{
+    Access, Common, Dedupe, Errno, Extensions, Fd, Handle, Kind, Result, Seals, Stat, Sys, Time, Volume,
+};
 pub use cancel::Uncancelled;
 #[cfg(unix)]
 pub use posix::{CWD, Native, is_none, restore_thread_errno, thread_errno};

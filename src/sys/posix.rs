@@ -301,6 +301,26 @@ pub fn sync(fd: Fd) -> Result<()> {
     done(|| unsafe { libc::fsync(fd) })
 }
 
+/// A seal that Linux alone has (5.1). It lets mappings that exist be written, and no write(2).
+#[cfg(all(reflink_linux, not(reflink_portable)))]
+const FUTURE_WRITE: c_int = libc::F_SEAL_FUTURE_WRITE;
+#[cfg(target_os = "freebsd")]
+const FUTURE_WRITE: c_int = 0;
+
+/// What the seals of a file forbid.
+#[cfg(any(all(reflink_linux, not(reflink_portable)), target_os = "freebsd"))]
+pub fn seals(fd: Fd) -> super::Seals {
+    // SAFETY: plain system call.
+    let set = unsafe { libc::fcntl(fd, libc::F_GET_SEALS) };
+    // EINVAL: a file system without seals.
+    let forbids = |seals: c_int| set > 0 && set & seals != 0;
+    super::Seals {
+        write: forbids(libc::F_SEAL_WRITE | FUTURE_WRITE),
+        grow: forbids(libc::F_SEAL_GROW),
+        shrink: forbids(libc::F_SEAL_SHRINK),
+    }
+}
+
 /// Sets the times of last access and change.
 #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)] // 32 bits wide on some architectures
 pub fn set_times(fd: Fd, accessed: Time, modified: Time) -> Result<()> {

@@ -141,6 +141,20 @@ fn memfds_are_files(place: &Place) {
         let from = File::open(&src).unwrap();
         assert_eq!(both(from.as_raw_fd(), sealed.as_raw_fd(), mode), [-libc::EPERM; 2]);
     }
+    // A size that a seal forbids, and one that it does not.
+    for (seal, forbidden, allowed) in
+        [(libc::F_SEAL_GROW, 99_999, 100_000), (libc::F_SEAL_SHRINK, 100_001, 100_000)]
+    {
+        for (size, code) in [(forbidden, -libc::EPERM), (allowed, 0)] {
+            let (memory, from) = (memfd(libc::MFD_ALLOW_SEALING), File::open(&src).unwrap());
+            memory.set_len(size).unwrap();
+            assert_eq!(unsafe { libc::fcntl(memory.as_raw_fd(), libc::F_ADD_SEALS, seal) }, 0);
+            assert_eq!(abi::copy_fd(from.as_raw_fd(), memory.as_raw_fd(), &options(abi::NEVER)).0, code);
+            let mut first = [0];
+            memory.read_exact_at(&mut first, 0).unwrap();
+            assert_eq!(first == [0], code != 0 || fs::read(&src).unwrap()[0] == 0, "nothing is written");
+        }
+    }
     let mut content = [0; 8];
     sealed.read_exact_at(&mut content, 0).unwrap();
     assert_eq!((&content, sealed.metadata().unwrap().len()), (b"precious", 8));

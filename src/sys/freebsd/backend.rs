@@ -8,8 +8,8 @@ use core::ptr;
 use super::attributes::{self, ExtattrCalls};
 use super::clone_flag::{self, CloneFlagCalls};
 use super::clone_unit::clone_unit;
-use crate::sys::api::{Errno, Extensions, Fd, Result, unsupported};
-use crate::sys::posix::{Native, count, done, offset, open, raw_stat};
+use crate::sys::api::{Errno, Extensions, Fd, Result, Seals, unsupported};
+use crate::sys::posix::{self, Native, count, done, offset, open, raw_stat};
 use crate::sys::{errno, release};
 
 /// How often in a row a part of a range is freed: a bound, so that no loop is endless.
@@ -22,6 +22,10 @@ impl Extensions for Native {
     /// sees an empty name, which does not exist.
     fn reopen_source(&self, fd: Fd) -> Result<Fd> {
         open(fd, c"", libc::O_RDONLY | libc::O_NONBLOCK | libc::O_EMPTY_PATH, 0)
+    }
+
+    fn seals(&self, fd: Fd) -> Seals {
+        posix::seals(fd)
     }
 
     fn clone_file(&self, src: Fd, dst: Fd) -> Result<()> {

@@ -8,7 +8,9 @@ use core::ffi::{CStr, c_char, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use crate::sys::api::{Common, Dedupe, Errno, Extensions, Fd, Handle, Kind, Result, Stat, Sys, Time, Volume};
+use crate::sys::api::{
+    Common, Dedupe, Errno, Extensions, Fd, Handle, Kind, Result, Seals, Stat, Sys, Time, Volume,
+};
 use crate::sys::posix::{self, CWD, Native, count, create, done, offset, open};
 use crate::sys::{linux_attributes, release};
 
@@ -124,6 +126,10 @@ impl Extensions for Native {
 
     fn create_unnamed(&self, dir: Fd, directory: &CStr, mode: u32) -> Result<Fd> {
         open(dir, directory, libc::O_TMPFILE | libc::O_WRONLY, mode)
+    }
+
+    fn seals(&self, fd: Fd) -> Seals {
+        posix::seals(fd)
     }
 
     fn clone_file(&self, src: Fd, dst: Fd) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::sys::errno::{
     EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENODATA, ENOENT, ENOTDIR, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM,
     ERANGE, EXDEV,
 };
-use crate::sys::{Access, Common, Dedupe, Extensions, Fd, Stat, Sys, Time, Volume};
+use crate::sys::{Access, Common, Dedupe, Extensions, Fd, Seals, Stat, Sys, Time, Volume};
 
 /// The most that a short read, write or kernel copy moves: no multiple of a block.
 const SHORT: usize = 301;
@@ -582,6 +582,11 @@ impl<K: Cloning> Extensions for Model<K> {
         self.call(Call::CreateUnnamed, about, |world, _| {
             world.create_without_name(dir, directory, mode, false)
         })
+    }
+
+    fn seals(&self, fd: Fd) -> Seals {
+        let world = self.world();
+        world.open_file(fd).map(|open| world.disk.inodes[open.ino].seals).unwrap_or_default()
     }
 
     fn clone_file(&self, src: Fd, dst: Fd) -> Result<()> {

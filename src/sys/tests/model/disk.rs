@@ -7,7 +7,7 @@ use super::data::Data;
 use super::system::System;
 use crate::sys::errno::{EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EXDEV};
 use crate::sys::windows::refs::Integrity;
-use crate::sys::{Errno, Kind, Result, Stat, Time};
+use crate::sys::{Errno, Kind, Result, Seals, Stat, Time};
 
 /// An inode's number: its place in the table.
 pub type Ino = usize;
@@ -198,6 +198,8 @@ pub struct Inode {
     pub default_acl: Option<Vec<(u8, u8)>>,
     /// Marked immutable.
     pub immutable: bool,
+    /// What the seals of a memfd forbid.
+    pub seals: Seals,
     /// An active swap file.
     pub swap: bool,
     /// Btrfs's NOCOW: clones only with its like.
@@ -289,6 +291,7 @@ impl Disk {
             group_entry: 7,
             default_acl: None,
             immutable: false,
+            seals: Seals::default(),
             swap: false,
             nocow: false,
             integrity: Integrity::default(),
