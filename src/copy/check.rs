@@ -14,6 +14,13 @@ pub fn check_regular(stat: &Stat, step: Step) -> Result<()> {
     }
 }
 
+/// Whether `there`, seen between two looks at the source, is the source itself. The inode number alone does not say so:
+/// bcachefs gives the files of a snapshot those of the originals, and some FUSE servers give all files one. A source that
+/// changed between the looks counts as the same file.
+pub fn is_source(before: &Stat, there: &Stat, after: &Stat) -> bool {
+    there.same_file(before) && (after.moved_since(before) || there.looks_like(before))
+}
+
 /// Fails where the process may not make a file of `size` bytes: asking first spares the caller the
 /// signal SIGXFSZ.
 pub fn check_size_limit(size: u64, limit: u64) -> Result<()> {

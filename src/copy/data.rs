@@ -60,6 +60,11 @@ pub struct Stretch<'s, S: Sys> {
     written_to: u64,
     /// The size that the destination was given before all of its bytes were there, 0 if it was not.
     sized_to: u64,
+    /// No hole can be left in the destination: zeros are written.
+    dense: bool,
+    /// Read in order, since the source cannot be read at an offset; and the same of the destination.
+    reads_in_order: bool,
+    writes_in_order: bool,
     holes: Holes<'s, S>,
     buffer: Buffer,
     at_end: bool,
@@ -94,6 +99,9 @@ impl<'s, S: Sys> Stretch<'s, S> {
             limit,
             written_to: 0,
             sized_to: 0,
+            dense: false,
+            reads_in_order: false,
+            writes_in_order: false,
             holes,
             buffer: Buffer::default(),
             at_end: false,
@@ -246,6 +254,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
                     break;
                 }
                 Ok(_) => tries = Tries::default(),
+                Err(Moved::Back) => {}
                 Err(Moved::Failed(error)) => return Err(error),
                 Err(Moved::Refused(errno)) => {
                     if tries.another(table::verdict(operation, errno)) {
@@ -297,30 +306,62 @@ impl<'s, S: Sys> Stretch<'s, S> {
     }
 
     fn read_write_through(&mut self, window: &mut [u8], report: &mut Report) -> Moving {
-        let read = self.sys.read_at(self.src, window, self.src_position()).map_err(Moved::Refused)?;
+        let read = self.read(window).map_err(Moved::Refused)?;
         // More than asked for is an impossible answer, and not one to index with.
         let impossible = || Moved::Failed(Error::new(Step::Copy, Cause::Inconsistent));
         let data = window.get(..read).ok_or_else(impossible)?;
         if data.is_empty() {
             return Ok(0);
         }
-        let written = if self.holes.hidden(&self.src_stat) {
-            self.write_around_zeros(data, report)
+        // What was read in order cannot be read again, should the hole turn out to be none.
+        if self.holes.hidden(&self.src_stat) && !self.reads_in_order {
+            self.write_around_zeros(data, report)?;
         } else {
-            self.write_all(data, report)
-        };
-        written.map_err(Moved::Failed)?;
+            self.write_all(data, report)?;
+        }
         Ok(read as u64)
     }
 
+    /// Reads at the source's position.
+    fn read(&mut self, window: &mut [u8]) -> crate::sys::Result<usize> {
+        if !self.reads_in_order {
+            let outcome = self.sys.read_at(self.src, window, self.src_position());
+            let unmoved = self.src_position() == 0 && self.holes.never_sought();
+            self.reads_in_order = unmoved && self.needs_order(&outcome);
+            if !self.reads_in_order {
+                return outcome;
+            }
+        }
+        self.sys.read_next(self.src, window)
+    }
+
+    /// Writes at the destination's position.
+    fn write(&mut self, data: &[u8]) -> crate::sys::Result<usize> {
+        if !self.writes_in_order {
+            let outcome = self.sys.write_at(self.dst, data, self.dst_position());
+            self.writes_in_order = self.dst_position() == 0 && self.needs_order(&outcome);
+            if !self.writes_in_order {
+                return outcome;
+            }
+            self.dense = true;
+        }
+        self.sys.write_next(self.dst, data)
+    }
+
+    /// Whether a file cannot be read or written at an offset. The offset of a caller's descriptor does not move, so that
+    /// there is no other way there.
+    fn needs_order(&self, outcome: &crate::sys::Result<usize>) -> bool {
+        self.ownership == Ownership::Ours && matches!(outcome, Err(errno) if table::position_refused(*errno))
+    }
+
     /// Writes data of a file known to have holes in unknown places: whole blocks of zeros are taken for them.
-    fn write_around_zeros(&mut self, data: &[u8], report: &mut Report) -> Result<()> {
+    fn write_around_zeros(&mut self, data: &[u8], report: &mut Report) -> Written {
         let mut rest = data;
         while !rest.is_empty() {
             let before = self.done;
             let (run, zeros) = first_run(rest);
             if zeros {
-                self.leave_hole(run.len() as u64, report)?; // or a part of it
+                self.leave_hole(run.len() as u64, report).map_err(Moved::Failed)?; // or a part of it
             } else {
                 self.write_all(run, report)?;
             }
@@ -332,29 +373,46 @@ impl<'s, S: Sys> Stretch<'s, S> {
 
     /// Writes all of `data` at the destination's position. What counts is what was written, not
     /// what was read.
-    fn write_all(&mut self, data: &[u8], report: &mut Report) -> Result<()> {
+    fn write_all(&mut self, data: &[u8], report: &mut Report) -> Written {
+        let failed = |errno| Moved::Failed(Error::new(Step::Copy, Cause::System(errno)));
         let mut rest = data;
         let (mut tries, mut nothing_written) = (Tries::default(), false);
         while !rest.is_empty() {
             let end = self.dst_position().saturating_add(rest.len() as u64);
             if end > self.limit {
-                return Err(Errno::own(EFBIG)).at(Step::Copy); // the kernel would send SIGXFSZ
+                return Err(failed(Errno::own(EFBIG))); // the kernel would send SIGXFSZ
             }
-            match self.sys.write_at(self.dst, rest, self.dst_position()) {
-                Ok(0) if nothing_written => return Err(Errno::own(EIO)).at(Step::Copy),
+            match self.write(rest) {
+                Ok(0) if nothing_written => return Err(failed(Errno::own(EIO))),
                 Ok(0) => nothing_written = true,
                 Ok(written) => {
                     let impossible = Error::new(Step::Copy, Cause::Inconsistent);
-                    rest = rest.get(written..).ok_or(impossible)?;
+                    rest = rest.get(written..).ok_or(Moved::Failed(impossible))?;
                     (tries, nothing_written) = (Tries::default(), false);
                     report.copied = report.copied.saturating_add(written as u64);
                     self.advance(written as u64);
                 }
                 Err(errno) if tries.another(table::verdict(Operation::ReadWrite, errno)) => {}
-                Err(errno) => return Err(errno).at(Step::Copy),
+                Err(errno) if self.goes_back(errno, report) => return Err(Moved::Back),
+                Err(errno) => return Err(failed(errno)),
             }
         }
         Ok(())
+    }
+
+    /// Where a server refuses the write behind a hole, goes back to where the hole began: it is written as zeros.
+    fn goes_back(&mut self, errno: Errno, report: &mut Report) -> bool {
+        let written_to = self.written_to.max(self.dst_offset);
+        let hole = self.dst_position().saturating_sub(written_to);
+        let back =
+            self.ownership == Ownership::Ours && !self.dense && hole > 0 && table::hole_unsupported(errno);
+        if back {
+            self.dense = true;
+            self.done = self.done.saturating_sub(hole);
+            report.holes = report.holes.saturating_sub(hole);
+            self.holes.go_back();
+        }
+        back
     }
 
     /// Leaves `length` bytes as a hole: nothing to do beyond the destination's end, else what is
@@ -372,8 +430,8 @@ impl<'s, S: Sys> Stretch<'s, S> {
             }
         }
         let left = if there > 0 { there } else { length };
-        if there == 0 {
-            self.give_final_size()?;
+        if there == 0 && !self.can_leave_hole()? {
+            return self.write_zeros(left, report);
         }
         self.done = self.done.saturating_add(left);
         report.holes = report.holes.saturating_add(left);
@@ -384,7 +442,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
         let mut buffer = core::mem::take(&mut self.buffer);
         let written = buffer.first(length).and_then(|zeros| {
             zeros.fill(0);
-            self.write_all(zeros, report)
+            self.write_all(zeros, report).or_else(Moved::into_result)
         });
         self.buffer = buffer;
         written
@@ -395,15 +453,19 @@ impl<'s, S: Sys> Stretch<'s, S> {
         self.written_to = self.dst_position();
     }
 
-    /// Gives the destination its size before the first hole beyond its end. Otherwise each write after a hole extends the file,
+    /// Whether a hole can be left beyond the destination's end. Gives it its size before the first. Otherwise each write after a hole extends the file,
     /// XFS allocates ahead of it, and what it allocated stays where the next hole should be (coreutils punches it out again).
-    fn give_final_size(&mut self) -> Result<()> {
+    fn can_leave_hole(&mut self) -> Result<bool> {
         let end = self.dst_offset.saturating_add(self.length);
-        if self.sized_to == 0 && end > self.dst_size {
-            self.sys.set_size(self.dst, end).at(Step::Copy)?;
-            self.sized_to = end;
+        if self.dense || self.sized_to > 0 || end <= self.dst_size {
+            return Ok(!self.dense);
         }
-        Ok(())
+        match self.sys.set_size(self.dst, end) {
+            Ok(()) => self.sized_to = end,
+            Err(errno) if table::hole_unsupported(errno) => self.dense = true,
+            Err(errno) => return Err(errno).at(Step::Copy),
+        }
+        Ok(!self.dense)
     }
 
     /// Makes the destination end where the last byte or hole of the stretch does, unless it was longer before.
@@ -475,12 +537,28 @@ impl<'s, S: Sys> Stretch<'s, S> {
 /// How many bytes a method moved.
 type Moving = core::result::Result<u64, Moved>;
 
+/// The same of what is written whole or not at all.
+type Written = core::result::Result<(), Moved>;
+
 /// Why a method moved nothing.
 enum Moved {
     /// The system call said so: the table decides.
     Refused(Errno),
     /// It is an error whatever the table says.
     Failed(Error),
+    /// The copy went back, to write a hole as zeros.
+    Back,
+}
+
+impl Moved {
+    /// For a write of zeros, which has no hole before it to go back to.
+    fn into_result(self) -> Result<()> {
+        match self {
+            Self::Failed(error) => Err(error),
+            Self::Refused(errno) => Err(errno).at(Step::Copy),
+            Self::Back => Ok(()),
+        }
+    }
 }
 
 /// The blocks that `data` begins with, as long as all of them are zeros, or none is; and whether they are.

@@ -9,7 +9,7 @@ use super::source::Source;
 use super::{Durability, Report, metadata, retry, table};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::EEXIST;
-use crate::sys::{Errno, Fd, Handle, Sys};
+use crate::sys::{Errno, Fd, Handle, Stat, Sys};
 
 /// What became of giving the file its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,40 @@ impl<'s, S: Sys> Draft<'s, S> {
                 }
             })
         };
-        Self::make_private(job, directory, create).at(Step::Create)
+        let mut draft = Self::make_private(job, directory, create).at(Step::Create)?;
+        if job.is_long() && !job.replaces() {
+            if let Err(error) = draft.check_publishable() {
+                draft.discard(job.to);
+                return Err(error);
+            }
+        }
+        Ok(draft)
+    }
+
+    /// Whether the finished file can be given a new name here, tried before a long copy with another private name.
+    fn check_publishable(&mut self) -> Result<()> {
+        let (directory, name) = self.named()?;
+        let (sys, name) = (self.sys, name.as_c_str());
+        let lost = |new: &CStr, errno: &Errno| {
+            if !table::name_is_taken(*errno) {
+                let _ = sys.unlink(directory, new); // a server may have done it, and its reply was lost
+            }
+        };
+        let rename = |new: &CStr| {
+            sys.rename_new(directory, name, directory, new).inspect_err(|errno| lost(new, errno))
+        };
+        match with_private_name(sys, rename) {
+            Ok(((), new)) => {
+                self.place = Place::Private(new);
+                return Ok(());
+            }
+            Err(errno) if table::rename_new_unsupported(errno) => {}
+            Err(errno) => return Err(errno).at(Step::Publish),
+        }
+        let link =
+            |new: &CStr| sys.link(directory, name, directory, new).inspect_err(|errno| lost(new, errno));
+        let ((), second) = with_private_name(sys, link).map_err(table::no_new_name).at(Step::Publish)?;
+        retry::once_more(|| sys.unlink(directory, second.as_c_str())).at(Step::Publish)
     }
 
     /// Makes a file under its final name. `None`: something stands there that is to be replaced, and
@@ -114,16 +147,6 @@ impl<'s, S: Sys> Draft<'s, S> {
     /// Whether it stands under its final name since before it was complete.
     pub(super) fn is_final(&self) -> bool {
         matches!(self.place, Place::Final)
-    }
-
-    /// A name that is taken is told before a long copy, not after it. Publishing decides all the
-    /// same.
-    pub(super) fn check_name_free(&self, job: &Job<S>) -> Result<()> {
-        let free_or_mine = self.is_final() || job.replaces();
-        if !free_or_mine && self.sys.stat_name(job.to.dir, job.to.path).is_ok() {
-            return Err(Errno::own(EEXIST)).at(Step::Publish);
-        }
-        Ok(())
     }
 
     /// Gives the finished file its name. `there`: one stood there when the copy began, to be replaced.
@@ -202,7 +225,8 @@ impl<'s, S: Sys> Draft<'s, S> {
             Err(errno) if table::rename_new_unsupported(errno) => {
                 // A second link says EEXIST as reliably. Where neither is to be had there is no
                 // safe way to publish.
-                self.sys.link(directory, name.as_c_str(), directory, job.to.leaf).at(Step::Publish)?;
+                let linked = self.sys.link(directory, name.as_c_str(), directory, job.to.leaf);
+                linked.map_err(table::no_new_name).at(Step::Publish)?;
                 // Once more before it is an error: the copy has its name, and cannot lose it again.
                 retry::once_more(|| self.sys.unlink(directory, name.as_c_str())).at(Step::Publish)?;
             }
@@ -231,10 +255,10 @@ impl<'s, S: Sys> Draft<'s, S> {
         }
     }
 
-    /// Whether a name is this file's.
+    /// Whether a name is this file's. (Some servers give all files one inode number: the size tells others apart.)
     fn stands_under(&self, dir: Fd, name: &CStr) -> crate::sys::Result<bool> {
         let mine = self.sys.stat(self.file.fd())?;
-        self.sys.stat_name(dir, name).map(|there| mine.same_file(&there))
+        self.sys.stat_name(dir, name).map(|there| mine.same_file(&there) && mine.size == there.size)
     }
 
     /// Makes the new name survive a power loss.
@@ -246,18 +270,29 @@ impl<'s, S: Sys> Draft<'s, S> {
         }
     }
 
-    /// Removes the name that an unfinished file stands under, if it is still this file's.
-    pub(super) fn discard(&self, to: &Destination) {
-        let _ = retry::once_more(|| self.try_discard(to)); // the error before this one is the one to report
-    }
-
-    fn try_discard(&self, to: &Destination) -> crate::sys::Result<()> {
-        let (dir, name) = match (&self.directory, &self.place) {
-            (Some(directory), Place::Private(name)) => (directory.fd(), name.as_c_str()),
-            (_, Place::Final) => (to.dir, to.path),
-            _ => return Ok(()),
+    /// Removes the name that an unfinished file stands under, if it is still this file's. Closes the file first: some
+    /// servers store a file when it is closed, and would bring it back (rclone#6006); others do not unlink what is open
+    /// for writing (mountpoint-s3#995).
+    pub(super) fn discard(self, to: &Destination) {
+        let Self { sys, file, directory, place, .. } = self;
+        let (dir, name, private) = match (&directory, &place) {
+            (Some(directory), Place::Private(name)) => (directory.fd(), name.as_c_str(), true),
+            (_, Place::Final) => (to.dir, to.path, false),
+            _ => return,
         };
-        if self.stands_under(dir, name)? { self.sys.unlink(dir, name) } else { Ok(()) }
+        let Ok(mine) = retry::once_more(|| sys.stat(file.fd())) else { return };
+        let theirs = |there: Stat| !mine.same_file(&there);
+        let before = retry::once_more(|| sys.stat_name(dir, name));
+        if before.is_ok_and(theirs) {
+            return;
+        }
+        let _ = file.close(); // the error before this one is the one to report
+        // What a server stores now may be another inode. Under a private name that was this file's it is nobody else's.
+        let sure = private && !before.is_err_and(|errno| !table::name_is_free(errno));
+        retry::removal(|| match sys.stat_name(dir, name)? {
+            there if !sure && theirs(there) => Err(Errno(EEXIST)),
+            _ => sys.unlink(dir, name),
+        });
     }
 
     /// Closes everything. A clone has written nothing that a close could still lose.

@@ -27,9 +27,10 @@ pub fn copy<S: Sys>(sys: &S, request: &Request, progress: &mut Progress) -> Resu
     }
     let job = Job { sys, source: &source, to: &to, options, limit: sys.size_limit() };
     check_size_limit(source.stat.size, job.limit)?;
-    let there = job.replaces() && job.check_replaceable()?;
+    let there = job.look_first()?;
 
-    let mut draft = match clone_as_new::clone(&job, progress)? {
+    let cloned = clone_as_new::clone(&job, progress);
+    let mut draft = match cloned.map_err(|error| job.explain(error, &mut progress.report))? {
         Some(draft) => draft,
         None => Draft::create(&job, there)?,
     };
@@ -48,7 +49,7 @@ pub fn copy<S: Sys>(sys: &S, request: &Request, progress: &mut Progress) -> Resu
         report.clone_broke_off =
             report.cloned > 0 && !report.source_changed && report.cloned < source.stat.size;
         draft.discard(&to);
-        return Err(error);
+        return Err(job.explain(error, &mut progress.report));
     }
     report.published = true;
     draft.close(source, &to, report)
@@ -89,13 +90,13 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         let mut stretch = Stretch::new(self.sys, from, to, length, mode, Ownership::Ours, self.limit);
         if mode == Mode::Never {
             progress.report.reason = Reason::NotAsked;
-        } else if !S::CLONES_BY_NAME && self.clone(&mut stretch, draft, progress)? == Flow::Finished {
+        } else if !S::CLONES_BY_NAME && self.clone(&mut stretch, progress)? == Flow::Finished {
             let in_steps = self.in_steps(progress);
             if let Some(made) = self.check_cloned(draft, &mut stretch, in_steps, &mut progress.report)? {
                 return Ok(made);
             }
         }
-        draft.check_name_free(self)?;
+        self.look_now()?;
         stretch.copy_to_end(progress)?;
         stretch.settle_size()?;
         self.check_copied(draft, &stretch, &mut progress.report)
@@ -106,11 +107,10 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         progress.is_watched() && self.source.stat.size > STEP
     }
 
-    fn clone(&self, stretch: &mut Stretch<S>, draft: &Draft<S>, progress: &mut Progress) -> Result<Flow> {
+    fn clone(&self, stretch: &mut Stretch<S>, progress: &mut Progress) -> Result<Flow> {
         if !self.in_steps(progress) {
             return stretch.clone_file(progress);
         }
-        draft.check_name_free(self)?;
         stretch.clone_until(self.source.stat.size, progress)
     }
 

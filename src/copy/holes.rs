@@ -32,6 +32,8 @@ pub struct Holes<'s, S: Sys> {
     dense: bool,
     data_until: u64,
     silent: bool,
+    /// The descriptor's own offset was moved.
+    sought: bool,
 }
 
 impl<'s, S: Sys> Holes<'s, S> {
@@ -46,13 +48,23 @@ impl<'s, S: Sys> Holes<'s, S> {
         let short =
             borrowed && length <= SHORT.min(stat.size.saturating_sub(1)) && stat.allocated >= stat.size;
         let dense = stat.size == 0 || one_block || short;
-        Self { sys, source, borrowed, second: None, dense, data_until: 0, silent: false }
+        Self { sys, source, borrowed, second: None, dense, data_until: 0, silent: false, sought: false }
     }
 
     /// Whether the source has fewer blocks than bytes, and the system would not say where the holes
     /// are: NFS before 4.2, FUSE, 9p, vfat and others report one stretch of data.
     pub fn hidden(&self, stat: &Stat) -> bool {
         self.silent && stat.allocated < stat.size
+    }
+
+    /// Whether the source's descriptor still stands where it was opened.
+    pub fn never_sought(&self) -> bool {
+        !self.sought
+    }
+
+    /// The copy goes back: what was found ahead is to be asked again.
+    pub fn go_back(&mut self) {
+        self.data_until = 0;
     }
 
     /// The stretch that starts at `position`, no longer than up to `end`.
@@ -64,7 +76,9 @@ impl<'s, S: Sys> Holes<'s, S> {
             return Ok(Segment::Data(end));
         }
         let Some(fd) = self.seekable() else { return Ok(self.all_data(end)) };
-        match self.sys.seek_data(fd, position) {
+        let data = self.sys.seek_data(fd, position);
+        self.sought |= data.is_ok();
+        match data {
             Ok(data) if data > position => Ok(Segment::Hole(data.min(end))),
             Ok(data) if data == position => self.data_at(fd, position, end, stat),
             Err(errno) if table::no_data_follows(errno) => self.no_data_after(position, end, stat),

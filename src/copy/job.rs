@@ -3,12 +3,20 @@
 
 use core::ffi::CStr;
 
-use super::check::check_regular;
+use super::check::{check_regular, is_source};
 use super::name::Destination;
 use super::source::Source;
-use super::{IfExists, Options, table};
+use super::{Durability, IfExists, Mode, Options, Reason, Report, table};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::{Fd, Handle, Kind, Sys};
+use crate::sys::errno::EEXIST;
+use crate::sys::{Errno, Fd, Handle, Kind, Sys};
+
+/// Up to this size the call that gives a new file its name may tell that the name is taken or cannot be: a look at it first
+/// would be one call more for every small clone.
+const SMALL: u64 = 1 << 20;
+
+/// Beyond this size a copy takes so long that it is worth some calls to know before it whether the file can be published.
+const LONG: u64 = 128 << 20;
 
 /// A copy from name to name.
 pub struct Request<'a> {
@@ -46,10 +54,70 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         if there.kind != Kind::Symlink {
             check_regular(&there, Step::Check)?;
         }
-        if there.same_file(&self.source.stat) {
+        if there.same_file(&self.source.stat) && self.is_source()? {
             return Err(Error::new(Step::Check, Cause::SameFile));
         }
         Ok(true)
+    }
+
+    /// A second look, where an inode number says that the destination is the source.
+    fn is_source(&self) -> Result<bool> {
+        let look = || self.sys.stat(self.source.file.fd()).at(Step::Check);
+        let before = look()?;
+        let there = self.sys.stat_name(self.to.dir, self.to.path).at(Step::Check)?;
+        Ok(is_source(&before, &there, &look()?))
+    }
+
+    /// Looks at the destination's name before anything is done, so that what is taken or cannot be is reported then.
+    /// Returns whether something stands there, to be replaced.
+    pub(super) fn look_first(&self) -> Result<bool> {
+        if self.replaces() {
+            return self.check_replaceable();
+        }
+        if !self.looks_later() {
+            self.check_free()?;
+        }
+        Ok(false)
+    }
+
+    /// Whether that look is left until it is known that the copy is no cheap clone.
+    fn looks_later(&self) -> bool {
+        self.source.stat.size <= SMALL && self.options.mode != Mode::Never
+    }
+
+    /// The look that was left out, before data is copied.
+    pub(super) fn look_now(&self) -> Result<()> {
+        if self.looks_later() { self.check_free() } else { Ok(()) }
+    }
+
+    /// A name that is taken, or that cannot be, is reported before a long copy. Publishing decides all the same. DIRECT makes
+    /// the file under its name, which tells the same.
+    fn check_free(&self) -> Result<()> {
+        if self.replaces() || self.options.durability == Durability::Direct {
+            return Ok(());
+        }
+        match self.sys.stat_name(self.to.dir, self.to.path) {
+            Ok(_) => Err(Errno::own(EEXIST)).at(Step::Publish),
+            Err(errno) if table::name_is_free(errno) => Ok(()),
+            Err(errno) => Err(errno).at(Step::Check),
+        }
+    }
+
+    /// What to report for `error`: of a name that is taken, not that no clone is possible there.
+    pub(super) fn explain(&self, error: Error, report: &mut Report) -> Error {
+        let refused = self.options.mode == Mode::Always && error.step == Step::Clone;
+        if refused && report.reason != Reason::Failure {
+            if let Err(taken) = self.look_now() {
+                *report = Report::default();
+                return taken;
+            }
+        }
+        error
+    }
+
+    /// Whether the copy may take more than about a second.
+    pub(super) fn is_long(&self) -> bool {
+        self.source.stat.size > LONG
     }
 
     /// Whether whatever stands under the destination's name is to be replaced.

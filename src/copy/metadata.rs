@@ -61,9 +61,16 @@ fn group_entry<S: Sys>(sys: &S, fd: Fd) -> crate::sys::Result<Option<u32>> {
     }
     match read_whole(|buffer| sys.get_attribute(fd, ACL, buffer)) {
         Ok(list) => Ok(Some(posix_acl::group_entry(&list))),
-        Err(errno) if table::acl_missing(errno) => Ok(None),
+        Err(errno) if table::acl_missing(errno) || lacks_attributes(sys, fd, errno) => Ok(None),
         Err(errno) => Err(errno),
     }
+}
+
+/// Whether `errno` is a server's way of saying that it has no attributes at all: it says the same of any other.
+fn lacks_attributes<S: Sys>(sys: &S, fd: Fd, errno: Errno) -> bool {
+    table::server_may_lack(errno)
+        && sys.volume(fd).is_ok_and(|volume| volume.remote)
+        && sys.get_attribute(fd, c"user.reflink", &mut []) == Err(errno)
 }
 
 /// The permission bits to make a file with. Never more than the result's for group and others;

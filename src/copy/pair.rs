@@ -1,7 +1,7 @@
 //! Two open files of the caller's, checked: what a copy between descriptors starts from.
 //! Nothing is written before both passed.
 
-use super::check::{check_regular, check_unprotected};
+use super::check::{check_regular, check_unprotected, is_source};
 use super::data::{Ownership, Stretch};
 use super::{Mode, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
@@ -23,6 +23,8 @@ pub struct Pair<'s, S: Sys> {
     /// The largest size this process may give a file.
     pub limit: u64,
     seals: Seals,
+    /// Both descriptors are one file.
+    one_file: bool,
 }
 
 impl<'s, S: Sys> Pair<'s, S> {
@@ -46,7 +48,9 @@ impl<'s, S: Sys> Pair<'s, S> {
         if seals.write {
             return Err(Errno::own(EPERM)).at(Step::Check);
         }
-        Ok(Self { sys, src, src_stat, dst, dst_stat, limit: sys.size_limit(), seals })
+        let one_file =
+            src_stat.same_file(&dst_stat) && is_source(&src_stat, &dst_stat, &sys.stat(src).at(Step::Check)?);
+        Ok(Self { sys, src, src_stat, dst, dst_stat, limit: sys.size_limit(), seals, one_file })
     }
 
     /// Fails where a seal forbids that the destination comes to be of `size` bytes. (Of a source that does not know its
@@ -59,7 +63,7 @@ impl<'s, S: Sys> Pair<'s, S> {
 
     /// Whether both descriptors are one file.
     pub fn one_file(&self) -> bool {
-        self.src_stat.same_file(&self.dst_stat)
+        self.one_file
     }
 
     /// After a failure, says whether what the destination held was changed, or may have been. A clone call that fails for a

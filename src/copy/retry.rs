@@ -46,6 +46,27 @@ pub fn clone<S: Sys, T>(sys: &S, src: Fd, only_method: bool, call: impl Fn() -> 
     }
 }
 
+/// How often a name is looked at and removed until it is gone, and how often that may fail for another reason than that
+/// its file is still open.
+const REMOVALS_AT_MOST: u32 = 8;
+const FAILURES_AT_MOST: u32 = 2;
+
+/// Removes a name until it is seen to be gone. `attempt` fails where there is nothing
+/// to remove; that is believed once it was removed, or the second time.
+pub fn removal(attempt: impl Fn() -> Result<()>) {
+    let (mut removed, mut failures) = (false, 0_u32);
+    for _ in 0..REMOVALS_AT_MOST {
+        match attempt() {
+            Ok(()) => removed = true,
+            Err(errno) if table::still_open(errno) => {}
+            Err(_) => failures = failures.saturating_add(1),
+        }
+        if failures == FAILURES_AT_MOST || (removed && failures > 0) {
+            return;
+        }
+    }
+}
+
 /// Tries something a second time if it failed: what it was to remove would stay for good.
 pub fn once_more<T>(call: impl Fn() -> Result<T>) -> Result<T> {
     call().or_else(|_| call())

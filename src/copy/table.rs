@@ -119,7 +119,7 @@ const TABLE: &[Row] = &[
     row(EMFILE, Stop, Stop, Stop, Reason::Transient),
     row(ENFILE, Stop, Stop, Stop, Reason::Transient),
     row(EFAULT, Stop, Stop, Stop, Reason::Failure),
-    row(ESPIPE, Stop, Stop, Stop, Reason::File),
+    row(ESPIPE, Stop, Next, Stop, Reason::File), // a file that cannot be positioned, which may be read and written in order
     row(ESTALE, Stop, Stop, Stop, Reason::Failure),
     row(EREMOTEIO, Stop, Stop, Stop, Reason::Failure),
     row(ENETDOWN, Stop, Stop, Stop, Reason::Failure),
@@ -209,6 +209,19 @@ pub fn link_unsupported(errno: Errno) -> bool {
     matches!(errno.number(), EPERM | EOPNOTSUPP | ENOSYS | EINVAL | EMLINK | ENOENT | EXDEV | EACCES)
 }
 
+/// What link(2) says where RENAME_NOREPLACE is unknown too, in the words of the header: this file system has no safe way
+/// to give a new name. EIO is what FUSE servers answer that do not know the call (rclone).
+pub fn no_new_name(errno: Errno) -> Errno {
+    let unusual = [EIO, EREMOTEIO, ENOSYS, ENOTTY, EACCES, EXDEV, EMLINK];
+    if unusual.contains(&errno.number()) { Errno::standing_for(errno.raw(), EOPNOTSUPP) } else { errno }
+}
+
+/// Whether a name may not be removed only for as long as its file is open somewhere: a server closes it a moment after
+/// close(2).
+pub fn still_open(errno: Errno) -> bool {
+    matches!(errno.number(), EPERM | EACCES | EBUSY | ETXTBSY)
+}
+
 /// Whether RENAME_NOREPLACE is what the kernel (before 3.15) or the file system does not know.
 pub fn rename_new_unsupported(errno: Errno) -> bool {
     matches!(errno.number(), EINVAL | ENOSYS | EOPNOTSUPP | EPERM)
@@ -228,6 +241,23 @@ pub fn no_data_follows(errno: Errno) -> bool {
 /// Whether holes cannot be punched here, and zeros must be written.
 pub fn punch_unsupported(errno: Errno) -> bool {
     matches!(errno.number(), EOPNOTSUPP | ENOSYS | EINVAL | ENOTTY | EPERM)
+}
+
+/// Whether a hole cannot be left here, and zeros must be written: a file cannot be made longer otherwise (rclone: EPERM), or
+/// takes writes only in order (rclone: ESPIPE, mountpoint-s3: EINVAL). A real failure repeats itself in that write.
+pub fn hole_unsupported(errno: Errno) -> bool {
+    matches!(errno.number(), EPERM | EACCES | EOPNOTSUPP | ENOSYS | ENOTTY | EINVAL | ESPIPE)
+}
+
+/// Whether a file cannot be read or written at an offset at all (FUSE's FOPEN_NONSEEKABLE).
+pub fn position_refused(errno: Errno) -> bool {
+    errno.is(ESPIPE)
+}
+
+/// Whether a server may only mean that it does not know the call: EIO is what rclone and others made with bazil.org/fuse
+/// answer.
+pub fn server_may_lack(errno: Errno) -> bool {
+    errno.is(EIO)
 }
 
 /// Whether this file system keeps no extended attributes (or not these).

@@ -8,6 +8,7 @@ mod metadata;
 mod names;
 mod progress;
 mod ranges;
+mod servers;
 mod systems;
 mod verdicts;
 

@@ -117,6 +117,12 @@ impl Stat {
         self.device == other.device && self.inode == other.inode
     }
 
+    /// Whether nothing tells the two files apart, their names and times of access aside.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let metadata = |stat: &Self| (stat.kind, stat.mode, stat.owner, stat.group);
+        metadata(self) == metadata(other) && !self.moved_since(other)
+    }
+
     /// Whether size, content or metadata moved between two looks at one file.
     pub fn moved_since(&self, earlier: &Self) -> bool {
         self.size != earlier.size || self.modified != earlier.modified || self.changed != earlier.changed
@@ -180,6 +186,14 @@ pub trait Common {
     fn read_at(&self, fd: Fd, buffer: &mut [u8], offset: u64) -> Result<usize>;
     /// Writes at an offset.
     fn write_at(&self, fd: Fd, buffer: &[u8], offset: u64) -> Result<usize>;
+    /// Reads where the descriptor stands, and moves it on: for files that cannot be read at an offset.
+    fn read_next(&self, _fd: Fd, _buffer: &mut [u8]) -> Result<usize> {
+        unsupported()
+    }
+    /// Writes where the descriptor stands, and moves it on.
+    fn write_next(&self, _fd: Fd, _buffer: &[u8]) -> Result<usize> {
+        unsupported()
+    }
     /// The first byte of data at or after `offset`.
     fn seek_data(&self, fd: Fd, offset: u64) -> Result<u64>;
     /// The first byte of a hole at or after `offset`.
@@ -335,8 +349,8 @@ pub trait Extensions {
 ///
 /// Names are relative to a directory's descriptor and are never followed at their last component,
 /// except the source's when the caller allows it. Offsets and lengths are explicit: no call moves a
-/// descriptor's own offset but [`Common::seek_data`] and [`Common::seek_hole`]. Every descriptor that
-/// comes out is close-on-exec and above 2.
+/// descriptor's own offset but [`Common::seek_data`], [`Common::seek_hole`], [`Common::read_next`] and
+/// [`Common::write_next`]. Every descriptor that comes out is close-on-exec and above 2.
 pub trait Sys: Common + Extensions {
     /// Closing reports errors of data not yet written (NFS, SMB, FUSE): [`Sys::flush`] is needed only where
     /// something must happen between the two.

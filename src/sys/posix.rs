@@ -383,6 +383,16 @@ impl Common for Native {
         count(|| unsafe { pwrite(fd, buffer.as_ptr().cast::<c_void>(), buffer.len(), at) })
     }
 
+    fn read_next(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
+        // SAFETY: the system writes at most `len` bytes into a buffer of that length.
+        count(|| unsafe { libc::read(fd, buffer.as_mut_ptr().cast::<c_void>(), buffer.len()) })
+    }
+
+    fn write_next(&self, fd: Fd, buffer: &[u8]) -> Result<usize> {
+        // SAFETY: the system reads at most `len` bytes of a buffer of that length.
+        count(|| unsafe { libc::write(fd, buffer.as_ptr().cast::<c_void>(), buffer.len()) })
+    }
+
     fn seek_data(&self, fd: Fd, from: u64) -> Result<u64> {
         seek(fd, from, |[data, _]| data)
     }

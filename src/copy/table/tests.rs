@@ -57,7 +57,7 @@ const CELLS: &[(&str, i32, &str, Reason)] = &[
     ("EMFILE", 24, "HHH", Reason::Transient),
     ("ENFILE", 23, "HHH", Reason::Transient),
     ("EFAULT", 14, "HHH", Reason::Failure),
-    ("ESPIPE", 29, "HHH", Reason::File),
+    ("ESPIPE", 29, "HNH", Reason::File),
     ("ESTALE", 116, "HHH", Reason::Failure),
     ("EREMOTEIO", 121, "HHH", Reason::Failure),
     ("ENETDOWN", 100, "HHH", Reason::Failure),
@@ -131,7 +131,7 @@ fn a_real_failure_is_never_a_missing_feature() {
         assert_eq!(verdict(Operation::Clone, errno), Stop);
         assert!(!unnamed_unsupported(errno) && !link_unsupported(errno) && !rename_new_unsupported(errno));
         assert!(!seek_unsupported(errno) && !punch_unsupported(errno) && !attributes_unsupported(errno));
-        assert!(!directory_sync_unsupported(errno));
+        assert!(!directory_sync_unsupported(errno) && !hole_unsupported(errno) && !still_open(errno));
     }
 }
 
@@ -139,7 +139,7 @@ fn a_real_failure_is_never_a_missing_feature() {
 #[test]
 fn each_question_has_its_yeses_and_no_more() {
     type Question = (fn(Errno) -> bool, &'static [i32]);
-    let questions: [Question; 15] = [
+    let questions: [Question; 19] = [
         (alignment_refused, &[EINVAL]),
         (opens_no_file, &[ENXIO]),
         (not_a_directory, &[ENOTDIR]),
@@ -152,6 +152,10 @@ fn each_question_has_its_yeses_and_no_more() {
         (rename_new_unsupported, &[EINVAL, ENOSYS, EOPNOTSUPP, EPERM]),
         (seek_unsupported, &[EINVAL, EOPNOTSUPP, ENOSYS, ENOTTY, ESPIPE]),
         (punch_unsupported, &[EOPNOTSUPP, ENOSYS, EINVAL, ENOTTY, EPERM]),
+        (hole_unsupported, &[EPERM, EACCES, EOPNOTSUPP, ENOSYS, ENOTTY, EINVAL, ESPIPE]),
+        (position_refused, &[ESPIPE]),
+        (server_may_lack, &[EIO]),
+        (still_open, &[EPERM, EACCES, EBUSY, ETXTBSY]),
         (attributes_unsupported, &[EOPNOTSUPP, ENOSYS]),
         (directory_sync_unsupported, &[EINVAL, ENOSYS, EOPNOTSUPP]),
         (

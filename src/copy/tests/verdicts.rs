@@ -5,7 +5,9 @@ use super::{Api, Bench, Outcome, Scenario, Source, There};
 use crate::copy::{Durability, Method, Mode, Reason, table};
 use crate::error::{Cause, Error, Step};
 use crate::sys::Errno;
-use crate::sys::errno::{EDQUOT, EINVAL, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS, EUCLEAN};
+use crate::sys::errno::{
+    EDQUOT, EEXIST, EINVAL, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS, EUCLEAN,
+};
 use crate::sys::model::fault::{Fault, Lasting, Odd};
 use crate::sys::model::{Call, Event};
 
@@ -179,6 +181,10 @@ impl Judged<'_> {
             // The second try went well.
             Call::EndOfFile | Call::SetEndOfFile | Call::SetIntegrity => self.made_good(event),
             Call::KernelCopy => errno == EIO && (self.scenario.from.remote || self.scenario.to.remote),
+            // A server that says so of every attribute does not know the call.
+            Call::GetAttribute if errno == EIO && self.scenario.from.remote && event.of_copy.is_none() => {
+                true
+            }
             Call::SetMode
             | Call::SetOwner
             | Call::SetTimes
@@ -410,6 +416,7 @@ impl Judged<'_> {
             return None;
         }
         let Some(injected) = self.injected else { return Some(format!("failed: {error}")) };
+        let world = self.bench.model.world();
         let mine = injected.errno().is_some_and(|errno| errno == error.errno());
         let odd = matches!(injected.fault, Fault::Odd(_))
             && (error.cause == Cause::Inconsistent || error.errno() == EIO);
@@ -417,11 +424,16 @@ impl Judged<'_> {
         let no_way = !self.scenario.to.links && error.step == Step::Publish && error.errno() == EPERM;
         // A reply that was lost: the name is there when it is asked for again.
         let lost = matches!(injected.fault, Fault::DoneThen(_)) && error.step == Step::Publish;
+        // A name that is taken, and was not seen: then it is the clone that is not possible.
+        let unseen = self.untouched.result.is_err_and(|taken| taken.errno() == EEXIST)
+            && world.log.iter().any(|event| event.injected && event.call == Call::StatName)
+            && error.step == Step::Clone
+            && not_possible(error);
         let same = |untouched: Error| {
             untouched.cause == error.cause || (error.errno() != 0 && untouched.errno() == error.errno())
         };
         let same_errno = self.untouched.result.is_err_and(same);
-        let explained = mine || odd || no_way || lost || same_errno || self.seen_as_unknown(error);
+        let explained = mine || odd || no_way || lost || unseen || same_errno || self.seen_as_unknown(error);
         (!explained).then(|| format!("failed with {error}, which was not put in"))
     }
 

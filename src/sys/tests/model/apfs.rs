@@ -83,7 +83,14 @@ impl ApfsCalls for Model<Apple> {
             if !file || world.disk.links(ino) != 1 {
                 return Err(Errno(ELOOP));
             }
-            Ok(world.open_ino(Open { ino, read: true, write: false, append: false, engines: true }))
+            Ok(world.open_ino(Open {
+                ino,
+                read: true,
+                write: false,
+                append: false,
+                offset: 0,
+                engines: true,
+            }))
         })
     }
 

@@ -10,7 +10,7 @@ use super::system::{self, Cloning, System};
 use super::{About, Call, Errno, Model, Open, Result, World};
 use crate::sys::errno::{
     EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENODATA, ENOENT, ENOTDIR, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM,
-    ERANGE, EXDEV,
+    ERANGE, ESPIPE, EXDEV,
 };
 use crate::sys::{Access, Common, Dedupe, Extensions, Fd, Seals, Stat, Sys, Time, Volume};
 
@@ -77,7 +77,7 @@ impl World {
         if let Some(found) = name {
             self.disk.add_name(ino, &found)?;
         }
-        Ok(self.open_ino(Open { ino, read, write: true, append: false, engines: true }))
+        Ok(self.open_ino(Open { ino, read, write: true, append: false, offset: 0, engines: true }))
     }
 
     fn create_named(&mut self, dir: Fd, name: &CStr, mode: u32, read: bool) -> Result<Fd> {
@@ -181,6 +181,9 @@ impl World {
     fn write(&mut self, fd: Fd, bytes: &[u8], offset: u64, odd: Option<Odd>) -> Result<usize> {
         let ino = self.writable(fd)?;
         let traits = *self.disk.traits(ino);
+        if traits.in_order != 0 && ![0, self.disk.inodes[ino].written_to].contains(&offset) {
+            return Err(Errno(traits.in_order));
+        }
         let most = match odd {
             Some(Odd::Zero) => return Ok(0),
             Some(Odd::Short) => bytes.len().min(SHORT),
@@ -194,10 +197,39 @@ impl World {
                 data.allocate(size.min(offset), data.size);
             }
         });
+        self.disk.inodes[ino].written_to = offset + most as u64;
         Ok(if odd == Some(Odd::TooMuch) { bytes.len() + 1 } else { most })
     }
 
-    fn seek(&self, fd: Fd, offset: u64, odd: Option<Odd>, hole: bool) -> Result<u64> {
+    /// Fails where the file cannot be read or written at an offset.
+    fn positioned(&self, fd: Fd) -> Result<()> {
+        let open = self.open_file(fd)?;
+        if self.disk.traits(open.ino).positions { Ok(()) } else { Err(Errno(ESPIPE)) }
+    }
+
+    /// Where a descriptor stands, which must not be one of the caller's.
+    fn stands_at(&self, fd: Fd) -> Result<u64> {
+        let open = self.open_file(fd)?;
+        if !open.engines {
+            self.violated("the offset of a descriptor of the caller's was moved");
+        }
+        Ok(open.offset)
+    }
+
+    fn moved_on(&mut self, fd: Fd, moved: usize) {
+        if let Some(open) = self.open.get_mut(&fd) {
+            open.offset += moved as u64;
+        }
+    }
+
+    fn seek(&mut self, fd: Fd, offset: u64, odd: Option<Odd>, hole: bool) -> Result<u64> {
+        self.positioned(fd)?;
+        let found = self.look_for(fd, offset, odd, hole)?;
+        self.open.get_mut(&fd).expect("it is open").offset = found;
+        Ok(found)
+    }
+
+    fn look_for(&self, fd: Fd, offset: u64, odd: Option<Odd>, hole: bool) -> Result<u64> {
         let open = self.open_file(fd)?;
         if !open.engines {
             self.violated("the offset of a descriptor of the caller's was moved");
@@ -225,6 +257,9 @@ impl World {
     }
 
     fn attribute(&self, ino: Ino, name: &[u8]) -> Result<Vec<u8>> {
+        if self.disk.traits(ino).no_attributes != 0 {
+            return Err(Errno(self.disk.traits(ino).no_attributes));
+        }
         if !self.disk.traits(ino).attributes {
             return Err(Errno(EOPNOTSUPP));
         }
@@ -265,6 +300,10 @@ impl World {
             self.violated("somebody else's file was removed");
         }
         self.disk.inodes[ino].unlocked()?;
+        let written = self.open.values().any(|open| open.ino == ino && open.write);
+        if written && !self.disk.traits(ino).unlinks_open {
+            return Err(Errno(EPERM));
+        }
         self.disk.names_mut(found.directory).remove(&found.leaf);
         Ok(())
     }
@@ -289,7 +328,8 @@ impl World {
         }
         self.disk.inodes[ino].unlocked()?;
         self.disk.names_mut(old.directory).remove(&old.leaf);
-        self.disk.names_mut(new.directory).insert(new.leaf, ino);
+        self.disk.names_mut(new.directory).insert(new.leaf.clone(), ino);
+        self.disk.inodes[ino].stored_as = Some((new.directory, new.leaf));
         self.disk.inodes[ino].changed = self.disk.tick();
         Ok(())
     }
@@ -302,8 +342,13 @@ impl World {
                 Ok(())
             }
             Some(open) => {
-                let ino = open.ino;
+                let (ino, write) = (open.ino, open.write);
                 self.flushed(ino);
+                if let (true, true, Some((directory, leaf))) =
+                    (write, self.disk.traits(ino).stores_at_close, self.disk.inodes[ino].stored_as.clone())
+                {
+                    self.disk.names_mut(directory).entry(leaf).or_insert(ino);
+                }
                 self.open.remove(&fd);
                 self.closed.insert(fd);
                 Ok(())
@@ -359,7 +404,14 @@ impl<K: Cloning> Sys for Model<K> {
             if matches!(world.disk.inodes[ino].what, What::Fifo) {
                 return Err(Errno(ENXIO)); // not opened: the backends look at the type first
             }
-            Ok(world.open_ino(Open { ino, read: true, write: false, append: false, engines: true }))
+            Ok(world.open_ino(Open {
+                ino,
+                read: true,
+                write: false,
+                append: false,
+                offset: 0,
+                engines: true,
+            }))
         })
     }
 
@@ -451,7 +503,14 @@ impl<K: Cloning> Common for Model<K> {
         self.call(Call::OpenDirectory, about, |world, _| {
             let ino = world.find_directory(dir, name)?;
             // O_PATH, which fsync refuses, where it is not to be synced.
-            Ok(world.open_ino(Open { ino, read: sync, write: false, append: false, engines: true }))
+            Ok(world.open_ino(Open {
+                ino,
+                read: sync,
+                write: false,
+                append: false,
+                offset: 0,
+                engines: true,
+            }))
         })
     }
 
@@ -473,12 +532,36 @@ impl<K: Cloning> Common for Model<K> {
 
     fn read_at(&self, fd: Fd, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let about = About::fd(fd).numbers(offset, buffer.len() as u64, 0);
-        self.call(Call::ReadAt, about, |world, odd| world.read(fd, buffer, offset, odd))
+        self.call(Call::ReadAt, about, |world, odd| {
+            world.positioned(fd)?;
+            world.read(fd, buffer, offset, odd)
+        })
     }
 
     fn write_at(&self, fd: Fd, buffer: &[u8], offset: u64) -> Result<usize> {
         let about = About::fd(fd).numbers(offset, buffer.len() as u64, 0);
-        self.call(Call::WriteAt, about, |world, odd| world.write(fd, buffer, offset, odd))
+        self.call(Call::WriteAt, about, |world, odd| {
+            world.positioned(fd)?;
+            world.write(fd, buffer, offset, odd)
+        })
+    }
+
+    fn read_next(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
+        let about = About::fd(fd).numbers(0, buffer.len() as u64, 0);
+        self.call(Call::ReadNext, about, |world, odd| {
+            let read = world.read(fd, buffer, world.stands_at(fd)?, odd)?;
+            world.moved_on(fd, read);
+            Ok(read)
+        })
+    }
+
+    fn write_next(&self, fd: Fd, buffer: &[u8]) -> Result<usize> {
+        let about = About::fd(fd).numbers(0, buffer.len() as u64, 0);
+        self.call(Call::WriteNext, about, |world, odd| {
+            let written = world.write(fd, buffer, world.stands_at(fd)?, odd)?;
+            world.moved_on(fd, written);
+            Ok(written)
+        })
     }
 
     fn seek_data(&self, fd: Fd, offset: u64) -> Result<u64> {
@@ -496,6 +579,9 @@ impl<K: Cloning> Common for Model<K> {
             // EINVAL, not EBADF (ftruncate(2)).
             let ino = world.writable(fd).map_err(|_| Errno(EINVAL))?;
             let (now, has_holes) = (world.disk.data(ino).size, world.disk.traits(ino).has_holes);
+            if size > now && world.disk.traits(ino).no_extend != 0 {
+                return Err(Errno(world.disk.traits(ino).no_extend));
+            }
             world.written(ino, 0, if size > now { size } else { 0 });
             world.disk.inodes[ino].sparse |= size > now; // of Windows: what is left out is to be a hole
             world.disk.change(ino, |data| {
@@ -573,7 +659,14 @@ impl<K: Cloning> Extensions for Model<K> {
             if !world.procfs {
                 return Err(Errno(ENOENT));
             }
-            Ok(world.open_ino(Open { ino, read: true, write: false, append: false, engines: true }))
+            Ok(world.open_ino(Open {
+                ino,
+                read: true,
+                write: false,
+                append: false,
+                offset: 0,
+                engines: true,
+            }))
         })
     }
 
@@ -729,5 +822,6 @@ fn can_link(disk: &Disk, ino: Ino, found: &Found) -> Result<()> {
     if found.ino.is_some() {
         return Err(Errno(EEXIST));
     }
-    if disk.traits(ino).links { Ok(()) } else { Err(Errno(EPERM)) }
+    let traits = disk.traits(ino);
+    if traits.links { Ok(()) } else { Err(Errno(traits.no_link)) }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::data::Data;
 use super::system::System;
-use crate::sys::errno::{EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EXDEV};
+use crate::sys::errno::{EEXIST, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, EXDEV};
 use crate::sys::windows::refs::Integrity;
 use crate::sys::{Errno, Kind, Result, Seals, Stat, Time};
 
@@ -85,6 +85,24 @@ pub struct Traits {
     pub last_second: i64,
     /// Written data makes a file as old as its flush (FUSE servers).
     pub stamps_at_flush: bool,
+    /// Files can be read and written at an offset (not those of FUSE's FOPEN_NONSEEKABLE).
+    pub positions: bool,
+    /// What it says to making a file longer without writing, 0 if it does so.
+    pub no_extend: i32,
+    /// What it says to a write elsewhere than behind the last one, 0 if it takes them in any order.
+    pub in_order: i32,
+    /// What it says to a hard link where it has none.
+    pub no_link: i32,
+    /// A name that it does not take.
+    pub no_name: &'static [u8],
+    /// A file is stored under its last name when it is closed, whatever became of the name (rclone).
+    pub stores_at_close: bool,
+    /// Files that are open for writing can be unlinked.
+    pub unlinks_open: bool,
+    /// All files have one inode number.
+    pub one_number: bool,
+    /// What it says to any question about attributes, 0 if it knows them.
+    pub no_attributes: i32,
 }
 
 impl Traits {
@@ -118,6 +136,15 @@ impl Traits {
         time_step: 1,
         last_second: i64::MAX,
         stamps_at_flush: false,
+        positions: true,
+        no_extend: 0,
+        in_order: 0,
+        no_link: EPERM,
+        no_name: b"",
+        stores_at_close: false,
+        unlinks_open: true,
+        one_number: false,
+        no_attributes: 0,
     };
 
     /// One that has everything but clones.
@@ -200,6 +227,10 @@ pub struct Inode {
     pub immutable: bool,
     /// What the seals of a memfd forbid.
     pub seals: Seals,
+    /// Where the last write ended.
+    pub written_to: u64,
+    /// The name that a server stores it under.
+    pub stored_as: Option<(Ino, Vec<u8>)>,
     /// An active swap file.
     pub swap: bool,
     /// Btrfs's NOCOW: clones only with its like.
@@ -292,6 +323,8 @@ impl Disk {
             default_acl: None,
             immutable: false,
             seals: Seals::default(),
+            written_to: 0,
+            stored_as: None,
             swap: false,
             nocow: false,
             integrity: Integrity::default(),
@@ -450,6 +483,7 @@ impl Disk {
 
     fn lookup_checked(&self, directory: Ino, name: &[u8]) -> Result<Option<Ino>> {
         match &self.inodes[directory].what {
+            What::Directory(_) if name == self.traits(directory).no_name => Err(Errno(ENAMETOOLONG)),
             What::Directory(names) => Ok(names.get(name).copied()),
             _ => Err(Errno(ENOTDIR)),
         }
@@ -467,6 +501,7 @@ impl Disk {
             return Err(Errno(EISDIR));
         }
         self.names_mut(found.directory).insert(found.leaf.clone(), ino);
+        self.inodes[ino].stored_as = Some((found.directory, found.leaf.clone()));
         self.inodes[ino].changed = self.tick();
         Ok(())
     }
@@ -483,7 +518,7 @@ impl Disk {
         };
         Stat {
             device: inode.volume as u64 + 10,
-            inode: ino as u64,
+            inode: if self.volumes[inode.volume].one_number { 1 } else { ino as u64 },
             kind,
             mode: inode.mode,
             owner: inode.owner,

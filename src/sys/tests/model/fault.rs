@@ -38,7 +38,15 @@ impl Odd {
     pub fn applies_to(self, call: Call) -> bool {
         match self {
             Self::Short | Self::Zero | Self::TooMuch => {
-                matches!(call, Call::ReadAt | Call::WriteAt | Call::KernelCopy | Call::CloneByFlag)
+                matches!(
+                    call,
+                    Call::ReadAt
+                        | Call::WriteAt
+                        | Call::ReadNext
+                        | Call::WriteNext
+                        | Call::KernelCopy
+                        | Call::CloneByFlag
+                )
             }
             // Not of DuplicateExtents: the size is set before it, so that nothing would show it.
             Self::ShortClone => matches!(call, Call::CloneFile | Call::CloneRange | Call::CloneNew),

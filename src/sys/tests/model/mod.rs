@@ -58,6 +58,8 @@ pub enum Call {
     KernelCopy,
     ReadAt,
     WriteAt,
+    ReadNext,
+    WriteNext,
     SeekData,
     SeekHole,
     PunchHole,
@@ -121,6 +123,8 @@ struct Open {
     read: bool,
     write: bool,
     append: bool,
+    /// Where it stands.
+    offset: u64,
     /// Opened by a call of the engine, not handed over by the test.
     engines: bool,
 }
@@ -211,7 +215,7 @@ impl<K> Model<K> {
 
     /// Opens an inode for the test: a descriptor of the caller's.
     pub fn open_for_caller(&self, ino: Ino, read: bool, write: bool, append: bool) -> Fd {
-        self.world_mut().open_ino(Open { ino, read, write, append, engines: false })
+        self.world_mut().open_ino(Open { ino, read, write, append, offset: 0, engines: false })
     }
 
     /// Closes one of the caller's.
