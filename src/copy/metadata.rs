@@ -213,8 +213,8 @@ impl<'a, S: Sys> Transfer<'a, S> {
         if self.allow(self.sys.set_times(self.dst, accessed, modified))?.is_none() {
             return Ok(());
         }
-        let now = self.sys.stat(self.dst).at(Step::Metadata)?;
-        let kept = is_near(now.accessed, accessed) && is_near(now.modified, modified);
+        let now = self.sys.times(self.dst).at(Step::Metadata)?;
+        let kept = is_near(now.0, accessed) && is_near(now.1, modified);
         self.allow(if kept { Ok(()) } else { Err(Errno::own(EOPNOTSUPP)) }).map(drop)
     }
 

@@ -388,6 +388,10 @@ pub trait Sys: Common + Extensions {
     fn sync(&self, fd: Fd) -> Result<()>;
     /// Sets the times of last access and change.
     fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()>;
+    /// The times of last access and last change.
+    fn times(&self, fd: Fd) -> Result<(Time, Time)> {
+        self.stat(fd).map(|now| (now.accessed, now.modified))
+    }
 }
 
 /// A descriptor of our own: closed when dropped, unless [`Handle::close`] already did and said how

@@ -15,7 +15,7 @@ use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 use super::calls::{self, Name, Open, Plain, offset};
 use super::ranges::{self, Allocated};
 use super::refs::{self, RefsCalls};
-use super::time::to_filetime;
+use super::time::{from_filetime, to_filetime};
 use super::{status, volumes};
 use crate::sys::api::{
     Access, Common, Errno, Extensions, Fd, Kind, Result, Stat, Sys, Time, Volume, unsupported,
@@ -413,5 +413,11 @@ impl Sys for Windows {
             ..Default::default()
         };
         calls::set(fd, nt::FileBasicInformation, &times)
+    }
+
+    fn times(&self, fd: Fd) -> Result<(Time, Time)> {
+        // Not by stat(), whose question for the kind moves the time of last access under Wine.
+        let now = status::basic(fd)?;
+        Ok((from_filetime(now.accessed), from_filetime(now.written)))
     }
 }

@@ -485,6 +485,10 @@ impl<K: Cloning> Sys for Model<K> {
         })
     }
 
+    fn times(&self, fd: Fd) -> Result<(Time, Time)> {
+        self.stat(fd).map(|now| (now.accessed, now.modified))
+    }
+
     fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()> {
         self.call(Call::SetTimes, About::fd(fd), |world, _| {
             let ino = world.to_change(fd)?;
