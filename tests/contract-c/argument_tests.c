@@ -110,11 +110,16 @@ static void unknown_values(void)
     const struct reflink_options plain = REFLINK_OPTIONS_INIT;
     struct copy copy = copy_like(REFLINK_AUTO, REFLINK_FAIL, REFLINK_ATOMIC);
     make_text("src", "text");
-    /* The highest bit of each is nobody's. */
+    /* The first value that is nobody's yet, and the highest bit. */
 #define REFUSED(member, value)                                                                     \
     (copy.options = plain, copy.options.member = (value),                                          \
      EQUAL(copy_file(&copy, "src", "dst"), -EINVAL),                                               \
      EQUAL(copy.result.step, REFLINK_STEP_ARGUMENTS), EQUAL(total(&copy), 0))
+    REFUSED(mode, REFLINK_NEVER + 1);
+    REFUSED(if_exists, REFLINK_REPLACE + 1);
+    REFUSED(durability, REFLINK_DIRECT + 1);
+    REFUSED(preserve, REFLINK_PRESERVE_ACL << 1);
+    REFUSED(flags, (uint64_t)REFLINK_BEST_EFFORT_METADATA << 1);
     REFUSED(mode, UINT32_MAX);
     REFUSED(if_exists, UINT32_MAX);
     REFUSED(durability, UINT32_MAX);

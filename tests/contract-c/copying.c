@@ -77,6 +77,8 @@ static int judge(struct copy *copy, int code)
             CHECK(result->bytes_cloned > 0 && result->bytes_copied + result->bytes_hole > 0);
     } else {
         CHECK(code < 0 && result->step != REFLINK_STEP_NONE);
+        /* Nothing was asked of the system then. */
+        CHECK(result->step != REFLINK_STEP_ARGUMENTS || result->os_error == 0);
         check(result->os_error == 0 || is_os_error(result->os_error, code), "os_error",
               "%" PRId32 " behind %s", result->os_error, reflink_err_name(code));
     }

@@ -386,8 +386,10 @@ static void options_of_handles(void)
     src = seen("src");
     EQUAL(copy_whole(&copy, pair.src, pair.dst), 0);
     dst = seen("dst");
-    if (!place.backing) /* SMB clients show the time of the last close */
+    if (!place.backing) { /* SMB clients show the time of the last close */
+        EQUAL(dst.accessed, src.accessed);
         EQUAL(dst.written, src.written);
+    }
     memcpy(pair.dst_bytes, pair.src_bytes, LARGE);
     pair.dst_size = LARGE;
     close_pair(&pair, "with options");

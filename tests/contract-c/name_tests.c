@@ -121,11 +121,14 @@ static void names_below_directories(void)
     /* A name that says where it is needs no directory. */
     copy_below(to, from, join(full, here, "from/src"), "dst", "from/dst");
     file = open_file("from/src", USE_READ);
-    EQUAL(copy_at(&copy, file, "src", to, "no"), -ENOTDIR);
-    EQUAL(copy_at(&copy, from, "src", file, "no"), -ENOTDIR);
+    CHECK(copy_at(&copy, file, "src", to, "no") < 0);
+    CHECK(place.modes == MODES_NONE || copy.code == -ENOTDIR); /* Windows: no such file */
+    CHECK(copy_at(&copy, from, "src", file, "no") < 0);
+    CHECK(place.modes == MODES_NONE || copy.code == -ENOTDIR);
     close_handle(file);
     close_handle(to);
     EQUAL(copy_at(&copy, to, "src", from, "no"), -EBADF);
+    EQUAL(copy.result.step, REFLINK_STEP_OPEN_SOURCE);
     for (i = 0; i < never_open_count; i++) {
         if (never_open[i] == current_directory)
             continue;

@@ -348,6 +348,11 @@ bool open_directories_move(void)
     return true;
 }
 
+bool access_times_stay(void)
+{
+    return true;
+}
+
 unsigned unnamed_modes(void)
 {
     enum { MOST = 64 };

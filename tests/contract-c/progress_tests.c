@@ -142,7 +142,7 @@ static void killed(void)
 
 /* ---- Many at once ---- */
 
-enum { THREADS = 16, TURNS = 12 };
+enum { THREADS = 100, TURNS = 6 };
 
 static int codes[THREADS][TURNS];
 static bool replace_too;

@@ -350,6 +350,12 @@ bool open_directories_move(void)
     return !on_wine();
 }
 
+/* Wine reads from a file to tell its kind. */
+bool access_times_stay(void)
+{
+    return !on_wine();
+}
+
 unsigned unnamed_modes(void)
 {
     return 0;
@@ -366,6 +372,8 @@ bool is_os_error(int32_t os_error, int code)
         return os_error == ERROR_NOT_SUPPORTED;
     case -EBADF:
         return os_error == ERROR_INVALID_HANDLE;
+    case -EACCES:
+        return os_error == ERROR_ACCESS_DENIED;
     case -EBUSY:
         return os_error == ERROR_SHARING_VIOLATION || os_error == ERROR_LOCK_VIOLATION;
     default:
