@@ -1,6 +1,6 @@
 #!/bin/bash
 # run.sh [TEST]: the contract of the Windows build, under Wine: builds and stages the library as packaging/windows.sh does, and runs
-# the C programs here, a C++ program with reflink.hpp, and tests/c/layout.c. Ends with "N passed, N failed, N skipped".
+# the program of tests/contract-c, a C++ program with reflink.hpp, and tests/c/layout.c. Ends with "N passed, N failed, N skipped".
 # Exits 77 where mingw-w64, a standard library or Wine cannot be had. What real Windows answers, nothing here can say.
 set -euo pipefail
 
@@ -28,7 +28,7 @@ on_z() { printf 'Z:%s' "${1//\//\\}"; }
 
 compile() { # COMPILER STANDARD OUT FILE...
     # shellcheck disable=SC2046 # words
-    nice "$1" "-std=$2" -D_WIN32_WINNT=0x0A00 -D__USE_MINGW_ANSI_STDIO=1 -Wall -Wextra -Werror -O1 -o "$work/programs/$3" \
+    nice "$1" "-std=$2" -D_WIN32_WINNT=0x0A00 -D__USE_MINGW_ANSI_STDIO=1 -Wall -Wextra -Wpedantic -Werror -O1 -o "$work/programs/$3" \
         "${@:4}" $(flags --cflags --libs)
 }
 
@@ -62,11 +62,11 @@ counted() { # OUTPUT
     fi
 }
 
-compile x86_64-w64-mingw32-gcc-win32 c99 contract.exe "$here"/{harness,copies,names,handles,arguments}.c
+compile x86_64-w64-mingw32-gcc-win32 c99 contract.exe "$here"/../contract-c/*.c
 compile x86_64-w64-mingw32-g++-win32 c++17 wrapper.exe -static-libgcc -static-libstdc++ "$here/wrapper.cpp"
 
 echo "Wine: $("$wine" --version)"
-run_in_wine 900 "$work/programs/contract.exe" "$(on_z "$work/contract")" "$@" | tr -d '\r' | tee "$work/output" | sed '$d' || true
+REFLINK_FS_LIMIT=900 run_in_wine 950 "$work/programs/contract.exe" ${1:+-t "$1"} "$(on_z "$work/contract")" | tr -d '\r' | tee "$work/output" | sed '$d' || true
 counted "$work/output"
 if [ $# = 0 ]; then
     unit_tests
