@@ -56,8 +56,19 @@ static void prepare(struct copy *copy)
     mark_errors();
 }
 
+static void judge_flags(const struct copy *copy, bool by_name)
+{
+    bool published = copy->result.flags & REFLINK_PUBLISHED;
+    bool changed = copy->result.flags & REFLINK_DESTINATION_CHANGED;
+    CHECK(by_name ? !changed : !published);
+    if (copy->code == 0)
+        CHECK(published == by_name && !changed);
+    else
+        CHECK(by_name || total(copy) == 0 || changed);
+}
+
 /* What must hold of every result. */
-static int judge(struct copy *copy, int code)
+static int judge(struct copy *copy, int code, bool by_name)
 {
     const struct reflink_result *result = &copy->result;
     bool untouched = errors_are_marked();
@@ -65,6 +76,7 @@ static int judge(struct copy *copy, int code)
     check(untouched, "errno stays", "it was changed by a call that returned %s",
           reflink_err_name(code));
     EQUAL(result->size, sizeof *result);
+    judge_flags(copy, by_name);
     CHECK(result->clone_error <= 0 && result->os_error >= 0);
     if (code == 0) {
         EQUAL(result->step, REFLINK_STEP_NONE);
@@ -91,7 +103,7 @@ int copy_file(struct copy *copy, const char *src, const char *dst)
     bool known = src && look_at(src, &before);
     int code;
     prepare(copy);
-    code = judge(copy, reflink_copy_file(src, dst, &copy->options, &copy->result));
+    code = judge(copy, reflink_copy_file(src, dst, &copy->options, &copy->result), true);
     copy->times_moved = known && look_at(src, &after) &&
                         (before.written != after.written || before.changed != after.changed);
     return code;
@@ -101,21 +113,24 @@ int copy_at(struct copy *copy, handle src_dir, const char *src, handle dst_dir, 
 {
     prepare(copy);
     return judge(copy,
-                 reflink_copy_file_at(src_dir, src, dst_dir, dst, &copy->options, &copy->result));
+                 reflink_copy_file_at(src_dir, src, dst_dir, dst, &copy->options, &copy->result),
+                 true);
 }
 
 int copy_whole(struct copy *copy, handle src, handle dst)
 {
     prepare(copy);
-    return judge(copy, reflink_copy_fd(src, dst, &copy->options, &copy->result));
+    return judge(copy, reflink_copy_fd(src, dst, &copy->options, &copy->result), false);
 }
 
 int copy_range(struct copy *copy, handle src, uint64_t src_offset, handle dst, uint64_t dst_offset,
                uint64_t length)
 {
     prepare(copy);
-    return judge(copy, reflink_copy_range(src, src_offset, dst, dst_offset, length, &copy->options,
-                                          &copy->result));
+    return judge(
+        copy,
+        reflink_copy_range(src, src_offset, dst, dst_offset, length, &copy->options, &copy->result),
+        false);
 }
 
 /* ---- Looking on ---- */
