@@ -81,7 +81,7 @@ fuzz: FUZZ_TIME ?= 600
 fuzz: ## the fuzz targets, FUZZ_TIME=600 seconds each (nightly toolchain)
 	@$(FIGURES) "make fuzz" ./fuzz/run.sh $(FUZZ_TIME) '$(abspath $(TARGET_DIR))'
 
-test-bindings: ## Python, Go and the binding makers against the library (some minutes; installs what it needs, or names it)
+test-bindings: ## Python, Go, Rust and the binding makers against the library (some minutes; installs what it needs, or names it)
 	@CARGO_TARGET_DIR='$(abspath $(TARGET_DIR))' ./bindings/run-tests.sh
 
 lint: ## formatting, warnings and the project's own rules, as CI sees them

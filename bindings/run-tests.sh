@@ -1,6 +1,6 @@
 #!/bin/sh
 # Tests all bindings against the library just built: the Python wheel in fresh environments, the Go package with the race
-# detector, and the binding makers. usage: run-tests.sh [python] [go] [makers]   (`make test-bindings`; some minutes)
+# detector, the crates for Rust, and the binding makers. usage: run-tests.sh [python] [go] [rust] [makers]   (`make test-bindings`; some minutes)
 # What is not here is installed (Debian and Ubuntu, as root; PyPI; crates.io) or SKIPPED by name. KEEP=1 keeps the work.
 # Settable: CARGO_TARGET_DIR, PYTHONS (the interpreters), BINDGEN.
 # shellcheck disable=SC2317 # most functions are called by name, through run
@@ -189,6 +189,32 @@ test_go() {
     unset LD_LIBRARY_PATH
 }
 
+# With the library installed, and with its sources built in. Doc tests and examples are run too.
+test_rust() {
+    cargo=${CARGO:-cargo}
+    if ! have "$cargo"; then
+        say SKIPPED "Rust: no cargo here"
+        return
+    fi
+    cd "$here/rust" || return
+    version=$(rustc --version | cut -d' ' -f2)
+    everything= # ignored tests are those that need file systems
+    if [ "$(id -u)" = 0 ]; then everything=--include-ignored; else say SKIPPED "Rust: what needs file systems (not root)"; fi
+    target=$CARGO_TARGET_DIR/rust
+    run "Rust $version: rustfmt" "$cargo" fmt --all --check
+    run "Rust $version: clippy" "$cargo" clippy --quiet --locked --target-dir "$target" --all-targets \
+        --features libreflink-fs/static -- --deny warnings
+    # shellcheck disable=SC2086 # a word or none
+    run "Rust $version: the installed library" env "PKG_CONFIG_PATH=$prefix/lib/pkgconfig" "LD_LIBRARY_PATH=$prefix/lib" \
+        "$here/with-filesystems.sh" "$cargo" test --quiet --locked --target-dir "$target" -- $everything
+    # shellcheck disable=SC2086
+    run "Rust $version: the library built in" "$here/with-filesystems.sh" \
+        "$cargo" test --quiet --locked --target-dir "$target" --features libreflink-fs/static -- $everything
+    run "Rust $version: documentation" env RUSTDOCFLAGS=-Dwarnings "$cargo" doc --quiet --locked --no-deps \
+        --target-dir "$target" --features libreflink-fs/static
+    cd "$root" || return
+}
+
 # bindgen takes a minute or two to build, once.
 find_bindgen() {
     BINDGEN=${BINDGEN:-bindgen}
@@ -211,11 +237,12 @@ test_makers() {
 
 install_packages
 install_library || exit 1
-[ $# -gt 0 ] || set -- python go makers
+[ $# -gt 0 ] || set -- python go rust makers
 for part; do
     case $part in
     python) test_python ;;
     go) test_go ;;
+    rust) test_rust ;;
     makers) test_makers ;;
     *) say FAILED "there is no part $part" ;;
     esac

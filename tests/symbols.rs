@@ -144,6 +144,17 @@ fn version() {
     assert_eq!(between(&cmake, "set(PACKAGE_VERSION \"", "\""), version);
     let debian = read("packaging/debian/changelog");
     assert_eq!(between(&debian, "libreflink (", "-"), version);
+    let crates = read("bindings/rust/Cargo.toml");
+    assert_eq!(between(&crates, "\nversion = \"", "\""), version, "bindings/rust");
+    assert_eq!(
+        crates.matches(&format!("version = \"{version}\", path")).count(),
+        1,
+        "libreflink-sys in bindings/rust"
+    );
+    assert!(
+        crates.contains(&format!("version = \"={version}\", path")),
+        "libreflink-static in bindings/rust"
+    );
     let spec = read("packaging/rpm/libreflink.spec");
     assert_eq!(between(&spec, "\nVersion:", "\n").trim(), version);
 }

@@ -26,6 +26,11 @@ pub fn header() -> String {
     header_from(&PARTS.iter().map(|(part, _)| path(part)).collect::<Vec<_>>())
 }
 
+/// The text of these files, one after another.
+pub fn sources() -> String {
+    PARTS.iter().map(|(part, _)| std::fs::read_to_string(path(part)).expect("a file of src/capi")).collect()
+}
+
 /// The header that comes of `files`, which have the items of src/capi.
 pub fn header_from(files: &[PathBuf]) -> String {
     let config = cbindgen::Config::from_file(root().join("include/cbindgen.toml")).expect("cbindgen.toml");

@@ -6,6 +6,7 @@
 mod interface;
 mod made;
 mod regions;
+mod rust;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,14 +33,21 @@ fn read(name: &str) -> String {
 }
 
 fn interface() -> regions::Interface {
-    let words = read("src/capi/result.rs") + &read("src/capi/codes.rs");
-    regions::Interface::new(interface::read(&made::header()), &words, &read("src/capi/layout.rs"))
+    let header = made::header();
+    let sources = regions::Sources {
+        declarations: made::sources(),
+        layout: read("src/capi/layout.rs"),
+        header: header.clone(),
+    };
+    regions::Interface::new(interface::read(&header), sources)
 }
 
 /// Each binding and the layout test have each number, in a region or by its name.
 fn every_number_is_in_each_binding() {
     let interface = interface();
-    for place in ["include/reflink.hpp", "tests/c/layout.c", "bindings/go", "bindings/python"] {
+    for place in
+        ["include/reflink.hpp", "tests/c/layout.c", "bindings/go", "bindings/python", "bindings/rust"]
+    {
         let files = regions::FILES.iter().filter(|file| file.starts_with(place)).map(|file| read(file));
         let (text, names) = files
             .map(|file| interface.fill(&file))

@@ -2,6 +2,7 @@
 //! A region begins at a line with "make header: FORMAT CONSTANTS…" and goes up to one with "make header: end".
 
 use crate::interface::{Constant, Header};
+use crate::rust;
 
 /// The files that have regions.
 pub const FILES: &[&str] = &[
@@ -11,6 +12,10 @@ pub const FILES: &[&str] = &[
     "bindings/go/types.go",
     "bindings/go/errors.go",
     "bindings/go/reflink.go",
+    "bindings/rust/libreflink-sys/src/lib.rs",
+    "bindings/rust/libreflink-sys/src/layout.rs",
+    "bindings/rust/libreflink-fs/src/options.rs",
+    "bindings/rust/libreflink-fs/src/report.rs",
     "bindings/python/src/reflink/_types.py",
     "bindings/python/src/reflink/_errors.py",
     "bindings/python/src/reflink/_copy.py",
@@ -31,14 +36,22 @@ pub struct Number {
 pub struct Interface {
     pub numbers: Vec<Number>,
     header: Header,
-    layout: String,
+    sources: Sources,
+}
+
+/// What they are made from, as text.
+pub struct Sources {
+    /// The files of src/capi that the header shows, and the header made of them.
+    pub declarations: String,
+    pub header: String,
+    /// src/capi/layout.rs.
+    pub layout: String,
 }
 
 impl Interface {
-    /// `words` is the source with the texts, `layout` that with the layouts.
-    pub fn new(header: Header, words: &str, layout: &str) -> Self {
+    pub fn new(header: Header, sources: Sources) -> Self {
         let own = |constant: &&Constant| !constant.name.starts_with("REFLINK_VERSION_");
-        let words = words.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
+        let words = sources.declarations.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
         let numbers = header.constants.iter().filter(own).map(|constant| {
             let row = words.split(&format!("({}, c\"", constant.name)).nth(1);
             let row = row.and_then(|rest| rest.split(")").next());
@@ -50,7 +63,7 @@ impl Interface {
                 refused: row.is_some_and(|row| row.trim_end_matches([',', ' ']).ends_with("true")),
             }
         });
-        Self { numbers: numbers.collect(), layout: layout.to_owned(), header }
+        Self { numbers: numbers.collect(), sources, header }
     }
 
     /// The numbers that a selector means: "REFLINK_STEP_*", or "options.mode", whose comment names them. Each with the rest of
@@ -105,7 +118,13 @@ impl Interface {
 
     fn region(&self, format: &str, numbers: &[(&Number, String)]) -> String {
         if let Some(column) = ["layout-wide", "layout-narrow"].iter().position(|known| *known == format) {
-            return layout(&self.layout, column);
+            return layout(&self.sources.layout, column);
+        }
+        match format {
+            "rust-items" => return rust::declarations(&self.sources.declarations, &self.sources.header),
+            "rust-functions" => return rust::functions(&self.sources.declarations),
+            "rust-layout" => return rust::layout(&self.sources.layout),
+            _ => {}
         }
         if format == "go-values" {
             // In columns, as gofmt wants them.
@@ -120,6 +139,11 @@ impl Interface {
         if format == "go-not-refused" {
             let reasons: Vec<String> = refused(false).map(|(_, rest)| camel("Reason", rest)).collect();
             return format!("case {}:\n\treturn false", reasons.join(", "));
+        }
+        if format == "rust-not-refused" {
+            return refused(false)
+                .map(|(_, rest)| format!("Self::{} => false,\n", camel("", rest)))
+                .collect();
         }
         if format == "python-refused" {
             return refused(true).map(|(_, rest)| format!("Reason.{rest},\n")).collect();
@@ -153,6 +177,13 @@ fn one(format: &str, number: &Number, rest: &str) -> String {
             format!("// {go}: {comment}\n{go} = errors.New(\"{}{others}\")\n", first.to_lowercase())
         }
         "go-codes" => format!("{value}: {},\n", camel("Err", rest)),
+        "rust-option" => {
+            let default = if value == "0" { "#[default]\n" } else { "" };
+            format!("{}{default}{} = sys::{name},\n", wrapped("/// ", comment), camel("", rest))
+        }
+        "rust-variants" => format!("{}{},\n", wrapped("/// ", comment), camel("", rest)),
+        "rust-numbers" => format!("sys::{name} => Self::{},\n", camel("", rest)),
+        "rust-texts" => format!("Self::{} => f.write_str(\"{}\"),\n", camel("", rest), text()),
         "python-enum" => format!("{}{rest} = {value}\n", wrapped("#: ", comment)),
         "python-names" => format!("\"{lower}\": {value},\n"),
         "python-values" => format!("_{rest} = {value}\n"),

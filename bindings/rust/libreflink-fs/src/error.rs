@@ -1,0 +1,93 @@
+//! What stands in the `io::Error` of a failed copy: the library's code, and its report.
+//! Its kind is that which std has for the errno, so that callers of `std::fs` need not change.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+use libreflink_sys as sys;
+
+use crate::native;
+use crate::report::{Report, Step};
+
+/// Why a call failed, and how far it got: inside of the [`io::Error`] that it returned.
+///
+/// ```
+/// let error = libreflink_fs::copy("/nonexistent", "/tmp/copy").unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+/// let inside = libreflink_fs::CopyError::of(&error).unwrap();
+/// assert_eq!(inside.report().step, libreflink_fs::Step::OpenSource);
+/// ```
+#[derive(Clone, Debug)]
+pub struct CopyError {
+    code: i32,
+    report: Report,
+}
+
+impl CopyError {
+    /// The details of an error of this crate. `None` for an error that came before the library was called: a name that
+    /// it cannot take.
+    #[must_use]
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// What the C function returned: `-errno`, or one of `libreflink_sys::REFLINK_ERR_*`.
+    #[must_use]
+    pub const fn code(&self) -> i32 {
+        self.code
+    }
+
+    /// The errno, or `None` where the code is the library's own.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        (self.code > sys::REFLINK_ERR_PANIC).then(|| self.code.saturating_neg())
+    }
+
+    /// The step that failed, how far the copy got, and why no clone was possible.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// [`Mode::Always`](crate::Mode::Always) was asked for, and no clone is possible; nothing failed, and nothing was
+    /// changed. [`Report::reason`] says why.
+    #[must_use]
+    pub fn is_clone_refused(&self) -> bool {
+        self.report.step == Step::Clone && self.report.reason.is_refusal()
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self.code {
+            sys::REFLINK_ERR_NOT_REGULAR
+            | sys::REFLINK_ERR_SAME_FILE
+            | sys::REFLINK_ERR_OVERLAP
+            | sys::REFLINK_ERR_APPEND => ErrorKind::InvalidInput,
+            _ => match (cfg!(windows), self.report.os_error, self.errno()) {
+                // There std knows the system's own numbers, and not those of <errno.h>.
+                (true, Some(raw), _) | (false, _, Some(raw)) => io::Error::from_raw_os_error(raw).kind(),
+                _ => ErrorKind::Other,
+            },
+        }
+    }
+}
+
+impl fmt::Display for CopyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.report.step == Step::None {
+            return f.write_str(native::text(self.code));
+        }
+        write!(f, "could not {}: {}", self.report.step, native::text(self.code))
+    }
+}
+
+impl Error for CopyError {}
+
+/// The result of a call that returned `code`.
+pub fn checked<T>(code: i32, report: Report, value: T) -> io::Result<T> {
+    if code >= 0 {
+        return Ok(value);
+    }
+    let error = CopyError { code, report };
+    Err(io::Error::new(error.kind(), error))
+}

@@ -1,0 +1,208 @@
+//! How to copy: a builder in the manner of `std::fs::OpenOptions`, and the copies that it makes.
+//! The values are made from the library's sources ("make header").
+
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use libreflink_sys as sys;
+
+use crate::native;
+use crate::report::{Progress, Report};
+
+/// Whether to clone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum Mode {
+    // make header: rust-option options.mode
+    /// Clone if possible, else copy.
+    #[default]
+    Auto = sys::REFLINK_AUTO,
+    /// Clone or fail.
+    Always = sys::REFLINK_ALWAYS,
+    /// Read and write every byte, so that nothing is shared.
+    Never = sys::REFLINK_NEVER,
+    // make header: end
+}
+
+/// What to do where the destination exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum IfExists {
+    // make header: rust-option options.if_exists
+    /// Fail with -EEXIST where the destination exists, also as a dangling symbolic link.
+    #[default]
+    Fail = sys::REFLINK_FAIL,
+    /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
+    /// rename: other processes see the old file or the complete new one.
+    Replace = sys::REFLINK_REPLACE,
+    // make header: end
+}
+
+/// What the destination's name shows after a kill or a power loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum Durability {
+    // make header: rust-option options.durability
+    /// The destination's name shows the old state or the complete new one, to every other process
+    /// and after any error, signal or kill.
+    #[default]
+    Atomic = sys::REFLINK_ATOMIC,
+    /// The same after a power loss too: the file is synced before it gets its name, and the
+    /// directory after.
+    Durable = sys::REFLINK_DURABLE,
+    /// For bulk callers that own the directory: the file is made under its own name and removed
+    /// again on failure; one system call less, and a kill can leave a partial file.
+    Direct = sys::REFLINK_DIRECT,
+    // make header: end
+}
+
+/// Options for a copy, and the copies themselves. Each default is that of the C library.
+///
+/// ```no_run
+/// use libreflink_fs::CopyOptions;
+/// # fn main() -> std::io::Result<()> {
+/// CopyOptions::new().preserve_times(true).preserve_xattrs(true).copy("a", "b")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct CopyOptions {
+    pub(crate) mode: Mode,
+    pub(crate) if_exists: IfExists,
+    pub(crate) durability: Durability,
+    pub(crate) preserve: u32,
+    pub(crate) flags: u64,
+}
+
+impl CopyOptions {
+    /// The defaults: clone if possible, fail if the name exists, and preserve only the permission bits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether to clone.
+    pub const fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// What to do where the destination exists.
+    pub const fn if_exists(mut self, if_exists: IfExists) -> Self {
+        self.if_exists = if_exists;
+        self
+    }
+
+    /// What the destination's name shows after a kill or a power loss.
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Preserves the times of last access and last change.
+    pub const fn preserve_times(self, preserve: bool) -> Self {
+        self.preserve(sys::REFLINK_PRESERVE_TIMES, preserve)
+    }
+
+    /// Preserves owner and group, and the set-user-ID, set-group-ID and sticky bits. Changing the owner needs privilege.
+    pub const fn preserve_owner(self, preserve: bool) -> Self {
+        self.preserve(sys::REFLINK_PRESERVE_OWNER, preserve)
+    }
+
+    /// Preserves extended attributes.
+    pub const fn preserve_xattrs(self, preserve: bool) -> Self {
+        self.preserve(sys::REFLINK_PRESERVE_XATTRS, preserve)
+    }
+
+    /// Preserves the POSIX access control list.
+    pub const fn preserve_acl(self, preserve: bool) -> Self {
+        self.preserve(sys::REFLINK_PRESERVE_ACL, preserve)
+    }
+
+    /// Refuses a symbolic link as the source. Without it, such a link is followed.
+    pub const fn nofollow(self, nofollow: bool) -> Self {
+        self.flag(sys::REFLINK_NOFOLLOW, nofollow)
+    }
+
+    /// Succeeds where the file system refuses metadata; [`Report::metadata_incomplete`] says so. Needed on file systems
+    /// that cannot hold permission bits. The copy may then be more open than the source.
+    pub const fn best_effort_metadata(self, best_effort: bool) -> Self {
+        self.flag(sys::REFLINK_BEST_EFFORT_METADATA, best_effort)
+    }
+
+    const fn preserve(mut self, bit: u32, on: bool) -> Self {
+        self.preserve = if on { self.preserve | bit } else { self.preserve & !bit };
+        self
+    }
+
+    const fn flag(mut self, bit: u64, on: bool) -> Self {
+        self.flags = if on { self.flags | bit } else { self.flags & !bit };
+        self
+    }
+
+    /// Copies a file under a new name. The name never shows a partial file.
+    ///
+    /// # Errors
+    /// An [`io::Error`] with a [`CopyError`](crate::CopyError) in it. Unless [`Report::published`] is set, the name then holds
+    /// what it held before.
+    pub fn copy(&self, src: impl AsRef<Path>, dst: impl AsRef<Path>) -> io::Result<Report> {
+        native::copy(self, src.as_ref(), dst.as_ref(), None)
+    }
+
+    /// The same, and calls `progress` at the beginning, between stretches and at the end. `Break` cancels the copy.
+    /// A clone of more than 1 GiB is then made in steps, so that it is no longer of one instant of the source.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// # let dir = std::env::temp_dir();
+    /// # let (src, dst) = (dir.join(format!("from-{}", std::process::id())), dir.join("never-made"));
+    /// # std::fs::write(&src, "data").unwrap();
+    /// let copied = libreflink_fs::CopyOptions::new().copy_with_progress(&src, &dst, |_| ControlFlow::Break(()));
+    /// assert!(copied.is_err() && !dst.exists());
+    /// # std::fs::remove_file(&src).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`copy`](Self::copy). The code of a copy that was cancelled is `-ECANCELED`.
+    ///
+    /// # Panics
+    /// A panic of `progress` stops the copy, and continues once the library has removed the unfinished file.
+    pub fn copy_with_progress(
+        &self,
+        src: impl AsRef<Path>,
+        dst: impl AsRef<Path>,
+        mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> io::Result<Report> {
+        native::copy(self, src.as_ref(), dst.as_ref(), Some(&mut progress))
+    }
+
+    /// Makes the content of one open file equal to that of another, in place. The positions of both do not move.
+    ///
+    /// # Errors
+    /// As [`copy`](Self::copy). An error in the middle leaves the destination partly written:
+    /// [`Report::destination_changed`] reports it.
+    pub fn copy_content(&self, src: &File, dst: &File) -> io::Result<Report> {
+        native::copy_content(self, src, dst)
+    }
+
+    /// Copies `length` bytes of one open file into another, or all up to its end (`None`), and shares the blocks that the
+    /// range covers. Stops at the source's end: [`Report::length`] is how much was done.
+    ///
+    /// # Errors
+    /// As [`copy_content`](Self::copy_content).
+    pub fn copy_range(
+        &self,
+        src: &File,
+        src_offset: u64,
+        dst: &File,
+        dst_offset: u64,
+        length: Option<u64>,
+    ) -> io::Result<Report> {
+        native::copy_range(self, (src, src_offset), (dst, dst_offset), length)
+    }
+}

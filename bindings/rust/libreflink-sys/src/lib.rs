@@ -1,0 +1,539 @@
+//! The C interface of libreflink, for Rust. Most programs want the crate `libreflink-fs`, which is safe to use.
+//! What is between the lines that say "make header" is made from the library's own sources.
+//!
+//! The [manual](https://libreflink.invalid) is that of C. Set `size` of each structure with its `Default`, and leave at 0
+//! what has no other value: 0 is the default of each member.
+
+#![no_std]
+#![allow(non_camel_case_types)]
+#![warn(missing_docs)]
+// The comments are those of the C header.
+#![allow(rustdoc::all, clippy::doc_markdown)]
+
+#[cfg(feature = "static")]
+extern crate libreflink_static as _;
+
+mod layout;
+
+use core::ffi::{c_char, c_int, c_void};
+
+/// An open file or directory: a descriptor; on Windows a HANDLE.
+#[cfg(not(windows))]
+pub type reflink_fd = c_int;
+/// An open file or directory: a descriptor; on Windows a HANDLE.
+#[cfg(windows)]
+pub type reflink_fd = *mut c_void;
+
+// make header: rust-items
+/// Raised when a program must be changed to use the library.
+pub const REFLINK_VERSION_MAJOR: u32 = 0;
+/// Raised when something is added.
+pub const REFLINK_VERSION_MINOR: u32 = 1;
+/// Raised when something is fixed.
+pub const REFLINK_VERSION_PATCH: u32 = 0;
+/// Internal error: a bug in this library. The result is unknown, except that the promises about the
+/// destination's name hold.
+pub const REFLINK_ERR_PANIC: c_int = -4097;
+/// A FIFO, a socket or a device where a regular file is needed. (A directory is -EISDIR.)
+pub const REFLINK_ERR_NOT_REGULAR: c_int = -4098;
+/// Source and destination are the same file.
+pub const REFLINK_ERR_SAME_FILE: c_int = -4099;
+/// Both ranges are in one file, and they overlap.
+pub const REFLINK_ERR_OVERLAP: c_int = -4100;
+/// The destination is open with O_APPEND, so the system would write everything at its end.
+pub const REFLINK_ERR_APPEND: c_int = -4101;
+/// The system's answers contradict each other. For example, a file's size differs from what was
+/// written, or a read returns more bytes than requested. Most likely a bug in a file system.
+pub const REFLINK_ERR_INCONSISTENT: c_int = -4102;
+/// Clone if possible, else copy. Holes are kept either way. The default.
+pub const REFLINK_AUTO: u32 = 0;
+/// Clone or fail. A failure changes nothing.
+pub const REFLINK_ALWAYS: u32 = 1;
+/// Read and write every byte, so that nothing is shared. Holes are kept. For backups: shared blocks
+/// are lost together. (copy_file_range(2) is not used either, since it may share.)
+pub const REFLINK_NEVER: u32 = 2;
+/// Fail with -EEXIST where the destination exists, also as a dangling symbolic link. The default.
+pub const REFLINK_FAIL: u32 = 0;
+/// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
+/// rename: other processes see the old file or the complete new one. It is a new file: the old
+/// one's other hard links keep the old content, and nothing of its mode or owner stays.
+pub const REFLINK_REPLACE: u32 = 1;
+/// The destination's name shows the old state or the complete new one, to every other process and
+/// after any error, signal or kill. After a power loss nothing is promised: on some file systems (XFS,
+/// ext4) the name can then hold an empty file, also where there was an old one. The default.
+pub const REFLINK_ATOMIC: u32 = 0;
+/// The same after a power loss too: the file is synced before it gets its name, and the directory
+/// after. Once the function has returned 0, the copy is on the device. (Exception: a file system that
+/// reports that it cannot sync directories.)
+pub const REFLINK_DURABLE: u32 = 1;
+/// For bulk callers that own the directory: the file is made under its own name and removed again
+/// on failure; one system call less, and a kill can leave a partial file. With REFLINK_REPLACE, an
+/// existing file is replaced as with REFLINK_ATOMIC.
+pub const REFLINK_DIRECT: u32 = 2;
+/// Preserve the times of last access and last change, to the nanosecond, or to the file system's step
+/// where that is below a microsecond. Where the file system stores coarser times, or cannot store the
+/// year, the copy fails with -EOPNOTSUPP (see REFLINK_BEST_EFFORT_METADATA). Exception: a FUSE server
+/// may set new times when the caller of reflink_copy_fd() closes the file.
+pub const REFLINK_PRESERVE_TIMES: u32 = 1;
+/// Preserve owner and group, and the set-user-ID, set-group-ID and sticky bits. These bits are set
+/// after checking that owner and group were really set, and never without REFLINK_PRESERVE_OWNER.
+/// Changing the owner needs privilege; without it the copy fails with -EPERM. Ids without a mapping
+/// in the user namespace all look alike and cannot be checked: -EPERM where the source has one of
+/// these bits, or a capability that REFLINK_PRESERVE_XATTRS asks for.
+pub const REFLINK_PRESERVE_OWNER: u32 = 2;
+/// Preserve extended attributes, on Linux those of the "user.", "trusted.", "osx." and "os2."
+/// namespaces. Exception: attributes that a file system keeps for itself are not copied
+/// (trusted.overlay, trusted.SGI_ACL_FILE and the like, the namespaces of btrfs, lustre and others).
+/// Security labels are not copied: the system's policy assigns them. "security.capability" is copied only
+/// with REFLINK_PRESERVE_OWNER, after checking that the owner was really set. reflink_copy_fd() keeps
+/// attributes that only the destination has.
+pub const REFLINK_PRESERVE_XATTRS: u32 = 4;
+/// Preserve the POSIX access control list. Where the source has none, the copy gets none: a list that
+/// it inherited from its directory is removed, and so is that of reflink_copy_fd()'s destination.
+/// Without this bit, the copy keeps the list that it inherits from its directory, as any new file does. The
+/// group bits of a source with a list are the list's mask (acl(5)). On Linux the copy then gets the
+/// rights of the list's own group entry, limited by the mask. Other systems with such lists copy the
+/// group bits unchanged: see libreflink(7), under "Systems".
+pub const REFLINK_PRESERVE_ACL: u32 = 8;
+/// Refuse a symbolic link as the source, with -ELOOP.
+pub const REFLINK_NOFOLLOW: u64 = 1;
+/// Succeed where the file system refuses to read or to set metadata, or has no room for it.
+/// REFLINK_METADATA_INCOMPLETE in the result reports that. An I/O error is still an error. Needed on
+/// file systems that cannot store the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
+/// they report that or silently keep other bits. The copy may then be more open than the source.
+pub const REFLINK_BEST_EFFORT_METADATA: u64 = 2;
+
+/// How far a copy is. Valid during the call of the progress function only.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_progress {
+    /// sizeof(struct reflink_progress) as the library knows it.
+    pub size: usize,
+    /// Bytes done, cloned ones and holes included.
+    pub bytes_done: u64,
+    /// Bytes in all, never less than `bytes_done`. Where the source does not know its size (/proc),
+    /// this number grows with `bytes_done`.
+    pub bytes_total: u64,
+}
+
+/// How to copy. NULL instead of a pointer to it means all defaults, and 0 means the default for
+/// each member.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_options {
+    /// sizeof(struct reflink_options), as REFLINK_OPTIONS_INIT sets it.
+    pub size: usize,
+    /// REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER.
+    pub mode: u32,
+    /// REFLINK_FAIL or REFLINK_REPLACE.
+    pub if_exists: u32,
+    /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_DIRECT.
+    pub durability: u32,
+    /// REFLINK_PRESERVE_* bits. The permission bits (rwx) follow the source in any case.
+    pub preserve: u32,
+    /// REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA.
+    pub flags: u64,
+    /// Called at the beginning, between stretches and at the end, by the thread that called the
+    /// library; non-zero cancels the copy with -ECANCELED. With it a clone is made in steps of at
+    /// most 1 GiB, so that it is no longer of one instant of the source. Without (NULL) a clone is one call,
+    /// which only SIGKILL interrupts. `bytes_done` begins again at 0 where all data must be copied a second
+    /// time (a file without a name cannot be linked, a clone came out short). It must not throw, longjmp or call pthread_exit, and its
+    /// thread is not cancelled in it either.
+    pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
+    /// Passed to `progress`.
+    pub progress_user: *mut c_void,
+}
+
+impl Default for reflink_options {
+    fn default() -> Self {
+        // SAFETY: integers, and pointers that may be NULL.
+        Self { size: size_of::<Self>(), ..unsafe { core::mem::zeroed() } }
+    }
+}
+
+/// No data was copied: there was nothing to do, or the call failed before.
+pub const REFLINK_METHOD_NONE: u32 = 0;
+/// All of it shares its blocks with the source. This is what the file system reports, and a server may
+/// report a clone where it made a copy: see libreflink(7), under "Limits".
+pub const REFLINK_METHOD_CLONE: u32 = 1;
+/// Part of it was cloned: the middle of a range, or the part of a file before the method changed. After
+/// a failure also: a clone stopped in the middle, and at least `bytes_cloned` of it are there.
+pub const REFLINK_METHOD_MIXED: u32 = 2;
+/// The kernel copied (copy_file_range(2)), at least in part. It may have shared blocks, and does not
+/// report whether it did.
+pub const REFLINK_METHOD_KERNEL_COPY: u32 = 3;
+/// Read and written: nothing is shared.
+pub const REFLINK_METHOD_COPY: u32 = 4;
+/// Everything was cloned, or the call ended before cloning was tried.
+pub const REFLINK_REASON_NONE: u32 = 0;
+/// This volume cannot clone, or this kernel does not support it.
+pub const REFLINK_REASON_UNSUPPORTED: u32 = 1;
+/// Not between these two file systems.
+pub const REFLINK_REASON_CROSS_DEVICE: u32 = 2;
+/// Not this file or this range: alignment, NOCOW on one side only (Btrfs), a limit, a swap file.
+/// Other files may be cloned.
+pub const REFLINK_REASON_FILE: u32 = 3;
+/// Forbidden, or filtered away by a sandbox (seccomp, SELinux).
+pub const REFLINK_REASON_PERMISSION: u32 = 4;
+/// Not possible now; it may be later.
+pub const REFLINK_REASON_TRANSIENT: u32 = 5;
+/// REFLINK_NEVER was asked for.
+pub const REFLINK_REASON_NOT_ASKED: u32 = 6;
+/// Cloning is possible and failed: no space, no memory, an I/O error.
+pub const REFLINK_REASON_FAILURE: u32 = 7;
+/// Nothing failed.
+pub const REFLINK_STEP_NONE: u32 = 0;
+/// Reading the arguments.
+pub const REFLINK_STEP_ARGUMENTS: u32 = 1;
+/// Opening the source.
+pub const REFLINK_STEP_OPEN_SOURCE: u32 = 2;
+/// Checking both files before anything is written.
+pub const REFLINK_STEP_CHECK: u32 = 3;
+/// Making the new file.
+pub const REFLINK_STEP_CREATE: u32 = 4;
+/// Cloning.
+pub const REFLINK_STEP_CLONE: u32 = 5;
+/// Copying.
+pub const REFLINK_STEP_COPY: u32 = 6;
+/// Setting owner, extended attributes, ACL, mode or times.
+pub const REFLINK_STEP_METADATA: u32 = 7;
+/// Syncing to the device.
+pub const REFLINK_STEP_SYNC: u32 = 8;
+/// Giving the new file its name.
+pub const REFLINK_STEP_PUBLISH: u32 = 9;
+/// Closing.
+pub const REFLINK_STEP_CLOSE: u32 = 10;
+/// The progress function.
+pub const REFLINK_STEP_PROGRESS: u32 = 11;
+/// In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
+/// the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
+/// size is checked.
+pub const REFLINK_SOURCE_CHANGED: u32 = 1;
+/// In `flags` of struct reflink_result: some metadata could not be set, and
+/// REFLINK_BEST_EFFORT_METADATA allowed that.
+pub const REFLINK_METADATA_INCOMPLETE: u32 = 2;
+/// In `flags` of struct reflink_result: the destination's name holds the complete new file. Also set when
+/// something failed after the name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE), or in the call that
+/// gave it. reflink_copy_fd() and reflink_copy_range() never set it: they give no names.
+pub const REFLINK_PUBLISHED: u32 = 4;
+/// In `flags` of struct reflink_result, after a failure of reflink_copy_fd() or reflink_copy_range(): the
+/// destination was changed, or may have been. The bytes that the result counts are there; more may be. If
+/// it is not set, the content of the destination is unchanged.
+pub const REFLINK_DESTINATION_CHANGED: u32 = 8;
+
+/// What was done, or why it failed. Every call that accepts this structure fills it, on success and
+/// on failure.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_result {
+    /// sizeof(struct reflink_result), as REFLINK_RESULT_INIT sets it.
+    pub size: usize,
+    /// REFLINK_METHOD_*: how the data was copied.
+    pub method: u32,
+    /// REFLINK_REASON_*: why not everything was cloned.
+    pub reason: u32,
+    /// The -errno that refused the clone, 0 if none did.
+    pub clone_error: i32,
+    /// The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
+    /// code), 0 if none: the library refused it itself.
+    pub os_error: i32,
+    /// REFLINK_STEP_*: which operation failed.
+    pub step: u32,
+    /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED.
+    pub flags: u32,
+    /// Bytes that share their blocks with the source, holes between them included.
+    pub bytes_cloned: u64,
+    /// Bytes copied, by the kernel or by reading and writing.
+    pub bytes_copied: u64,
+    /// Bytes left as holes. The three add up to the length; after an error, to how far it got at least.
+    pub bytes_hole: u64,
+}
+
+impl Default for reflink_result {
+    fn default() -> Self {
+        // SAFETY: integers, and pointers that may be NULL.
+        Self { size: size_of::<Self>(), ..unsafe { core::mem::zeroed() } }
+    }
+}
+
+/// What a directory can do, found out by trying.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_capability {
+    /// sizeof(struct reflink_capability), as REFLINK_CAPABILITY_INIT sets it.
+    pub size: usize,
+    /// 1: files can be cloned there. 0: they cannot. -1: unknown.
+    pub clone: i32,
+    /// REFLINK_REASON_*: why not, or why unknown.
+    pub reason: u32,
+    /// The -errno that said so, 0 if none.
+    pub error: i32,
+    /// 1: ranges can be cloned.
+    pub range: u32,
+    /// 1: copy_file_range(2) works there.
+    pub kernel_copy: u32,
+    /// 1: equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
+    /// the source is a directory.
+    pub dedupe: u32,
+    /// 1: a copy can be built without a name (O_TMPFILE); else under a private one.
+    pub unnamed_files: u32,
+    /// 1: holes take no space and can be found.
+    pub sparse: u32,
+    /// The alignment in bytes that range clones were seen to need there, 0 if none was seen to
+    /// work.
+    pub granularity: u64,
+    /// The file system's name, NUL-terminated: "xfs", "btrfs", "unknown". For people, not for
+    /// decisions.
+    pub fs_name: [core::ffi::c_char; 32],
+}
+
+impl Default for reflink_capability {
+    fn default() -> Self {
+        // SAFETY: integers, and pointers that may be NULL.
+        Self { size: size_of::<Self>(), ..unsafe { core::mem::zeroed() } }
+    }
+}
+
+/// As a length: the rest of the source.
+pub const REFLINK_TO_EOF: u64 = u64::MAX;
+// make header: end
+
+unsafe extern "C" {
+    // make header: rust-functions
+    /// The version of the loaded library. Compare it with REFLINK_VERSION_NUMBER of the header.
+    ///
+    ///
+    /// Returns: major * 65536 + minor * 256 + patch.
+    ///
+    /// Thread-safe, and safe in a signal handler. Since 0.1.
+    pub safe fn reflink_version_number() -> u32;
+
+    /// The version of the loaded library as text: "0.1.0".
+    ///
+    ///
+    /// Returns: Static text, never NULL, not to be freed.
+    ///
+    /// Thread-safe, and safe in a signal handler. Since 0.1.
+    pub safe fn reflink_version_string() -> *const c_char;
+
+    /// Says in English what a code means, for people.
+    ///
+    /// - `code`: What a function of this library returned. Positive errno values are understood too.
+    ///
+    /// Returns: Static text, never NULL, not to be freed: "Unknown error" for an unknown code.
+    ///
+    /// Thread-safe, and safe in a signal handler. Since 0.1.
+    pub safe fn reflink_strerror(code: c_int) -> *const c_char;
+
+    /// Names a code: "EXDEV", "REFLINK_ERR_PANIC", "OK".
+    ///
+    /// - `code`: What a function of this library returned. Positive errno values are understood too.
+    ///
+    /// Returns: Static text, never NULL, not to be freed: "UNKNOWN" for an unknown code.
+    ///
+    /// Thread-safe, and safe in a signal handler. Since 0.1.
+    pub safe fn reflink_err_name(code: c_int) -> *const c_char;
+
+    /// Copies a file under a new name, sharing its blocks where the file system can.
+    ///
+    /// Does what reflink_copy_file_at() does, with both names relative to the current directory.
+    ///
+    /// - `src`: The file to copy. A symbolic link is followed, unless REFLINK_NOFOLLOW is set.
+    /// - `dst`: The name to give the copy. A symbolic link there is never followed.
+    /// - `options`: How to copy, or NULL for the defaults.
+    /// - `result`: Says what was done, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, or a negative code: see reflink_copy_file_at().
+    ///
+    /// Thread-safe. Since 0.1.
+    pub fn reflink_copy_file(
+        src: *const c_char,
+        dst: *const c_char,
+        options: *const reflink_options,
+        result: *mut reflink_result,
+    ) -> c_int;
+
+    /// Copies a file under a new name, both names relative to open directories.
+    ///
+    /// The copy is built in a file without a name. Where the file system has none, it is built under a
+    /// private random name beside the destination: ".reflink-" and 16 hexadecimal digits. It gets its
+    /// name in one step, when it is complete. After any error the name holds what it held before.
+    /// Exceptions are failures after the name was given: syncing the directory (REFLINK_STEP_SYNC with
+    /// REFLINK_DURABLE), closing (REFLINK_STEP_CLOSE), and, on file systems without a rename that does not
+    /// replace, removing the private name (REFLINK_STEP_PUBLISH). Then the name holds the complete new
+    /// file. No existing file is ever truncated, and none is removed to make room.
+    ///
+    /// The copy gets the source's permission bits (rwx), whatever the umask. While it is made, it
+    /// never has more than these.
+    ///
+    /// - `src_dir`: An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
+    /// - `src`: The file to copy: any name of a regular file, as bytes.
+    /// - `dst_dir`: An open directory that `dst` is relative to, or AT_FDCWD (on Windows NULL).
+    /// - `dst`: The name to give the copy.
+    /// - `options`: How to copy, or NULL for the defaults.
+    /// - `result`: Says what was done, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, or a negative code, among others:
+    /// - -EINVAL: a NULL name, an unknown flag or value, a structure that is too small; with
+    ///   REFLINK_ALWAYS, this file cannot be cloned there (reason REFLINK_REASON_FILE).
+    /// - -E2BIG: a structure larger than this library knows, with a nonzero member in the unknown part.
+    /// - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: the system refuses a name. An empty name
+    ///   is -ENOENT.
+    /// - -EISDIR: the source is a directory, or the destination's name ends in a slash, "." or "..",
+    ///   or, with REFLINK_REPLACE, is a directory.
+    /// - REFLINK_ERR_NOT_REGULAR: the source is a FIFO, a socket or a device, or REFLINK_REPLACE would
+    ///   replace one.
+    /// - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
+    /// - -EEXIST: the destination exists, and REFLINK_REPLACE is not set.
+    /// - REFLINK_ERR_SAME_FILE: with REFLINK_REPLACE, source and destination are one file, also by
+    ///   different names.
+    /// - -EOPNOTSUPP, -EXDEV: with REFLINK_ALWAYS, no clone is possible there.
+    /// - -EFBIG: the copy would be larger than RLIMIT_FSIZE allows; no signal is raised.
+    /// - -EPERM, -EOPNOTSUPP at REFLINK_STEP_METADATA: the file system cannot hold the permission bits
+    ///   or the metadata asked for; see REFLINK_BEST_EFFORT_METADATA.
+    /// - -EOPNOTSUPP, -EPERM, -EINVAL at REFLINK_STEP_PUBLISH: the file system has neither hard links
+    ///   nor a rename that does not replace, so that a new name cannot be given safely; REFLINK_DIRECT
+    ///   or REFLINK_REPLACE can still be used.
+    /// - -EIO, -ENOSPC, -EDQUOT, -ENOMEM, -EROFS: a real failure. It is never hidden behind another
+    ///   method.
+    /// - -ECANCELED: the progress function returned non-zero.
+    /// - REFLINK_ERR_INCONSISTENT, REFLINK_ERR_PANIC: see there.
+    ///
+    /// Thread-safe. Blocks until done: the time of a clone grows with the number of the file's extents,
+    /// that of a copy with its size. Advisory locks on the source are ignored. Since 0.1.
+    pub fn reflink_copy_file_at(
+        src_dir: reflink_fd,
+        src: *const c_char,
+        dst_dir: reflink_fd,
+        dst: *const c_char,
+        options: *const reflink_options,
+        result: *mut reflink_result,
+    ) -> c_int;
+
+    /// Makes the content of one open file equal to that of another: the data, then the size.
+    ///
+    /// Works in place: the old content of the destination is lost, and an error in the middle (no space,
+    /// an I/O error) leaves it partly written. What can be refused is refused before anything is written.
+    /// With REFLINK_ALWAYS, a clone that is refused leaves the destination unchanged. A clone that fails in
+    /// the middle can have changed it. REFLINK_DESTINATION_CHANGED in the result reports every failure that
+    /// changed the destination. A longer destination is cut only when the source's whole blocks are in it.
+    ///
+    /// The descriptors stay open, and their file offsets stay where they are. Of the options,
+    /// `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW have no effect. REFLINK_DURABLE
+    /// syncs the destination at the end. `preserve` is followed, but the destination keeps its own
+    /// permission bits.
+    ///
+    /// A descriptor that is open with O_DIRECT can be cloned from and to. Where bytes must be copied, its
+    /// alignment rules apply, and the system refuses other ranges with -EINVAL.
+    ///
+    /// - `src`: A regular file, open for reading.
+    /// - `dst`: A regular file, open for writing without O_APPEND.
+    /// - `options`: How to copy, or NULL for the defaults.
+    /// - `result`: Says what was done, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, or a negative code, among others:
+    /// - -EBADF: a descriptor is closed, or not open for its use (O_PATH counts as neither).
+    /// - -EISDIR, REFLINK_ERR_NOT_REGULAR: one of them is not a regular file.
+    /// - REFLINK_ERR_APPEND: the destination is open with O_APPEND.
+    /// - REFLINK_ERR_SAME_FILE: both are one file.
+    /// - -EPERM: the destination is marked immutable or append-only, or sealed (memfd_create(2)).
+    /// - and those of reflink_copy_file_at(), except those about names.
+    ///
+    /// Thread-safe, if nobody else writes the destination during the call. Since 0.1.
+    pub fn reflink_copy_fd(
+        src: reflink_fd,
+        dst: reflink_fd,
+        options: *const reflink_options,
+        result: *mut reflink_result,
+    ) -> c_int;
+
+    /// Copies a range of bytes from one open file into another, sharing the blocks that it covers
+    /// completely.
+    ///
+    /// Takes any offsets and any length. With REFLINK_AUTO, where both offsets are at the same place
+    /// within a block (see `granularity` of struct reflink_capability), the whole blocks are cloned and
+    /// only the edges are copied. (The kernel's own copy_file_range(2) shares nothing then.) Otherwise
+    /// everything is copied. With REFLINK_ALWAYS the range must be aligned, or reach the
+    /// source's end and become the destination's end. Otherwise the call fails with -EINVAL and
+    /// REFLINK_REASON_FILE, and writes nothing. A clone that fails in the middle can have changed the range;
+    /// REFLINK_DESTINATION_CHANGED reports that. Holes of the source become holes. Exception: ranges of up
+    /// to 1 MiB of a fully allocated source are copied without looking for holes.
+    ///
+    /// Stops at the source's end, as pread(2) does: `bytes_cloned + bytes_copied + bytes_hole` of the
+    /// result is how much was done, after an error how much from the range's beginning on. Extends the destination where the range goes beyond its end. The same file may be on both
+    /// sides, if the ranges are apart.
+    ///
+    /// The descriptors stay open, and their file offsets stay where they are. Of the options,
+    /// `if_exists`, REFLINK_DIRECT, REFLINK_NOFOLLOW and REFLINK_BEST_EFFORT_METADATA have no effect.
+    /// `preserve` must be 0. REFLINK_DURABLE syncs the destination at the end.
+    ///
+    /// - `src`: A regular file, open for reading.
+    /// - `src_offset`: Where the range begins in it, in bytes.
+    /// - `dst`: A regular file, open for writing without O_APPEND.
+    /// - `dst_offset`: Where the range begins in it, in bytes.
+    /// - `length`: The range's length in bytes, or REFLINK_TO_EOF. 0 only checks the descriptors.
+    /// - `options`: How to copy, or NULL for the defaults.
+    /// - `result`: Says what was done, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, or a negative code, among others:
+    /// - -EINVAL: an offset or a length beyond 2^63-1; `preserve` is not 0; with REFLINK_ALWAYS, the
+    ///   range is not aligned.
+    /// - -EFBIG: the range would end beyond 2^63-1 in the destination, or beyond what RLIMIT_FSIZE
+    ///   allows.
+    /// - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap.
+    /// - and those of reflink_copy_fd(), except REFLINK_ERR_SAME_FILE.
+    ///
+    /// Thread-safe, if nobody else writes the destination's range during the call. Since 0.1.
+    pub fn reflink_copy_range(
+        src: reflink_fd,
+        src_offset: u64,
+        dst: reflink_fd,
+        dst_offset: u64,
+        length: u64,
+        options: *const reflink_options,
+        result: *mut reflink_result,
+    ) -> c_int;
+
+    /// Finds out whether files can be cloned into a directory, by trying it.
+    ///
+    /// Makes two files without a name, clones one block of data, and removes both. (Where the file system
+    /// has no such files, they get a private random name and lose it at once.) Nothing is concluded from
+    /// the file system's name or device number. The answer is of that moment; a later copy may still find
+    /// otherwise.
+    ///
+    /// Where the trial is not possible, the call succeeds, `clone` is -1, and `reason` and `error` say
+    /// why. This needs no write permission.
+    ///
+    /// - `src`: A file or a directory that clones are to be made from, or NULL for the directory itself.
+    /// - `dst_dir`: The directory that clones are to be made in.
+    /// - `capability`: Receives the answer. Unchanged on failure.
+    ///
+    /// Returns: 0, or a negative code, among others:
+    /// - -EINVAL: a NULL `dst_dir` or `capability`, or a structure that is too small; -E2BIG: one that
+    ///   is too large.
+    /// - -ENOENT, -ENOTDIR, -EACCES: the system refuses a name.
+    /// - REFLINK_ERR_NOT_REGULAR: `src` is a FIFO, a socket or a device.
+    ///
+    /// Thread-safe. Since 0.1.
+    pub fn reflink_probe(
+        src: *const c_char,
+        dst_dir: *const c_char,
+        capability: *mut reflink_capability,
+    ) -> c_int;
+
+    /// Finds out whether files can be cloned into an open directory, by trying it.
+    ///
+    /// - `src`: An open file or directory that clones are to be made from, or a negative number (on Windows NULL) for the directory itself.
+    /// - `dst_dir`: The open directory that clones are to be made in.
+    /// - `capability`: Receives the answer.
+    ///
+    /// Returns: 0, or a negative code: see reflink_probe(). -EBADF: a descriptor is closed.
+    ///
+    /// Thread-safe. Since 0.1.
+    pub fn reflink_probe_fd(
+        src: reflink_fd,
+        dst_dir: reflink_fd,
+        capability: *mut reflink_capability,
+    ) -> c_int;
+    // make header: end
+}

@@ -1,0 +1,95 @@
+//! The crates of bindings/rust against the built library: compiled by rustc alone, with what is needed and no more, and their own
+//! tests run on file systems that clone and that do not. `bindings/run-tests.sh rust` has the rest: cargo, pkg-config, documentation.
+
+#[path = "contract/abi.rs"]
+#[allow(dead_code)]
+mod abi;
+#[path = "contract/lab.rs"]
+#[allow(dead_code)]
+mod lab;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// The names by which the tests know the file systems, and which of the lab's they are here.
+const PLACES: &[(&str, &str)] =
+    &[("XFS", "xfs-4k"), ("XFS2", "xfs-64k"), ("BTRFS", "btrfs"), ("EXT4", "ext4"), ("TMPFS", "tmpfs")];
+
+fn run(command: &mut Command) -> Result<(), Failed> {
+    let output = command.output().map_err(|error| Failed::from(format!("{command:?}: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let says = [output.stdout, output.stderr].concat();
+    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&says)).into())
+}
+
+/// Compiles a crate of bindings/rust into `out`, where it finds those compiled before.
+fn compile(source: &str, name: &str, kind: &[&str], out: &Path) -> Result<(), Failed> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bindings/rust").join(source);
+    let libraries = abi::path().parent().unwrap_or(Path::new(".")).to_owned();
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition", "2024", "--deny", "warnings", "--crate-name", name]).args(kind);
+    rustc.arg("--out-dir").arg(out).arg("-L").arg(out).arg("-L").arg(&libraries).arg("-lreflink");
+    rustc.arg(format!("-Clink-arg=-Wl,-rpath,{}", libraries.display()));
+    for known in ["libreflink_sys", "libreflink_fs"] {
+        if out.join(format!("lib{known}.rlib")).exists() && known != name {
+            rustc.arg("--extern").arg(known);
+        }
+    }
+    run(rustc.arg(source))
+}
+
+/// Compiles both crates and their tests, and returns where the programs are.
+fn build() -> Result<PathBuf, Failed> {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rust");
+    let _ = std::fs::remove_dir_all(&out);
+    std::fs::create_dir(&out)?;
+    for (name, folder) in [("libreflink_sys", "libreflink-sys"), ("libreflink_fs", "libreflink-fs")] {
+        compile(&format!("{folder}/src/lib.rs"), name, &["--crate-type", "rlib"], &out)?;
+    }
+    for name in ["copies", "clones"] {
+        compile(&format!("libreflink-fs/tests/{name}.rs"), name, &["--test"], &out)?;
+    }
+    Ok(out)
+}
+
+fn copies_and_clones(places: &[lab::Place]) -> Result<(), Failed> {
+    let out = build()?;
+    run(&mut Command::new(out.join("copies")))?;
+    let mut clones = Command::new(out.join("clones"));
+    for (variable, name) in PLACES {
+        let place = places.iter().find(|place| place.name == *name).ok_or("no such place")?;
+        clones.env(format!("REFLINK_TEST_{variable}"), &place.dir);
+    }
+    run(clones.arg("--include-ignored"))
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    abi::build();
+    let library = abi::path();
+    let soname = library.with_file_name("libreflink.so.0");
+    if !soname.exists() {
+        let _ = std::os::unix::fs::symlink("libreflink.so", soname);
+    }
+    let places = if arguments.list { Vec::new() } else { lab::places() };
+    let mut missing: Vec<String> = places
+        .iter()
+        .filter(|place| PLACES.iter().any(|(_, name)| *name == place.name))
+        .filter_map(|place| place.missing.as_ref().map(|why| format!("{}: {why}", place.name)))
+        .collect();
+    if Command::new("rustc").arg("--version").output().is_err() {
+        missing.push("no rustc here".into());
+    }
+    for why in &missing {
+        println!("SKIPPED: {why}");
+    }
+    let tested = places.clone();
+    let trial = Trial::test("copies_and_clones", move || copies_and_clones(&tested));
+    let conclusion = libtest_mimic::run(&arguments, vec![trial.with_ignored_flag(!missing.is_empty())]);
+    lab::clean(&places);
+    conclusion.exit();
+}
