@@ -57,6 +57,10 @@ _AT_FDCWD = -100 if sys.platform != "darwin" else -2
 _TO_EOF = 2**64 - 1
 _CANCEL = 1
 
+# Looked up once: by name, each costs a call.
+_OPTIONS, _RESULT = ffi.typeof("struct reflink_options *"), ffi.typeof("struct reflink_result *")
+_OPTIONS_SIZE, _RESULT_SIZE = ffi.sizeof("struct reflink_options"), ffi.sizeof("struct reflink_result")
+
 
 def encode(path: StrPath) -> bytes:
     """Encode a path as the system takes it. A NUL in it would silently end the name in C."""
@@ -80,8 +84,8 @@ def _bits(names: Collection[str], known: dict[str, int]) -> int:
 def _options(mode: str, *, durable: bool, preserve: Collection[str] = (), replace: bool = False, flags: int = 0) -> Any:
     if mode not in _MODES:
         raise ValueError(f"mode {mode!r} is none of {', '.join(_MODES)}")
-    options = ffi.new("struct reflink_options *")
-    options.size = ffi.sizeof("struct reflink_options")
+    options = ffi.new(_OPTIONS)
+    options.size = _OPTIONS_SIZE
     options.mode = _MODES[mode]
     options.if_exists = _REPLACE if replace else 0
     options.durability = _DURABLE if durable else 0
@@ -115,8 +119,8 @@ def _perform(call: Callable[[Any, Any], int], options: Any, progress: Optional[P
     watcher = None if progress is None else _Watcher(progress)
     if watcher is not None:
         options.progress = watcher.callback
-    raw = ffi.new("struct reflink_result *")
-    raw.size = ffi.sizeof("struct reflink_result")
+    raw = ffi.new(_RESULT)
+    raw.size = _RESULT_SIZE
     try:
         code = call(options, raw)
         if watcher is not None and watcher.raised is not None:
@@ -171,7 +175,7 @@ def copyfile(
     flags = (0 if follow_symlinks else _NOFOLLOW) | (_BEST_EFFORT_METADATA if best_effort_metadata else 0)
     options = _options(mode, durable=durable, preserve=preserve, replace=replace, flags=flags)
     names = encode(src), encode(dst)
-    at = [_AT_FDCWD if fd is None else fd for fd in (src_dir_fd, dst_dir_fd)]
+    at = _AT_FDCWD if src_dir_fd is None else src_dir_fd, _AT_FDCWD if dst_dir_fd is None else dst_dir_fd
     sys.audit("reflink.copyfile", src, dst)
 
     def call(options: Any, result: Any) -> int:
