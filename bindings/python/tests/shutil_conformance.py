@@ -12,7 +12,6 @@ import sys
 import unittest
 
 import reflink
-from reflink._shutil import shutil_copyfile
 
 
 def replace_defaults(function, old, new) -> None:
@@ -21,7 +20,7 @@ def replace_defaults(function, old, new) -> None:
 
 def replace(what: str) -> None:
     if what == "copyfile":
-        shutil.copyfile = shutil_copyfile
+        shutil.copyfile = reflink.shutil_copyfile
     elif what == "copy":
         for function in (shutil.copytree, shutil.move):
             replace_defaults(function, shutil.copy2, reflink.copy2)

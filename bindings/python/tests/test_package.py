@@ -64,18 +64,18 @@ def test_it_is_documented_and_typed():
     for name in reflink.__all__:
         thing = getattr(reflink, name)
         assert inspect.getdoc(thing), name
-    for function in (reflink.copyfile, reflink.copyfile_range, reflink.copyfd, reflink.copy, reflink.copy2):
-        assert function.__annotations__["return"]
+    for name in ("copyfile", "copyfile_range", "copyfd", "copy", "copy2", "shutil_copyfile"):
+        assert getattr(reflink, name).__annotations__["return"]
     assert os.path.exists(os.path.join(os.path.dirname(reflink.__file__), "py.typed"))
     assert typing.get_type_hints(_types.Result)["method"] is reflink.Method
 
 
-@pytest.mark.parametrize("name", ["copy", "copy2"])
+@pytest.mark.parametrize("name", ["copy", "copy2", "shutil_copyfile"])
 def test_the_signatures_are_shutils(name):
     def shape(function):
         return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
 
-    assert shape(getattr(reflink, name)) == shape(getattr(shutil, name))
+    assert shape(getattr(reflink, name)) == shape(getattr(shutil, name.removeprefix("shutil_")))
 
 
 def test_the_versions_agree():

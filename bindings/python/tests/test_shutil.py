@@ -16,7 +16,6 @@ import pytest
 from conftest import shared_bytes
 
 import reflink
-from reflink._shutil import shutil_copyfile
 
 SIZE = 100_000
 
@@ -68,12 +67,31 @@ def test_copytree_over_an_existing_one(tree):
 
 def test_copytree_collects_errors_as_with_shutil(tree):
     os.mkfifo(tree / "pipe")
-    with pytest.raises(shutil.Error) as caught:
-        shutil.copytree(tree, tree.with_name("b"), copy_function=reflink.copy2)
-    [(src, dst, why)] = caught.value.args[0]
-    assert (src, dst) == (str(tree / "pipe"), str(tree.with_name("b") / "pipe"))
-    assert "Not a regular file" in why
-    assert (tree.with_name("b") / "sub" / "more").exists()
+    lists = []
+    for copy in (shutil.copy2, reflink.copy2):
+        with pytest.raises(shutil.Error) as caught:
+            shutil.copytree(tree, tree.with_name("b"), copy_function=copy)
+        lists.append(caught.value.args[0])
+        assert (tree.with_name("b") / "sub" / "more").exists()
+        shutil.rmtree(tree.with_name("b"))
+    assert lists[0] == lists[1] == [(str(tree / "pipe"), str(tree.with_name("b") / "pipe"), lists[0][0][2])]
+    assert "is a named pipe" in lists[0][0][2]
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, pathlib.Path])
+@pytest.mark.parametrize("names", [("pipe", "b"), ("data", "pipe")])
+def test_a_named_pipe_is_called_so_in_shutils_words(tree, kind, names):
+    os.mkfifo(tree / "pipe")
+    src, dst = (kind(tree / name) for name in names)
+    words = set()
+    for function in (shutil.copyfile, shutil.copy2, reflink.copy, reflink.copy2, reflink.shutil_copyfile):
+        with pytest.raises(shutil.SpecialFileError) as caught:
+            function(src, dst)
+        words.add(str(caught.value))
+        if function.__module__.startswith("reflink"):
+            assert (caught.value.errno, caught.value.code) == (errno.EINVAL, -4098)
+    assert len(words) == 1
+    assert not (tree / "b").exists()
 
 
 def test_copytree_onto_itself_raises_shutils_error(tree):
@@ -189,7 +207,6 @@ def test_a_directory_that_is_not_there(tree):
 
 #: The tests whose outcome is another one with shutil.copyfile replaced, and why.
 INTERNALS = "puts a mock in the place of shutil's own open(), os.sendfile or os.copy_file_range"
-MESSAGE = "asks for the words of the message in copytree's list; the class (SpecialFileError) is the same"
 DIFFERENT = {
     "copyfile": {
         "TestCopyFile.test_w_dest_close_fails": INTERNALS,
@@ -199,11 +216,8 @@ DIFFERENT = {
         "TestZeroCopySendfile.test_unhandled_exception": INTERNALS,
         "TestZeroCopyCopyFileRange.test_blocksize_arg": INTERNALS,
         "TestZeroCopyCopyFileRange.test_unhandled_exception": INTERNALS,
-        "TestCopyTree.test_copytree_named_pipe": MESSAGE,
     },
-    "copy": {
-        "TestCopyTree.test_copytree_named_pipe": MESSAGE,
-    },
+    "copy": {},
 }
 
 
@@ -262,7 +276,89 @@ def short(outcome: str) -> str:
     return outcome if outcome in {"ok", "skipped"} else "failed"
 
 
-def test_the_function_put_in_place_of_copyfile_clones(cow, make):
-    make(cow / "a", SIZE)
-    assert shutil_copyfile(cow / "a", cow / "b") == cow / "b"
-    assert shared_bytes(cow / "b") >= SIZE
+# --- shutil_copyfile -----------------------------------------------------------------------------------------------
+
+
+def test_shutil_copyfile_shares(cow, make):
+    data = make(cow / "a", SIZE)
+    for before in (0, 2 * SIZE):
+        make(cow / "b", before)
+        assert reflink.shutil_copyfile(cow / "a", cow / "b") == cow / "b"
+        assert (cow / "b").read_bytes() == data
+        assert shared_bytes(cow / "b") >= SIZE
+
+
+def facts(root: pathlib.Path):
+    """What two copying functions are compared by. The count of names says whether a file is still the same one."""
+    return {
+        path.name: (path.is_symlink(), path.read_bytes(), stat.S_IMODE(path.stat().st_mode), path.stat().st_nlink)
+        for path in sorted(root.iterdir())
+    }
+
+
+def test_shutil_copyfile_writes_into_the_file_as_shutil_does(tree):
+    seen = []
+    for function in (shutil.copyfile, reflink.shutil_copyfile):
+        root = tree / function.__name__
+        root.mkdir()
+        (root / "old").write_bytes(b"old" * SIZE)
+        (root / "old").chmod(0o4604)
+        os.link(root / "old", root / "other")
+        os.symlink("old", root / "to-old")
+        os.symlink("made", root / "dangling")
+        mask = os.umask(0o027)
+        try:
+            for name in ("to-old", "dangling", "new"):
+                assert function(tree / "data", root / name) == root / name
+        finally:
+            os.umask(mask)
+        seen.append(facts(root))
+    assert seen[0] == seen[1]
+    assert seen[0]["other"][1] == (tree / "data").read_bytes()
+    assert (seen[0]["new"][2], seen[0]["made"][2]) == (0o640, 0o640)
+
+
+@pytest.mark.parametrize(
+    ("src", "dst"),
+    [
+        ("missing", "b"),
+        ("data", "data"),
+        ("data", "link"),
+        ("sub", "b"),
+        ("data", "sub"),
+        ("data", "missing/b"),
+        ("data", "sub/more/b"),
+        ("data", "b/"),
+        ("data", ""),
+    ],
+)
+def test_shutil_copyfile_fails_as_shutil_does(tree, monkeypatch, src, dst):
+    monkeypatch.chdir(tree)
+    caught = []
+    for function in (shutil.copyfile, reflink.shutil_copyfile):
+        with pytest.raises(OSError) as error:
+            function(src, dst)
+        caught.append(error.value)
+    if sys.version_info >= (3, 10) or dst != "b/":
+        assert type(caught[0]) is type(caught[1])
+    assert (tree / "data").stat().st_size == SIZE
+    assert not (tree / "b").exists()
+
+
+def test_shutil_copyfile_keeps_what_it_cannot_replace(tree):
+    """shutil has cut the file before it finds out. A directory's content cannot be read."""
+    (tree / "old").write_text("old")
+    for src in (tree / "missing", tree / "sub", "/dev/zero"):
+        with pytest.raises(OSError):
+            reflink.shutil_copyfile(src, tree / "old")
+        assert (tree / "old").read_text() == "old"
+
+
+def test_shutil_copyfile_copies_links_as_links(tree):
+    reflink.shutil_copyfile(tree / "link", tree / "link2", follow_symlinks=False)
+    assert os.readlink(tree / "link2") == "data"
+    for function in (shutil.copyfile, reflink.shutil_copyfile):
+        with pytest.raises(shutil.SameFileError):
+            function(tree / "link", tree / "data", follow_symlinks=False)
+    reflink.shutil_copyfile(tree / "data", tree / "file", follow_symlinks=False)
+    assert (tree / "file").stat().st_size == SIZE

@@ -11,7 +11,9 @@ import reflink
 def copies(src: pathlib.Path, dst: str, raw: bytes) -> reflink.Result:
     shutil.copytree(src, dst, copy_function=reflink.copy2)
     shutil.move(os.fspath(src), dst, copy_function=reflink.copy)
-    with open(src, "rb") as one, open(dst, "r+b", buffering=0) as other:
+    shutil.copyfile = reflink.shutil_copyfile
+    copied: pathlib.Path = reflink.shutil_copyfile(dst, src)
+    with open(copied, "rb") as one, open(dst, "r+b", buffering=0) as other:
         reflink.copyfile_range(one, other, 4096, 0, mode="never")
         reflink.copyfd(one.fileno(), other, progress=print)
     reflink.copyfile(raw, src, preserve=("times", "owner"), durable=True)

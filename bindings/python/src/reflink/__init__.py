@@ -11,7 +11,7 @@ written; where it cannot, the bytes are copied. The destination's name never sho
 
 from ._copy import copyfd, copyfile, copyfile_range, probe
 from ._native import library_path, library_version
-from ._shutil import copy, copy2
+from ._shutil import copy, copy2, shutil_copyfile
 from ._types import Capability, Method, NotCloneable, Reason, Result, Step
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "library_path",
     "library_version",
     "probe",
+    "shutil_copyfile",
 ]

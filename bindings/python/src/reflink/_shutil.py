@@ -1,6 +1,6 @@
-"""shutil's copy and copy2, so that copytree and move clone: its signatures, the library's promises.
+"""shutil's copyfile, copy and copy2, so that copytree and move clone: its signatures and exceptions.
 
-Where the two differ, README.md lists it; tests/test_shutil_conformance.py runs CPython's own tests over it.
+Where they differ from shutil, README.md lists it; tests/test_shutil.py runs CPython's own tests over them.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar, Union
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Union
 
-from ._copy import StrPath, copyfile
+from ._copy import StrPath, copyfd, copyfile
 from ._errors import from_code
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from ._copy import Preserve
 
+_NOT_REGULAR = -4098
 _SAME_FILE = -4099
 
 #: What shutil's own copying of attributes lets pass.
@@ -46,32 +48,86 @@ def copy2(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> Union[_Ds
     return copied
 
 
-def _copy(src: Any, dst: Any, follow: bool, preserve: Collection[Preserve], link_metadata: Any) -> Any:
-    if os.path.isdir(dst):
-        dst = os.path.join(dst, os.path.basename(src))
-    if not follow and os.path.islink(src):
-        os.symlink(os.readlink(src), dst)  # as shutil does; a link has no blocks to share
-        link_metadata(src, dst, follow_symlinks=False)
+def shutil_copyfile(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> _Dst:
+    """Copy the data alone, written into the file ``dst``, as `shutil.copyfile` does. Return ``dst``.
+
+    An existing file keeps its inode, hard links, owner and mode; a symbolic link as ``dst`` is followed; a new
+    file gets the mode that `open` gives. An error in the middle leaves ``dst`` partly written: `copyfile` and
+    `copy` never do. May stand in for `shutil.copyfile`, which `shutil.copy` and the others then call.
+    """
+    sys.audit("shutil.copyfile", src, dst)
+    _refuse_same(src, dst)
+    _refuse_named_pipes(src, dst)
+    if not follow_symlinks and os.path.islink(src):
+        _copy_link(src, dst)
     else:
-        replace(src, dst, preserve)
+        _write_into(src, dst)
     return dst
 
 
-def replace(src: StrPath, dst: StrPath, preserve: Collection[Preserve] = ()) -> None:
-    """Copy over whatever file ``dst`` is, with shutil's exceptions."""
-    if os.path.islink(dst) and _same(src, dst):
+def _write_into(src: StrPath, dst: StrPath) -> None:
+    try:
+        with open(src, "rb", buffering=0) as source, open(dst, "wb", buffering=0, opener=_untruncated) as target:
+            copyfd(source, target)
+    except IsADirectoryError as error:
+        _explain_directory(src, dst, error)
+
+
+def _untruncated(path: str, flags: int) -> int:
+    # The library cuts the file when its data is there. Until then a failure leaves the old content.
+    return os.open(path, flags & ~os.O_TRUNC, 0o666)
+
+
+def _copy(src: Any, dst: Any, follow: bool, preserve: Collection[Preserve], link_metadata: Any) -> Any:
+    there = os.path.lexists(dst)  # mostly it is not, and no other question need be asked
+    if there and os.path.isdir(dst):
+        dst = os.path.join(dst, os.path.basename(src))
+        there = os.path.lexists(dst)
+    if not follow and os.path.islink(src):
+        _copy_link(src, dst)
+        link_metadata(src, dst, follow_symlinks=False)
+        return dst
+    if there and os.path.islink(dst):
         # The library would put a copy in the link's place, which harms nobody; shutil refuses.
-        raise from_code(_SAME_FILE, os.fspath(src), os.fspath(dst))
+        _refuse_same(src, dst)
+    _replace(src, dst, preserve)
+    return dst
+
+
+def _replace(src: StrPath, dst: StrPath, preserve: Collection[Preserve]) -> None:
+    """Copy over whatever file ``dst`` is, with shutil's exceptions."""
     try:
         # shutil, too, lets pass what a file system cannot hold: attributes on tmpfs, modes on vfat.
         result = copyfile(src, dst, replace=True, preserve=preserve, best_effort_metadata=True)
     except IsADirectoryError as error:
-        # As shutil since Python 3.10 (bpo-43219): "name/" that does not exist is missing, not a directory.
-        if os.path.exists(src) and not os.path.isdir(src) and not os.path.exists(dst):
-            raise FileNotFoundError(errno.ENOENT, "Directory does not exist", os.fspath(dst)) from error
+        _explain_directory(src, dst, error)
+    except shutil.SpecialFileError:
+        _refuse_named_pipes(src, dst)
         raise
     if result.metadata_incomplete and preserve:
         _insist_on_attributes(src, dst)
+
+
+def _refuse_named_pipes(src: StrPath, dst: StrPath) -> None:
+    """Raise what shutil raises for a named pipe, word for word: `shutil.copytree` lists the words."""
+    for name in (src, dst):
+        try:
+            mode = os.stat(name).st_mode
+        except OSError:
+            continue  # a destination that is not there yet; the copy says what is wrong with the source
+        if stat.S_ISFIFO(mode):
+            error = shutil.SpecialFileError(f"`{os.fspath(name)!s}` is a named pipe")
+            error.errno = errno.EINVAL  # with strerror or filename, too, str() would no longer be those words
+            error.code = _NOT_REGULAR  # type: ignore[attr-defined]
+            error.result = None  # type: ignore[attr-defined]
+            raise error
+
+
+def _explain_directory(src: StrPath, dst: StrPath, error: IsADirectoryError) -> NoReturn:
+    # As shutil since Python 3.10 (bpo-43219): "name/" that does not exist is missing, not a directory.
+    if os.path.exists(src) and not os.path.isdir(src) and not os.path.exists(dst):
+        raise FileNotFoundError(errno.ENOENT, "Directory does not exist", os.fspath(dst)) from error
+    raise error
 
 
 def _insist_on_attributes(src: StrPath, dst: StrPath) -> None:
@@ -86,18 +142,14 @@ def _insist_on_attributes(src: StrPath, dst: StrPath) -> None:
                 raise from_code(-(error.errno or errno.EIO), os.fspath(src), os.fspath(dst)) from error
 
 
-def _same(src: StrPath, dst: StrPath) -> bool:
+def _copy_link(src: Any, dst: Any) -> None:
+    os.symlink(os.readlink(src), dst)  # as shutil does; a link has no blocks to share
+
+
+def _refuse_same(src: Any, dst: Any) -> None:
     try:
-        return os.path.samefile(src, dst)
+        same = os.path.samefile(src, dst)
     except OSError:
-        return False
-
-
-def shutil_copyfile(src: Any, dst: Any, *, follow_symlinks: bool = True) -> Any:
-    """`shutil.copyfile` in its own signature, to run CPython's tests of shutil with it."""
-    sys.audit("shutil.copyfile", src, dst)
-    if not follow_symlinks and os.path.islink(src):
-        os.symlink(os.readlink(src), dst)
-    else:
-        replace(src, dst)
-    return dst
+        return
+    if same:
+        raise from_code(_SAME_FILE, os.fspath(src), os.fspath(dst))
