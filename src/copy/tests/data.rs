@@ -300,6 +300,18 @@ fn a_clone_in_place_that_breaks_off_is_told() {
     }
 }
 
+/// A file that was written an instant ago shows no newer time: a real failure counts as a change all the same.
+#[test]
+fn a_clone_in_place_that_fails_may_have_changed_the_file() {
+    for (errno, changed) in
+        [(ENOSPC, true), (EDQUOT, true), (EIO, true), (EUCLEAN, true), (EOPNOTSUPP, false)]
+    {
+        let scenario = in_place(Mode::Always, 700, Traits::XFS);
+        let (_, outcome) = with_fault(&scenario, (Call::CloneFile, 1), Fault::Errno(errno), Lasting::Once);
+        assert_eq!(outcome.report.destination_changed, changed, "errno {errno}");
+    }
+}
+
 /// The last partial block can be refused when the rest is there: then it is copied, or told.
 #[test]
 fn a_last_block_that_is_refused_is_copied_or_told() {
@@ -428,8 +440,17 @@ fn a_clone_that_came_out_short_is_not_believed() {
     // Of a range the tail that is copied behind it would hide the hole.
     let api = Api::Range { src_offset: 0, dst_offset: 0, length: 3000 };
     let range = Scenario { there: There::File(0), ..Scenario::new(api, Traits::XFS) };
-    let (_, outcome) = with_fault(&range, (Call::CloneRange, 1), short, Lasting::Once);
-    assert_eq!(outcome.result.map_err(|error| error.cause), Err(Cause::Inconsistent));
+    for mode in [Mode::Auto, Mode::Always] {
+        let aligned =
+            Api::Range { src_offset: 0, dst_offset: 0, length: if mode == Mode::Auto { 3000 } else { 2048 } };
+        let options = Options { mode, ..Options::default() };
+        let range = Scenario { options, api: aligned, ..range.clone() };
+        let (_, outcome) = with_fault(&range, (Call::CloneRange, 1), short, Lasting::Once);
+        let error = outcome.result.unwrap_err();
+        assert_eq!((error.step, error.cause), (Step::Clone, Cause::Inconsistent));
+        assert_eq!((outcome.report.cloned, outcome.report.method()), (0, Method::Mixed));
+        assert!(outcome.report.destination_changed);
+    }
 }
 
 /// An end of file where there is none.

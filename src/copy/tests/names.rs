@@ -54,6 +54,25 @@ fn a_name_that_was_given_is_told_with_every_error() {
     }
 }
 
+/// The directory that is opened to give the name belongs to publishing: all bytes are there by then.
+#[test]
+fn a_directory_that_cannot_be_opened_for_the_name_is_an_error_of_publishing() {
+    let scenario = replacing(Traits::EXT4);
+    let bench = scenario.set_up();
+    let to = bench.directory;
+    bench.model.before(When::Of(Call::LinkUnnamed, 1), move |disk| {
+        disk.add_file(to, "copy", &[Some(b"came meanwhile")], 0o600);
+    });
+    bench.model.world_mut().faults.plan(
+        Place::Of(Call::OpenDirectory, 1),
+        Fault::Errno(EMFILE),
+        Lasting::Once,
+    );
+    let outcome = scenario.run(&bench);
+    let told = outcome.result.map_err(|error| (error.step, error.os_error()));
+    assert_eq!((told, outcome.report.published), (Err((Step::Publish, EMFILE)), false));
+}
+
 /// A file under its own name from the start is taken away again when its close fails; where it stays, it is told.
 #[test]
 fn a_close_that_fails_takes_the_name_back_or_tells_of_it() {
