@@ -153,7 +153,10 @@ const char *reflink_err_name(int code);
 
 /** Clone if possible, else copy. Holes are kept either way. The default. */
 #define REFLINK_AUTO 0
-/** Clone or fail. A failure changes nothing. */
+/**
+ * Clone or fail. A clone that is refused changes nothing. Into a file that is open already, a clone that
+ * fails in the middle (no space, an I/O error) can have changed it: REFLINK_DESTINATION_CHANGED.
+ */
 #define REFLINK_ALWAYS 1
 /**
  * Read and write every byte, so that nothing is shared. Holes are kept. For backups: shared blocks
