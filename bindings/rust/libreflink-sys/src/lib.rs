@@ -47,7 +47,8 @@ pub const REFLINK_ERR_APPEND: c_int = -4101;
 pub const REFLINK_ERR_INCONSISTENT: c_int = -4102;
 /// Clone if possible, else copy. Holes are kept either way. The default.
 pub const REFLINK_AUTO: u32 = 0;
-/// Clone or fail. A failure changes nothing.
+/// Clone or fail. A clone that is refused changes nothing. Into a file that is open already, a clone that
+/// fails in the middle (no space, an I/O error) can have changed it: REFLINK_DESTINATION_CHANGED.
 pub const REFLINK_ALWAYS: u32 = 1;
 /// Read and write every byte, so that nothing is shared. Holes are kept. For backups: shared blocks
 /// are lost together. (copy_file_range(2) is not used either, since it may share.)
