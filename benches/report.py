@@ -127,6 +127,25 @@ def steps(samples):
     return by_system(systems, rows)
 
 
+PYTHON_TARGETS = [("reflink.copyfile", "C copyfile", 15), ("reflink.copy2", "C copy2", 25)]
+
+
+def python(samples):
+    """CPU time of the C call, and what Python adds to it: the median of the differences in pairs of slices. Bold is over the target."""
+    systems = measured(samples, "python", "cpu")
+    if not systems:
+        return NOT_RUN
+    rows = []
+    for ours, bare, most in PYTHON_TARGETS:
+        cells = []
+        for fs in systems:
+            times = samples.times["python", "cpu", fs, 4096]
+            more = statistics.median(a - b for a, b in zip(times[ours], times[bare])) / 1e3
+            cells.append(f"{plot.time_name(statistics.median(times[bare]))} " + (f"+{more:.1f} µs" if more <= most else f"**+{more:.1f} µs**"))
+        rows.append([f"{ours}: at most +{most} µs", *cells])
+    return by_system(systems, rows)
+
+
 def allocated(samples, keys, peer):
     """What the copies of a peer take up; several values where the file systems differ."""
     kept = (samples.notes.get(key, {}).get((peer, "allocated")) for key in keys)
@@ -286,6 +305,7 @@ def fill(template, samples, facts, skipped):
         "START": start(samples),
         "COUNTS": counts(samples),
         "STEPS": steps(samples),
+        "PYTHON": python(samples),
         "DENSE": big(samples, "dense"),
         "NEVER": big(samples, "never"),
         "KERNEL_COPY": kernel_copy(samples),

@@ -30,6 +30,16 @@ build() {
     ln -sf libreflink.so "$target/release/libreflink.so.0"
     (cd "$here/peer-reflink-copy" && CARGO_TARGET_DIR=$work/peer ${CARGO:-cargo} build --quiet --release --locked)
     make --quiet -C "$here/harness" OUT="$work" LIB="$target/release" PEER="$work/peer/release"
+    python_package
+}
+
+# In an environment of its own, with the library just built. PyPI is needed for what builds it.
+python_package() {
+    if ! { python3 -m venv --clear "$work/python" &&
+        LIBREFLINK_BUILT=$target/release/libreflink.so "$work/python/bin/pip" install -q --disable-pip-version-check "$root/bindings/python"; }; then
+        rm -rf "$work/python"
+        echo "bench: the Python package cannot be built here (python3-venv, PyPI): SKIPPED" >&2
+    fi
 }
 
 # Images in memory, if there is enough: the device and its other users are not measured.
@@ -94,12 +104,17 @@ on() {
 measure() {
     amount=full
     [ -z "${QUICK:-}" ] || amount=quick
-    export BENCH_SHUTIL=$here/shutil_worker.py
+    export BENCH_PYTHON=$here/python_worker.py
     rm -f "$work/samples.tsv" "$work/skipped"
+    if [ -d "$work/python" ]; then
+        export BENCH_PYTHON_PACKAGE=1 PATH=$work/python/bin:$PATH
+    else
+        echo "bench: no Python package here: SKIPPED" >"$work/skipped"
+    fi
     local kind
     for kind in ${FILESYSTEMS:-xfs btrfs ext4 tmpfs}; do
         echo "$kind" >&2
-        on "$kind" count start steps small
+        on "$kind" count start steps small python
         on "$kind" ranges sizes
         case $kind in
         ext4 | tmpfs) on "$kind" tiny ;;

@@ -46,7 +46,8 @@ uint64_t reflink_range_shared(void); /* bytes that the last reflink_range cloned
 
 /* outside.c: peers that are programs. Files are named FIRST..LAST-1 as file_name() does. */
 uint64_t cp_files(const char *from, const char *to, unsigned first, unsigned last);
-uint64_t shutil_files(const char *from, const char *to, unsigned first, unsigned last);
+uint64_t python_files(const char *function, const char *from, const char *to, unsigned first,
+                      unsigned last);
 extern const struct peer CP, CP_NEVER, SHUTIL; /* one file for each call */
 uint64_t outside_cpu(void);                    /* CPU time of the last of them, in ns */
 uint64_t shutil_time(void);                    /* of its last copy, by its own clock */
@@ -89,5 +90,6 @@ void run_ranges(const struct lab *lab);
 void run_sizes(const struct lab *lab);
 void run_steps(const struct lab *lab);
 void run_count(const struct lab *lab);
+void run_python(const struct lab *lab);
 
 #endif

@@ -32,6 +32,8 @@ static void run_case(const struct lab *lab, const char *name)
         run_steps(lab);
     } else if (strcmp(name, "count") == 0) {
         run_count(lab);
+    } else if (strcmp(name, "python") == 0) {
+        run_python(lab);
     } else {
         run_big(lab, name);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The peers that are programs: cp, one process for many files; and Python's shutil, in one worker
- * that stays and times itself, so that its start is not measured. */
+ * The peers that are programs: cp, one process for many files; and Python's functions, in one
+ * worker that stays and times itself, so that its start is not measured. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -93,7 +93,7 @@ static uint64_t last_time;
 
 static void start_worker(void)
 {
-    const char *script = getenv("BENCH_SHUTIL");
+    const char *script = getenv("BENCH_PYTHON");
     int down[2], up[2];
     if (!script || pipe(down) != 0 || pipe(up) != 0)
         die("the Python worker");
@@ -127,17 +127,18 @@ static uint64_t ask(const char *line)
     return took;
 }
 
-uint64_t shutil_files(const char *from, const char *to, unsigned first, unsigned last)
+uint64_t python_files(const char *function, const char *from, const char *to, unsigned first,
+                      unsigned last)
 {
     char line[256];
-    snprintf(line, sizeof line, "many %s %s %u %u\n", from, to, first, last);
+    snprintf(line, sizeof line, "%s %s %s %u %u\n", function, from, to, first, last);
     return ask(line);
 }
 
 static int shutil(const char *from, const char *to)
 {
     char line[1024];
-    snprintf(line, sizeof line, "one %s %s\n", from, to);
+    snprintf(line, sizeof line, "shutil.copyfile %s %s\n", from, to);
     last_time = ask(line);
     return 0;
 }
