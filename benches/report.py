@@ -14,7 +14,7 @@ CLONING, COPYING = ["xfs", "btrfs"], ["ext4", "tmpfs"]
 TITLES = {"xfs": "XFS", "btrfs": "Btrfs", "ext4": "ext4", "tmpfs": "tmpfs"}
 SMALL_PEERS = [
     "bare direct", "bare direct, again", "libreflink DIRECT", "libuv", "reflink-copy", "bare, unchecked",
-    "bare atomic", "libreflink",
+    "bare atomic", "libreflink", "libreflink-fs",
 ]  # fmt: skip
 # The second bare loop is the control: noise() says what it says.
 SHOWN_PEERS = [peer for peer in SMALL_PEERS if peer != "bare direct, again"]
@@ -71,6 +71,16 @@ def small(samples):
             median = plot.time_name(samples.median(keys[0], peer))
             cells.append(f"{median}: " + ", ".join(f"{ratio.value:.2f}" for ratio in ratios if ratio))
         rows.append([peer, *cells])
+    return by_system(systems, rows)
+
+
+def rust(samples):
+    """libreflink-fs / reflink-copy, for each size."""
+    systems = measured(samples, "small", "call")
+    rows = []
+    for size in sorted({size for fs in systems for size in samples.sizes("small", "call", fs)}):
+        keys = [("small", "call", fs, size) for fs in systems]
+        rows.append([plot.size_name(size), *(two_times(samples, key, "libreflink-fs", "reflink-copy") for key in keys)])
     return by_system(systems, rows)
 
 
@@ -301,6 +311,7 @@ def fill(template, samples, facts, skipped):
         "ATOMIC_COST": span(samples, lambda key: (samples.median(key, "libreflink") - samples.median(key, "libreflink DIRECT")) / 1e3, "µs"),
         "CLONE_TARGETS": targets.clone_table(samples, TITLES, table),
         "SMALL": small(samples),
+        "RUST": rust(samples),
         "BATCHES": batches(samples),
         "START": start(samples),
         "COUNTS": counts(samples),

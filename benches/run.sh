@@ -28,7 +28,8 @@ build() {
     git -C "$root" describe --always --dirty 2>/dev/null | sed 's/^/commit /' >"$work/commit" || true
     (cd "$root" && ${CARGO:-cargo} build --quiet --release --locked)
     ln -sf libreflink.so "$target/release/libreflink.so.0"
-    (cd "$here/peer-reflink-copy" && CARGO_TARGET_DIR=$work/peer ${CARGO:-cargo} build --quiet --release --locked)
+    (cd "$here/peer-reflink-copy" &&
+        LIBREFLINK_LIB_DIR=$target/release CARGO_TARGET_DIR=$work/peer ${CARGO:-cargo} build --quiet --release --locked)
     make --quiet -C "$here/harness" OUT="$work" LIB="$target/release" PEER="$work/peer/release"
     python_package
 }

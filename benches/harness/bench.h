@@ -35,7 +35,7 @@ struct peer {
 
 /* peers.c */
 extern const struct peer BARE_DIRECT, BARE_DIRECT_AGAIN, BARE_ATOMIC, BARE_LEAST, OURS_DIRECT,
-    OURS_DEFAULT, OURS_NEVER, LIBUV, RUST_CRATE;
+    OURS_DEFAULT, OURS_NEVER, OURS_RUST, LIBUV, RUST_CRATE;
 struct range {
     int src, dst;
     uint64_t from, to, length;

@@ -17,8 +17,8 @@
 #if defined(__x86_64__)
 
 static const struct peer *const PEERS[] = {
-    &BARE_DIRECT,  &BARE_ATOMIC, &BARE_LEAST, &OURS_DIRECT,
-    &OURS_DEFAULT, &OURS_NEVER,  &LIBUV,      &RUST_CRATE,
+    &BARE_DIRECT, &BARE_ATOMIC, &BARE_LEAST, &OURS_DIRECT, &OURS_DEFAULT,
+    &OURS_NEVER,  &OURS_RUST,   &LIBUV,      &RUST_CRATE,
 };
 
 static int nothing(const char *src, const char *dst)

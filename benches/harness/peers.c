@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * The peers that are called in this process: bare loops of system calls, the library itself, libuv
- * and the Rust crate reflink-copy. Each makes one new file. */
+ * and the Rust crates reflink-copy and libreflink-fs (ours). Each makes one new file. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -179,6 +179,7 @@ static int libuv(const char *from, const char *to)
 }
 
 extern int peer_reflink_or_copy(const char *src, const char *dst);
+extern int peer_libreflink_fs(const char *src, const char *dst);
 
 const struct peer BARE_DIRECT = {"bare direct", bare_direct, false};
 const struct peer BARE_DIRECT_AGAIN = {"bare direct, again", bare_direct, false};
@@ -187,5 +188,6 @@ const struct peer BARE_LEAST = {"bare, unchecked", bare_least, false};
 const struct peer OURS_DIRECT = {"libreflink DIRECT", reflink_direct, true};
 const struct peer OURS_DEFAULT = {"libreflink", reflink_default, true};
 const struct peer OURS_NEVER = {"libreflink NEVER", reflink_never, true};
+const struct peer OURS_RUST = {"libreflink-fs", peer_libreflink_fs, true};
 const struct peer LIBUV = {"libuv", libuv, false};
 const struct peer RUST_CRATE = {"reflink-copy", peer_reflink_or_copy, false};
