@@ -2,10 +2,11 @@
 //! Without them these tests show as ignored; `--include-ignored` runs them.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::ops::ControlFlow::{Break, Continue};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use libreflink_fs::{CopyError, CopyOptions, Method, Mode, Reason};
+use libreflink_fs::{CopyError, CopyOptions, Method, Mode, Progress, Reason, Step};
 
 mod scratch;
 use scratch::Scratch;
@@ -132,6 +133,31 @@ fn a_refusal_to_clone_is_told_from_a_failure() {
                 .is_clone_refused()
         );
     }
+}
+
+#[test]
+#[ignore = "needs REFLINK_TEST_EXT4: bindings/with-filesystems.sh"]
+fn what_fails_after_a_refused_clone_is_no_refusal() {
+    let dir = Scratch::new(&mounted("EXT4"), "later");
+    let src = dir.file("src", &vec![7; DATA as usize]);
+    let stop = |now: Progress| if now.bytes_done > 0 { Break(()) } else { Continue(()) };
+    let error = CopyOptions::new().copy_with_progress(&src, dir.join("dst"), stop).unwrap_err();
+    let cancelled = CopyError::of(&error).unwrap();
+    assert_eq!((cancelled.report().step, cancelled.report().reason), (Step::Progress, Reason::Unsupported));
+    assert!(!cancelled.is_clone_refused());
+}
+
+#[test]
+#[ignore = "needs REFLINK_TEST_XFS, and root: bindings/with-filesystems.sh"]
+fn the_owner_is_preserved_on_request() {
+    let dir = Scratch::new(&mounted("XFS"), "owner");
+    let src = dir.file("src", b"text");
+    chown(&src, Some(1234), Some(4321)).unwrap();
+    CopyOptions::new().copy(&src, dir.join("mine")).unwrap();
+    CopyOptions::new().preserve_owner(true).copy(&src, dir.join("theirs")).unwrap();
+    let owner = |name: &str| dir.join(name).metadata().map(|found| (found.uid(), found.gid())).unwrap();
+    assert_eq!(owner("theirs"), (1234, 4321));
+    assert_ne!(owner("mine"), (1234, 4321));
 }
 
 #[test]
