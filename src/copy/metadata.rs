@@ -133,7 +133,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
                 let from = (self.src, self.source);
                 wanted = mode_without_acl(self.sys, from, self.options, self.report)?;
             }
-            self.mode(&now, wanted, acl_set)?;
+            self.mode(&now, wanted)?;
         }
         if preserve.times { self.times() } else { Ok(()) }
     }
@@ -186,14 +186,14 @@ impl<'a, S: Sys> Transfer<'a, S> {
 
     /// Sets the mode, unless it is right already: the bits of `rwx`, and the special ones where the
     /// owner was set.
-    fn mode(&mut self, now: &Stat, source: u32, acl_set: bool) -> Result<()> {
+    fn mode(&mut self, now: &Stat, source: u32) -> Result<()> {
         let mut special = if self.options.preserve.owner { source & !PERMISSIONS } else { 0 };
         if special != 0 && !self.owner_is_sure(now) {
             self.allow::<()>(Err(Errno::own(EPERM)))?;
             special = 0;
         }
         let wanted = (source & PERMISSIONS) | special;
-        if now.mode == wanted || (acl_set && special == 0 && now.mode & PERMISSIONS == wanted) {
+        if now.mode == wanted {
             return Ok(());
         }
         // Checked: exFAT, ntfs-3g and SMB mounts report success and leave the file as open as their

@@ -3,13 +3,14 @@
 
 use super::data::{assert_copied, with_fault};
 use super::{Api, Bench, Outcome, Scenario, There};
+use crate::copy::metadata::mode_to_create;
 use crate::copy::{Durability, Options, Preserve};
 use crate::error::Step;
-use crate::sys::Time;
 use crate::sys::errno::*;
 use crate::sys::model::Call;
 use crate::sys::model::disk::{Inode, Traits};
 use crate::sys::model::fault::{Fault, Lasting};
+use crate::sys::{Sys, Time};
 
 const NONE: Preserve = Preserve { times: false, owner: false, attributes: false, acl: false };
 
@@ -69,6 +70,7 @@ fn group_bits_that_are_a_mask_do_not_open_the_copy() {
     assert_copied(&bench, &outcome);
     let made = copy(&bench);
     assert_eq!((made.mode, made.acl, made.group_entry), (0o664, Some(vec![(7, 6)]), 4));
+    assert_eq!(bench.model.count(Call::SetMode), 0, "the ACL set the mode");
     // It cannot come along.
     let plain = Traits { attributes: false, ..Traits::EXT4 };
     assert_eq!(assert_told(&scenario(plain, acl, true, with_mask), EOPNOTSUPP).mode, 0o644);
@@ -124,6 +126,72 @@ fn an_acl_taken_off_a_callers_file_lets_no_group_in() {
     assert!(at(Call::SetMode) < at(Call::RemoveAttribute), "nobody gets in meanwhile");
 }
 
+/// A caller's file with an ACL, and a call on it refused: its ACL and its mask stay together.
+#[test]
+fn an_acl_whose_mask_cannot_be_limited_stays() {
+    let preserve = Preserve { acl: true, ..NONE };
+    for (call, number) in [(Call::GetAttribute, 2), (Call::SetMode, 1), (Call::RemoveAttribute, 1)] {
+        for best_effort_metadata in [false, true] {
+            let options = Options { preserve, best_effort_metadata, ..Options::default() };
+            let arrange: fn(&Bench) = |bench| {
+                let ino = bench.there().unwrap();
+                bench.disk(|disk| {
+                    let inode = &mut disk.inodes[ino];
+                    (inode.mode, inode.acl, inode.group_entry) = (0o664, Some(vec![(7, 6)]), 4);
+                });
+            };
+            let base = Scenario::new(Api::Descriptor, Traits::XFS);
+            let one = Scenario { options, there: There::File(10), arrange, ..base };
+            let (bench, outcome) = with_fault(&one, (call, number), Fault::Errno(EACCES), Lasting::Once);
+            let wanted = if best_effort_metadata { Ok(()) } else { Err((Step::Metadata, EACCES)) };
+            assert_eq!((told(&outcome), outcome.report.metadata_incomplete), (wanted, best_effort_metadata));
+            assert!(copy(&bench).acl.is_some(), "{call:?}");
+        }
+    }
+}
+
+#[test]
+fn a_source_without_metadata_of_a_kind_is_no_error() {
+    let preserve = Preserve { attributes: true, acl: true, ..NONE };
+    let plain = Traits { attributes: false, ..Traits::EXT4 };
+    for volume in [Traits::XFS, plain] {
+        let (bench, outcome) = scenario(volume, preserve, false, |_| {}).play();
+        assert_copied(&bench, &outcome);
+        let same = Scenario { from: volume, ..scenario(volume, preserve, false, |_| {}) };
+        let (bench, outcome) = same.play();
+        assert_copied(&bench, &outcome);
+        assert!(!outcome.report.metadata_incomplete, "{}", volume.name);
+    }
+}
+
+/// Until owner, attributes and ACL are set, nobody but the maker reads the copy.
+#[test]
+fn a_copy_is_made_for_its_maker_alone_until_it_is_complete() {
+    let bench = Scenario::file().set_up();
+    source(&bench, |inode| inode.mode = 0o4755);
+    let stat = bench.model.stat(bench.src).unwrap();
+    let made = |preserve| mode_to_create(&stat, &Options { preserve, ..Options::default() });
+    assert_eq!([made(NONE), made(Preserve { times: true, ..NONE })], [0o755; 2]);
+    for preserve in [
+        Preserve { owner: true, ..NONE },
+        Preserve { attributes: true, ..NONE },
+        Preserve { acl: true, ..NONE },
+    ] {
+        assert_eq!(made(preserve), 0o600, "{preserve:?}");
+    }
+}
+
+/// Only root gives files away, but a member may give one to the group.
+#[test]
+fn the_group_is_set_where_the_owner_cannot_be() {
+    let preserve = Preserve { owner: true, ..NONE };
+    let one = scenario(Traits::XFS, preserve, true, |_| {});
+    let (bench, outcome) = with_fault(&one, (Call::SetOwner, 1), Fault::Errno(EPERM), Lasting::Once);
+    assert_copied(&bench, &outcome);
+    let made = copy(&bench);
+    assert_eq!((made.owner, made.group, outcome.report.metadata_incomplete), (0, 100, true));
+}
+
 /// Ids that are not mapped into this user namespace all look alike.
 #[test]
 fn rights_of_an_owner_do_not_come_where_owners_look_alike() {
@@ -166,6 +234,14 @@ fn a_capability_does_not_come_without_its_owner() {
     let (bench, outcome) = one.play();
     assert_copied(&bench, &outcome);
     assert_eq!(copy(&bench).attributes.len(), 1, "with it it does");
+    let (bench, outcome) =
+        scenario(Traits::XFS, Preserve { attributes: true, ..NONE }, false, arrange).play();
+    assert_copied(&bench, &outcome);
+    assert_eq!(
+        (copy(&bench).attributes.len(), outcome.report.metadata_incomplete),
+        (0, false),
+        "not asked for"
+    );
 }
 
 /// Mounts whose options say whose all files are (vfat, SMB).
@@ -188,6 +264,13 @@ fn times_that_a_file_system_cuts_are_told() {
     let until_2038 = Traits { last_second: i32::MAX.into(), ..Traits::EXT4 };
     for volume in [whole_seconds, until_2038] {
         assert_told(&scenario(volume, preserve, true, half_past), EOPNOTSUPP);
+    }
+    let far: [fn(&Bench); 2] = [
+        |bench| source(bench, |inode| inode.accessed = Time { seconds: 5_000_000_000, nanoseconds: 0 }),
+        |bench| source(bench, |inode| inode.modified = Time { seconds: 5_000_000_000, nanoseconds: 0 }),
+    ];
+    for one_time in far {
+        assert_told(&scenario(until_2038, preserve, true, one_time), EOPNOTSUPP);
     }
     // The steps of NTFS and SMB are fine enough.
     let windows = Traits { time_step: 100, ..Traits::EXT4 };
@@ -226,6 +309,22 @@ fn attributes_of_file_systems_stay_behind() {
     assert!(!outcome.report.metadata_incomplete);
     let names: Vec<Vec<u8>> = copy(&bench).attributes.into_keys().collect();
     assert_eq!(names, [b"user.mine"]);
+}
+
+#[test]
+fn an_attribute_removed_during_the_copy_is_no_error() {
+    let arrange: fn(&Bench) = |bench| {
+        source(bench, |inode| {
+            inode.mode = 0o600;
+            for name in ["user.a", "user.b"] {
+                inode.attributes.insert(name.into(), name.into());
+            }
+        });
+    };
+    let one = scenario(Traits::XFS, Preserve { attributes: true, ..NONE }, false, arrange);
+    let (bench, outcome) = with_fault(&one, (Call::GetAttribute, 1), Fault::Errno(ENODATA), Lasting::Once);
+    assert_copied(&bench, &outcome);
+    assert_eq!((copy(&bench).attributes.len(), outcome.report.metadata_incomplete), (1, false));
 }
 
 /// A capability of another user namespace (EOVERFLOW), more than a list can hold (E2BIG), a policy.
