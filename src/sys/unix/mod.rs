@@ -9,7 +9,7 @@ mod volume;
 
 use core::ffi::{CStr, c_int, c_void};
 
-use crate::sys::api::{Common, Errno, Fd, Result, Stat, Sys, Time, Volume, unsupported};
+use crate::sys::api::{Errno, Fd, Result, Stat, Sys, Time, Volume, unsupported};
 #[cfg(target_vendor = "apple")]
 use crate::sys::darwin::sync;
 use crate::sys::errno;
