@@ -152,9 +152,12 @@ void set_position(handle file, int64_t position)
 
 uint64_t next_handle(void)
 {
-    int file = open_or_die("/dev/null", O_RDONLY);
-    close(file);
-    return (uint64_t)file;
+    int files[HANDLES], i;
+    for (i = 0; i < HANDLES; i++)
+        files[i] = open_or_die("/dev/null", O_RDONLY);
+    for (i = 0; i < HANDLES; i++)
+        close(files[i]);
+    return (uint64_t)files[HANDLES - 1];
 }
 
 static int64_t nanoseconds(struct timespec time)

@@ -37,7 +37,10 @@ void forget_cached(handle file); /* so that reads come from the file system; a h
 int64_t position_of(handle file);
 void set_position(handle file, int64_t position);
 
-/* The number that a new handle gets, and by how much numbers differ: what stays open is seen. */
+/* The number of the last of some new handles, and by how much numbers differ: what stays open is
+ * seen. (One alone would be low in any case: it takes the place of one that a call had open for a
+ * while.) */
+enum { HANDLES = 16 };
 uint64_t next_handle(void);
 extern const uint64_t handle_step;
 

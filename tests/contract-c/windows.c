@@ -180,9 +180,13 @@ void set_position(handle file, int64_t position)
 
 uint64_t next_handle(void)
 {
-    HANDLE event = CreateEventA(NULL, TRUE, FALSE, NULL);
-    CloseHandle(event);
-    return (uint64_t)(ULONG_PTR)event;
+    HANDLE events[HANDLES];
+    int i;
+    for (i = 0; i < HANDLES; i++)
+        events[i] = CreateEventA(NULL, TRUE, FALSE, NULL);
+    for (i = 0; i < HANDLES; i++)
+        CloseHandle(events[i]);
+    return (uint64_t)(ULONG_PTR)events[HANDLES - 1];
 }
 
 static int64_t nanoseconds(FILETIME time)
