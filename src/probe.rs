@@ -113,40 +113,65 @@ fn trial<S: Sys>(sys: &S, from: Origin, directory: Fd) -> Result<Capability> {
         found.unknown(Errno(EFBIG)); // a larger file would raise SIGXFSZ
         return Ok(found);
     }
-    let (target, unnamed) = match scratch(sys, directory) {
+    let target = match Scratch::create(sys, directory) {
         Ok(made) => made,
         Err(errno) => {
             found.unknown(errno);
             return Ok(found);
         }
     };
-    found.unnamed_files = unnamed;
-    found.sparse = keeps_holes(sys, target.fd());
+    found.unnamed_files = target.name.is_none();
+    found.sparse = keeps_holes(sys, target.file.fd());
     if S::CLONES_BY_NAME {
         by_private_name(sys, from, directory, &mut found)?;
         return Ok(found);
     }
     match from {
-        Origin::File(file, stat) => from_file(sys, file, &stat, target.fd(), &mut found)?,
-        Origin::Directory(there) => match scratch(sys, there) {
-            Ok((source, _)) => from_scratch(sys, source.fd(), target.fd(), &mut found),
+        Origin::File(file, stat) => from_file(sys, file, &stat, target.file.fd(), &mut found)?,
+        Origin::Directory(there) => match Scratch::create(sys, there) {
+            Ok(source) => from_scratch(sys, source.file.fd(), target.file.fd(), &mut found),
             Err(errno) => found.unknown(errno),
         },
     }
     Ok(found)
 }
 
-/// A file to try things on, and whether it never had a name. Where it must have one, it loses it at
-/// once.
-fn scratch<S: Sys>(sys: &S, directory: Fd) -> crate::sys::Result<(Handle<'_, S>, bool)> {
-    match sys.create_scratch(directory, None) {
-        Ok(fd) => return Ok((Handle::new(sys, fd), true)),
-        Err(errno) if !table::unnamed_unsupported(errno) => return Err(errno),
-        Err(_) => {}
+/// A file to try things on.
+struct Scratch<'s, S: Sys> {
+    file: Handle<'s, S>, // closed before the name is dropped
+    name: Option<Name<'s, S>>,
+}
+
+/// The name that a scratch file has had. It is removed at once, and again when the file is closed: some servers store the file
+/// then (rclone), others refuse to remove it before.
+struct Name<'s, S: Sys> {
+    sys: &'s S,
+    directory: Fd,
+    name: PrivateName,
+}
+
+impl<S: Sys> Drop for Name<'_, S> {
+    fn drop(&mut self) {
+        retry::removal(|| self.sys.unlink(self.directory, self.name.as_c_str()));
     }
-    let (file, name) = named(sys, |name| sys.create_scratch(directory, Some(name)))?;
-    remove(sys, directory, &name)?;
-    Ok((file, false))
+}
+
+impl<'s, S: Sys> Scratch<'s, S> {
+    /// Without a name where there are such files.
+    fn create(sys: &'s S, directory: Fd) -> crate::sys::Result<Self> {
+        match sys.create_scratch(directory, None) {
+            Ok(fd) => return Ok(Self { file: Handle::new(sys, fd), name: None }),
+            Err(errno) if !table::unnamed_unsupported(errno) => return Err(errno),
+            Err(_) => {}
+        }
+        let (file, name) = named(sys, |name| sys.create_scratch(directory, Some(name)))?;
+        let made = Self { file, name: Some(Name { sys, directory, name }) };
+        let removed = made.name.as_ref().map_or(Ok(()), |made| remove(sys, directory, &made.name));
+        match removed {
+            Err(errno) if !table::still_open(errno) => Err(errno),
+            _ => Ok(made),
+        }
+    }
 }
 
 /// Makes a file under a private name.

@@ -317,6 +317,19 @@ fn every_call_of_a_probe() {
     let _ = writeln!(std::io::stderr(), "probe: {cases} cases");
 }
 
+/// A server that stores a file when it is closed, and one that does not remove an open one.
+#[test]
+fn no_name_comes_back_or_stays_at_the_close() {
+    let server = Traits { unnamed: false, remote: true, ..Traits::EXT4 };
+    for volume in [Traits { stores_at_close: true, ..server }, Traits { unlinks_open: false, ..server }] {
+        for asked in [Asked::Here, Asked::File, Asked::Directory] {
+            let trial = Trial::set_up(volume, volume, 9000);
+            assert_eq!(trial.ask(asked).unwrap().clone, Some(false));
+            trial.assert_left_nothing(false);
+        }
+    }
+}
+
 fn faults_of(call: Call) -> Vec<Fault> {
     let errnos = [
         EIO, ENOSPC, EDQUOT, EINTR, EAGAIN, EPERM, EACCES, EINVAL, EXDEV, EOPNOTSUPP, ENOSYS, EBADF, ENOMEM,

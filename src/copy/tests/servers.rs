@@ -95,13 +95,13 @@ fn files_that_cannot_be_positioned_are_read_and_written_in_order() {
         assert_eq!(told(&base.play().1), if positions { Ok(()) } else { Err((Step::Copy, ESPIPE)) });
     }
     // What was moved by another call is not gone over again from an offset that is not there.
-    let (from, to) = (unpositioned, unpositioned);
     let kernel_copy = KernelCopy::Fills;
-    let same = Traits { kernel_copy, ..from };
-    let scenario =
-        Scenario { from: same, to: Traits { kernel_copy, ..to }, ..file(Mode::Auto, same, Source::Plain) };
-    let (_, outcome) = with_fault(&scenario, (Call::KernelCopy, 2), Fault::Errno(EINVAL), Lasting::Kind);
-    assert_eq!(told(&outcome), Err((Step::Copy, ESPIPE)));
+    let from = Traits { kernel_copy, ..unpositioned };
+    for to in [from, Traits { positions: true, ..from }] {
+        let scenario = Scenario { from, ..file(Mode::Auto, to, Source::Plain) };
+        let (_, outcome) = with_fault(&scenario, (Call::KernelCopy, 2), Fault::Errno(EINVAL), Lasting::Kind);
+        assert_eq!(told(&outcome), Err((Step::Copy, ESPIPE)));
+    }
 }
 
 #[test]
@@ -119,6 +119,23 @@ fn an_unfinished_file_is_removed_where_a_close_stores_it_or_an_open_one_stays() 
             assert_copied(&bench, &outcome);
         }
     }
+}
+
+/// What a server stores at the close can be another inode; under the private name it is still the copy's.
+#[test]
+fn what_a_close_stores_anew_under_a_private_name_is_removed() {
+    let options = Options { mode: Mode::Never, ..Options::default() };
+    let scenario = Scenario { options, ..Scenario::new(Api::File, SERVER) };
+    let bench = scenario.set_up();
+    let to = bench.directory;
+    bench.model.before(When::Of(Call::StatName, 3), move |disk| {
+        let stored = disk.add_file(to, ".reflink-0000000000000001", &[Some(b"a part")], 0o600);
+        disk.inodes[stored].engines = true;
+    });
+    let place = crate::sys::model::fault::Place::Of(Call::WriteAt, 2);
+    bench.model.world_mut().faults.plan(place, Fault::Errno(ENOSPC), Lasting::Once);
+    assert_eq!(told(&scenario.run(&bench)), Err((Step::Copy, ENOSPC)));
+    assert_eq!((bench.model.count(Call::StatName) > 3, bench.litter()), (true, vec![]));
 }
 
 /// A server may close a file a moment after close(2).
