@@ -64,12 +64,18 @@ def build_library(crate: Path) -> Path:
     return target / "release" / "libreflink.so"
 
 
+#: e_machine of the ELF header: the library may be of another processor than this one.
+MACHINES = {62: "x86_64", 183: "aarch64"}
+
+
 def platform_tag(library: Path) -> str:
-    """Name the oldest glibc that the library runs with, by the symbol versions that it asks for (PEP 600)."""
-    machine = platform.machine()
-    versions = re.findall(rb"GLIBC_(\d+)\.(\d+)(?=[.\0])", library.read_bytes())
+    """Name the oldest C library that this one runs with: glibc by the symbol versions that are asked for (PEP 600)."""
+    code = library.read_bytes()
+    machine = MACHINES.get(int.from_bytes(code[18:20], "little"), platform.machine())
+    versions = re.findall(rb"GLIBC_(\d+)\.(\d+)(?=[.\0])", code)
     if not versions:
-        return f"linux_{machine}"
+        # Only musl calls itself so. It has no symbol versions; zig's is of 1.2 (PEP 656).
+        return f"{'musllinux_1_2' if bytes(1) + b'libc.so' + bytes(1) in code else 'linux'}_{machine}"
     major, minor = max((int(major), int(minor)) for major, minor in versions)
     return f"manylinux_{major}_{minor}_{machine}"
 
