@@ -3,7 +3,7 @@
 # Exits 77, saying why, where the history is not there (a tarball, a shallow clone).
 set -eu
 cd "$(dirname "$0")/.."
-since=ab05bc9e1f34
+since=93d675d26b93
 range=${1:-$since..HEAD}
 
 [ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$(pwd -P)" ] || { echo "SKIPPED: commits: no git repository here"; exit 77; }
