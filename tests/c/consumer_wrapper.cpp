@@ -55,7 +55,9 @@ static void failures(const fs::path &source, const fs::path &copy)
     std::error_code error;
     const libreflink::result result = libreflink::copy_file(source, copy, error);
     CHECK(error == std::errc::file_exists && error.category() == std::generic_category());
-    CHECK(result.os_error == EEXIST && std::string(libreflink::name(error)) == "EEXIST");
+    CHECK(std::string(libreflink::name(error)) == "EEXIST");
+    const fs::path missing = source.parent_path() / "missing";
+    CHECK(libreflink::copy_file(missing, copy, error).os_error == ENOENT);
 
     libreflink::options replace;
     replace.if_exists = libreflink::if_exists::replace;
