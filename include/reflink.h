@@ -355,7 +355,8 @@ struct reflink_options {
 #define REFLINK_SOURCE_CHANGED 1
 /**
  * In `flags` of struct reflink_result: some metadata could not be set, and
- * REFLINK_BEST_EFFORT_METADATA allowed that.
+ * REFLINK_BEST_EFFORT_METADATA allowed that. Without that flag: a sandbox forbids asking whether the source
+ * has an access control list, and so the copy's group bits are no more than those of others.
  */
 #define REFLINK_METADATA_INCOMPLETE 2
 /**

@@ -98,7 +98,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         }
         match self.sys.stat_name(self.to.dir, self.to.path) {
             Ok(_) => Err(Errno::own(EEXIST)).at(Step::Publish),
-            Err(errno) if table::name_is_free(errno) => Ok(()),
+            Err(errno) if table::name_is_free(errno) || table::look_refused(errno) => Ok(()),
             Err(errno) => Err(errno).at(Step::Check),
         }
     }

@@ -40,7 +40,10 @@ pub fn mode_without_acl<S: Sys>(
     match group_entry(sys, src) {
         Ok(None) => Ok(source.mode),
         Ok(Some(entry)) => Ok(limit_group(source.mode, entry)),
-        Err(errno) if options.best_effort_metadata && table::metadata_refused(errno) => {
+        Err(errno)
+            if table::acl_hidden(errno)
+                || (options.best_effort_metadata && table::metadata_refused(errno)) =>
+        {
             // There may be an ACL: the group gets no more than everybody does.
             report.metadata_incomplete = true;
             Ok(limit_group(source.mode, source.mode))

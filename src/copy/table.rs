@@ -184,6 +184,11 @@ pub fn name_is_free(errno: Errno) -> bool {
     errno.is(ENOENT)
 }
 
+/// Whether a filter, and not the file system, says that a name cannot be looked at: the name itself may be good.
+pub fn look_refused(errno: Errno) -> bool {
+    matches!(errno.number(), ENOSYS | EPERM)
+}
+
 /// Whether something stands already under a name that was to be new.
 pub fn name_is_taken(errno: Errno) -> bool {
     errno.is(EEXIST)
@@ -270,9 +275,16 @@ pub fn attribute_missing(errno: Errno) -> bool {
     errno.is(ENODATA)
 }
 
-/// Whether a file has no ACL, or its file system has none at all: FUSE servers that do not know ACLs say EINVAL.
+/// Whether a filter (seccomp) or a policy lets nobody ask for an ACL that may be there. A copy that asks for none must not
+/// fail for it.
+pub fn acl_hidden(errno: Errno) -> bool {
+    matches!(errno.number(), ENOSYS | EPERM | EACCES)
+}
+
+/// Whether a file has no ACL, or its file system has none at all: FUSE servers that do not know ACLs say EINVAL. ENOSYS is
+/// what a filter says (Linux turns a server's into EOPNOTSUPP), and no answer to that.
 pub fn acl_missing(errno: Errno) -> bool {
-    errno.is(EINVAL) || attribute_missing(errno) || attributes_unsupported(errno)
+    matches!(errno.number(), EINVAL | ENODATA | EOPNOTSUPP)
 }
 
 /// Whether a file system refuses metadata, or has no room for it beside the file: what best effort

@@ -113,6 +113,7 @@ const CALLS: &[(&str, &[libc::c_long])] = &[
     ("prlimit64", &[libc::SYS_prlimit64]),
     ("uname", &[libc::SYS_uname]),
     ("fstatfs", &[FSTATFS]),
+    ("fgetxattr", &[libc::SYS_fgetxattr]),
     (
         "all of these",
         &[
@@ -124,6 +125,7 @@ const CALLS: &[(&str, &[libc::c_long])] = &[
             libc::SYS_fallocate,
             libc::SYS_uname,
             FSTATFS,
+            libc::SYS_fgetxattr,
         ],
     ),
 ];

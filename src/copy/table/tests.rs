@@ -139,11 +139,12 @@ fn a_real_failure_is_never_a_missing_feature() {
 #[test]
 fn each_question_has_its_yeses_and_no_more() {
     type Question = (fn(Errno) -> bool, &'static [i32]);
-    let questions: [Question; 19] = [
+    let questions: [Question; 22] = [
         (alignment_refused, &[EINVAL]),
         (opens_no_file, &[ENXIO]),
         (not_a_directory, &[ENOTDIR]),
         (name_is_free, &[ENOENT]),
+        (look_refused, &[ENOSYS, EPERM]),
         (name_is_taken, &[EEXIST]),
         (no_data_follows, &[ENXIO]),
         (unnamed_unsupported, &[EOPNOTSUPP, EISDIR, EINVAL, ENOSYS, ENOTTY]),
@@ -157,6 +158,8 @@ fn each_question_has_its_yeses_and_no_more() {
         (server_may_lack, &[EIO]),
         (still_open, &[EPERM, EACCES, EBUSY, ETXTBSY]),
         (attributes_unsupported, &[EOPNOTSUPP, ENOSYS]),
+        (acl_hidden, &[ENOSYS, EPERM, EACCES]),
+        (acl_missing, &[EINVAL, ENODATA, EOPNOTSUPP]),
         (directory_sync_unsupported, &[EINVAL, ENOSYS, EOPNOTSUPP]),
         (
             metadata_refused,

@@ -92,14 +92,15 @@ fn a_group_whose_rights_nobody_tells_gets_no_more_than_everybody() {
         let one = scenario(Traits::XFS, NONE, best_effort, |_| {});
         with_fault(&one, (Call::GetAttribute, 1), Fault::Errno(errno), Lasting::Once)
     };
-    for errno in [EACCES, EPERM, EIO] {
-        assert_eq!(told(&refused(errno, false).1), Err((Step::Metadata, errno)));
+    for best_effort in [false, true] {
+        assert_eq!(told(&refused(EIO, best_effort).1), Err((Step::Metadata, EIO)));
+        for errno in [EACCES, EPERM, ENOSYS] {
+            let (bench, outcome) = refused(errno, best_effort);
+            assert_copied(&bench, &outcome);
+            assert_eq!((copy(&bench).mode, outcome.report.metadata_incomplete), (0o600, true));
+        }
     }
-    assert_eq!(told(&refused(EIO, true).1), Err((Step::Metadata, EIO)));
-    let (bench, outcome) = refused(EACCES, true);
-    assert_copied(&bench, &outcome);
-    assert_eq!((copy(&bench).mode, outcome.report.metadata_incomplete), (0o600, true));
-    for errno in [EOPNOTSUPP, ENOSYS, EINVAL, ENODATA] {
+    for errno in [EOPNOTSUPP, EINVAL, ENODATA] {
         let (bench, outcome) = refused(errno, false);
         assert_copied(&bench, &outcome);
         assert_eq!((copy(&bench).mode, outcome.report.metadata_incomplete), (0o640, false), "no ACLs there");

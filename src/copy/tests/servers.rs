@@ -202,6 +202,22 @@ fn a_name_that_is_taken_is_reported_and_not_that_no_clone_is_possible() {
     assert_eq!(told(&outcome), Err((Step::Clone, EOPNOTSUPP)));
 }
 
+/// Publishing tells what that look would have told.
+#[test]
+fn a_filter_that_forbids_the_look_does_not_forbid_the_copy() {
+    for errno in [ENOSYS, EPERM, EIO] {
+        for (mode, source) in [(Mode::Auto, Source::Huge), (Mode::Never, Source::Plain)] {
+            let one = file(mode, Traits::XFS, source);
+            let (bench, outcome) = with_fault(&one, (Call::StatName, 1), Fault::Errno(errno), Lasting::Kind);
+            if errno == EIO {
+                assert_eq!(told(&outcome), Err((Step::Check, EIO)));
+            } else {
+                assert_copied(&bench, &outcome);
+            }
+        }
+    }
+}
+
 /// Each call is counted in a small clone: the one that gives the name tells what a look would.
 #[test]
 fn a_small_clone_does_without_the_look() {

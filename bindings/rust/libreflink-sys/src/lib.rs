@@ -211,7 +211,8 @@ pub const REFLINK_STEP_PROGRESS: u32 = 11;
 /// size is checked.
 pub const REFLINK_SOURCE_CHANGED: u32 = 1;
 /// In `flags` of struct reflink_result: some metadata could not be set, and
-/// REFLINK_BEST_EFFORT_METADATA allowed that.
+/// REFLINK_BEST_EFFORT_METADATA allowed that. Without that flag: a sandbox forbids asking whether the source
+/// has an access control list, and so the copy's group bits are no more than those of others.
 pub const REFLINK_METADATA_INCOMPLETE: u32 = 2;
 /// In `flags` of struct reflink_result: the destination's name holds the complete new file. Also set when
 /// something failed after the name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE), or in the call that

@@ -25,7 +25,7 @@ use self::disk::{Disk, Ino, ROOT};
 use self::fault::{Fault, Faults, Odd};
 use self::system::Linux;
 use self::watch::Watch;
-use crate::sys::errno::{EINVAL, ENOSYS, EOPNOTSUPP};
+use crate::sys::errno::{EACCES, EINVAL, ENOSYS, EOPNOTSUPP, EPERM};
 use crate::sys::{Errno, Fd, Result};
 
 /// What names without a directory are relative to (AT_FDCWD).
@@ -368,8 +368,12 @@ impl<K> Model<K> {
             injected: fault.is_some(),
             of_copy,
         });
-        if call == Call::GetAttribute && matches!(fault, Some(Fault::Errno(EOPNOTSUPP | ENOSYS | EINVAL))) {
-            world.watch.acl_denied = true;
+        match (call, fault) {
+            (Call::GetAttribute, Some(Fault::Errno(EOPNOTSUPP | EINVAL))) => world.watch.acl_denied = true,
+            (Call::GetAttribute | Call::GroupEntry, Some(Fault::Errno(ENOSYS | EPERM | EACCES))) => {
+                world.watch.acl_hidden = true;
+            }
+            _ => {}
         }
         if fault == Some(Fault::Panics) {
             std::panic::resume_unwind(Box::new("a panic put in")); // past the hook, which would print it

@@ -33,6 +33,8 @@ pub struct Watch {
     pub with_acl: bool,
     /// A file said that there are no ACLs, which may not be so: what is denied cannot be respected.
     pub acl_denied: bool,
+    /// Nobody would say whether there is an ACL: the group may get less than at the source.
+    pub acl_hidden: bool,
     /// The ACL is asked for: with it come the group bits that are its mask.
     pub acl_asked: bool,
     /// The volume cannot keep the permission bits, and that is allowed.
@@ -124,7 +126,9 @@ impl Watch {
         let source = self.source?;
         let as_it_is = self.acl_asked && inode.acl.is_some();
         let mode = if as_it_is { disk.inodes[source].mode } else { disk.mode_without_acl(source) };
-        if !self.modes_differ && !self.best_effort && !self.acl_denied && (inode.mode ^ mode) & 0o777 != 0 {
+        let must_hold = if self.acl_hidden { 0o707 } else { 0o777 };
+        let free = self.modes_differ || self.best_effort || self.acl_denied;
+        if !free && (inode.mode ^ mode) & must_hold != 0 {
             return Some(format!("published with mode {:o} for {mode:o}", inode.mode));
         }
         if !self.source_moves && !same_as_source(disk, source, ino) {
