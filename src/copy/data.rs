@@ -275,7 +275,12 @@ impl<'s, S: Sys> Stretch<'s, S> {
         let position = self.src_position();
         match self.holes.segment_at(position, end, &self.src_stat)? {
             Segment::Hole(to) => self.leave_hole(to.saturating_sub(position), report).map(|()| None),
-            Segment::Data(to) => Ok(Some(to.saturating_sub(position))),
+            Segment::Data(to) => {
+                if to < end {
+                    self.can_leave_hole()?; // a hole follows
+                }
+                Ok(Some(to.saturating_sub(position)))
+            }
         }
     }
 
@@ -453,8 +458,9 @@ impl<'s, S: Sys> Stretch<'s, S> {
         self.written_to = self.dst_position();
     }
 
-    /// Whether a hole can be left beyond the destination's end. Gives it its size before the first. Otherwise each write after a hole extends the file,
-    /// XFS allocates ahead of it, and what it allocated stays where the next hole should be (coreutils punches it out again).
+    /// Whether a hole can be left beyond the destination's end. Gives the destination its size, once, before the data in front of the
+    /// first hole. Otherwise each write extends the file, XFS allocates ahead of it, and what it allocated stays where the next hole
+    /// should be (coreutils punches it out again).
     fn can_leave_hole(&mut self) -> Result<bool> {
         let end = self.dst_offset.saturating_add(self.length);
         if self.dense || self.sized_to > 0 || end <= self.dst_size {

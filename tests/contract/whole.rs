@@ -49,6 +49,8 @@ type Shape = (&'static str, u64, &'static [(u64, usize)]);
 
 const SPARSE: &[Shape] = &[
     ("trailing", 8 * MEGABYTE, &[(0, 65536)]),
+    // XFS allocates ahead of a write that extends a file, here as much again as was written.
+    ("behind much data", 20 * MEGABYTE, &[(0, 4 << 20), (16 * MEGABYTE, 65536)]),
     ("leading", 8 * MEGABYTE, &[(8 * MEGABYTE - 65536, 65536)]),
     ("middle", 8 * MEGABYTE, &[(4 * MEGABYTE, 1)]),
     ("nothing", 8 * MEGABYTE + 17, &[]),
