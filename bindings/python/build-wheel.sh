@@ -1,6 +1,7 @@
 #!/bin/sh
-# Builds the wheel into dist/ (or the folder given): with the library linked against an old glibc by zig, where PyPI
-# can be reached, so that one wheel runs on every distribution since 2014; else with the glibc of this machine.
+# Builds the wheel into dist/ beside this script (or the folder given, by an absolute name): with the library linked
+# against an old glibc by zig, where PyPI can be reached, so that one wheel runs on every distribution since 2014; else
+# with the glibc of this machine.
 # TARGET=aarch64-unknown-linux-gnu, or -musl of either processor: by zig alone; `rustup target add` it before.
 set -eu
 
