@@ -135,6 +135,7 @@ mod tests {
     use std::os::fd::AsRawFd;
 
     use super::*;
+    use crate::sys::api::Common;
     use crate::sys::{Access, Extensions, Kind};
 
     struct Directory(std::path::PathBuf, std::fs::File);
