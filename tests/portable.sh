@@ -14,6 +14,7 @@ fi
 # The flag reaches only this crate, so that dependencies are not built twice for the unit tests.
 tests=$("$cargo" rustc --quiet --locked --profile test --lib --message-format json -- --cfg reflink_portable |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+[ -n "$tests" ] || { echo "the unit tests do not compile with --cfg reflink_portable" >&2; exit 1; }
 "$tests" --quiet
 
 "$cargo" rustc --quiet --locked --release --lib --target-dir "$target/portable" -- --cfg reflink_portable

@@ -16,6 +16,11 @@ pub const ALL: &[Contract] = &[
     Contract("wrong_descriptors_are_refused", Where::Everywhere, wrong_descriptors_are_refused),
     Contract("a_marked_destination_is_refused", Where::Everywhere, a_marked_destination_is_refused),
     Contract("memfds_are_files", Where::Everywhere, memfds_are_files),
+    Contract(
+        "seals_are_known_before_a_byte_is_written",
+        Where::Everywhere,
+        seals_are_known_before_a_byte_is_written,
+    ),
     Contract("preallocated_files_keep_holes", Where::Everywhere, preallocated_files_keep_holes),
 ];
 
@@ -123,10 +128,13 @@ fn a_marked_destination_is_refused(place: &Place) {
     }
 }
 
+fn memfd(flags: libc::c_uint) -> File {
+    unsafe { File::from_raw_fd(libc::memfd_create(c"reflink-test".as_ptr(), flags)) }
+}
+
 fn memfds_are_files(place: &Place) {
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(50, 100_000));
-    let memfd = |flags| unsafe { File::from_raw_fd(libc::memfd_create(c"reflink-test".as_ptr(), flags)) };
     for mode in [abi::AUTO, abi::NEVER] {
         let (memory, from) = (memfd(0), File::open(&src).unwrap());
         assert_eq!(abi::copy_fd(from.as_raw_fd(), memory.as_raw_fd(), &options(mode)).0, 0);
@@ -141,7 +149,15 @@ fn memfds_are_files(place: &Place) {
         let from = File::open(&src).unwrap();
         assert_eq!(both(from.as_raw_fd(), sealed.as_raw_fd(), mode), [-libc::EPERM; 2]);
     }
-    // A size that a seal forbids, and one that it does not.
+    let mut content = [0; 8];
+    sealed.read_exact_at(&mut content, 0).unwrap();
+    assert_eq!((&content, sealed.metadata().unwrap().len()), (b"precious", 8));
+}
+
+/// A size that a seal forbids, and one that it does not.
+fn seals_are_known_before_a_byte_is_written(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(50, 100_000));
     for (seal, forbidden, allowed) in
         [(libc::F_SEAL_GROW, 99_999, 100_000), (libc::F_SEAL_SHRINK, 100_001, 100_000)]
     {
@@ -155,7 +171,4 @@ fn memfds_are_files(place: &Place) {
             assert_eq!(first == [0], code != 0 || fs::read(&src).unwrap()[0] == 0, "nothing is written");
         }
     }
-    let mut content = [0; 8];
-    sealed.read_exact_at(&mut content, 0).unwrap();
-    assert_eq!((&content, sealed.metadata().unwrap().len()), (b"precious", 8));
 }

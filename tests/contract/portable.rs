@@ -17,6 +17,7 @@ pub const ALL: &[Contract] = &[
 pub const OF_LINUX: &[(&str, &str)] = &[
     ("a_marked_destination_is_refused", "POSIX knows no immutable files"),
     ("attributes_are_kept_when_asked", "POSIX has no extended attributes"),
+    ("seals_are_known_before_a_byte_is_written", "POSIX knows no seals"),
     ("a_lease_on_the_source_is_waited_for", "POSIX knows no leases"),
     ("group_bits_that_are_a_mask", "POSIX has no access control lists"),
     ("attributes_of_file_systems_stay", "POSIX has no extended attributes"),
