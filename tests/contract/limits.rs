@@ -415,5 +415,6 @@ fn the_library_is_small() {
     if !stripped.is_ok_and(|status| status.success()) {
         skip("no strip here");
     }
-    assert!(size <= 400 << 10, "{size} bytes stripped");
+    // Built by Rust 1.85 it is 40 KB larger than by 1.95.
+    assert!(size <= 450 << 10, "{size} bytes stripped");
 }
