@@ -415,6 +415,7 @@ fn the_library_is_small() {
     if !stripped.is_ok_and(|status| status.success()) {
         skip("no strip here");
     }
-    // Built by Rust 1.85 it is 40 KB larger than by 1.95.
-    assert!(size <= 450 << 10, "{size} bytes stripped");
+    // Room for Rust 1.85, which makes it 40 KB larger than 1.95.
+    let largest: u64 = include_str!("../largest-library").trim().parse().unwrap();
+    assert!(size <= largest, "{size} bytes stripped, of at most {largest}");
 }
