@@ -35,4 +35,3 @@ pub mod error;
 pub mod probe;
 #[allow(unsafe_code)]
 pub mod sys;
-pub mod tree;

@@ -184,6 +184,7 @@ pub unsafe fn read(from: *const reflink_options) -> Result<Asked, c_int> {
         },
         nofollow: raw.flags & REFLINK_NOFOLLOW != 0,
         best_effort_metadata: raw.flags & REFLINK_BEST_EFFORT_METADATA != 0,
+        ..Options::default()
     };
     Ok(Asked { options, progress: raw.progress, progress_user: raw.progress_user })
 }

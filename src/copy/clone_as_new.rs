@@ -17,11 +17,7 @@ pub fn clone<'s, S: Sys>(job: &Job<'s, '_, S>, progress: &mut Progress) -> Resul
     if !S::CLONES_BY_NAME || job.options.mode == Mode::Never {
         return Ok(None);
     }
-    if let Some(errno) = job.known.clone_refused {
-        progress.report.clone_refused(errno);
-        return Ok(None);
-    }
-    if lets_another_group_in(job)? {
+    if lets_another_group_in(job)? || is_too_open(job) {
         return refused(job, Errno(EPERM), &mut progress.report).map(|()| None);
     }
     progress.tell(0, job.source.stat.size)?;
@@ -55,6 +51,11 @@ fn lets_another_group_in<S: Sys>(job: &Job<S>) -> Result<bool> {
     }
     let directory = job.open_parent(false, Step::Create)?;
     Ok(job.sys.stat(directory.fd()).at(Step::Create)?.group != job.source.stat.group)
+}
+
+/// A clone has its source's mode from the first instant: it must not have more than the result will.
+fn is_too_open<S: Sys>(job: &Job<S>) -> bool {
+    job.mode_given.is_some_and(|given| job.source.stat.mode & 0o077 & !given != 0)
 }
 
 /// Under the final name where the caller wants it so and it is free, else under a private one.

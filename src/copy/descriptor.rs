@@ -4,7 +4,7 @@
 use super::alignment::units;
 use super::check::check_size_limit;
 use super::data::{Flow, Stretch, whole_length};
-use super::metadata::{Permissions, Transfer, check_carried};
+use super::metadata::{Target, Transfer, check_carried};
 use super::pair::Pair;
 use super::{Durability, Mode, Options, Progress, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
@@ -42,7 +42,7 @@ fn fill<S: Sys>(
     let report = &mut progress.report;
     let made = finish(pair, stretch, report)?;
     let source = (pair.src, &pair.src_stat);
-    Transfer::new(pair.sys, source, pair.dst, options, report).apply(&made, Permissions::Keep)?;
+    Transfer::new(pair.sys, source, pair.dst, options, report).apply(&made, Target::Callers)?;
     if options.durability == Durability::Durable {
         pair.sys.sync(pair.dst).at(Step::Sync)?;
     }

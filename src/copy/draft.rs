@@ -51,7 +51,7 @@ impl<'s, S: Sys> Draft<'s, S> {
     /// An empty file. `there`: something stands under the name, to be replaced.
     pub(super) fn create(job: &Job<'s, '_, S>, there: bool) -> Result<Self> {
         let sys = job.sys;
-        let mode = metadata::mode_to_create(&job.source.stat, job.options);
+        let mode = metadata::mode_to_create(&job.source.stat, job.options, false);
         if job.options.durability == Durability::Direct {
             let made = Self::make_final(job, |dir, name| sys.create_new(dir, name, mode));
             if let Some(draft) = made.at(Step::Create)? {
@@ -75,17 +75,8 @@ impl<'s, S: Sys> Draft<'s, S> {
             Some(directory) => directory,
             None => job.open_parent(job.options.durability == Durability::Durable, Step::Create)?,
         };
-        // Nobody but the owner, who may write: network file systems look at the mode again at each
-        // write.
-        let create = |dir: Fd, name: &CStr| {
-            job.sys.create_new(dir, name, 0o600).inspect_err(|errno| {
-                if !table::name_is_taken(*errno) {
-                    // Landlock lets a file be made that it then refuses to open; nobody else's has this name.
-                    let _ = job.sys.unlink(dir, name);
-                }
-            })
-        };
-        let mut draft = Self::make_private(job, directory, create).at(Step::Create)?;
+        let mode = metadata::mode_to_create(&job.source.stat, job.options, true);
+        let mut draft = Self::create_named(job, directory, mode)?;
         if job.is_long() && !job.replaces() {
             if let Err(error) = draft.check_publishable() {
                 draft.discard(job.to);
@@ -93,6 +84,39 @@ impl<'s, S: Sys> Draft<'s, S> {
             }
         }
         Ok(draft)
+    }
+
+    /// An empty file with a private name and this mode.
+    fn create_named(job: &Job<'s, '_, S>, directory: Handle<'s, S>, mode: u32) -> Result<Self> {
+        let create = |dir: Fd, name: &CStr| {
+            job.sys.create_new(dir, name, mode).inspect_err(|errno| {
+                if !table::name_is_taken(*errno) {
+                    // Landlock lets a file be made that it then refuses to open; nobody else's has this name.
+                    let _ = job.sys.unlink(dir, name);
+                }
+            })
+        };
+        Self::make_private(job, directory, create).at(Step::Create)
+    }
+
+    /// The permission bits that the system gives a new file there, by the umask or by the directory's default ACL: seen on
+    /// an empty file, which is removed at once.
+    pub(super) fn find_mode_given(job: &Job<'s, '_, S>) -> Result<u32> {
+        let (sys, mode) = (job.sys, metadata::mode_asked(&job.source.stat, job.options));
+        let scratch = match job.to.with_parent(|parent| sys.create_unnamed(job.to.dir, parent, mode)) {
+            Ok(fd) => Self::new(sys, fd, None, Place::Unnamed),
+            Err(errno) if table::unnamed_unsupported(errno) => {
+                Self::create_named(job, job.open_parent(false, Step::Create)?, mode)?
+            }
+            Err(errno) => return Err(errno).at(Step::Create),
+        };
+        let made = sys.stat(scratch.file.fd()).at(Step::Create);
+        let Self { file, directory, place, .. } = scratch;
+        drop(file); // before its name is removed: see `discard`
+        if let (Some(directory), Place::Private(name)) = (directory, place) {
+            retry::once_more(|| sys.unlink(directory.fd(), name.as_c_str())).at(Step::Create)?;
+        }
+        Ok(made?.mode)
     }
 
     /// Whether the finished file can be given a new name here, tried before a long copy with another private name.

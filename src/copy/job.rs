@@ -6,7 +6,7 @@ use core::ffi::CStr;
 use super::check::{check_regular, is_source};
 use super::name::Destination;
 use super::source::Source;
-use super::{Durability, IfExists, Mode, Options, Reason, Report, table};
+use super::{Durability, IfExists, Mode, Options, Permissions, Reason, Report, table};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::EEXIST;
 use crate::sys::{Errno, Fd, Handle, Kind, Sys};
@@ -38,25 +38,10 @@ pub(super) struct Job<'s, 'j, S: Sys> {
     pub(super) source: &'j Source<'s, S>,
     pub(super) to: &'j Destination<'j>,
     pub(super) options: &'j Options,
-    pub(super) known: Known,
-}
-
-/// What is known before a file is opened: of the process, and from earlier files of the same tree.
-#[derive(Clone, Copy)]
-pub(crate) struct Known {
     /// The largest size this process may give a file.
-    pub limit: u64,
-    /// A size of 0 means that there is no data: no file system of this kind (procfs) hides it.
-    pub empty: bool,
-    /// What refuses every clone of this pair of file systems, so that none is tried.
-    pub clone_refused: Option<Errno>,
-}
-
-impl Known {
-    /// Of a single file.
-    pub fn new<S: Sys>(sys: &S) -> Self {
-        Self { limit: sys.size_limit(), empty: false, clone_refused: None }
-    }
+    pub(super) limit: u64,
+    /// The permission bits that the system gives a new file there, where they must be known before the file is made.
+    pub(super) mode_given: Option<u32>,
 }
 
 impl<'s, S: Sys> Job<'s, '_, S> {
@@ -135,6 +120,13 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     /// Whether the copy may take more than about a second.
     pub(super) fn is_long(&self) -> bool {
         self.source.stat.size > LONG
+    }
+
+    /// Whether [`Job::mode_given`] must be known: where the umask counts, and the file is not made with the mode that the
+    /// umask applies to. A file that is given away is open to nobody until it is, and a clone has its source's mode.
+    pub(super) fn needs_mode_given(&self) -> bool {
+        let cloned_as_new = S::CLONES_BY_NAME && self.options.mode != Mode::Never;
+        self.options.permissions != Permissions::Source && (self.options.preserve.owner || cloned_as_new)
     }
 
     /// Whether whatever stands under the destination's name is to be replaced.

@@ -3,15 +3,17 @@
 
 use core::ffi::CStr;
 
-use super::{Options, Report, table};
+use super::{Options, Permissions, Report, table};
 use crate::error::{At, Result, Step};
 use crate::sys::errno::{EOPNOTSUPP, EPERM};
 use crate::sys::posix_acl::{self, NAME as ACL};
 use crate::sys::{Errno, Fd, Stat, Sys, Time, read_whole};
 
-/// The bits every copy takes from its source. Set-id and sticky bits come only with a verified
-/// owner.
+/// The bits that every copy gets. Set-id and sticky bits come only with a verified owner.
 pub(crate) const PERMISSIONS: u32 = 0o777;
+
+/// What open(2) is given for a new file, before the umask.
+const NEW_FILE: u32 = 0o666;
 
 const CAPABILITY: &[u8] = b"security.capability";
 
@@ -76,21 +78,36 @@ fn lacks_attributes<S: Sys>(sys: &S, fd: Fd, errno: Errno) -> bool {
         && sys.get_attribute(fd, c"user.reflink", &mut []) == Err(errno)
 }
 
-/// The permission bits to make a file with. Never more than the result's for group and others;
-/// where owner, attributes or ACL are still to come, none for them at all, and the owner's own
-/// right to write, without which user attributes cannot be set.
-pub fn mode_to_create(source: &Stat, options: &Options) -> u32 {
-    let preserve = options.preserve;
-    if preserve.owner || preserve.attributes || preserve.acl { 0o600 } else { source.mode & PERMISSIONS }
+/// The permission bits that are asked for, which the system may still limit.
+pub fn mode_asked(source: &Stat, options: &Options) -> u32 {
+    if options.permissions == Permissions::New { NEW_FILE } else { source.mode & PERMISSIONS }
 }
 
-/// Whether the destination gets the source's permission bits.
+/// The permission bits to make a file with. Never more than the result's for group and others; where owner or ACL are
+/// still to come, none for them at all. The owner may write where attributes are still to come, which
+/// cannot be set otherwise, or where the file has a private name (`named`): network file systems look at the mode again
+/// at each write. Where the umask counts, the system must apply it here: no later call does.
+pub fn mode_to_create(source: &Stat, options: &Options, named: bool) -> u32 {
+    let (preserve, asked) = (options.preserve, mode_asked(source, options));
+    if !(preserve.owner || preserve.attributes || preserve.acl || named) {
+        asked
+    } else if preserve.owner || options.permissions == Permissions::Source {
+        0o600
+    } else {
+        asked | 0o600
+    }
+}
+
+/// Whose file the destination is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permissions {
-    /// A new file: yes.
-    FollowSource,
-    /// The caller's file: no.
-    Keep,
+pub enum Target {
+    /// A new one.
+    New {
+        /// The bits that the system gives a new file there, where this one was made with others.
+        given: Option<u32>,
+    },
+    /// The caller's, whose permission bits stay.
+    Callers,
 }
 
 /// Copies the metadata that is asked for.
@@ -116,7 +133,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
     }
 
     /// Does it. `made` is the destination as it is now.
-    pub fn apply(mut self, made: &Stat, permissions: Permissions) -> Result<()> {
+    pub fn apply(mut self, made: &Stat, target: Target) -> Result<()> {
         let preserve = self.options.preserve;
         let mut now = *made;
         if preserve.owner {
@@ -128,15 +145,15 @@ impl<'a, S: Sys> Transfer<'a, S> {
         let mut wanted = self.source.mode;
         let mut acl_set = false;
         if preserve.acl {
-            acl_set = self.acl(&now, permissions)?;
+            acl_set = self.acl(&now, target)?;
             now = self.sys.stat(self.dst).at(Step::Metadata)?;
         }
-        if permissions == Permissions::FollowSource {
+        if let Target::New { given } = target {
             if preserve.acl && !acl_set {
                 let from = (self.src, self.source);
                 wanted = mode_without_acl(self.sys, from, self.options, self.report)?;
             }
-            self.mode(&now, wanted)?;
+            self.mode(&now, wanted, given.unwrap_or(made.mode))?;
         }
         if preserve.times { self.times() } else { Ok(()) }
     }
@@ -188,14 +205,21 @@ impl<'a, S: Sys> Transfer<'a, S> {
     }
 
     /// Sets the mode, unless it is right already: the bits of `rwx`, and the special ones where the
-    /// owner was set.
-    fn mode(&mut self, now: &Stat, source: u32) -> Result<()> {
-        let mut special = if self.options.preserve.owner { source & !PERMISSIONS } else { 0 };
+    /// owner was set. `given`: the bits that the system gave the file when it was made.
+    fn mode(&mut self, now: &Stat, source: u32, given: u32) -> Result<()> {
+        let permissions = self.options.permissions;
+        let takes_special = self.options.preserve.owner && permissions != Permissions::New;
+        let mut special = if takes_special { source & !PERMISSIONS } else { 0 };
         if special != 0 && !self.owner_is_sure(now) {
             self.allow::<()>(Err(Errno::own(EPERM)))?;
             special = 0;
         }
-        let wanted = (source & PERMISSIONS) | special;
+        let bits = match permissions {
+            Permissions::Source => source,
+            Permissions::Umask => source & given,
+            Permissions::New => given,
+        };
+        let wanted = (bits & PERMISSIONS) | special;
         if now.mode == wanted {
             return Ok(());
         }
@@ -222,13 +246,13 @@ impl<'a, S: Sys> Transfer<'a, S> {
     }
 
     /// Copies the ACL; where the source has none, removes the destination's. Says whether one was set.
-    fn acl(&mut self, now: &Stat, permissions: Permissions) -> Result<bool> {
+    fn acl(&mut self, now: &Stat, target: Target) -> Result<bool> {
         if let Some(outcome) = self.sys.copy_acl(self.src, self.dst) {
             return Ok(self.allow(outcome)?.is_some());
         }
         let value = match read_whole(|buffer| self.sys.get_attribute(self.src, ACL, buffer)) {
             Err(errno) if table::acl_missing(errno) => {
-                if permissions == Permissions::FollowSource || self.leave_no_mask(now)? {
+                if target != Target::Callers || self.leave_no_mask(now)? {
                     self.remove_acl()?;
                 }
                 return Ok(false);

@@ -25,7 +25,7 @@ pub mod table;
 pub(crate) mod tests;
 
 pub(crate) use check::check_regular;
-pub use options::{Durability, IfExists, Mode, Options, Preserve};
+pub use options::{Durability, IfExists, Mode, Options, Permissions, Preserve};
 #[cfg(all(test, unix))]
 pub(crate) use progress::{COPY_STEP, STEP};
 pub use progress::{Callback, Progress};

@@ -35,6 +35,19 @@ pub enum Durability {
     Direct,
 }
 
+/// Which permission bits a new file gets. The system applies the umask when the file is made: to read it, a process must
+/// change it, for all of its threads (umask(2)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Permissions {
+    /// The source's, whatever the umask.
+    #[default]
+    Source,
+    /// The source's without those of the umask, as cp gives them.
+    Umask,
+    /// Those of any new file, as open(2) gives them.
+    New,
+}
+
 /// Which metadata to take over besides the permission bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Preserve {
@@ -57,6 +70,8 @@ pub struct Options {
     pub if_exists: IfExists,
     /// What must survive.
     pub durability: Durability,
+    /// The permission bits of a new file.
+    pub permissions: Permissions,
     /// Metadata to take over.
     pub preserve: Preserve,
     /// A symbolic link as the source is an error.

@@ -278,6 +278,7 @@ impl Bench {
             before: world.disk.data(ino).clone(),
             mode: world.disk.inodes[ino].mode,
         });
+        let (umask, keeps_umask_out) = (world.umask, world.disk.inodes[self.directory].default_acl.is_some());
         let watch = &mut world.watch;
         watch.source = Some(self.source);
         watch.callers = callers;
@@ -285,6 +286,8 @@ impl Bench {
             watch.name = Some((self.directory, b"copy".to_vec()));
         }
         watch.direct = scenario.options.durability == crate::copy::Durability::Direct;
+        watch.permissions = scenario.options.permissions;
+        watch.umask = if keeps_umask_out { 0 } else { umask };
         watch.with_owner = scenario.options.preserve.owner;
         // What a directory's list lets in by inheritance is in from the first instant on these.
         let at_once = matches!(scenario.to.system, System::Apple { .. } | System::FreeBsd { .. });

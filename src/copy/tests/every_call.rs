@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::verdicts::{Injected, Judged};
 use super::{Api, Scenario, Source, There};
 use crate::copy::range::TO_END;
-use crate::copy::{Durability, IfExists, Mode, Options, Preserve};
+use crate::copy::{Durability, IfExists, Mode, Options, Permissions, Preserve};
 use crate::sys::errno::*;
 use crate::sys::model::Call;
 use crate::sys::model::disk::{KernelCopy, Traits};
@@ -334,6 +334,29 @@ fn every_call_of_each_preserve_bit() {
         all.push(Scenario { options, there, source: Source::Tiny, arrange: rich, ..descriptor });
     }
     attack_all("preserved metadata", &all);
+}
+
+#[test]
+fn every_call_of_each_choice_of_permissions() {
+    let none = Preserve::default();
+    let wide: fn(&super::Bench) = |bench| {
+        bench.disk(|disk| disk.inodes[bench.source].mode = 0o4666);
+        bench.model.world_mut().umask = 0o027;
+    };
+    let staged = Traits { unnamed: false, ..Traits::EXT4 };
+    let mut all = Vec::new();
+    for permissions in [Permissions::Umask, Permissions::New] {
+        for volume in [Traits::XFS, staged, Traits::APFS] {
+            for preserve in [none, Preserve { owner: true, ..none }, Preserve { attributes: true, ..none }] {
+                for durability in [Durability::Atomic, Durability::Direct] {
+                    let options = Options { permissions, preserve, durability, ..Options::default() };
+                    let base = Scenario::new(Api::File, volume);
+                    all.push(Scenario { options, source: Source::Tiny, arrange: wide, ..base });
+                }
+            }
+        }
+    }
+    attack_all("permissions", &all);
 }
 
 /// A clone by name brings everything, and keeps what is asked for; Windows has times alone.

@@ -4,7 +4,7 @@
 use super::data::{assert_copied, with_fault};
 use super::{Api, Bench, Outcome, Scenario, There};
 use crate::copy::metadata::mode_to_create;
-use crate::copy::{Durability, Options, Preserve};
+use crate::copy::{Durability, IfExists, Mode, Options, Permissions, Preserve};
 use crate::error::Step;
 use crate::sys::errno::*;
 use crate::sys::model::Call;
@@ -171,14 +171,152 @@ fn a_copy_is_made_for_its_maker_alone_until_it_is_complete() {
     let bench = Scenario::file().set_up();
     source(&bench, |inode| inode.mode = 0o4755);
     let stat = bench.model.stat(bench.src).unwrap();
-    let made = |preserve| mode_to_create(&stat, &Options { preserve, ..Options::default() });
-    assert_eq!([made(NONE), made(Preserve { times: true, ..NONE })], [0o755; 2]);
+    let made = |preserve, named| mode_to_create(&stat, &Options { preserve, ..Options::default() }, named);
+    assert_eq!([made(NONE, false), made(Preserve { times: true, ..NONE }, false)], [0o755; 2]);
+    assert_eq!(made(NONE, true), 0o600, "a private name");
     for preserve in [
         Preserve { owner: true, ..NONE },
         Preserve { attributes: true, ..NONE },
         Preserve { acl: true, ..NONE },
     ] {
-        assert_eq!(made(preserve), 0o600, "{preserve:?}");
+        assert_eq!(made(preserve, false), 0o600, "{preserve:?}");
+    }
+}
+
+/// It cannot be opened wider later, as a copy with the source's permissions is.
+#[test]
+fn a_copy_under_the_umask_is_made_with_all_that_its_owner_needs() {
+    let bench = Scenario::file().set_up();
+    source(&bench, |inode| inode.mode = 0o444);
+    let stat = bench.model.stat(bench.src).unwrap();
+    let made = |preserve, named| {
+        let options = Options { preserve, permissions: Permissions::Umask, ..Options::default() };
+        mode_to_create(&stat, &options, named)
+    };
+    assert_eq!(made(NONE, false), 0o444);
+    assert_eq!([made(NONE, true), made(Preserve { attributes: true, ..NONE }, false)], [0o644; 2]);
+    assert_eq!(made(Preserve { owner: true, ..NONE }, false), 0o600, "its group is not the result's yet");
+}
+
+/// The umask applies when the file is made, whatever way it is made; what the kernel took away never comes back.
+#[test]
+fn permissions_are_what_the_umask_leaves() {
+    let staged = Traits { unnamed: false, ..Traits::EXT4 };
+    let no_links = Traits { links_unnamed: false, ..Traits::XFS };
+    for volume in [Traits::XFS, staged, no_links, Traits::APFS, Traits::OLD_APFS, Traits::HFS, Traits::ZFS] {
+        for durability in [Durability::Atomic, Durability::Durable, Durability::Direct] {
+            for (permissions, source_mode, umask, expected) in [
+                (Permissions::Umask, 0o666, 0o027, 0o640),
+                (Permissions::Umask, 0o4755, 0o022, 0o755),
+                (Permissions::Umask, 0o444, 0o077, 0o400),
+                (Permissions::Umask, 0o600, 0o022, 0o600),
+                (Permissions::New, 0o755, 0o027, 0o640),
+                (Permissions::New, 0o600, 0o022, 0o644),
+                (Permissions::New, 0o6444, 0o000, 0o666),
+                (Permissions::Source, 0o666, 0o077, 0o666),
+            ] {
+                for preserve in
+                    [NONE, Preserve { owner: true, ..NONE }, Preserve { attributes: true, ..NONE }]
+                {
+                    for if_exists in [IfExists::Fail, IfExists::Replace] {
+                        let options =
+                            Options { permissions, preserve, durability, if_exists, ..Options::default() };
+                        let one = Scenario { options, ..Scenario::new(Api::File, volume) };
+                        let bench = one.set_up();
+                        source(&bench, |inode| inode.mode = source_mode);
+                        bench.model.world_mut().umask = umask;
+                        bench.model.world_mut().watch.umask = umask;
+                        assert_copied(&bench, &one.run(&bench));
+                        let special = if preserve.owner && permissions != Permissions::New {
+                            source_mode & 0o7000
+                        } else {
+                            0
+                        };
+                        let case = (volume.name, options, source_mode, umask);
+                        assert_eq!(copy(&bench).mode, expected | special, "{case:?}");
+                        assert_eq!(bench.litter(), Vec::<String>::new());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A new file's mode is the system's business: nothing is asked of the source, and nothing set.
+#[test]
+fn a_new_files_permissions_cost_no_call() {
+    for volume in [Traits::XFS, Traits { unnamed: false, ..Traits::EXT4 }] {
+        let options = Options { permissions: Permissions::New, ..Options::default() };
+        let (bench, outcome) = Scenario { options, ..Scenario::new(Api::File, volume) }.play();
+        assert_copied(&bench, &outcome);
+        for call in [Call::SetMode, Call::GetAttribute] {
+            assert_eq!(bench.model.count(call), 0, "{call:?}");
+        }
+    }
+}
+
+/// The umask does not count where the directory has a default ACL (open(2)), whose mask stays.
+#[test]
+fn a_default_acl_counts_instead_of_the_umask() {
+    let with_default: fn(&Bench) = |bench| {
+        source(bench, |inode| inode.mode = 0o664);
+        bench.disk(|disk| disk.inodes[bench.directory].default_acl = Some(vec![(9, 7)]));
+        bench.model.world_mut().umask = 0o077;
+    };
+    for volume in [Traits::XFS, Traits { unnamed: false, ..Traits::EXT4 }] {
+        for (permissions, expected) in [(Permissions::Umask, 0o664), (Permissions::New, 0o666)] {
+            for owner in [false, true] {
+                let preserve = Preserve { owner, ..NONE };
+                let options = Options { permissions, preserve, ..Options::default() };
+                let base = Scenario { options, ..Scenario::new(Api::File, volume) };
+                let (bench, outcome) = Scenario { arrange: with_default, ..base }.play();
+                assert_copied(&bench, &outcome);
+                let made = copy(&bench);
+                assert_eq!((made.mode, made.acl), (expected, Some(vec![(9, 7)])), "{permissions:?} {owner}");
+            }
+        }
+    }
+}
+
+/// A mask is no right of the group's own, with the umask neither.
+#[test]
+fn a_mask_does_not_open_a_copy_under_the_umask() {
+    let options = Options { permissions: Permissions::Umask, ..Options::default() };
+    let (bench, outcome) = Scenario { options, arrange: with_mask, ..Scenario::file() }.play();
+    assert_copied(&bench, &outcome);
+    assert_eq!(copy(&bench).mode, 0o644);
+}
+
+/// vfat gives all files the mode of its mount options: more than the source's is an error, as without the umask.
+#[test]
+fn more_than_the_sources_permissions_is_told() {
+    for says_no_modes in [true, false] {
+        let fat = Traits { modes: false, says_no_modes, ..Traits::EXT4 };
+        let one = scenario(fat, NONE, false, |_| {});
+        let options = Options { permissions: Permissions::Umask, ..one.options };
+        assert_eq!(assert_told(&Scenario { options, ..one.clone() }, EPERM).mode, 0o755);
+        let options = Options { permissions: Permissions::New, ..one.options };
+        let (bench, outcome) = Scenario { options, ..one }.play();
+        assert_copied(&bench, &outcome);
+        assert!(!outcome.report.metadata_incomplete, "as any new file there");
+    }
+}
+
+/// fclonefileat gives the source's mode first: where the umask allows less, the bytes are copied.
+#[test]
+fn no_clone_is_ever_more_open_than_the_umask_lets_it_be() {
+    for (umask, mode, cloned) in
+        [(0o022, Mode::Auto, true), (0o077, Mode::Auto, false), (0o077, Mode::Always, false)]
+    {
+        let options = Options { permissions: Permissions::New, mode, ..Options::default() };
+        let one = Scenario { options, ..Scenario::new(Api::File, Traits::APFS) };
+        let bench = one.set_up();
+        source(&bench, |inode| inode.mode = 0o644);
+        bench.model.world_mut().umask = umask;
+        bench.model.world_mut().watch.umask = umask;
+        let outcome = one.run(&bench);
+        let wanted = if cloned || mode == Mode::Auto { Ok(()) } else { Err((Step::Clone, EPERM)) };
+        assert_eq!((told(&outcome), outcome.report.cloned > 0), (wanted, cloned), "{umask:o} {mode:?}");
     }
 }
 

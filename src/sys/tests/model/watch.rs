@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::data::Data;
 use super::disk::{Disk, Ino};
+use crate::copy::Permissions;
 
 /// A destination that is the caller's own open file.
 #[derive(Clone, Debug)]
@@ -28,6 +29,9 @@ pub struct Watch {
     pub name: Option<(Ino, Vec<u8>)>,
     /// The file grows under its own name.
     pub direct: bool,
+    /// Which permission bits are asked for, and what the system takes away from those of a new file.
+    pub permissions: Permissions,
+    pub umask: u32,
     /// The source's owner, special bits and ACL are asked for.
     pub with_owner: bool,
     pub with_acl: bool,
@@ -85,6 +89,15 @@ impl Watch {
         self.there(disk) == self.old.map(|(ino, ..)| ino)
     }
 
+    /// The permission bits that the copy is to have, of a source with these.
+    fn asked_of(&self, mode: u32) -> u32 {
+        match self.permissions {
+            Permissions::Source => mode,
+            Permissions::Umask => mode & !self.umask,
+            Permissions::New => 0o666 & !self.umask,
+        }
+    }
+
     /// Says which promise the world as it is breaks.
     pub(super) fn broken(&mut self, disk: &Disk) -> Option<String> {
         if !self.started {
@@ -126,6 +139,7 @@ impl Watch {
         let source = self.source?;
         let as_it_is = self.acl_asked && inode.acl.is_some();
         let mode = if as_it_is { disk.inodes[source].mode } else { disk.mode_without_acl(source) };
+        let mode = self.asked_of(mode);
         let must_hold = if self.acl_hidden { 0o707 } else { 0o777 };
         let free = self.modes_differ || self.best_effort || self.acl_denied;
         if !free && (inode.mode ^ mode) & must_hold != 0 {
@@ -139,14 +153,15 @@ impl Watch {
 
     fn permissions_broken(&self, disk: &Disk) -> Option<String> {
         let source = &disk.inodes[self.source?];
-        let may_group = disk.mode_without_acl(self.source?);
+        let (may, may_group) =
+            (self.asked_of(source.mode), self.asked_of(disk.mode_without_acl(self.source?)));
         for (ino, made) in disk.inodes.iter().enumerate().filter(|(_, inode)| inode.engines) {
             if self.callers.is_some() || self.modes_differ {
                 break;
             }
-            let wider = made.mode & 0o077 & !source.mode;
+            let wider = made.mode & 0o077 & !may;
             if wider != 0 {
-                return Some(format!("mode {:o} is wider than the source's {:o}", made.mode, source.mode));
+                return Some(format!("mode {:o} is wider than the result's {may:o}", made.mode));
             }
             let group = disk.mode_without_acl(ino) & 0o070 & !may_group;
             if group != 0 && !self.acl_denied {
@@ -158,10 +173,10 @@ impl Watch {
                 return Some(format!("special bits in mode {:o} without the owner", made.mode));
             }
             let allowed = source.named_permissions();
-            let may = |id: u8| allowed.iter().find(|entry| entry.0 == id).map_or(0, |entry| entry.1);
+            let entry_of = |id: u8| allowed.iter().find(|entry| entry.0 == id).map_or(0, |entry| entry.1);
             if self.with_acl
                 && !self.best_effort
-                && made.named_permissions().iter().any(|(id, bits)| bits & !may(*id) != 0)
+                && made.named_permissions().iter().any(|(id, bits)| bits & !entry_of(*id) != 0)
             {
                 return Some("the ACL lets somebody in whom the source's does not".into());
             }
