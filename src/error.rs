@@ -32,6 +32,12 @@ pub enum Step {
     Progress,
     /// Trying out what a directory can do.
     Probe,
+    /// Opening or reading a directory of a tree.
+    Walk,
+    /// The caller's filter.
+    Filter,
+    /// Removing what was replaced, or what is unfinished.
+    Cleanup,
 }
 
 /// Why not everything was cloned.
@@ -80,6 +86,12 @@ pub enum Cause {
     /// The progress function asked to stop.
     #[error("cancelled")]
     Cancelled,
+    /// The destination of a tree is inside its source, or the source inside what is to be replaced.
+    #[error("one tree is inside the other")]
+    IntoItself,
+    /// Two names of a directory are one on the destination, which folds them (upper and lower case, Unicode forms).
+    #[error("two names are one name on the destination")]
+    NameClash,
 }
 
 /// An error of the engine.

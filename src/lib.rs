@@ -35,3 +35,4 @@ pub mod error;
 pub mod probe;
 #[allow(unsafe_code)]
 pub mod sys;
+pub mod tree;

@@ -34,7 +34,8 @@ pub fn of(error: &Error) -> c_int {
         Cause::SameFile => REFLINK_ERR_SAME_FILE,
         Cause::Overlap => REFLINK_ERR_OVERLAP,
         Cause::Append => REFLINK_ERR_APPEND,
-        Cause::Inconsistent => REFLINK_ERR_INCONSISTENT,
+        // No function copies trees yet.
+        Cause::Inconsistent | Cause::IntoItself | Cause::NameClash => REFLINK_ERR_INCONSISTENT,
         Cause::Cancelled => errno::ECANCELED.saturating_neg(),
     }
 }

@@ -177,8 +177,8 @@ const fn step_number(step: Step) -> u32 {
         Step::None => REFLINK_STEP_NONE,
         Step::Arguments => REFLINK_STEP_ARGUMENTS,
         Step::OpenSource => REFLINK_STEP_OPEN_SOURCE,
-        // A probe reports no step.
-        Step::Check | Step::Probe => REFLINK_STEP_CHECK,
+        // A probe reports no step, and no function copies trees yet.
+        Step::Check | Step::Probe | Step::Walk | Step::Filter | Step::Cleanup => REFLINK_STEP_CHECK,
         Step::Create => REFLINK_STEP_CREATE,
         Step::Clone => REFLINK_STEP_CLONE,
         Step::Copy => REFLINK_STEP_COPY,

@@ -17,6 +17,10 @@ pub fn clone<'s, S: Sys>(job: &Job<'s, '_, S>, progress: &mut Progress) -> Resul
     if !S::CLONES_BY_NAME || job.options.mode == Mode::Never {
         return Ok(None);
     }
+    if let Some(errno) = job.known.clone_refused {
+        progress.report.clone_refused(errno);
+        return Ok(None);
+    }
     if lets_another_group_in(job)? || is_too_open(job) {
         return refused(job, Errno(EPERM), &mut progress.report).map(|()| None);
     }

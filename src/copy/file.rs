@@ -6,12 +6,13 @@ use super::clone_as_new;
 use super::data::{Flow, Ownership, Stretch, whole_length};
 use super::draft::{Draft, Published};
 use super::job::Job;
+pub(crate) use super::job::Known;
 pub use super::job::Request;
 use super::metadata::{self, Target, Transfer};
 use super::name::Destination;
 use super::progress::STEP;
 use super::source::Source;
-use super::{Durability, Mode, Permissions, Progress, Reason, Report};
+use super::{Durability, Mode, Options, Permissions, Progress, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::{Stat, Sys};
 
@@ -19,14 +20,26 @@ use crate::sys::{Stat, Sys};
 pub fn copy<S: Sys>(sys: &S, request: &Request, progress: &mut Progress) -> Result<()> {
     let options = request.options;
     let to = Destination::new(request.dst_dir, request.dst)?;
-    let mut source = Source::open(sys, request.src_dir, request.src, !options.nofollow, Step::OpenSource)?;
+    let source = Source::open(sys, request.src_dir, request.src, !options.nofollow, Step::OpenSource)?;
     check_regular(&source.stat, Step::OpenSource)?;
+    copy_open(sys, source, &to, options, Known::new(sys), progress)
+}
+
+/// The same of a source that is open, and known to be a regular file.
+pub(crate) fn copy_open<S: Sys>(
+    sys: &S,
+    mut source: Source<S>,
+    to: &Destination,
+    options: &Options,
+    known: Known,
+    progress: &mut Progress,
+) -> Result<()> {
     if !options.preserve.acl && options.permissions != Permissions::New {
         let from = (source.file.fd(), &source.stat);
         source.stat.mode = metadata::mode_without_acl(sys, from, options, &mut progress.report)?;
     }
-    let mut job = Job { sys, source: &source, to: &to, options, limit: sys.size_limit(), mode_given: None };
-    check_size_limit(source.stat.size, job.limit)?;
+    let mut job = Job { sys, source: &source, to, options, known, mode_given: None };
+    check_size_limit(source.stat.size, known.limit)?;
     let there = job.look_first()?;
     if job.needs_mode_given() {
         job.mode_given = Some(Draft::find_mode_given(&job)?);
@@ -48,14 +61,14 @@ pub fn copy<S: Sys>(sys: &S, request: &Request, progress: &mut Progress) -> Resu
     }
     let report = &mut progress.report;
     if let Err(error) = outcome {
-        report.published = draft.is_published(&to, &error);
+        report.published = draft.is_published(to, &error);
         report.clone_broke_off =
             report.cloned > 0 && !report.source_changed && report.cloned < source.stat.size;
-        draft.discard(&to);
+        draft.discard(to);
         return Err(job.explain(error, &mut progress.report));
     }
     report.published = true;
-    draft.close(source, &to, report)
+    draft.close(source, to, report)
 }
 
 impl<'s, S: Sys> Job<'s, '_, S> {
@@ -88,11 +101,16 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     /// Brings the data over, and returns what the destination is then.
     fn fill(&self, draft: &Draft<S>, progress: &mut Progress) -> Result<Stat> {
         let stat = self.source.stat;
+        if stat.size == 0 && self.known.empty {
+            return self.sys.stat(draft.file.fd()).at(Step::Copy);
+        }
         let (from, to) = ((self.source.file.fd(), 0, stat), (draft.file.fd(), 0, 0));
         let (length, mode) = (whole_length(&stat), self.options.mode);
-        let mut stretch = Stretch::new(self.sys, from, to, length, mode, Ownership::Ours, self.limit);
+        let mut stretch = Stretch::new(self.sys, from, to, length, mode, Ownership::Ours, self.known.limit);
         if mode == Mode::Never {
             progress.report.reason = Reason::NotAsked;
+        } else if let Some(errno) = self.known.clone_refused {
+            progress.report.clone_refused(errno);
         } else if !S::CLONES_BY_NAME && self.clone(&mut stretch, progress)? == Flow::Finished {
             let in_steps = self.in_steps(progress);
             if let Some(made) = self.check_cloned(draft, &mut stretch, in_steps, &mut progress.report)? {
@@ -107,7 +125,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
 
     /// Someone watches, and there is more than one step to see.
     fn in_steps(&self, progress: &Progress) -> bool {
-        progress.is_watched() && self.source.stat.size > STEP
+        progress.clones_in_steps() && self.source.stat.size > STEP
     }
 
     fn clone(&self, stretch: &mut Stretch<S>, progress: &mut Progress) -> Result<Flow> {

@@ -38,10 +38,27 @@ pub(super) struct Job<'s, 'j, S: Sys> {
     pub(super) source: &'j Source<'s, S>,
     pub(super) to: &'j Destination<'j>,
     pub(super) options: &'j Options,
-    /// The largest size this process may give a file.
-    pub(super) limit: u64,
+    pub(super) known: Known,
     /// The permission bits that the system gives a new file there, where they must be known before the file is made.
     pub(super) mode_given: Option<u32>,
+}
+
+/// What is known before a file is opened: of the process, and from earlier files of the same tree.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    /// The largest size this process may give a file.
+    pub limit: u64,
+    /// A size of 0 means that there is no data: no file system of this kind (procfs) hides it.
+    pub empty: bool,
+    /// What refuses every clone of this pair of file systems, so that none is tried.
+    pub clone_refused: Option<Errno>,
+}
+
+impl Known {
+    /// Of a single file.
+    pub fn new<S: Sys>(sys: &S) -> Self {
+        Self { limit: sys.size_limit(), empty: false, clone_refused: None }
+    }
 }
 
 impl<'s, S: Sys> Job<'s, '_, S> {

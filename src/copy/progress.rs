@@ -24,12 +24,24 @@ pub struct Progress<'p> {
     pub report: Report,
     callback: Option<Callback<'p>>,
     told: Option<u64>,
+    /// A clone stays one call, and so of one instant.
+    whole_clones: bool,
 }
 
 impl<'p> Progress<'p> {
     /// Nothing is done yet; `callback` is told of what will be.
     pub fn new(callback: Option<Callback<'p>>) -> Self {
         Self { callback, ..Self::default() }
+    }
+
+    /// The same, with each clone in one call.
+    pub fn with_whole_clones(callback: Callback<'p>) -> Self {
+        Self { callback: Some(callback), whole_clones: true, ..Self::default() }
+    }
+
+    /// Whether a large clone is done in steps.
+    pub fn clones_in_steps(&self) -> bool {
+        self.is_watched() && !self.whole_clones
     }
 
     /// Whether anyone watches: then the work is done in steps.

@@ -1,0 +1,121 @@
+//! What a tree copy, or a removal, reports: what became of each entry, and what was left where.
+//! It is filled as the call goes, so that a failure can be explained too.
+
+use crate::copy::{self, Method, Reason};
+
+/// What became of the entries below the root. `seen` is the sum of all the others up to `not_reached`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Read from directories.
+    pub seen: u64,
+    /// Files, each counted under its first name.
+    pub files: u64,
+    /// Further names of what was copied already.
+    pub hard_links: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// FIFOs, sockets and devices.
+    pub specials: u64,
+    /// The same, left out because the caller asked for that.
+    pub specials_left_out: u64,
+    /// Mount points that were not entered.
+    pub mounts_left_empty: u64,
+    /// Left out by the caller's filter.
+    pub left_out: u64,
+    /// Merge: what was there stayed.
+    pub kept: u64,
+    /// Failed, and the caller went on.
+    pub failed: u64,
+    /// No longer in the source when their turn came.
+    pub vanished: u64,
+    /// Read from a directory, not done when the call stopped.
+    pub not_reached: u64,
+    /// Of the files: those that were cloned.
+    pub files_cloned: u64,
+    /// Copied by the kernel.
+    pub files_kernel_copied: u64,
+    /// Copied by reading and writing.
+    pub files_copied: u64,
+    /// Cloned in part.
+    pub files_mixed: u64,
+    /// Empty.
+    pub files_empty: u64,
+    /// Files that changed while they were copied.
+    pub files_changed: u64,
+    /// Bytes that share their blocks with the source.
+    pub bytes_cloned: u64,
+    /// Bytes copied.
+    pub bytes_copied: u64,
+    /// Bytes left as holes.
+    pub bytes_hole: u64,
+}
+
+impl Counts {
+    /// Entries whose fate is known.
+    pub fn done(&self) -> u64 {
+        [
+            self.files,
+            self.hard_links,
+            self.directories,
+            self.symlinks,
+            self.specials,
+            self.specials_left_out,
+            self.mounts_left_empty,
+            self.left_out,
+            self.kept,
+            self.failed,
+            self.vanished,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
+    }
+
+    /// Bytes dealt with, in whichever way.
+    pub fn bytes(&self) -> u64 {
+        self.bytes_cloned.saturating_add(self.bytes_copied).saturating_add(self.bytes_hole)
+    }
+
+    /// Counts a file that was copied.
+    pub fn file(&mut self, report: &copy::Report) {
+        let method = match report.method() {
+            Method::None => &mut self.files_empty,
+            Method::Clone => &mut self.files_cloned,
+            Method::Mixed => &mut self.files_mixed,
+            Method::KernelCopy => &mut self.files_kernel_copied,
+            Method::Copy => &mut self.files_copied,
+        };
+        let add = |to: &mut u64, more: u64| *to = to.saturating_add(more);
+        add(method, 1);
+        add(&mut self.files, 1);
+        add(&mut self.files_changed, report.source_changed.into());
+        add(&mut self.bytes_cloned, report.cloned);
+        add(&mut self.bytes_copied, report.copied_any());
+        add(&mut self.bytes_hole, report.holes);
+    }
+}
+
+/// The private name of what was left beside the destination, NUL-ended.
+pub type Litter = [u8; 32];
+
+/// What was done so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What became of the entries.
+    pub counts: Counts,
+    /// Why the first file that was not cloned was not.
+    pub reason: Reason,
+    /// The errno that refused its clone, 0 if none did.
+    pub clone_error: i32,
+    /// Some metadata could not be set, and that was allowed.
+    pub metadata_incomplete: bool,
+    /// The destination's name holds the new tree. Merge: every entry is in place.
+    pub published: bool,
+    /// It failed, and what was there before was changed, or may have been.
+    pub destination_changed: bool,
+    /// What was left beside the destination.
+    pub litter: Option<Litter>,
+    /// The entry that stopped the call, relative to the root: empty for the root itself, or where none did.
+    pub failed_path: Vec<u8>,
+}
