@@ -10,7 +10,7 @@ pub fn check_regular(stat: &Stat, step: Step) -> Result<()> {
     match stat.kind {
         Kind::Regular => Ok(()),
         Kind::Directory => Err(Errno::own(EISDIR)).at(step),
-        Kind::Symlink | Kind::Other => Err(Error::new(step, Cause::NotRegular)),
+        _ => Err(Error::new(step, Cause::NotRegular)),
     }
 }
 

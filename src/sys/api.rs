@@ -1,8 +1,9 @@
 //! What a copy needs of an operating system: the trait [`Sys`], the only door to system calls.
-//! Its two parts are what all Unixes do alike and what some systems lack, so that each system writes only what is its own.
+//! Its parts are what all Unixes do alike, what some systems lack, and what trees need, so that each system writes only what is its own.
 
 use core::ffi::CStr;
 
+use super::directories::Directories;
 use super::errno;
 
 /// An open file, or a directory that names are relative to.
@@ -69,8 +70,23 @@ pub enum Kind {
     Directory,
     /// A symbolic link (only ever seen by [`Sys::stat_name`]).
     Symlink,
-    /// A FIFO, socket or device.
+    /// A FIFO.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A character device; the one of number 0 is a whiteout of overlayfs.
+    CharacterDevice,
+    /// A block device.
+    BlockDevice,
+    /// What only one system has: a door of Solaris, a junction of Windows.
     Other,
+}
+
+impl Kind {
+    /// Whether it is none of those that hold data, names or a name: to open one does something.
+    pub const fn is_special(self) -> bool {
+        !matches!(self, Self::Regular | Self::Directory | Self::Symlink)
+    }
 }
 
 /// A point in time, as the file system keeps it.
@@ -100,6 +116,10 @@ pub struct Stat {
     pub inode: u64,
     /// The type.
     pub kind: Kind,
+    /// How many names it has.
+    pub links: u64,
+    /// The number of the device that it stands for, if it is one.
+    pub device_number: u64,
     /// The permission bits, set-id and sticky bits among them (07777).
     pub mode: u32,
     /// The owner.
@@ -361,7 +381,7 @@ pub trait Extensions {
 /// except the source's when the caller allows it. Offsets and lengths are explicit: no call moves a
 /// descriptor's own offset but [`Common::seek_data`], [`Common::seek_hole`], [`Common::read_next`] and
 /// [`Common::write_next`]. Every descriptor that comes out is close-on-exec and above 2.
-pub trait Sys: Common + Extensions {
+pub trait Sys: Common + Extensions + Directories {
     /// Closing reports errors of data not yet written (NFS, SMB, FUSE): [`Sys::flush`] is needed only where
     /// something must happen between the two.
     const CLOSE_TELLS: bool = true;
@@ -423,6 +443,12 @@ impl<'s, S: Sys> Handle<'s, S> {
         self.fd
     }
 
+    /// Gives the descriptor up, open.
+    pub fn keep(mut self) -> Fd {
+        self.open = false;
+        self.fd
+    }
+
     /// Closes, and reports what the system says. Never tried twice: after an error the number may
     /// be another file's.
     pub fn close(mut self) -> Result<()> {
@@ -457,11 +483,13 @@ mod tests {
         let (modified, changed) = (time(modified), time(changed));
         let ids = (1, 2, Kind::Regular, 0o644, 3, 4);
         let (device, inode, kind, mode, owner, group) = ids;
-        let (size, allocated, block_size, accessed) = (5, 512, 4096, time(0));
+        let (links, device_number, size, allocated, block_size, accessed) = (1, 0, 5, 512, 4096, time(0));
         Stat {
             device,
             inode,
             kind,
+            links,
+            device_number,
             mode,
             owner,
             group,

@@ -5,6 +5,7 @@ mod api;
 mod cancel;
 #[cfg(any(target_vendor = "apple", all(test, unix)))]
 pub mod darwin;
+pub mod directories;
 pub mod errno;
 #[cfg(any(target_os = "freebsd", all(test, unix)))]
 pub mod freebsd;
@@ -18,9 +19,12 @@ pub mod model;
 #[cfg(unix)]
 mod posix;
 pub mod posix_acl;
+#[cfg(unix)]
+mod posix_directories;
 mod read_whole;
 #[cfg(any(all(reflink_linux, not(reflink_portable)), target_os = "freebsd", test))]
 mod release;
+mod signals;
 #[cfg(any(reflink_unix, reflink_portable))]
 mod unix;
 #[cfg(any(windows, test))]
@@ -30,8 +34,10 @@ pub use api::{
     Access, Common, Dedupe, Errno, Extensions, Fd, Handle, Kind, Result, Seals, Stat, Sys, Time, Volume,
 };
 pub use cancel::Uncancelled;
+pub use directories::{Directories, Entry, Listing};
 #[cfg(unix)]
 pub use posix::{CWD, Native, is_none, restore_thread_errno, thread_errno};
 pub use read_whole::read_whole;
+pub use signals::SignalsBlocked;
 #[cfg(windows)]
 pub use windows::{CWD, Windows as Native, is_device, is_none, restore_thread_errno, thread_errno};

@@ -117,7 +117,7 @@ pub fn offset(value: u64) -> Result<off_t> {
 
 /// Moves a new descriptor above 2: a host that closed its stdio would write its messages into the
 /// file (gnulib's fd-safer). Where no such number is free, `undo` takes back what the open did.
-fn above_stdio(fd: Fd, undo: impl FnOnce() -> Result<()>) -> Result<Fd> {
+pub fn above_stdio(fd: Fd, undo: impl FnOnce() -> Result<()>) -> Result<Fd> {
     if fd > libc::STDERR_FILENO {
         return Ok(fd);
     }
@@ -168,7 +168,7 @@ fn unlink_own(fd: Fd, dir: Fd, name: &CStr) -> Result<()> {
 /// killed by SIGPIPE at the close, a device rewinds or resets. The open that follows reports any error.
 fn is_special(dir: Fd, name: &CStr, follow: bool) -> bool {
     let flags = if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
-    stat_at(dir, name, flags).is_ok_and(|there| there.kind == Kind::Other)
+    stat_at(dir, name, flags).is_ok_and(|there| there.kind.is_special())
 }
 
 /// Opens a file to read it, as [`super::Sys::open_source`] says.
@@ -224,10 +224,18 @@ pub fn kind(mode: u32) -> Kind {
     const REGULAR: u32 = libc::S_IFREG as u32;
     const DIRECTORY: u32 = libc::S_IFDIR as u32;
     const SYMLINK: u32 = libc::S_IFLNK as u32;
+    const FIFO: u32 = libc::S_IFIFO as u32;
+    const SOCKET: u32 = libc::S_IFSOCK as u32;
+    const CHARACTER: u32 = libc::S_IFCHR as u32;
+    const BLOCK: u32 = libc::S_IFBLK as u32;
     match mode & libc::S_IFMT as u32 {
         REGULAR => Kind::Regular,
         DIRECTORY => Kind::Directory,
         SYMLINK => Kind::Symlink,
+        FIFO => Kind::Fifo,
+        SOCKET => Kind::Socket,
+        CHARACTER => Kind::CharacterDevice,
+        BLOCK => Kind::BlockDevice,
         _ => Kind::Other,
     }
 }
@@ -243,6 +251,8 @@ fn stat_from(raw: &RawStat) -> Stat {
         device: raw.st_dev as u64,
         inode: raw.st_ino as u64,
         kind: kind(mode),
+        links: raw.st_nlink as u64,
+        device_number: raw.st_rdev as u64,
         mode: mode & 0o7777,
         owner: raw.st_uid,
         group: raw.st_gid,
@@ -321,17 +331,29 @@ pub fn seals(fd: Fd) -> super::Seals {
     }
 }
 
-/// Sets the times of last access and change.
+/// The times of last access and change as the system takes them.
 #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)] // 32 bits wide on some architectures
-pub fn set_times(fd: Fd, accessed: Time, modified: Time) -> Result<()> {
+fn raw_times(accessed: Time, modified: Time) -> Result<[libc::timespec; 2]> {
     let raw = |time: Time| -> Result<libc::timespec> {
         let seconds = time.seconds.try_into().map_err(|_| Errno(errno::EOVERFLOW))?;
         let nanoseconds = time.nanoseconds.try_into().map_err(|_| Errno(errno::EOVERFLOW))?;
         Ok(libc::timespec { tv_sec: seconds, tv_nsec: nanoseconds })
     };
-    let times = [raw(accessed)?, raw(modified)?];
+    Ok([raw(accessed)?, raw(modified)?])
+}
+
+/// Sets the times of last access and change.
+pub fn set_times(fd: Fd, accessed: Time, modified: Time) -> Result<()> {
+    let times = raw_times(accessed, modified)?;
     // SAFETY: the system reads two structures at this address.
     done(|| unsafe { libc::futimens(fd, times.as_ptr()) })
+}
+
+/// The same by name, of a symbolic link its own.
+pub fn set_name_times(dir: Fd, name: &CStr, accessed: Time, modified: Time) -> Result<()> {
+    let times = raw_times(accessed, modified)?;
+    // SAFETY: `name` is NUL-terminated; the system reads two structures at this address.
+    done(|| unsafe { libc::utimensat(dir, name.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) })
 }
 
 impl Common for Native {

@@ -1,6 +1,7 @@
 //! The Linux backend: each method is one system call, or the few that make up one question.
 //! What Linux shares with other Unixes is in `posix`; Android is Linux with a filter that kills.
 
+pub mod directories;
 mod time;
 mod volumes;
 
@@ -34,10 +35,19 @@ struct ProcPath([u8; 40]);
 
 impl ProcPath {
     fn new(fd: Fd) -> Self {
+        Self::within("fd", fd)
+    }
+
+    /// The path of what procfs says of it.
+    fn info(fd: Fd) -> Self {
+        Self::within("fdinfo", fd)
+    }
+
+    fn within(directory: &str, fd: Fd) -> Self {
         use std::io::Write;
         let mut path = [0_u8; 40];
-        // "/proc/thread-self/fd/" and ten digits leave room for the NUL.
-        let _ = write!(path.as_mut_slice(), "/proc/thread-self/fd/{fd}");
+        // "/proc/thread-self/fdinfo/" and ten digits leave room for the NUL.
+        let _ = write!(path.as_mut_slice(), "/proc/thread-self/{directory}/{fd}");
         Self(path)
     }
 
@@ -70,6 +80,16 @@ fn ficlone(src: Fd, dst: Fd) -> Result<()> {
 fn ficlonerange(range: &libc::file_clone_range, dst: Fd) -> Result<()> {
     // SAFETY: the kernel reads one `file_clone_range` at this address, which outlives the call.
     done(|| unsafe { libc::ioctl(dst, libc::FICLONERANGE, ptr::from_ref(range)) })
+}
+
+fn renameat2(from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr, flags: core::ffi::c_uint) -> Result<()> {
+    if !may_call(c"renameat2") {
+        return Err(Errno(libc::EOPNOTSUPP));
+    }
+    // Raw: glibc has a wrapper since 2.28 only. SAFETY: both names are NUL-terminated.
+    done(|| unsafe {
+        libc::syscall(libc::SYS_renameat2, from_dir, from.as_ptr(), to_dir, to.as_ptr(), flags)
+    })
 }
 
 /// `struct file_dedupe_range` with the one destination that is ever asked for (linux/fs.h).
@@ -250,20 +270,7 @@ impl Extensions for Native {
     }
 
     fn rename_new(&self, from_dir: Fd, from: &CStr, to_dir: Fd, to: &CStr) -> Result<()> {
-        if !may_call(c"renameat2") {
-            return Err(Errno(libc::EOPNOTSUPP));
-        }
-        // Raw: glibc has a wrapper since 2.28 only. SAFETY: both names are NUL-terminated.
-        done(|| unsafe {
-            libc::syscall(
-                libc::SYS_renameat2,
-                from_dir,
-                from.as_ptr(),
-                to_dir,
-                to.as_ptr(),
-                libc::RENAME_NOREPLACE,
-            )
-        })
+        renameat2(from_dir, from, to_dir, to, libc::RENAME_NOREPLACE)
     }
 
     fn is_users(name: &CStr) -> bool {

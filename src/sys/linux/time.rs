@@ -59,6 +59,8 @@ fn stat_from(raw: &libc::statx) -> Stat {
         device: device(raw.stx_dev_major, raw.stx_dev_minor),
         inode: raw.stx_ino,
         kind: kind(mode),
+        links: raw.stx_nlink.into(),
+        device_number: device(raw.stx_rdev_major, raw.stx_rdev_minor),
         mode: mode & 0o7777,
         owner: raw.stx_uid,
         group: raw.stx_gid,
@@ -78,13 +80,27 @@ fn device(major: u32, minor: u32) -> u64 {
 
 /// Sets the times of last access and change. `None` where there is no such call.
 pub fn set_times(fd: Fd, accessed: Time, modified: Time) -> Option<Result<()>> {
+    utimensat(fd, None, accessed, modified, 0)
+}
+
+/// The same by name, of a symbolic link its own.
+pub fn set_name_times(dir: Fd, name: &CStr, accessed: Time, modified: Time) -> Option<Result<()>> {
+    utimensat(dir, Some(name), accessed, modified, libc::AT_SYMLINK_NOFOLLOW)
+}
+
+fn utimensat(
+    fd: Fd,
+    name: Option<&CStr>,
+    accessed: Time,
+    modified: Time,
+    flags: c_int,
+) -> Option<Result<()>> {
     let number = UTIMENSAT_WIDE?;
     // struct __kernel_timespec of linux/time_types.h, twice
     let times = [accessed.seconds, accessed.nanoseconds, modified.seconds, modified.nanoseconds];
-    // SAFETY: no name, which means the descriptor itself; the kernel reads four numbers.
-    let set: Result<u64> = count(|| unsafe {
-        libc::syscall(number, fd, core::ptr::null::<core::ffi::c_char>(), times.as_ptr(), 0)
-    });
+    let name = name.map_or(core::ptr::null(), CStr::as_ptr);
+    // SAFETY: `name` is NUL-terminated, or NULL, which means the descriptor itself; the kernel reads four numbers.
+    let set: Result<u64> = count(|| unsafe { libc::syscall(number, fd, name, times.as_ptr(), flags) });
     match set {
         Err(errno) if missing(errno) => None,
         outcome => Some(outcome.map(drop)),

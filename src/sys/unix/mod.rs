@@ -1,11 +1,14 @@
 //! What all Unixes but Linux share. What one of them has beyond that is its own [`crate::sys::Extensions`], in a file of its own.
 //! On Linux this stands in for Linux's own backend under `--cfg reflink_portable`, so that the tests run it.
 
+pub mod directories;
 #[cfg(not(any(target_vendor = "apple", target_os = "freebsd", reflink_solaris)))]
 mod plain;
 #[cfg(reflink_solaris)]
 mod solaris;
 mod volume;
+
+pub use directories::Stream;
 
 use core::ffi::{CStr, c_int, c_void};
 

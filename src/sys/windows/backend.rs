@@ -20,6 +20,7 @@ use super::{status, volumes};
 use crate::sys::api::{
     Access, Common, Errno, Extensions, Fd, Kind, Result, Stat, Sys, Time, Volume, unsupported,
 };
+use crate::sys::directories::Directories;
 use crate::sys::errno;
 
 /// The running Windows.
@@ -321,6 +322,9 @@ impl Extensions for Windows {
     }
 }
 
+/// Not written yet: trees are refused here.
+impl Directories for Windows {}
+
 impl Sys for Windows {
     const CARRIES_OWNER: bool = false;
     const CLOSE_TELLS: bool = false;
@@ -339,9 +343,9 @@ impl Sys for Windows {
             return Ok(fd);
         }
         match status::stat(fd)?.kind {
-            Kind::Symlink | Kind::Other => Err(Errno(errno::ELOOP)),
             // Kept in some other way than as bytes of its own: opened once more for whoever knows that way.
             Kind::Regular | Kind::Directory => open_existing(&Name::again(fd), access, 0),
+            _ => Err(Errno(errno::ELOOP)),
         }
     }
 

@@ -77,7 +77,10 @@ mod tag {
     /// The bit of those that stand for another file: IsReparseTagNameSurrogate of ntifs.h.
     pub const NAME_SURROGATE: u32 = 0x2000_0000;
     /// Linux' sockets, FIFOs and devices, as the Windows Subsystem for Linux keeps them.
-    pub const OF_LINUX: [u32; 4] = [0x8000_0023, 0x8000_0024, 0x8000_0025, 0x8000_0026];
+    pub const SOCKET: u32 = 0x8000_0023;
+    pub const FIFO: u32 = 0x8000_0024;
+    pub const CHARACTER_DEVICE: u32 = 0x8000_0025;
+    pub const BLOCK_DEVICE: u32 = 0x8000_0026;
 }
 
 pub fn basic(fd: Fd) -> Result<Basic> {
@@ -117,9 +120,11 @@ fn kind(fd: Fd, attributes: u32) -> Result<Kind> {
         let found: Tag = calls::query(fd, nt::FileAttributeTagInformation)?;
         match found.tag {
             tag::SYMLINK => return Ok(Kind::Symlink),
-            found if found & tag::NAME_SURROGATE != 0 || tag::OF_LINUX.contains(&found) => {
-                return Ok(Kind::Other);
-            }
+            tag::SOCKET => return Ok(Kind::Socket),
+            tag::FIFO => return Ok(Kind::Fifo),
+            tag::CHARACTER_DEVICE => return Ok(Kind::CharacterDevice),
+            tag::BLOCK_DEVICE => return Ok(Kind::BlockDevice),
+            found if found & tag::NAME_SURROGATE != 0 => return Ok(Kind::Other),
             _ => {} // the file itself, kept in some other way: deduplicated, compressed, in a cloud
         }
     }
@@ -164,6 +169,7 @@ pub fn stat(fd: Fd) -> Result<Stat> {
         device,
         inode,
         kind: kind(fd, basic.attributes)?,
+        links: standard.links.into(),
         mode: mode(basic.attributes),
         size: u64::try_from(standard.end).unwrap_or(0),
         allocated: u64::try_from(standard.allocated).unwrap_or(0),
@@ -185,6 +191,8 @@ fn nothing_but(kind: Kind) -> Stat {
         device: 0,
         inode: 0,
         kind,
+        links: 1,
+        device_number: 0,
         mode: 0,
         owner: 0,
         group: 0,

@@ -514,12 +514,14 @@ impl Disk {
             What::Pseudo { size, .. } => (Kind::Regular, *size, 0),
             What::Directory(_) => (Kind::Directory, 0, 0),
             What::Symlink(to) => (Kind::Symlink, to.len() as u64, 0),
-            What::Fifo => (Kind::Other, 0, 0),
+            What::Fifo => (Kind::Fifo, 0, 0),
         };
         Stat {
             device: inode.volume as u64 + 10,
             inode: if self.volumes[inode.volume].one_number { 1 } else { ino as u64 },
             kind,
+            links: self.links(ino) as u64,
+            device_number: 0,
             mode: inode.mode,
             owner: inode.owner,
             group: inode.group,

@@ -7,6 +7,7 @@ pub mod apfs;
 mod calls;
 mod clone;
 pub mod data;
+mod directories;
 pub mod disk;
 pub mod fault;
 mod freebsd;

@@ -1,0 +1,304 @@
+//! Directories on Linux: openat2(2), getdents64(2), statx(2) and fchmodat2(2), each with what to do before the kernel that has it,
+//! and under a filter that does not know it.
+
+use core::ffi::{CStr, c_int, c_long, c_void};
+use core::mem::MaybeUninit;
+use core::ptr;
+
+use super::{ProcPath, may_call, open_leased, renameat2, time, volumes};
+use crate::sys::api::{Common, Errno, Fd, Handle, Kind, Result, Sys, Time};
+use crate::sys::directories::Listing;
+use crate::sys::posix::{self, Native, above_stdio, count, done, open, retry};
+use crate::sys::posix_directories::{READ, enter_one_by_one};
+
+// ── Opening ──
+
+/// `struct open_how` (linux/openat2.h), which libc has not on Android.
+#[repr(C)]
+struct How {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+/// RESOLVE_NO_XDEV, RESOLVE_NO_SYMLINKS and RESOLVE_BENEATH.
+const NO_XDEV: u64 = 0x01;
+const NO_SYMLINKS: u64 = 0x04;
+const BENEATH: u64 = 0x08;
+
+/// Opens a name as `resolve` restricts it (Linux 5.6). `None`: there is no such call here, or a filter forbids it.
+fn openat2(dir: Fd, name: &CStr, flags: c_int, resolve: u64) -> Option<Result<Fd>> {
+    if !may_call(c"openat2") {
+        return None;
+    }
+    let flags = u64::from((flags | libc::O_CLOEXEC).unsigned_abs());
+    let how = How { flags, mode: 0, resolve };
+    // SAFETY: `name` is NUL-terminated; the kernel reads a structure of the size that is told.
+    let opened: Result<Fd> = count(|| unsafe {
+        libc::syscall(libc::SYS_openat2, dir, name.as_ptr(), ptr::from_ref(&how), size_of::<How>())
+    });
+    match opened {
+        Err(Errno(libc::ENOSYS | libc::EPERM)) => None,
+        outcome => Some(outcome.and_then(|fd| above_stdio(fd, || Ok(())))),
+    }
+}
+
+/// Opens a directory where no other mount begins. A bind mount has the device number of what it shows, and a subvolume of
+/// Btrfs, which is no mount, has one of its own: only the mount tells.
+fn open_same_mount(dir: Fd, name: &CStr, flags: c_int) -> Result<Fd> {
+    if let Some(outcome) = openat2(dir, name, flags, NO_XDEV) {
+        return outcome;
+    }
+    let found = Handle::new(&Native, open(dir, name, flags, 0)?);
+    if mount_id(found.fd())? == mount_id(dir)? { Ok(found.keep()) } else { Err(Errno(libc::EXDEV)) }
+}
+
+pub fn enter_same_mount(dir: Fd, name: &CStr) -> Result<Fd> {
+    open_same_mount(dir, name, READ)
+}
+
+/// The rights are given by a descriptor that needs none (O_PATH), so that no other file gets them.
+pub fn enter_to_remove(dir: Fd, name: &CStr) -> Result<Fd> {
+    match open_same_mount(dir, name, READ) {
+        Err(Errno(libc::EACCES)) => {}
+        outcome => return outcome,
+    }
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    let found = Handle::new(&Native, open_same_mount(dir, name, flags)?);
+    set_mode(found.fd(), 0o700)?;
+    open(found.fd(), c".", READ, 0)
+}
+
+pub fn enter_below(dir: Fd, path: &CStr) -> Result<Fd> {
+    openat2(dir, path, READ, BENEATH | NO_SYMLINKS).unwrap_or_else(|| enter_one_by_one(dir, path))
+}
+
+pub fn open_listed(dir: Fd, name: &CStr) -> Result<Fd> {
+    match open(dir, name, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW, 0) {
+        Err(Errno(libc::EAGAIN)) => open_leased(dir, name, false),
+        outcome => outcome,
+    }
+}
+
+// ── Mounts ──
+
+/// statx(2) with no more than what is asked for. `None`: there is no such call here (before Linux 4.11), or a filter forbids it.
+fn statx(dir: Fd, name: &CStr, flags: c_int, mask: u32) -> Option<Result<libc::statx>> {
+    if !may_call(c"statx") {
+        return None;
+    }
+    let mut raw = MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: `name` is NUL-terminated, the structure as large as the kernel's.
+    let asked =
+        done(|| unsafe { libc::syscall(libc::SYS_statx, dir, name.as_ptr(), flags, mask, raw.as_mut_ptr()) });
+    match asked {
+        Err(Errno(libc::ENOSYS | libc::EPERM)) => None,
+        // SAFETY: zeroed first, so that every byte is initialised whatever the kernel filled.
+        outcome => Some(outcome.map(|()| unsafe { raw.assume_init() })),
+    }
+}
+
+/// The number of the mount that an open file is in: by statx since Linux 5.8, else by procfs. Where neither is there,
+/// nobody says, which is an error.
+fn mount_id(fd: Fd) -> Result<u64> {
+    if let Some(said) = statx(fd, c"", libc::AT_EMPTY_PATH, libc::STATX_MNT_ID) {
+        let said = said?;
+        if said.stx_mask & libc::STATX_MNT_ID != 0 {
+            return Ok(said.stx_mnt_id);
+        }
+    }
+    mount_id_by_procfs(fd)
+}
+
+fn mount_id_by_procfs(fd: Fd) -> Result<u64> {
+    let file = Handle::new(&Native, open(libc::AT_FDCWD, ProcPath::info(fd).as_c_str(), libc::O_RDONLY, 0)?);
+    let mut text = [0; 1024];
+    let length = Native.read_at(file.fd(), &mut text, 0)?;
+    let text = core::str::from_utf8(text.get(..length).unwrap_or_default()).unwrap_or_default();
+    let number = text.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
+    number.ok_or(Errno(libc::EOPNOTSUPP))
+}
+
+pub fn is_mount_point(dir: Fd, name: &CStr) -> Result<bool> {
+    #[allow(clippy::cast_sign_loss)] // one bit, as c_int
+    const ROOT: u64 = libc::STATX_ATTR_MOUNT_ROOT as u64;
+    if let Some(said) = statx(dir, name, libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT, 0) {
+        let said = said?;
+        if said.stx_attributes_mask & ROOT != 0 {
+            return Ok(said.stx_attributes & ROOT != 0);
+        }
+    }
+    // Before Linux 5.8.
+    let found = Handle::new(&Native, open(dir, name, libc::O_PATH | libc::O_NOFOLLOW, 0)?);
+    Ok(mount_id(found.fd())? != mount_id(dir)?)
+}
+
+// ── Reading ──
+
+pub fn read_entries(dir: Fd, listing: &mut Listing) -> Result<bool> {
+    let room = listing.room();
+    // Raw: the C library's streams have a buffer and a descriptor of their own. SAFETY: the kernel writes at most `len` bytes.
+    let filled = count(|| unsafe {
+        libc::syscall(libc::SYS_getdents64, dir, room.as_mut_ptr().cast::<c_void>(), room.len())
+    })?;
+    listing.set_filled(filled);
+    Ok(filled != 0)
+}
+
+// ── Making ──
+
+pub fn make_node(dir: Fd, name: &CStr, mode: libc::mode_t, number: libc::dev_t) -> Result<()> {
+    // SAFETY: `name` is NUL-terminated.
+    done(|| unsafe { libc::mknodat(dir, name.as_ptr(), mode, number) })
+}
+
+pub fn exchange(one_dir: Fd, one: &CStr, other_dir: Fd, other: &CStr) -> Result<()> {
+    renameat2(one_dir, one, other_dir, other, libc::RENAME_EXCHANGE)
+}
+
+// ── Metadata ──
+
+/// fchmodat2(2) of Linux 6.6, which libc does not name everywhere. Newer calls have one number on all architectures, counted
+/// from a base that is the architecture's: here from openat2's 437.
+const SYS_FCHMODAT2: c_long = libc::SYS_openat2 + (452 - 437);
+
+/// Sets the permission bits of an open file, opened with O_PATH too, for which fchmod(2) says EBADF.
+fn set_mode(fd: Fd, mode: libc::mode_t) -> Result<()> {
+    if may_call(c"fchmodat2") {
+        // SAFETY: the name is empty and NUL-terminated: the file is the descriptor's.
+        let set =
+            done(|| unsafe { libc::syscall(SYS_FCHMODAT2, fd, c"".as_ptr(), mode, libc::AT_EMPTY_PATH) });
+        if !matches!(set, Err(Errno(libc::ENOSYS | libc::EPERM))) {
+            return set;
+        }
+    }
+    set_mode_by_procfs(fd, mode)
+}
+
+fn set_mode_by_procfs(fd: Fd, mode: libc::mode_t) -> Result<()> {
+    // SAFETY: the path is NUL-terminated.
+    match done(|| unsafe { libc::chmod(ProcPath::new(fd).as_c_str().as_ptr(), mode) }) {
+        Err(Errno(libc::ENOENT)) => Err(Errno(libc::EOPNOTSUPP)), // no procfs
+        outcome => outcome,
+    }
+}
+
+pub fn set_name_mode(dir: Fd, name: &CStr, mode: libc::mode_t) -> Result<()> {
+    let found = Handle::new(&Native, open(dir, name, libc::O_PATH | libc::O_NOFOLLOW, 0)?);
+    match Native.stat(found.fd())?.kind {
+        Kind::Symlink => Err(Errno(libc::EOPNOTSUPP)),
+        _ => set_mode(found.fd(), mode),
+    }
+}
+
+pub fn set_name_times(dir: Fd, name: &CStr, accessed: Time, modified: Time) -> Result<()> {
+    let wide = time::set_name_times(dir, name, accessed, modified);
+    wide.unwrap_or_else(|| posix::set_name_times(dir, name, accessed, modified))
+}
+
+/// FS_NOCOW_FL (linux/fs.h). Btrfs alone acts according to it.
+const NOCOW: c_int = 0x0080_0000;
+
+/// The inode's flags. The kernel writes an int, though the request is named after a long.
+fn flags(fd: Fd) -> Result<c_int> {
+    let mut flags: c_int = 0;
+    // SAFETY: the kernel writes one int of our own.
+    done(|| unsafe { libc::ioctl(fd, libc::FS_IOC_GETFLAGS, ptr::from_mut(&mut flags)) })?;
+    Ok(flags)
+}
+
+pub fn no_cow(fd: Fd) -> Result<bool> {
+    Ok(is_btrfs(fd)? && flags(fd)? & NOCOW != 0)
+}
+
+/// Other file systems are not asked: some servers behind FUSE take the request for another one.
+fn is_btrfs(fd: Fd) -> Result<bool> {
+    Ok(Native.volume(fd)?.name == volumes::BTRFS)
+}
+
+pub fn set_no_cow(fd: Fd) -> Result<()> {
+    if !is_btrfs(fd)? {
+        return Err(Errno(libc::EOPNOTSUPP));
+    }
+    let flags = flags(fd)? | NOCOW;
+    // SAFETY: the kernel reads one int of our own.
+    done(|| unsafe { libc::ioctl(fd, libc::FS_IOC_SETFLAGS, ptr::from_ref(&flags)) })
+}
+
+pub fn sync_volume(fd: Fd) -> Result<()> {
+    if !may_call(c"syncfs") {
+        return Err(Errno(libc::EOPNOTSUPP));
+    }
+    // SAFETY: plain system call.
+    retry(|| unsafe { libc::syscall(libc::SYS_syncfs, fd) }).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::*;
+    use crate::sys::{CWD, Directories};
+
+    /// The two ways to number a mount must agree, else an old kernel would see mounts everywhere, or nowhere.
+    #[test]
+    fn procfs_numbers_mounts_as_statx_does() {
+        for name in [c"/", c"/proc", c"/dev", c"/proc/self/fd"] {
+            let directory = Handle::new(&Native, Native.open_directory(CWD, name, false).unwrap());
+            assert_eq!(mount_id_by_procfs(directory.fd()), mount_id(directory.fd()), "{name:?}");
+        }
+        let root = Handle::new(&Native, Native.open_directory(CWD, c"/", false).unwrap());
+        let proc = Handle::new(&Native, Native.open_directory(CWD, c"/proc", false).unwrap());
+        assert_ne!(mount_id(root.fd()), mount_id(proc.fd()));
+    }
+
+    /// As an ordinary user, which as root only this thread becomes: root may read every directory.
+    #[test]
+    fn a_directory_that_its_owner_may_not_read_is_entered_to_remove_it() {
+        let there = std::env::temp_dir().join(format!("reflink-locked-{}", std::process::id()));
+        fs::create_dir(&there).unwrap();
+        // SAFETY: plain system call.
+        let root = unsafe { libc::geteuid() } == 0;
+        for (name, mode) in [("none", 0o000), ("search", 0o311), ("no-search", 0o600), ("read", 0o555)] {
+            fs::create_dir(there.join(name)).unwrap();
+            if root {
+                std::os::unix::fs::chown(there.join(name), Some(1000), Some(1000)).unwrap();
+            }
+            fs::set_permissions(there.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        std::os::unix::fs::symlink("none", there.join("link")).unwrap();
+        let directory = fs::File::open(&there).unwrap();
+        let dir = directory.as_raw_fd();
+        let entered = std::thread::spawn(move || {
+            if root {
+                // SAFETY: the raw call changes this thread alone.
+                assert_eq!(unsafe { libc::syscall(libc::SYS_setresuid, -1, 1000, -1) }, 0);
+            }
+            let enter = |name| Native.enter_to_remove(dir, name).map(|fd| drop(Handle::new(&Native, fd)));
+            assert_eq!(Native.enter(dir, c"none"), Err(Errno(libc::EACCES)));
+            [c"none", c"search", c"no-search", c"read", c"link"].map(enter)
+        });
+        let entered = entered.join().unwrap();
+        let mode = |name| fs::symlink_metadata(there.join(name)).unwrap().mode() & 0o7777;
+        let modes = ["none", "search", "no-search", "read"].map(mode);
+        fs::remove_dir_all(&there).unwrap();
+        assert_eq!(entered, [Ok(()), Ok(()), Ok(()), Ok(()), Err(Errno(libc::ENOTDIR))]);
+        assert_eq!(modes, [0o700, 0o700, 0o600, 0o555]);
+    }
+
+    #[test]
+    fn permission_bits_are_set_without_fchmodat2_too() {
+        let path = std::env::temp_dir().join(format!("reflink-chmod-{}", std::process::id()));
+        fs::write(&path, "").unwrap();
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        let file = Handle::new(&Native, open(CWD, &name, libc::O_PATH, 0).unwrap());
+        set_mode(file.fd(), 0o604).unwrap();
+        let first = fs::metadata(&path).unwrap().mode() & 0o7777;
+        set_mode_by_procfs(file.fd(), 0o406).unwrap();
+        let second = fs::metadata(&path).unwrap().mode() & 0o7777;
+        fs::remove_file(&path).unwrap();
+        assert_eq!((first, second), (0o604, 0o406));
+    }
+}
