@@ -371,6 +371,17 @@ struct reflink_options {
  * it is not set, the content of the destination is unchanged.
  */
 #define REFLINK_DESTINATION_CHANGED 8
+/**
+ * In `flags` of struct reflink_result, after a failure: the call that failed was made on the source ("error
+ * reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
+ * once, or on none of them.
+ */
+#define REFLINK_AT_SOURCE 0x100
+/**
+ * In `flags` of struct reflink_result, after a failure: the call that failed was made on the destination, its
+ * name or its directory ("error writing").
+ */
+#define REFLINK_AT_DESTINATION 0x200
 
 /**
  * What was done, or why it failed. Every call that accepts this structure fills it, on success and
@@ -392,7 +403,10 @@ struct reflink_result {
   int32_t os_error;
   /** REFLINK_STEP_*: which operation failed. */
   uint32_t step;
-  /** REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED. */
+  /**
+   * REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED,
+   * REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
+   */
   uint32_t flags;
   /** Bytes that share their blocks with the source, holes between them included. */
   uint64_t bytes_cloned;

@@ -242,7 +242,10 @@ struct result {
     bool metadata_incomplete = false; ///< Some metadata could not be set, and was let pass.
     bool published = false; ///< The name holds the complete new file, also after an error.
     bool destination_changed =
-        false; ///< After an error: the open destination was changed, or may have been.
+        false;              ///< After an error: the open destination was changed, or may have been.
+    bool at_source = false; ///< The call that failed was made on the source.
+    bool at_destination =
+        false; ///< The call that failed was made on the destination, its name or its directory.
     std::uint64_t bytes_cloned = 0; ///< Bytes that share their blocks with the source.
     std::uint64_t bytes_copied = 0; ///< Bytes copied.
     std::uint64_t bytes_hole = 0;   ///< Bytes left as holes.
@@ -433,6 +436,8 @@ class call
         result.metadata_incomplete = (result_.flags & REFLINK_METADATA_INCOMPLETE) != 0;
         result.published = (result_.flags & REFLINK_PUBLISHED) != 0;
         result.destination_changed = (result_.flags & REFLINK_DESTINATION_CHANGED) != 0;
+        result.at_source = (result_.flags & REFLINK_AT_SOURCE) != 0;
+        result.at_destination = (result_.flags & REFLINK_AT_DESTINATION) != 0;
         result.bytes_cloned = result_.bytes_cloned;
         result.bytes_copied = result_.bytes_copied;
         result.bytes_hole = result_.bytes_hole;

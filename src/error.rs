@@ -3,25 +3,37 @@
 
 use crate::sys::Errno;
 
-/// Which operation an error belongs to. Its number is `capi`'s business.
+/// Which of both files the call that failed was made on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// On none of them, or on both at once.
+    Neither,
+    /// On the source: it could not be read.
+    Source,
+    /// On the destination, its name or its directory: it could not be written.
+    Destination,
+}
+
+/// Which operation an error belongs to. Its number is `capi`'s business. The steps that concern both files have the side
+/// with them, so that no error is made without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// No step failed.
     None,
     /// Reading the caller's arguments.
-    Arguments,
+    Arguments(Side),
     /// Opening the source.
     OpenSource,
     /// The checks on both files before any byte moves.
-    Check,
+    Check(Side),
     /// Making the destination file.
     Create,
     /// Cloning.
-    Clone,
+    Clone(Side),
     /// Copying.
-    Copy,
+    Copy(Side),
     /// Setting mode, owner, extended attributes, ACL or times.
-    Metadata,
+    Metadata(Side),
     /// Writing through to the device.
     Sync,
     /// Giving the finished file its name.
@@ -33,11 +45,28 @@ pub enum Step {
     /// Trying out what a directory can do.
     Probe,
     /// Opening or reading a directory of a tree.
-    Walk,
+    Walk(Side),
     /// The caller's filter.
     Filter,
     /// Removing what was replaced, or what is unfinished.
     Cleanup,
+}
+
+impl Step {
+    /// The file that the failing call was made on.
+    pub const fn side(self) -> Side {
+        match self {
+            Self::None | Self::Progress | Self::Probe | Self::Filter => Side::Neither,
+            Self::OpenSource => Side::Source,
+            Self::Create | Self::Sync | Self::Publish | Self::Close | Self::Cleanup => Side::Destination,
+            Self::Arguments(side)
+            | Self::Check(side)
+            | Self::Clone(side)
+            | Self::Copy(side)
+            | Self::Metadata(side)
+            | Self::Walk(side) => side,
+        }
+    }
 }
 
 /// Why not everything was cloned.

@@ -187,6 +187,8 @@ func resultOf(raw *C.struct_reflink_result) Result {
 		MetadataIncomplete: raw.flags&C.REFLINK_METADATA_INCOMPLETE != 0,
 		Published:          raw.flags&C.REFLINK_PUBLISHED != 0,
 		DestinationChanged: raw.flags&C.REFLINK_DESTINATION_CHANGED != 0,
+		AtSource:           raw.flags&C.REFLINK_AT_SOURCE != 0,
+		AtDestination:      raw.flags&C.REFLINK_AT_DESTINATION != 0,
 	}
 }
 

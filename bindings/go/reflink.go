@@ -51,6 +51,8 @@ const (
 	numberMetadataIncomplete = 2
 	numberPublished          = 4
 	numberDestinationChanged = 8
+	numberAtSource           = 0x100
+	numberAtDestination      = 0x200
 	// make header: end
 )
 

@@ -202,6 +202,10 @@ type Result struct {
 	Published bool
 	// DestinationChanged: after an error, the open destination was changed, or may have been.
 	DestinationChanged bool
+	// AtSource: the call that failed was made on the source ("error reading").
+	AtSource bool
+	// AtDestination: the call that failed was made on the destination, its name or its directory ("error writing").
+	AtDestination bool
 }
 
 // Length is the number of bytes dealt with, in whichever way.

@@ -114,9 +114,9 @@ mod tests {
 
     #[test]
     fn a_code_is_an_errno_of_this_system() {
-        use crate::error::Step;
+        use crate::error::{Side, Step};
         use crate::sys::Errno;
-        let told = |failed| of(&Error::new(Step::Metadata, Cause::System(failed)));
+        let told = |failed| of(&Error::new(Step::Metadata(Side::Destination), Cause::System(failed)));
         assert_eq!(told(Errno(errno::EIO)), -errno::EIO);
         assert_eq!(told(Errno::standing_for(45, errno::EOPNOTSUPP)), -errno::EOPNOTSUPP);
         assert_eq!(told(Errno::standing_for(87, 0xe006)), -87, "ENOATTR of FreeBSD, which has no ENODATA");

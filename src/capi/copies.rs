@@ -8,7 +8,7 @@ use super::result::{self, reflink_result};
 use super::{codes, guard, invalid, name, sized};
 use crate::copy::range::Range;
 use crate::copy::{Callback, Options, Progress, Report, descriptor, file, range};
-use crate::error::{Cause, Error, Result, Step};
+use crate::error::{Cause, Error, Result, Side, Step};
 use crate::sys::{CWD, Errno, Native};
 
 /// Runs one copy: reads the options, has it done, and writes the result whether or not it
@@ -35,7 +35,7 @@ unsafe fn run_copy(
                 outcome
             })
             .map_err(|error| (error, codes::of(&error))),
-            Err(code) => Err((Error::new(Step::Arguments, Cause::System(Errno(0))), code)),
+            Err(code) => Err((Error::new(Step::Arguments(Side::Neither), Cause::System(Errno(0))), code)),
         };
         // SAFETY: checked above.
         unsafe { result::write(result, &report, outcome.err().map(|(error, _)| error)) };

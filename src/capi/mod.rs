@@ -18,12 +18,12 @@ pub mod version;
 use core::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::{Cause, Error, Result, Step};
+use crate::error::{Cause, Error, Result, Side, Step};
 use crate::sys::errno::EINVAL;
 use crate::sys::{Errno, Uncancelled, restore_thread_errno, thread_errno};
 
 const fn invalid() -> Error {
-    Error::new(Step::Arguments, Cause::System(Errno::own(EINVAL)))
+    Error::new(Step::Arguments(Side::Neither), Cause::System(Errno::own(EINVAL)))
 }
 
 /// Runs one call, in which the thread cannot be cancelled: a panic becomes a code, and errno is not changed.

@@ -6,7 +6,7 @@ use core::mem::offset_of;
 
 use super::sized::{self, Extensible};
 use crate::copy::{Method, Report};
-use crate::error::{Error, Reason, Step};
+use crate::error::{Error, Reason, Side, Step};
 
 /// No data was copied: there was nothing to do, or the call failed before.
 pub const REFLINK_METHOD_NONE: u32 = 0;
@@ -81,6 +81,13 @@ pub const REFLINK_PUBLISHED: u32 = 4;
 /// destination was changed, or may have been. The bytes that the result counts are there; more may be. If
 /// it is not set, the content of the destination is unchanged.
 pub const REFLINK_DESTINATION_CHANGED: u32 = 8;
+/// In `flags` of struct reflink_result, after a failure: the call that failed was made on the source ("error
+/// reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
+/// once, or on none of them.
+pub const REFLINK_AT_SOURCE: u32 = 0x100;
+/// In `flags` of struct reflink_result, after a failure: the call that failed was made on the destination, its
+/// name or its directory ("error writing").
+pub const REFLINK_AT_DESTINATION: u32 = 0x200;
 
 /// What was done, or why it failed. Every call that accepts this structure fills it, on success and
 /// on failure.
@@ -101,7 +108,8 @@ pub struct reflink_result {
     pub os_error: i32,
     /// REFLINK_STEP_*: which operation failed.
     pub step: u32,
-    /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED.
+    /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED,
+    /// REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
     pub flags: u32,
     /// Bytes that share their blocks with the source, holes between them included.
     pub bytes_cloned: u64,
@@ -175,14 +183,14 @@ pub const fn reason_number(reason: Reason) -> u32 {
 const fn step_number(step: Step) -> u32 {
     match step {
         Step::None => REFLINK_STEP_NONE,
-        Step::Arguments => REFLINK_STEP_ARGUMENTS,
+        Step::Arguments(_) => REFLINK_STEP_ARGUMENTS,
         Step::OpenSource => REFLINK_STEP_OPEN_SOURCE,
         // A probe reports no step, and no function copies trees yet.
-        Step::Check | Step::Probe | Step::Walk | Step::Filter | Step::Cleanup => REFLINK_STEP_CHECK,
+        Step::Check(_) | Step::Probe | Step::Walk(_) | Step::Filter | Step::Cleanup => REFLINK_STEP_CHECK,
         Step::Create => REFLINK_STEP_CREATE,
-        Step::Clone => REFLINK_STEP_CLONE,
-        Step::Copy => REFLINK_STEP_COPY,
-        Step::Metadata => REFLINK_STEP_METADATA,
+        Step::Clone(_) => REFLINK_STEP_CLONE,
+        Step::Copy(_) => REFLINK_STEP_COPY,
+        Step::Metadata(_) => REFLINK_STEP_METADATA,
         Step::Sync => REFLINK_STEP_SYNC,
         Step::Publish => REFLINK_STEP_PUBLISH,
         Step::Close => REFLINK_STEP_CLOSE,
@@ -203,11 +211,14 @@ pub unsafe fn write(to: *mut reflink_result, report: &Report, error: Option<Erro
     if to.is_null() {
         return;
     }
+    let step = error.map_or(Step::None, |error| error.step);
     let flags = [
         (report.source_changed, REFLINK_SOURCE_CHANGED),
         (report.metadata_incomplete, REFLINK_METADATA_INCOMPLETE),
         (report.published, REFLINK_PUBLISHED),
         (report.destination_changed, REFLINK_DESTINATION_CHANGED),
+        (step.side() == Side::Source, REFLINK_AT_SOURCE),
+        (step.side() == Side::Destination, REFLINK_AT_DESTINATION),
     ];
     let value = reflink_result {
         size: 0,
@@ -215,7 +226,7 @@ pub unsafe fn write(to: *mut reflink_result, report: &Report, error: Option<Erro
         reason: reason_number(report.reason),
         clone_error: report.clone_error,
         os_error: error.map_or(0, |error| error.os_error()),
-        step: step_number(error.map_or(Step::None, |error| error.step)),
+        step: step_number(step),
         flags: flags.iter().filter(|flag| flag.0).fold(0, |all, flag| all | flag.1),
         bytes_cloned: report.cloned,
         bytes_copied: report.copied_any(),

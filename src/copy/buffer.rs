@@ -1,7 +1,7 @@
 //! The one buffer of read and write, which begins at a page. malloc puts a large block 16 bytes into one, and on AMD processors with
 //! FSRM the kernel's copy into such an address takes five times as long (256 KiB: 211 us, and 41 us into an aligned buffer).
 
-use crate::error::{At, Result, Step};
+use crate::error::{At, Result, Side, Step};
 use crate::sys::Errno;
 use crate::sys::errno::ENOMEM;
 
@@ -25,7 +25,7 @@ impl Buffer {
     pub fn first(&mut self, want: u64) -> Result<&mut [u8]> {
         let length = usize::try_from(want).unwrap_or(usize::MAX).min(SIZE);
         if self.length < length {
-            *self = Self::with_room(length).at(Step::Copy)?;
+            *self = Self::with_room(length).at(Step::Copy(Side::Neither))?;
         }
         let end = self.start.saturating_add(length);
         Ok(self.memory.get_mut(self.start..end).unwrap_or_default())

@@ -1,7 +1,7 @@
 //! What is refused before any byte moves: anything but regular files, sizes and marks that forbid the copy.
 //! Each check guards against a method that would not.
 
-use crate::error::{At, Cause, Error, Result, Step};
+use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EFBIG, EISDIR, EPERM};
 use crate::sys::{Errno, Fd, Kind, Stat, Sys};
 
@@ -24,11 +24,15 @@ pub fn is_source(before: &Stat, there: &Stat, after: &Stat) -> bool {
 /// Fails where the process may not make a file of `size` bytes: asking first spares the caller the
 /// signal SIGXFSZ.
 pub fn check_size_limit(size: u64, limit: u64) -> Result<()> {
-    if size > limit { Err(Errno::own(EFBIG)).at(Step::Check) } else { Ok(()) }
+    if size > limit { Err(Errno::own(EFBIG)).at(Step::Check(Side::Destination)) } else { Ok(()) }
 }
 
 /// Fails where the file is marked immutable or append-only. A descriptor opened before the mark
 /// could still write.
 pub fn check_unprotected<S: Sys>(sys: &S, dst: Fd) -> Result<()> {
-    if sys.protected(dst).at(Step::Check)? { Err(Errno::own(EPERM)).at(Step::Check) } else { Ok(()) }
+    if sys.protected(dst).at(Step::Check(Side::Destination))? {
+        Err(Errno::own(EPERM)).at(Step::Check(Side::Destination))
+    } else {
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ use super::job::Job;
 use super::retry;
 use super::table::{self, Operation, Verdict};
 use super::{Durability, Mode, Options, Progress, Report};
-use crate::error::{At, Result, Step};
+use crate::error::{At, Result, Side, Step};
 use crate::sys::errno::EPERM;
 use crate::sys::{Errno, Fd, Stat, Sys};
 
@@ -92,14 +92,18 @@ fn refused<S: Sys>(job: &Job<S>, errno: Errno, report: &mut Report) -> Result<()
     }
     report.clone_refused(errno);
     let stop = table::verdict(Operation::Clone, errno) == Verdict::Stop;
-    if stop || job.options.mode == Mode::Always { Err(errno).at(Step::Clone) } else { Ok(()) }
+    if stop || job.options.mode == Mode::Always {
+        Err(errno).at(Step::Clone(table::side(errno)))
+    } else {
+        Ok(())
+    }
 }
 
 /// The size, as with every method. The clone is of one instant, at which the source may have had another size.
 fn check<S: Sys>(job: &Job<S>, draft: &Draft<S>, report: &mut Report) -> Result<bool> {
-    let made = job.sys.stat(draft.file.fd()).at(Step::Clone)?;
+    let made = job.sys.stat(draft.file.fd()).at(Step::Clone(Side::Destination))?;
     if made.size != job.source.stat.size {
-        let now = job.sys.stat(job.source.file.fd()).at(Step::Clone)?;
+        let now = job.sys.stat(job.source.file.fd()).at(Step::Clone(Side::Source))?;
         report.source_changed = now.moved_since(&job.source.stat);
         if !report.source_changed {
             return report.distrust_clone(job.options.mode).map(|()| false);
@@ -122,17 +126,21 @@ fn strip<S: Sys>(job: &Job<S>, draft: &Draft<S>, report: &mut Report) -> Result<
         return Ok(true);
     }
     if table::verdict(Operation::Clone, errno) == Verdict::Stop {
-        return Err(errno).at(Step::Metadata);
+        return Err(errno).at(Step::Metadata(Side::Destination));
     }
     *report = Report::default();
     report.clone_refused(errno);
-    if job.options.mode == Mode::Always { Err(errno).at(Step::Metadata) } else { Ok(false) }
+    if job.options.mode == Mode::Always {
+        Err(errno).at(Step::Metadata(Side::Destination))
+    } else {
+        Ok(false)
+    }
 }
 
 /// Reports the clone as done. Returns what it is before [`still_to_preserve`] is applied.
 pub fn made<S: Sys>(job: &Job<S>, draft: &Draft<S>, progress: &mut Progress) -> Result<Stat> {
     progress.tell(job.source.stat.size, job.source.stat.size)?;
-    job.sys.stat(draft.file.fd()).at(Step::Metadata)
+    job.sys.stat(draft.file.fd()).at(Step::Metadata(Side::Destination))
 }
 
 /// The metadata still to be copied to a clone. It has the source's attributes. Its ACL has the entries that it

@@ -7,7 +7,7 @@ use super::progress::{COPY_STEP, STEP};
 use super::retry::{self, Tries};
 use super::table::{self, Operation, Verdict};
 use super::{Mode, Progress, Reason, Report};
-use crate::error::{At, Cause, Error, Result, Step};
+use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EFBIG, EIO};
 use crate::sys::{Errno, Fd, Stat, Sys};
 
@@ -190,7 +190,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
         report.clone_refused(errno);
         let falls_back = self.falls_back(Operation::Clone, errno, report.cloned > 0)?;
         if only_method || !falls_back {
-            return Err(errno).at(Step::Clone);
+            return Err(errno).at(Step::Clone(table::side(errno)));
         }
         self.discard_failed_clone(errno)?;
         Ok(Flow::NextMethod)
@@ -208,7 +208,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
     fn discard_failed_clone(&self, errno: Errno) -> Result<()> {
         let refused_at_the_door = matches!(table::reason(errno), Reason::Unsupported | Reason::CrossDevice);
         if self.ownership == Ownership::Ours && !refused_at_the_door {
-            self.sys.set_size(self.dst, self.dst_position()).at(Step::Clone)?;
+            self.sys.set_size(self.dst, self.dst_position()).at(Step::Clone(Side::Destination))?;
         }
         Ok(())
     }
@@ -261,7 +261,11 @@ impl<'s, S: Sys> Stretch<'s, S> {
                         continue;
                     }
                     let falls_back = self.falls_back(operation, errno, report.kernel_copied > 0)?;
-                    return if falls_back { Ok(Flow::NextMethod) } else { Err(errno).at(Step::Copy) };
+                    return if falls_back {
+                        Ok(Flow::NextMethod)
+                    } else {
+                        Err(errno).at(refused(operation, errno))
+                    };
                 }
             }
         }
@@ -295,7 +299,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
         let (from, to) = (self.src_position(), self.dst_position());
         let moved = self.sys.kernel_copy(self.src, from, self.dst, to, want).map_err(Moved::Refused)?;
         if moved > want {
-            return Err(Moved::Failed(Error::new(Step::Copy, Cause::Inconsistent)));
+            return Err(Moved::Failed(Error::new(Step::Copy(Side::Neither), Cause::Inconsistent)));
         }
         report.kernel_copied = report.kernel_copied.saturating_add(moved);
         self.advance(moved);
@@ -313,7 +317,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
     fn read_write_through(&mut self, window: &mut [u8], report: &mut Report) -> Moving {
         let read = self.read(window).map_err(Moved::Refused)?;
         // More than asked for is an impossible answer, and not one to index with.
-        let impossible = || Moved::Failed(Error::new(Step::Copy, Cause::Inconsistent));
+        let impossible = || Moved::Failed(Error::new(Step::Copy(Side::Source), Cause::Inconsistent));
         let data = window.get(..read).ok_or_else(impossible)?;
         if data.is_empty() {
             return Ok(0);
@@ -379,7 +383,8 @@ impl<'s, S: Sys> Stretch<'s, S> {
     /// Writes all of `data` at the destination's position. What counts is what was written, not
     /// what was read.
     fn write_all(&mut self, data: &[u8], report: &mut Report) -> Written {
-        let failed = |errno| Moved::Failed(Error::new(Step::Copy, Cause::System(errno)));
+        let step = Step::Copy(Side::Destination);
+        let failed = |errno| Moved::Failed(Error::new(step, Cause::System(errno)));
         let mut rest = data;
         let (mut tries, mut nothing_written) = (Tries::default(), false);
         while !rest.is_empty() {
@@ -391,7 +396,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
                 Ok(0) if nothing_written => return Err(failed(Errno::own(EIO))),
                 Ok(0) => nothing_written = true,
                 Ok(written) => {
-                    let impossible = Error::new(Step::Copy, Cause::Inconsistent);
+                    let impossible = Error::new(step, Cause::Inconsistent);
                     rest = rest.get(written..).ok_or(Moved::Failed(impossible))?;
                     (tries, nothing_written) = (Tries::default(), false);
                     report.copied = report.copied.saturating_add(written as u64);
@@ -431,7 +436,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
                 // EPERM is also the answer of a sealed or append-only file, and the write of zeros
                 // will repeat it.
                 Err(errno) if table::punch_unsupported(errno) => return self.write_zeros(there, report),
-                Err(errno) => return Err(errno).at(Step::Copy),
+                Err(errno) => return Err(errno).at(Step::Copy(Side::Destination)),
             }
         }
         let left = if there > 0 { there } else { length };
@@ -469,7 +474,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
         match self.sys.set_size(self.dst, end) {
             Ok(()) => self.sized_to = end,
             Err(errno) if table::hole_unsupported(errno) => self.dense = true,
-            Err(errno) => return Err(errno).at(Step::Copy),
+            Err(errno) => return Err(errno).at(Step::Copy(Side::Destination)),
         }
         Ok(!self.dense)
     }
@@ -478,7 +483,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
     pub fn settle_size(&self) -> Result<()> {
         let end = self.dst_position().max(self.dst_size);
         let now = self.sized_to.max(self.written_to).max(self.dst_size);
-        if end == now { Ok(()) } else { self.sys.set_size(self.dst, end).at(Step::Copy) }
+        if end == now { Ok(()) } else { self.sys.set_size(self.dst, end).at(Step::Copy(Side::Destination)) }
     }
 
     /// Copies what is left. A source without a size is read until it ends, or, if it turns out to be
@@ -494,7 +499,12 @@ impl<'s, S: Sys> Stretch<'s, S> {
             let step = self.done.saturating_add(stride).min(until);
             self.copy_until(step, false, progress)?;
             if until == self.length {
-                let size = self.sys.stat(self.src).at(Step::Copy)?.size.saturating_sub(self.src_offset);
+                let size = self
+                    .sys
+                    .stat(self.src)
+                    .at(Step::Copy(Side::Source))?
+                    .size
+                    .saturating_sub(self.src_offset);
                 if size > 0 {
                     until = size.max(self.done).min(self.length);
                 }
@@ -508,7 +518,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
     pub fn check_end(&self, report: &Report) -> Result<()> {
         let early = self.at_end && !self.sizeless && self.done < self.length;
         if early && !report.source_changed && self.src_stat.allocated > 0 {
-            return Err(Error::new(Step::Copy, Cause::Inconsistent));
+            return Err(Error::new(Step::Copy(Side::Source), Cause::Inconsistent));
         }
         Ok(())
     }
@@ -524,7 +534,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
             Verdict::Stop => false,
             Verdict::Again | Verdict::Later => operation != Operation::ReadWrite, // made again in vain
             Verdict::NextAtStart => !started,
-            Verdict::StopIfProtected => !self.sys.protected(self.dst).at(Step::Check)?,
+            Verdict::StopIfProtected => !self.sys.protected(self.dst).at(Step::Check(Side::Destination))?,
             Verdict::StopIfBadDescriptor => self.descriptors_are_good(),
             Verdict::NextIfRemote => !started && self.is_remote(),
         })
@@ -561,10 +571,15 @@ impl Moved {
     fn into_result(self) -> Result<()> {
         match self {
             Self::Failed(error) => Err(error),
-            Self::Refused(errno) => Err(errno).at(Step::Copy),
+            Self::Refused(errno) => Err(errno).at(Step::Copy(Side::Destination)),
             Self::Back => Ok(()),
         }
     }
+}
+
+/// The step at which `operation` was refused. Reading is what is refused of read and write: a write that fails is final.
+fn refused(operation: Operation, errno: Errno) -> Step {
+    Step::Copy(if operation == Operation::ReadWrite { Side::Source } else { table::side(errno) })
 }
 
 /// The blocks that `data` begins with, as long as all of them are zeros, or none is; and whether they are.

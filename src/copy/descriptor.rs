@@ -7,14 +7,14 @@ use super::data::{Flow, Stretch, whole_length};
 use super::metadata::{Target, Transfer, check_carried};
 use super::pair::Pair;
 use super::{Durability, Mode, Options, Progress, Reason, Report};
-use crate::error::{At, Cause, Error, Result, Step};
+use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::{Fd, Stat, Sys};
 
 /// Makes the content of `dst` equal to that of `src`: data, then size, then the metadata asked for.
 pub fn copy<S: Sys>(sys: &S, (src, dst): (Fd, Fd), options: &Options, progress: &mut Progress) -> Result<()> {
     let pair = Pair::check(sys, src, dst)?;
     if pair.one_file() {
-        return Err(Error::new(Step::Check, Cause::SameFile));
+        return Err(Error::new(Step::Check(Side::Neither), Cause::SameFile));
     }
     check_size_limit(pair.src_stat.size, pair.limit)?;
     check_carried::<S>(options)?;
@@ -86,7 +86,7 @@ fn clone_into_longer<S: Sys>(
     }
     if let Err(errno) = pair.sys.set_size(pair.dst, size) {
         let _ = pair.sys.set_size(pair.dst, pair.dst_stat.size); // without what was tried at its end
-        return Err(errno).at(Step::Clone);
+        return Err(errno).at(Step::Clone(Side::Destination));
     }
     stretch.dst_size = size;
     stretch.clone_until(size, progress)
@@ -108,8 +108,10 @@ fn try_beyond_the_end<S: Sys>(
     let fits = |at: &u64| at.checked_add(length).is_some_and(|end| end <= room);
     let Some(beyond) = beyond.filter(fits) else { return stretch.try_clone_nothing(report) };
     let outcome = stretch.try_clone_to(beyond, length, report);
-    if outcome != Ok(Flow::Finished) && sys.stat(pair.dst).at(Step::Clone)?.size > pair.dst_stat.size {
-        sys.set_size(pair.dst, pair.dst_stat.size).at(Step::Clone)?; // a part was cloned all the same
+    if outcome != Ok(Flow::Finished)
+        && sys.stat(pair.dst).at(Step::Clone(Side::Destination))?.size > pair.dst_stat.size
+    {
+        sys.set_size(pair.dst, pair.dst_stat.size).at(Step::Clone(Side::Destination))?; // a part was cloned all the same
     }
     outcome
 }
@@ -118,8 +120,8 @@ fn try_beyond_the_end<S: Sys>(
 /// fill up with zeros what was left out. A destination that was as long before gives nothing to
 /// know it by.
 fn is_as_long<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, report: &mut Report) -> Result<bool> {
-    if pair.sys.stat(pair.dst).at(Step::Clone)?.size >= pair.src_stat.size
-        || pair.sys.stat(pair.src).at(Step::Clone)?.moved_since(&pair.src_stat)
+    if pair.sys.stat(pair.dst).at(Step::Clone(Side::Destination))?.size >= pair.src_stat.size
+        || pair.sys.stat(pair.src).at(Step::Clone(Side::Source))?.moved_since(&pair.src_stat)
     {
         return Ok(true);
     }
@@ -129,10 +131,10 @@ fn is_as_long<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, report: &mut Rep
 /// Sets the size, and makes sure that it is.
 fn finish<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Report) -> Result<Stat> {
     let sys = pair.sys;
-    let now = sys.stat(pair.src).at(Step::Copy)?;
+    let now = sys.stat(pair.src).at(Step::Copy(Side::Source))?;
     report.source_changed = now.moved_since(&pair.src_stat);
     stretch.check_end(report)?;
-    let mut made = sys.stat(pair.dst).at(Step::Copy)?;
+    let mut made = sys.stat(pair.dst).at(Step::Copy(Side::Destination))?;
     // One clone call takes the source as it is at that instant, which may be longer or shorter than
     // it was. (A longer destination takes more than one.)
     let one_call = pair.dst_stat.size <= pair.src_stat.size;
@@ -140,11 +142,11 @@ fn finish<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Report) -> 
         one_call && report.source_changed && stretch.done > 0 && report.cloned == stretch.done;
     let size = if of_an_instant { made.size.min(now.size) } else { stretch.done };
     if made.size != size {
-        sys.set_size(pair.dst, size).at(Step::Copy)?;
-        made = sys.stat(pair.dst).at(Step::Copy)?;
+        sys.set_size(pair.dst, size).at(Step::Copy(Side::Destination))?;
+        made = sys.stat(pair.dst).at(Step::Copy(Side::Destination))?;
     }
     if made.size != size {
-        return Err(Error::new(Step::Copy, Cause::Inconsistent));
+        return Err(Error::new(Step::Copy(Side::Destination), Cause::Inconsistent));
     }
     if of_an_instant {
         report.cloned = size;

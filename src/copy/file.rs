@@ -13,7 +13,7 @@ use super::name::Destination;
 use super::progress::STEP;
 use super::source::Source;
 use super::{Durability, Mode, Options, Permissions, Progress, Reason, Report};
-use crate::error::{At, Cause, Error, Result, Step};
+use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::{Stat, Sys};
 
 /// Does it, and says in `progress` what was done, whether or not it succeeds.
@@ -102,7 +102,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     fn fill(&self, draft: &Draft<S>, progress: &mut Progress) -> Result<Stat> {
         let stat = self.source.stat;
         if stat.size == 0 && self.known.empty {
-            return self.sys.stat(draft.file.fd()).at(Step::Copy);
+            return self.sys.stat(draft.file.fd()).at(Step::Copy(Side::Destination));
         }
         let (from, to) = ((self.source.file.fd(), 0, stat), (draft.file.fd(), 0, 0));
         let (length, mode) = (whole_length(&stat), self.options.mode);
@@ -145,29 +145,36 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         in_steps: bool,
         report: &mut Report,
     ) -> Result<Option<Stat>> {
-        let made = self.sys.stat(draft.file.fd()).at(Step::Clone)?;
+        let made = self.sys.stat(draft.file.fd()).at(Step::Clone(Side::Destination))?;
         let as_long = made.size == self.source.stat.size;
         if as_long && !in_steps {
             return Ok(Some(made));
         }
-        report.source_changed =
-            self.sys.stat(self.source.file.fd()).at(Step::Clone)?.moved_since(&self.source.stat);
+        report.source_changed = self
+            .sys
+            .stat(self.source.file.fd())
+            .at(Step::Clone(Side::Source))?
+            .moved_since(&self.source.stat);
         if as_long || report.source_changed {
             report.cloned = made.size;
             return Ok(Some(made));
         }
         stretch.distrust_clone(report)?;
-        self.sys.set_size(draft.file.fd(), 0).at(Step::Clone)?;
+        self.sys.set_size(draft.file.fd(), 0).at(Step::Clone(Side::Destination))?;
         Ok(None)
     }
 
     /// The size, last of all: what was counted must be there, and the source must not have ended
     /// early without a reason.
     fn check_copied(&self, draft: &Draft<S>, stretch: &Stretch<S>, report: &mut Report) -> Result<Stat> {
-        let made = self.sys.stat(draft.file.fd()).at(Step::Copy)?;
-        let now = self.sys.stat(self.source.file.fd()).at(Step::Copy)?;
+        let made = self.sys.stat(draft.file.fd()).at(Step::Copy(Side::Destination))?;
+        let now = self.sys.stat(self.source.file.fd()).at(Step::Copy(Side::Source))?;
         report.source_changed = now.moved_since(&self.source.stat);
         stretch.check_end(report)?;
-        if made.size == stretch.done { Ok(made) } else { Err(Error::new(Step::Copy, Cause::Inconsistent)) }
+        if made.size == stretch.done {
+            Ok(made)
+        } else {
+            Err(Error::new(Step::Copy(Side::Destination), Cause::Inconsistent))
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! A hole is believed only on positive knowledge; whatever is odd is read as data.
 
 use super::table;
-use crate::error::{At, Result, Step};
+use crate::error::{At, Result, Side, Step};
 use crate::sys::{Fd, Handle, Stat, Sys};
 
 /// A stretch of the source, up to the offset given.
@@ -82,7 +82,7 @@ impl<'s, S: Sys> Holes<'s, S> {
             Ok(data) if data > position => Ok(Segment::Hole(data.min(end))),
             Ok(data) if data == position => self.data_at(fd, position, end, stat),
             Err(errno) if table::no_data_follows(errno) => self.no_data_after(position, end, stat),
-            Err(errno) if !table::seek_unsupported(errno) => Err(errno).at(Step::Copy),
+            Err(errno) if !table::seek_unsupported(errno) => Err(errno).at(Step::Copy(Side::Source)),
             _ => Ok(self.all_data(end)),
         }
     }
@@ -95,7 +95,7 @@ impl<'s, S: Sys> Holes<'s, S> {
                 Ok(Segment::Data(hole.min(end)))
             }
             Err(errno) if !table::seek_unsupported(errno) && !table::no_data_follows(errno) => {
-                Err(errno).at(Step::Copy)
+                Err(errno).at(Step::Copy(Side::Source))
             }
             _ => Ok(self.all_data(end)),
         }
@@ -110,7 +110,7 @@ impl<'s, S: Sys> Holes<'s, S> {
             return Ok(self.all_data(end));
         }
         // The hole ends where the file ends by now: it may have shrunk.
-        let size = self.sys.stat(self.source).at(Step::Copy)?.size;
+        let size = self.sys.stat(self.source).at(Step::Copy(Side::Source))?.size;
         if size <= position {
             return Ok(self.all_data(end));
         }

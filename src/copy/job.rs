@@ -7,7 +7,7 @@ use super::check::{check_regular, is_source};
 use super::name::Destination;
 use super::source::Source;
 use super::{Durability, IfExists, Mode, Options, Permissions, Reason, Report, table};
-use crate::error::{At, Cause, Error, Result, Step};
+use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::EEXIST;
 use crate::sys::{Errno, Fd, Handle, Kind, Sys};
 
@@ -68,22 +68,22 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         let there = match self.sys.stat_name(self.to.dir, self.to.path) {
             Ok(there) => there,
             Err(errno) if table::name_is_free(errno) => return Ok(false),
-            Err(errno) => return Err(errno).at(Step::Check),
+            Err(errno) => return Err(errno).at(Step::Check(Side::Destination)),
         };
         if there.kind != Kind::Symlink {
-            check_regular(&there, Step::Check)?;
+            check_regular(&there, Step::Check(Side::Destination))?;
         }
         if there.same_file(&self.source.stat) && self.is_source()? {
-            return Err(Error::new(Step::Check, Cause::SameFile));
+            return Err(Error::new(Step::Check(Side::Neither), Cause::SameFile));
         }
         Ok(true)
     }
 
     /// A second look, where an inode number says that the destination is the source.
     fn is_source(&self) -> Result<bool> {
-        let look = || self.sys.stat(self.source.file.fd()).at(Step::Check);
+        let look = || self.sys.stat(self.source.file.fd()).at(Step::Check(Side::Source));
         let before = look()?;
-        let there = self.sys.stat_name(self.to.dir, self.to.path).at(Step::Check)?;
+        let there = self.sys.stat_name(self.to.dir, self.to.path).at(Step::Check(Side::Destination))?;
         Ok(is_source(&before, &there, &look()?))
     }
 
@@ -118,13 +118,13 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         match self.sys.stat_name(self.to.dir, self.to.path) {
             Ok(_) => Err(Errno::own(EEXIST)).at(Step::Publish),
             Err(errno) if table::name_is_free(errno) || table::look_refused(errno) => Ok(()),
-            Err(errno) => Err(errno).at(Step::Check),
+            Err(errno) => Err(errno).at(Step::Check(Side::Destination)),
         }
     }
 
     /// What to report for `error`: of a name that is taken, not that no clone is possible there.
     pub(super) fn explain(&self, error: Error, report: &mut Report) -> Error {
-        let refused = self.options.mode == Mode::Always && error.step == Step::Clone;
+        let refused = self.options.mode == Mode::Always && matches!(error.step, Step::Clone(_));
         if refused && report.reason != Reason::Failure {
             if let Err(taken) = self.look_now() {
                 *report = Report::default();

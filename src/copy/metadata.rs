@@ -4,7 +4,7 @@
 use core::ffi::CStr;
 
 use super::{Options, Permissions, Report, table};
-use crate::error::{At, Result, Step};
+use crate::error::{At, Result, Side, Step};
 use crate::sys::errno::{EOPNOTSUPP, EPERM};
 use crate::sys::posix_acl::{self, NAME as ACL};
 use crate::sys::{Errno, Fd, Stat, Sys, Time, read_whole};
@@ -25,7 +25,7 @@ pub fn check_carried<S: Sys>(options: &Options) -> Result<()> {
     let owner = options.preserve.owner && !S::CARRIES_OWNER;
     let attributes = options.preserve.attributes && !S::CARRIES_ATTRIBUTES;
     let refused = (owner || attributes) && !options.best_effort_metadata;
-    if refused { Err(Errno::own(EOPNOTSUPP)).at(Step::Metadata) } else { Ok(()) }
+    if refused { Err(Errno::own(EOPNOTSUPP)).at(Step::Metadata(Side::Destination)) } else { Ok(()) }
 }
 
 /// The mode of a copy that does not get the source's ACL. Where there is a POSIX ACL, the group bits of the
@@ -50,7 +50,7 @@ pub fn mode_without_acl<S: Sys>(
             report.metadata_incomplete = true;
             Ok(limit_group(source.mode, source.mode))
         }
-        Err(errno) => Err(errno).at(Step::Metadata),
+        Err(errno) => Err(errno).at(Step::Metadata(Side::Source)),
     }
 }
 
@@ -146,7 +146,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
         let mut acl_set = false;
         if preserve.acl {
             acl_set = self.acl(&now, target)?;
-            now = self.sys.stat(self.dst).at(Step::Metadata)?;
+            now = self.sys.stat(self.dst).at(Step::Metadata(Side::Destination))?;
         }
         if let Target::New { given } = target {
             if preserve.acl && !acl_set {
@@ -158,36 +158,36 @@ impl<'a, S: Sys> Transfer<'a, S> {
         if preserve.times { self.times() } else { Ok(()) }
     }
 
-    /// Lets a failure pass under best effort, and notes it.
-    fn allow<T>(&mut self, outcome: crate::sys::Result<T>) -> Result<Option<T>> {
+    /// Lets a failure on one side pass under best effort, and notes it.
+    fn allow<T>(&mut self, side: Side, outcome: crate::sys::Result<T>) -> Result<Option<T>> {
         match outcome {
             Ok(value) => Ok(Some(value)),
             Err(errno) if self.options.best_effort_metadata && table::metadata_refused(errno) => {
                 self.report.metadata_incomplete = true;
                 Ok(None)
             }
-            Err(errno) => Err(errno).at(Step::Metadata),
+            Err(errno) => Err(errno).at(Step::Metadata(side)),
         }
     }
 
     /// Sets the source's owner and group. Returns what the file is then.
     fn owner(&mut self, now: &Stat) -> Result<Stat> {
         if !S::CARRIES_OWNER {
-            self.allow::<()>(Err(Errno::own(EOPNOTSUPP)))?; // not silently left behind
+            self.allow::<()>(Side::Destination, Err(Errno::own(EOPNOTSUPP)))?; // not silently left behind
             return Ok(*now);
         }
         if self.has_owner(now) {
             return Ok(*now);
         }
         let both = self.sys.set_owner(self.dst, Some(self.source.owner), self.source.group);
-        let set = self.allow(both)?.is_some();
+        let set = self.allow(Side::Destination, both)?.is_some();
         if !set {
             // Only root gives files away, but a member may give one to the group.
             let _ = self.sys.set_owner(self.dst, None, self.source.group);
         }
-        let now = self.sys.stat(self.dst).at(Step::Metadata)?;
+        let now = self.sys.stat(self.dst).at(Step::Metadata(Side::Destination))?;
         if set && !self.has_owner(&now) {
-            self.allow::<()>(Err(Errno::own(EPERM)))?; // a mount whose options say whose all files are
+            self.allow::<()>(Side::Destination, Err(Errno::own(EPERM)))?; // a mount whose options say whose all files are
         }
         Ok(now)
     }
@@ -211,7 +211,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
         let takes_special = self.options.preserve.owner && permissions != Permissions::New;
         let mut special = if takes_special { source & !PERMISSIONS } else { 0 };
         if special != 0 && !self.owner_is_sure(now) {
-            self.allow::<()>(Err(Errno::own(EPERM)))?;
+            self.allow::<()>(Side::Destination, Err(Errno::own(EPERM)))?;
             special = 0;
         }
         let bits = match permissions {
@@ -225,30 +225,31 @@ impl<'a, S: Sys> Transfer<'a, S> {
         }
         // Checked: exFAT, ntfs-3g and SMB mounts report success and leave the file as open as their
         // mount options make it (seen on Linux 6.1 and 6.12).
-        if self.allow(self.sys.set_mode(self.dst, wanted))?.is_none() {
+        if self.allow(Side::Destination, self.sys.set_mode(self.dst, wanted))?.is_none() {
             return Ok(());
         }
-        let now = self.sys.stat(self.dst).at(Step::Metadata)?;
+        let now = self.sys.stat(self.dst).at(Step::Metadata(Side::Destination))?;
         let held = if now.mode == wanted { Ok(()) } else { Err(Errno::own(EPERM)) };
-        self.allow(held).map(drop)
+        self.allow(Side::Destination, held).map(drop)
     }
 
     /// Sets the times, and checks them: file systems limit them to what they can keep (whole seconds, the
     /// years 1901 to 2038) and report success.
     fn times(&mut self) -> Result<()> {
         let (accessed, modified) = (self.source.accessed, self.source.modified);
-        if self.allow(self.sys.set_times(self.dst, accessed, modified))?.is_none() {
+        if self.allow(Side::Destination, self.sys.set_times(self.dst, accessed, modified))?.is_none() {
             return Ok(());
         }
-        let now = self.sys.times(self.dst).at(Step::Metadata)?;
+        let now = self.sys.times(self.dst).at(Step::Metadata(Side::Destination))?;
         let kept = is_near(now.0, accessed) && is_near(now.1, modified);
-        self.allow(if kept { Ok(()) } else { Err(Errno::own(EOPNOTSUPP)) }).map(drop)
+        self.allow(Side::Destination, if kept { Ok(()) } else { Err(Errno::own(EOPNOTSUPP)) }).map(drop)
     }
 
     /// Copies the ACL; where the source has none, removes the destination's. Says whether one was set.
     fn acl(&mut self, now: &Stat, target: Target) -> Result<bool> {
         if let Some(outcome) = self.sys.copy_acl(self.src, self.dst) {
-            return Ok(self.allow(outcome)?.is_some());
+            let side = outcome.err().map_or(Side::Neither, table::side);
+            return Ok(self.allow(side, outcome)?.is_some());
         }
         let value = match read_whole(|buffer| self.sys.get_attribute(self.src, ACL, buffer)) {
             Err(errno) if table::acl_missing(errno) => {
@@ -259,27 +260,29 @@ impl<'a, S: Sys> Transfer<'a, S> {
             }
             value => value,
         };
-        let Some(value) = self.allow(value)? else { return Ok(false) };
+        let Some(value) = self.allow(Side::Source, value)? else { return Ok(false) };
         let set = self.sys.set_attribute(self.dst, ACL, &value);
-        Ok(self.allow(set)?.is_some())
+        Ok(self.allow(Side::Destination, set)?.is_some())
     }
 
     /// Limits the group bits of a file whose ACL will be removed: the mask would stay as the group's own rights.
     /// Done before the ACL is removed, so that the group has these rights at no time. Returns whether to remove it.
     fn leave_no_mask(&mut self, now: &Stat) -> Result<bool> {
         let entry = group_entry(self.sys, self.dst);
-        let Some(Some(entry)) = self.allow(entry)? else { return Ok(false) };
+        let Some(Some(entry)) = self.allow(Side::Destination, entry)? else { return Ok(false) };
         let mode = limit_group(now.mode, entry);
         if mode == now.mode {
             return Ok(true);
         }
         let set = self.sys.set_mode(self.dst, mode);
-        Ok(self.allow(set)?.is_some())
+        Ok(self.allow(Side::Destination, set)?.is_some())
     }
 
     fn remove_acl(&mut self) -> Result<()> {
         match self.sys.remove_attribute(self.dst, ACL) {
-            Err(errno) if !table::acl_missing(errno) => self.allow::<()>(Err(errno)).map(drop),
+            Err(errno) if !table::acl_missing(errno) => {
+                self.allow::<()>(Side::Destination, Err(errno)).map(drop)
+            }
             _ => Ok(()),
         }
     }
@@ -289,13 +292,13 @@ impl<'a, S: Sys> Transfer<'a, S> {
     /// owner, as a set-id bit does.
     fn attributes(&mut self, now: &Stat) -> Result<()> {
         if !S::CARRIES_ATTRIBUTES {
-            return self.allow::<()>(Err(Errno::own(EOPNOTSUPP))).map(drop); // not silently left behind
+            return self.allow::<()>(Side::Destination, Err(Errno::own(EOPNOTSUPP))).map(drop); // not silently left behind
         }
         let names = match read_whole(|buffer| self.sys.list_attributes(self.src, buffer)) {
             Err(errno) if table::attributes_unsupported(errno) => return Ok(()),
             names => names,
         };
-        let Some(names) = self.allow(names)? else { return Ok(()) };
+        let Some(names) = self.allow(Side::Source, names)? else { return Ok(()) };
         for name in names.split_inclusive(|byte| *byte == 0) {
             let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
             if name.to_bytes() == CAPABILITY {
@@ -314,7 +317,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
         if self.owner_is_sure(now) {
             self.attribute(name)
         } else {
-            self.allow::<()>(Err(Errno::own(EPERM))).map(drop)
+            self.allow::<()>(Side::Destination, Err(Errno::own(EPERM))).map(drop)
         }
     }
 
@@ -323,9 +326,9 @@ impl<'a, S: Sys> Transfer<'a, S> {
             Err(errno) if table::attribute_missing(errno) => return Ok(()), // removed meanwhile
             value => value,
         };
-        let Some(value) = self.allow(value)? else { return Ok(()) };
+        let Some(value) = self.allow(Side::Source, value)? else { return Ok(()) };
         let set = self.sys.set_attribute(self.dst, name, &value);
-        self.allow(set).map(drop)
+        self.allow(Side::Destination, set).map(drop)
     }
 }
 

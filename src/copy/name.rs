@@ -4,7 +4,7 @@
 use core::ffi::CStr;
 
 use super::table;
-use crate::error::{At, Cause, Error, Result, Step};
+use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EEXIST, EILSEQ, EINVAL, EISDIR, ENAMETOOLONG, ENOENT};
 use crate::sys::{Errno, Fd, Sys};
 
@@ -40,24 +40,24 @@ impl<'p> Destination<'p> {
         let bytes = path.to_bytes_with_nul();
         let name = path.to_bytes();
         if name.is_empty() {
-            return Err(Errno::own(ENOENT)).at(Step::Arguments);
+            return Err(Errno::own(ENOENT)).at(Step::Arguments(Side::Destination));
         }
         if bytes.len() > LONGEST_PATH {
-            return Err(Errno::own(ENAMETOOLONG)).at(Step::Arguments);
+            return Err(Errno::own(ENAMETOOLONG)).at(Step::Arguments(Side::Destination));
         }
         if cfg!(windows) && core::str::from_utf8(name).is_err() {
-            return Err(Errno::own(EILSEQ)).at(Step::Arguments);
+            return Err(Errno::own(EILSEQ)).at(Step::Arguments(Side::Destination));
         }
         let cut = if cfg!(windows) { windows::leaf_at(name) } else { after_last(name, |byte| byte == b'/') };
         let leaf = bytes.get(cut..).and_then(|tail| CStr::from_bytes_with_nul(tail).ok()).unwrap_or_default();
         if matches!(leaf.to_bytes(), b"" | b"." | b"..") {
-            return Err(Errno::own(EISDIR)).at(Step::Arguments);
+            return Err(Errno::own(EISDIR)).at(Step::Arguments(Side::Destination));
         }
         if is_device(path) {
-            return Err(Error::new(Step::Arguments, Cause::NotRegular));
+            return Err(Error::new(Step::Arguments(Side::Destination), Cause::NotRegular));
         }
         if cfg!(windows) && windows::is_altered(name, leaf.to_bytes()) {
-            return Err(Errno::own(EINVAL)).at(Step::Arguments);
+            return Err(Errno::own(EINVAL)).at(Step::Arguments(Side::Destination));
         }
         Ok(Self { dir, path, leaf, head: name.get(..cut).unwrap_or_default() })
     }
@@ -186,7 +186,9 @@ mod tests {
     #[test]
     fn paths_that_cannot_be_a_file_are_refused() {
         let error = |path: &CStr| match Destination::new(-100, path).err() {
-            Some(Error { step: Step::Arguments, cause: Cause::System(errno) }) => errno.number(),
+            Some(Error { step: Step::Arguments(Side::Destination), cause: Cause::System(errno) }) => {
+                errno.number()
+            }
             other => panic!("{other:?}"),
         };
         let refused = Destination::new(-100, c"a/").err().map(|error| error.os_error());

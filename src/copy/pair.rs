@@ -4,7 +4,7 @@
 use super::check::{check_regular, check_unprotected, is_source};
 use super::data::{Ownership, Stretch};
 use super::{Mode, Reason, Report};
-use crate::error::{At, Cause, Error, Result, Step};
+use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EBADF, EPERM};
 use crate::sys::{Errno, Fd, Seals, Stat, Sys};
 
@@ -31,25 +31,28 @@ impl<'s, S: Sys> Pair<'s, S> {
     /// Type, access and marks of both, before anything is written. Each check guards against a
     /// method that would not.
     pub fn check(sys: &'s S, src: Fd, dst: Fd) -> Result<Self> {
-        let src_stat = sys.stat(src).at(Step::Check)?;
-        let dst_stat = sys.stat(dst).at(Step::Check)?;
-        check_regular(&src_stat, Step::Check)?;
-        check_regular(&dst_stat, Step::Check)?;
-        let (reading, writing) = (sys.access(src).at(Step::Check)?, sys.access(dst).at(Step::Check)?);
-        if !reading.read || !writing.write {
-            return Err(Errno::own(EBADF)).at(Step::Check);
+        let src_stat = sys.stat(src).at(Step::Check(Side::Source))?;
+        let dst_stat = sys.stat(dst).at(Step::Check(Side::Destination))?;
+        check_regular(&src_stat, Step::Check(Side::Source))?;
+        check_regular(&dst_stat, Step::Check(Side::Destination))?;
+        let reading = sys.access(src).at(Step::Check(Side::Source))?;
+        let writing = sys.access(dst).at(Step::Check(Side::Destination))?;
+        for (open, side) in [(reading.read, Side::Source), (writing.write, Side::Destination)] {
+            if !open {
+                return Err(Errno::own(EBADF)).at(Step::Check(side));
+            }
         }
         if writing.append {
             // Linux would write at the end whatever the offset (pwrite(2), BUGS).
-            return Err(Error::new(Step::Check, Cause::Append));
+            return Err(Error::new(Step::Check(Side::Destination), Cause::Append));
         }
         check_unprotected(sys, dst)?;
         let seals = sys.seals(dst);
         if seals.write {
-            return Err(Errno::own(EPERM)).at(Step::Check);
+            return Err(Errno::own(EPERM)).at(Step::Check(Side::Destination));
         }
-        let one_file =
-            src_stat.same_file(&dst_stat) && is_source(&src_stat, &dst_stat, &sys.stat(src).at(Step::Check)?);
+        let one_file = src_stat.same_file(&dst_stat)
+            && is_source(&src_stat, &dst_stat, &sys.stat(src).at(Step::Check(Side::Source))?);
         Ok(Self { sys, src, src_stat, dst, dst_stat, limit: sys.size_limit(), seals, one_file })
     }
 
@@ -58,7 +61,7 @@ impl<'s, S: Sys> Pair<'s, S> {
     pub fn check_seals(&self, size: u64) -> Result<()> {
         let now = self.dst_stat.size;
         let forbidden = (self.seals.grow && size > now) || (self.seals.shrink && size < now);
-        if forbidden { Err(Errno::own(EPERM)).at(Step::Check) } else { Ok(()) }
+        if forbidden { Err(Errno::own(EPERM)).at(Step::Check(Side::Destination)) } else { Ok(()) }
     }
 
     /// Whether both descriptors are one file.
@@ -72,7 +75,7 @@ impl<'s, S: Sys> Pair<'s, S> {
         let Err(error) = outcome else { return Ok(()) };
         let moved = || self.sys.stat(self.dst).map_or(true, |now| now.moved_since(&self.dst_stat));
         report.destination_changed = report.total() > 0 || report.reason == Reason::Failure || moved();
-        let of_clone = !report.source_changed && (report.cloned > 0 || error.step == Step::Clone);
+        let of_clone = !report.source_changed && (report.cloned > 0 || matches!(error.step, Step::Clone(_)));
         report.clone_broke_off = report.destination_changed && of_clone && report.cloned < stretch.length;
         Err(error)
     }

@@ -6,7 +6,7 @@ use super::check::check_size_limit;
 use super::data::{Flow, Stretch};
 use super::pair::Pair;
 use super::{Durability, Mode, Options, Progress, Reason, Report};
-use crate::error::{At, Cause, Error, Result, Step};
+use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EFBIG, EINVAL};
 use crate::sys::{Errno, Fd, Sys};
 
@@ -39,7 +39,7 @@ pub fn copy<S: Sys>(sys: &S, range: &Range, options: &Options, progress: &mut Pr
         return Ok(());
     }
     if pair.one_file() && overlap(range.src_offset, range.dst_offset, length) {
-        return Err(Error::new(Step::Check, Cause::Overlap));
+        return Err(Error::new(Step::Check(Side::Neither), Cause::Overlap));
     }
     let mut stretch = pair.stretch(range.src_offset, range.dst_offset, length, options.mode);
     if !stretch.sizeless {
@@ -78,7 +78,7 @@ fn wanted<S: Sys>(range: &Range, pair: &Pair<S>) -> Result<u64> {
     let impossible = range.src_offset > LARGEST || range.dst_offset > LARGEST;
     let asked = if range.length == TO_END { LARGEST } else { range.length };
     if impossible || asked > LARGEST {
-        return Err(Errno::own(EINVAL)).at(Step::Arguments);
+        return Err(Errno::own(EINVAL)).at(Step::Arguments(Side::Neither));
     }
     let room = LARGEST.saturating_sub(range.src_offset).min(LARGEST.saturating_sub(range.dst_offset));
     // A source without a size (procfs) ends where reading it ends; but one that is the destination too
@@ -87,7 +87,7 @@ fn wanted<S: Sys>(range: &Range, pair: &Pair<S>) -> Result<u64> {
     let there = if sizeless { room } else { pair.src_stat.size.saturating_sub(range.src_offset) };
     let length = asked.min(there);
     if length > room {
-        return Err(Errno::own(EFBIG)).at(Step::Check);
+        return Err(Errno::own(EFBIG)).at(Step::Check(Side::Destination));
     }
     Ok(length)
 }
@@ -149,7 +149,9 @@ fn clone_what_fits<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &
 /// makes the file longer.
 fn check_reached<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Report) -> Result<()> {
     let reached = stretch.dst_position();
-    if reached > pair.dst_stat.size && pair.sys.stat(pair.dst).at(Step::Clone)?.size < reached {
+    if reached > pair.dst_stat.size
+        && pair.sys.stat(pair.dst).at(Step::Clone(Side::Destination))?.size < reached
+    {
         return Err(came_out_short(report));
     }
     Ok(())
@@ -159,7 +161,7 @@ fn check_reached<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Repo
 fn came_out_short(report: &mut Report) -> Error {
     let step = if report.cloned > 0 { Step::Clone } else { Step::Copy };
     (report.cloned, report.reason) = (0, Reason::Failure);
-    Error::new(step, Cause::Inconsistent)
+    Error::new(step(Side::Destination), Cause::Inconsistent)
 }
 
 /// ALWAYS: the range as it is, or nothing.
@@ -172,7 +174,7 @@ fn clone_or_fail<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &mu
     let whole = Plan { head: 0, middle: length };
     if plan(from, to, length, unit, pair.src_stat.size, pair.dst_stat.size) != Some(whole) {
         progress.report.reason = Reason::File;
-        return Err(Errno::own(EINVAL)).at(Step::Clone);
+        return Err(Errno::own(EINVAL)).at(Step::Clone(Side::Neither));
     }
     stretch.clone_until(length, progress).map(drop)
 }
@@ -186,10 +188,13 @@ fn finish<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Report) -> 
         return Ok(());
     }
     if !pair.one_file() {
-        report.source_changed = pair.sys.stat(pair.src).at(Step::Copy)?.moved_since(&pair.src_stat);
+        report.source_changed =
+            pair.sys.stat(pair.src).at(Step::Copy(Side::Source))?.moved_since(&pair.src_stat);
     }
     stretch.check_end(report)?;
-    if stretch.done > 0 && pair.sys.stat(pair.dst).at(Step::Copy)?.size < stretch.dst_position() {
+    if stretch.done > 0
+        && pair.sys.stat(pair.dst).at(Step::Copy(Side::Destination))?.size < stretch.dst_position()
+    {
         return Err(came_out_short(report));
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! It is filled as the copy goes, so that a failure can be explained too.
 
 use super::{Mode, table};
-use crate::error::{Cause, Error, Reason, Result, Step};
+use crate::error::{Cause, Error, Reason, Result, Side, Step};
 use crate::sys::Errno;
 
 /// What has been done so far. It is filled as the copy goes, so that a failure can be explained
@@ -62,7 +62,11 @@ impl Report {
         self.cloned = 0;
         self.clone_succeeded = false;
         self.reason = Reason::Failure;
-        if mode == Mode::Always { Err(Error::new(Step::Clone, Cause::Inconsistent)) } else { Ok(()) }
+        if mode == Mode::Always {
+            Err(Error::new(Step::Clone(Side::Destination), Cause::Inconsistent))
+        } else {
+            Ok(())
+        }
     }
 
     /// Bytes dealt with, in whichever way.

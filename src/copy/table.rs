@@ -1,7 +1,7 @@
 //! The one table of which error means what: for each errno and each operation, whether the next method is tried, the
 //! call is made again, or the copy stops. No other file compares an errno to decide.
 
-use crate::error::Reason;
+use crate::error::{Reason, Side};
 use crate::sys::Errno;
 use crate::sys::errno::*;
 
@@ -162,6 +162,14 @@ pub fn verdict(operation: Operation, errno: Errno) -> Verdict {
 /// Why a clone that `errno` refused was not possible.
 pub fn reason(errno: Errno) -> Reason {
     row_of(errno).reason
+}
+
+/// On which side a call failed that works on both files at once: only where the errno can mean nothing but the writing.
+pub fn side(errno: Errno) -> Side {
+    match errno.number() {
+        ENOSPC | EDQUOT | EROFS | EFBIG => Side::Destination,
+        _ => Side::Neither,
+    }
 }
 
 /// Whether a clone may have been refused for its alignment, so that larger blocks are worth a try.

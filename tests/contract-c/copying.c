@@ -56,6 +56,28 @@ static void prepare(struct copy *copy)
     mark_errors();
 }
 
+static void judge_side(const struct reflink_result *result)
+{
+    uint32_t side = result->flags & (REFLINK_AT_SOURCE | REFLINK_AT_DESTINATION);
+    switch (result->step) {
+    case REFLINK_STEP_NONE:
+    case REFLINK_STEP_PROGRESS:
+        EQUAL(side, 0);
+        break;
+    case REFLINK_STEP_OPEN_SOURCE:
+        EQUAL(side, REFLINK_AT_SOURCE);
+        break;
+    case REFLINK_STEP_CREATE:
+    case REFLINK_STEP_SYNC:
+    case REFLINK_STEP_PUBLISH:
+    case REFLINK_STEP_CLOSE:
+        EQUAL(side, REFLINK_AT_DESTINATION);
+        break;
+    default:
+        CHECK(side != (REFLINK_AT_SOURCE | REFLINK_AT_DESTINATION));
+    }
+}
+
 static void judge_flags(const struct copy *copy, bool by_name)
 {
     bool published = copy->result.flags & REFLINK_PUBLISHED;
@@ -77,6 +99,7 @@ static int judge(struct copy *copy, int code, bool by_name)
           reflink_err_name(code));
     EQUAL(result->size, sizeof *result);
     judge_flags(copy, by_name);
+    judge_side(result);
     CHECK(result->clone_error <= 0 && result->os_error >= 0);
     if (code == 0) {
         EQUAL(result->step, REFLINK_STEP_NONE);

@@ -33,12 +33,18 @@ pub const REASON_CROSS_DEVICE: u32 = 2;
 pub const REASON_FILE: u32 = 3;
 pub const REASON_PERMISSION: u32 = 4;
 
+pub const STEP_OPEN_SOURCE: u32 = 2;
+pub const STEP_CREATE: u32 = 4;
+pub const STEP_SYNC: u32 = 8;
 pub const STEP_PUBLISH: u32 = 9;
+pub const STEP_CLOSE: u32 = 10;
 pub const STEP_PROGRESS: u32 = 11;
 
 pub const METADATA_INCOMPLETE: u32 = 2;
 pub const PUBLISHED: u32 = 4;
 pub const DESTINATION_CHANGED: u32 = 8;
+pub const AT_SOURCE: u32 = 0x100;
+pub const AT_DESTINATION: u32 = 0x200;
 
 pub const ERR_NOT_REGULAR: c_int = -4098;
 pub const ERR_SAME_FILE: c_int = -4099;
@@ -272,6 +278,18 @@ pub fn probe(src: Option<&Path>, dst_dir: &Path) -> (c_int, Capability) {
     (code, capability)
 }
 
+/// On which side the call was that failed: as the step says, where it says so.
+fn check_side(outcome: &Outcome) {
+    let side = outcome.flags & (AT_SOURCE | AT_DESTINATION);
+    let expected: &[u32] = match outcome.step {
+        0 | STEP_PROGRESS => &[0],
+        STEP_OPEN_SOURCE => &[AT_SOURCE],
+        STEP_CREATE | STEP_SYNC | STEP_PUBLISH | STEP_CLOSE => &[AT_DESTINATION],
+        _ => &[0, AT_SOURCE, AT_DESTINATION],
+    };
+    assert!(expected.contains(&side), "{outcome:?}");
+}
+
 /// What must hold of every result, whatever happened. `by_name`: the call gives the copy a name.
 fn check(code: c_int, outcome: &Outcome, by_name: bool) {
     assert_eq!(outcome.size, size_of::<Outcome>());
@@ -284,6 +302,7 @@ fn check(code: c_int, outcome: &Outcome, by_name: bool) {
         [outcome.cloned, outcome.copied, outcome.holes].iter().all(|bytes| *bytes != 1 << 60),
         "{outcome:?}"
     );
+    check_side(outcome);
     let (published, changed) = (outcome.flags & PUBLISHED != 0, outcome.flags & DESTINATION_CHANGED != 0);
     assert!(by_name || !published, "{outcome:?}");
     assert!(!by_name || !changed, "{outcome:?}");

@@ -139,7 +139,7 @@ fn a_real_failure_is_never_a_missing_feature() {
 #[test]
 fn each_question_has_its_yeses_and_no_more() {
     type Question = (fn(Errno) -> bool, &'static [i32]);
-    let questions: [Question; 22] = [
+    let questions: [Question; 23] = [
         (alignment_refused, &[EINVAL]),
         (opens_no_file, &[ENXIO]),
         (not_a_directory, &[ENOTDIR]),
@@ -160,6 +160,7 @@ fn each_question_has_its_yeses_and_no_more() {
         (attributes_unsupported, &[EOPNOTSUPP, ENOSYS]),
         (acl_hidden, &[ENOSYS, EPERM, EACCES]),
         (acl_missing, &[EINVAL, ENODATA, EOPNOTSUPP]),
+        (|errno| side(errno) == Side::Destination, &[ENOSPC, EDQUOT, EROFS, EFBIG]),
         (directory_sync_unsupported, &[EINVAL, ENOSYS, EOPNOTSUPP]),
         (
             metadata_refused,

@@ -2,8 +2,9 @@
 //! The numbers in the comments are rows of the list of failures seen in other programs that each test shows not to be here.
 
 use super::{Api, Bench, Outcome, Scenario, Source, There};
-use crate::copy::{Durability, Method, Mode, Options, Preserve, Reason};
-use crate::error::{Cause, Step};
+use crate::copy::{Durability, Method, Mode, Options, Preserve, Reason, table};
+use crate::error::{Cause, Side, Step};
+use crate::sys::Errno;
 use crate::sys::errno::*;
 use crate::sys::model::disk::{KernelCopy, Traits};
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
@@ -276,7 +277,10 @@ fn metadata_that_cannot_be_carried_is_refused_before_a_byte_is_written() {
         scenario.options.preserve = preserve;
         let (bench, outcome) = scenario.play();
         let error = outcome.result.unwrap_err();
-        assert_eq!((error.step, outcome.report.destination_changed), (Step::Metadata, false));
+        assert_eq!(
+            (error.step, outcome.report.destination_changed),
+            (Step::Metadata(Side::Destination), false)
+        );
         assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
     }
 }
@@ -292,7 +296,7 @@ fn a_clone_in_place_that_breaks_off_is_told() {
             let (bench, outcome) = with_fault(&scenario, (call, 1), dirty, Lasting::Once);
             let report = outcome.report;
             let error = outcome.result.unwrap_err();
-            assert_eq!((error.step, error.os_error()), (Step::Clone, errno));
+            assert_eq!((error.step, error.os_error()), (Step::Clone(table::side(Errno(errno))), errno));
             assert_eq!((report.method(), report.total()), (Method::Mixed, 0), "{errno} {there}");
             assert!(report.destination_changed);
             assert_eq!(sizes(&bench), (there.max(1024), vec![]));
@@ -447,7 +451,7 @@ fn a_clone_that_came_out_short_is_not_believed() {
         let range = Scenario { options, api: aligned, ..range.clone() };
         let (_, outcome) = with_fault(&range, (Call::CloneRange, 1), short, Lasting::Once);
         let error = outcome.result.unwrap_err();
-        assert_eq!((error.step, error.cause), (Step::Clone, Cause::Inconsistent));
+        assert_eq!((error.step, error.cause), (Step::Clone(Side::Destination), Cause::Inconsistent));
         assert_eq!((outcome.report.cloned, outcome.report.method()), (0, Method::Mixed));
         assert!(outcome.report.destination_changed);
     }
@@ -696,7 +700,7 @@ fn a_real_failure_of_a_clone_stops_the_copy() {
         let (bench, outcome) =
             with_fault(&scenario, (Call::CloneFile, 1), Fault::Errno(errno), Lasting::Once);
         let error = outcome.result.unwrap_err();
-        assert_eq!((error.step, error.errno()), (Step::Clone, errno));
+        assert_eq!((error.step, error.errno()), (Step::Clone(table::side(Errno(errno))), errno));
         assert!(errno == EROFS || outcome.report.reason == Reason::Failure);
         assert_eq!(bench.there(), None);
     }
@@ -715,12 +719,12 @@ fn an_odd_errno_is_a_lack_first_and_a_failure_later() {
     assert_eq!((first.result, first.report.kernel_copied), (Ok(()), 0));
     let (_, later) = with_fault(&copied, (Call::KernelCopy, 2), Fault::Errno(ODD), Lasting::Once);
     let error = later.result.unwrap_err();
-    assert_eq!((error.step, error.errno()), (Step::Copy, ODD));
+    assert_eq!((error.step, error.errno()), (Step::Copy(Side::Neither), ODD));
     // In steps, a clone that worked once is no lack at the second.
     let stepped = Scenario { watched: true, ..file(Mode::Auto, Traits::XFS, Source::Huge) };
     let (_, second) = with_fault(&stepped, (Call::CloneRange, 2), Fault::Errno(ODD), Lasting::Once);
     let error = second.result.unwrap_err();
-    assert_eq!((error.step, error.errno()), (Step::Clone, ODD));
+    assert_eq!((error.step, error.errno()), (Step::Clone(Side::Neither), ODD));
 }
 
 /// Waiting for the source's blocks is for ALWAYS and EAGAIN: a refusal costs no fsync.
@@ -779,7 +783,10 @@ fn nothing_is_written_to_a_file_marked_immutable() {
         };
         let scenario = Scenario { options, there: There::File(700), arrange, ..base };
         let (_, outcome) = scenario.play();
-        assert_eq!(outcome.result.map_err(|error| (error.step, error.errno())), Err((Step::Check, EPERM)));
+        assert_eq!(
+            outcome.result.map_err(|error| (error.step, error.errno())),
+            Err((Step::Check(Side::Destination), EPERM))
+        );
     }
     let bare = Traits { kernel_copy: KernelCopy::Refuses(EOPNOTSUPP), ..Traits::XFS };
     let copying = Traits { kernel_copy: KernelCopy::Shares, ..Traits::EXT4 };

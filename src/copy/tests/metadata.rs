@@ -5,7 +5,7 @@ use super::data::{assert_copied, with_fault};
 use super::{Api, Bench, Outcome, Scenario, There};
 use crate::copy::metadata::mode_to_create;
 use crate::copy::{Durability, IfExists, Mode, Options, Permissions, Preserve};
-use crate::error::Step;
+use crate::error::{Side, Step};
 use crate::sys::errno::*;
 use crate::sys::model::Call;
 use crate::sys::model::disk::{Inode, Traits};
@@ -38,7 +38,7 @@ fn told(outcome: &Outcome) -> Result<(), (Step, i32)> {
 fn assert_told(scenario: &Scenario, errno: i32) -> Inode {
     let strict = Options { best_effort_metadata: false, ..scenario.options };
     let (bench, outcome) = Scenario { options: strict, ..scenario.clone() }.play();
-    assert_eq!((told(&outcome), bench.there()), (Err((Step::Metadata, errno)), None));
+    assert_eq!((told(&outcome), bench.there()), (Err((Step::Metadata(Side::Destination), errno)), None));
     let lenient = Options { best_effort_metadata: true, ..scenario.options };
     let (bench, outcome) = Scenario { options: lenient, ..scenario.clone() }.play();
     assert_copied(&bench, &outcome);
@@ -93,7 +93,7 @@ fn a_group_whose_rights_nobody_tells_gets_no_more_than_everybody() {
         with_fault(&one, (Call::GetAttribute, 1), Fault::Errno(errno), Lasting::Once)
     };
     for best_effort in [false, true] {
-        assert_eq!(told(&refused(EIO, best_effort).1), Err((Step::Metadata, EIO)));
+        assert_eq!(told(&refused(EIO, best_effort).1), Err((Step::Metadata(Side::Source), EIO)));
         for errno in [EACCES, EPERM, ENOSYS] {
             let (bench, outcome) = refused(errno, best_effort);
             assert_copied(&bench, &outcome);
@@ -144,7 +144,8 @@ fn an_acl_whose_mask_cannot_be_limited_stays() {
             let base = Scenario::new(Api::Descriptor, Traits::XFS);
             let one = Scenario { options, there: There::File(10), arrange, ..base };
             let (bench, outcome) = with_fault(&one, (call, number), Fault::Errno(EACCES), Lasting::Once);
-            let wanted = if best_effort_metadata { Ok(()) } else { Err((Step::Metadata, EACCES)) };
+            let wanted =
+                if best_effort_metadata { Ok(()) } else { Err((Step::Metadata(Side::Destination), EACCES)) };
             assert_eq!((told(&outcome), outcome.report.metadata_incomplete), (wanted, best_effort_metadata));
             assert!(copy(&bench).acl.is_some(), "{call:?}");
         }
@@ -315,7 +316,8 @@ fn no_clone_is_ever_more_open_than_the_umask_lets_it_be() {
         bench.model.world_mut().umask = umask;
         bench.model.world_mut().watch.umask = umask;
         let outcome = one.run(&bench);
-        let wanted = if cloned || mode == Mode::Auto { Ok(()) } else { Err((Step::Clone, EPERM)) };
+        let wanted =
+            if cloned || mode == Mode::Auto { Ok(()) } else { Err((Step::Clone(Side::Neither), EPERM)) };
         assert_eq!((told(&outcome), outcome.report.cloned > 0), (wanted, cloned), "{umask:o} {mode:?}");
     }
 }
@@ -483,7 +485,7 @@ fn best_effort_is_for_reading_attributes_too() {
                 let one = scenario(Traits::XFS, Preserve { attributes: true, ..NONE }, best_effort, arrange);
                 let (bench, outcome) = with_fault(&one, (call, 1), Fault::Errno(errno), Lasting::Once);
                 if !best_effort || errno == EIO {
-                    assert_eq!(told(&outcome), Err((Step::Metadata, errno)));
+                    assert_eq!(told(&outcome), Err((Step::Metadata(Side::Source), errno)));
                     continue;
                 }
                 assert_copied(&bench, &outcome);

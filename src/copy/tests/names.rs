@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::data::{assert_copied, file, with_fault};
 use super::{Api, Bench, Scenario, Source, There};
 use crate::copy::{Durability, IfExists, Mode, Options, Preserve};
-use crate::error::{Cause, Step};
+use crate::error::{Cause, Side, Step};
 use crate::sys::errno::*;
 use crate::sys::model::disk::{Disk, Ino, Traits, What};
 use crate::sys::model::fault::{Fault, Lasting, Place};
@@ -298,7 +298,10 @@ fn special_bits_come_only_with_a_verified_owner() {
     let strict = Options { preserve, ..Options::default() };
     let scenario = Scenario { options: strict, arrange: owned, ..Scenario::file() };
     let (bench, outcome) = with_fault(&scenario, (Call::SetOwner, 1), Fault::Errno(EPERM), Lasting::Kind);
-    assert_eq!(outcome.result.map_err(|error| (error.step, error.errno())), Err((Step::Metadata, EPERM)));
+    assert_eq!(
+        outcome.result.map_err(|error| (error.step, error.errno())),
+        Err((Step::Metadata(Side::Destination), EPERM))
+    );
     assert_eq!(bench.there(), None);
 }
 
@@ -334,7 +337,11 @@ fn only_regular_files_are_copied_or_replaced() {
                 disk.add(to, "copy", there, 0o644);
             });
             let outcome = scenario.run(&bench);
-            assert!(outcome.result.is_err_and(|error| error.step == Step::Check), "{:?}", outcome.result);
+            assert!(
+                outcome.result.is_err_and(|error| error.step == Step::Check(Side::Destination)),
+                "{:?}",
+                outcome.result
+            );
         }
     }
 }
@@ -366,7 +373,7 @@ fn a_private_file_that_was_made_and_refused_leaves_no_name() {
 /// 74, 82: on a volume that keeps no modes, whether it says so or not.
 #[test]
 fn a_file_whose_mode_cannot_be_set_gets_no_name() {
-    let refused = Err((Step::Metadata, EPERM));
+    let refused = Err((Step::Metadata(Side::Destination), EPERM));
     for says_no_modes in [true, false] {
         for (best_effort_metadata, expected) in [(false, refused), (true, Ok(()))] {
             for durability in DURABILITIES {

@@ -5,7 +5,7 @@ use super::{Api, Bench, Scenario, Source, There};
 use crate::copy::alignment::{Plan, plan};
 use crate::copy::range::TO_END;
 use crate::copy::{Mode, Options, Reason};
-use crate::error::{Cause, Step};
+use crate::error::{Cause, Side, Step};
 use crate::sys::errno::*;
 use crate::sys::model::Call;
 use crate::sys::model::disk::Traits;
@@ -189,27 +189,38 @@ fn an_unaligned_range_that_must_be_cloned_is_refused_before_anything_is_written(
 #[test]
 fn descriptors_that_will_not_do_are_refused_first() {
     type Arrange = fn(&Bench) -> (i32, i32);
-    let cases: [(Arrange, Result<i32, Cause>); 6] = [
-        (|bench| (bench.model.open_for_caller(bench.source, false, false, false), bench.dst), Ok(EBADF)),
+    let (src, dst) = (Side::Source, Side::Destination);
+    let cases: [(Arrange, Result<i32, Cause>, Side); 6] = [
+        (|bench| (bench.model.open_for_caller(bench.source, false, false, false), bench.dst), Ok(EBADF), src),
         (
             |bench| (bench.src, bench.model.open_for_caller(bench.there().unwrap(), true, false, false)),
             Ok(EBADF),
+            dst,
         ),
         (
             |bench| (bench.src, bench.model.open_for_caller(bench.there().unwrap(), true, true, true)),
             Err(Cause::Append),
+            dst,
         ),
-        (|bench| (bench.src, bench.model.open_for_caller(bench.directory, true, true, false)), Ok(EISDIR)),
-        (|bench| (bench.model.open_for_caller(bench.directory, true, false, false), bench.dst), Ok(EISDIR)),
-        (|bench| (999, bench.dst), Ok(EBADF)),
+        (
+            |bench| (bench.src, bench.model.open_for_caller(bench.directory, true, true, false)),
+            Ok(EISDIR),
+            dst,
+        ),
+        (
+            |bench| (bench.model.open_for_caller(bench.directory, true, false, false), bench.dst),
+            Ok(EISDIR),
+            src,
+        ),
+        (|bench| (999, bench.dst), Ok(EBADF), src),
     ];
-    for (arrange, expected) in cases {
+    for (arrange, expected, side) in cases {
         for api in [Api::Descriptor, Api::Range { src_offset: 0, dst_offset: 0, length: 100 }] {
             let scenario = Scenario { there: There::File(700), ..Scenario::new(api, Traits::XFS) };
             let mut bench = scenario.set_up();
             (bench.src, bench.dst) = arrange(&bench);
             let error = scenario.run(&bench).result.unwrap_err();
-            assert_eq!(error.step, Step::Check);
+            assert_eq!(error.step, Step::Check(side));
             match expected {
                 Ok(errno) => assert_eq!(error.errno(), errno),
                 Err(cause) => assert_eq!(error.cause, cause),

@@ -4,7 +4,7 @@
 use super::data::{assert_copied, file, with_fault};
 use super::{Api, Bench, Outcome, Scenario, Source, There};
 use crate::copy::{Durability, IfExists, Mode, Options, Report};
-use crate::error::{Cause, Step};
+use crate::error::{Cause, Side, Step};
 use crate::sys::Seals;
 use crate::sys::errno::*;
 use crate::sys::model::disk::{KernelCopy, Traits};
@@ -92,7 +92,9 @@ fn files_that_cannot_be_positioned_are_read_and_written_in_order() {
         // The offset of a caller's descriptor stays.
         let base = Scenario { from, there: There::File(10), ..Scenario::new(Api::Descriptor, to) };
         let positions = from.positions && to.positions;
-        assert_eq!(told(&base.play().1), if positions { Ok(()) } else { Err((Step::Copy, ESPIPE)) });
+        let side = if from.positions { Side::Destination } else { Side::Source };
+        let expected = if positions { Ok(()) } else { Err((Step::Copy(side), ESPIPE)) };
+        assert_eq!(told(&base.play().1), expected);
     }
     // What was moved by another call is not gone over again from an offset that is not there.
     let kernel_copy = KernelCopy::Fills;
@@ -100,7 +102,7 @@ fn files_that_cannot_be_positioned_are_read_and_written_in_order() {
     for to in [from, Traits { positions: true, ..from }] {
         let scenario = Scenario { from, ..file(Mode::Auto, to, Source::Plain) };
         let (_, outcome) = with_fault(&scenario, (Call::KernelCopy, 2), Fault::Errno(EINVAL), Lasting::Kind);
-        assert_eq!(told(&outcome), Err((Step::Copy, ESPIPE)));
+        assert_eq!(told(&outcome), Err((Step::Copy(Side::Source), ESPIPE)));
     }
 }
 
@@ -114,7 +116,7 @@ fn an_unfinished_file_is_removed_where_a_close_stores_it_or_an_open_one_stays() 
             let scenario = Scenario { options, ..Scenario::new(Api::File, to) };
             let (bench, outcome) =
                 with_fault(&scenario, (Call::WriteAt, 2), Fault::Errno(ENOSPC), Lasting::Kind);
-            assert_eq!((told(&outcome), bench.there()), (Err((Step::Copy, ENOSPC)), None));
+            assert_eq!((told(&outcome), bench.there()), (Err((Step::Copy(Side::Destination), ENOSPC)), None));
             let (bench, outcome) = scenario.play();
             assert_copied(&bench, &outcome);
         }
@@ -134,7 +136,7 @@ fn what_a_close_stores_anew_under_a_private_name_is_removed() {
     });
     let place = crate::sys::model::fault::Place::Of(Call::WriteAt, 2);
     bench.model.world_mut().faults.plan(place, Fault::Errno(ENOSPC), Lasting::Once);
-    assert_eq!(told(&scenario.run(&bench)), Err((Step::Copy, ENOSPC)));
+    assert_eq!(told(&scenario.run(&bench)), Err((Step::Copy(Side::Destination), ENOSPC)));
     assert_eq!((bench.model.count(Call::StatName) > 3, bench.litter()), (true, vec![]));
 }
 
@@ -151,7 +153,7 @@ fn a_name_is_removed_once_its_file_is_no_longer_open() {
             world.faults.plan(place(Call::Unlink), Fault::Errno(EBUSY), Lasting::Times(refusals));
         };
         faults(&mut bench.model.world_mut());
-        assert_eq!(told(&scenario.run(&bench)), Err((Step::Copy, ENOSPC)));
+        assert_eq!(told(&scenario.run(&bench)), Err((Step::Copy(Side::Destination), ENOSPC)));
         assert_eq!(bench.there().is_some(), left);
     }
 }
@@ -199,7 +201,7 @@ fn a_name_that_is_taken_is_reported_and_not_that_no_clone_is_possible() {
         }
     }
     let (_, outcome) = file(Mode::Always, Traits::EXT4, Source::Plain).play();
-    assert_eq!(told(&outcome), Err((Step::Clone, EOPNOTSUPP)));
+    assert_eq!(told(&outcome), Err((Step::Clone(Side::Neither), EOPNOTSUPP)));
 }
 
 /// Publishing tells what that look would have told.
@@ -210,7 +212,7 @@ fn a_filter_that_forbids_the_look_does_not_forbid_the_copy() {
             let one = file(mode, Traits::XFS, source);
             let (bench, outcome) = with_fault(&one, (Call::StatName, 1), Fault::Errno(errno), Lasting::Kind);
             if errno == EIO {
-                assert_eq!(told(&outcome), Err((Step::Check, EIO)));
+                assert_eq!(told(&outcome), Err((Step::Check(Side::Destination), EIO)));
             } else {
                 assert_copied(&bench, &outcome);
             }
@@ -337,7 +339,10 @@ fn what_seals_forbid_is_refused_before_anything_is_written() {
                 let sealed = bench.there().unwrap();
                 bench.disk(|disk| disk.inodes[sealed].seals = seals);
                 let outcome = scenario.run(&bench);
-                assert_eq!(told(&outcome), if *allowed { Ok(()) } else { Err((Step::Check, EPERM)) });
+                assert_eq!(
+                    told(&outcome),
+                    if *allowed { Ok(()) } else { Err((Step::Check(Side::Destination), EPERM)) }
+                );
                 if !allowed {
                     assert_no_data(&bench);
                 }
@@ -351,7 +356,7 @@ fn what_seals_forbid_is_refused_before_anything_is_written() {
 fn a_server_that_knows_no_attributes_is_copied_from() {
     for (from, result) in [
         (Traits { no_attributes: EIO, ..SERVER }, Ok(())),
-        (Traits { no_attributes: EIO, ..Traits::EXT4 }, Err((Step::Metadata, EIO))),
+        (Traits { no_attributes: EIO, ..Traits::EXT4 }, Err((Step::Metadata(Side::Source), EIO))),
     ] {
         let (_, outcome) = Scenario { from, ..file(Mode::Auto, Traits::XFS, Source::Plain) }.play();
         assert_eq!(told(&outcome), result);
@@ -359,5 +364,5 @@ fn a_server_that_knows_no_attributes_is_copied_from() {
     // One that failed once knows them.
     let scenario = Scenario { from: SERVER, ..file(Mode::Auto, Traits::XFS, Source::Plain) };
     let (_, outcome) = with_fault(&scenario, (Call::GetAttribute, 1), Fault::Errno(EIO), Lasting::Once);
-    assert_eq!(told(&outcome), Err((Step::Metadata, EIO)));
+    assert_eq!(told(&outcome), Err((Step::Metadata(Side::Source), EIO)));
 }

@@ -4,7 +4,7 @@
 use super::data::{assert_copied, file, with_fault};
 use super::{Api, Bench, Outcome, Scenario, Source, There};
 use crate::copy::{Durability, IfExists, Method, Mode, Options, Preserve, Reason, table};
-use crate::error::{Cause, Step};
+use crate::error::{Cause, Side, Step};
 use crate::sys::Errno;
 use crate::sys::errno::*;
 use crate::sys::model::disk::{Inode, Traits};
@@ -96,7 +96,8 @@ fn each_win32_code_of_a_clone_is_a_copy_or_a_stop() {
             assert_copied(&bench, &outcome);
         } else {
             let told = outcome.result.map_err(|error| (error.step, error.errno()));
-            assert_eq!((told, bench.there()), (Err((Step::Clone, code as i32)), None));
+            let step = Step::Clone(table::side(errno_of(code)));
+            assert_eq!((told, bench.there()), (Err((step, code as i32)), None));
         }
     }
 }
@@ -226,7 +227,9 @@ fn what_closing_does_not_tell_is_asked_for() {
 /// An owner that a system does not have is not left behind in silence.
 #[test]
 fn an_owner_that_cannot_be_carried_is_an_error() {
-    for (best_effort_metadata, expected) in [(false, Err((Step::Metadata, EOPNOTSUPP))), (true, Ok(()))] {
+    for (best_effort_metadata, expected) in
+        [(false, Err((Step::Metadata(Side::Destination), EOPNOTSUPP))), (true, Ok(()))]
+    {
         let preserve = Preserve { owner: true, ..Preserve::default() };
         let options = Options { preserve, best_effort_metadata, ..Options::default() };
         let (bench, outcome) = Scenario { options, ..Scenario::new(Api::File, Traits::REFS) }.play();
@@ -268,7 +271,7 @@ fn a_clone_never_lets_another_group_in() {
         );
         let (bench, outcome) = arranged(Mode::Always);
         let told = outcome.result.map_err(|error| (error.step, error.errno()));
-        assert_eq!(told, if cloned { Ok(()) } else { Err((Step::Clone, EPERM)) });
+        assert_eq!(told, if cloned { Ok(()) } else { Err((Step::Clone(Side::Neither), EPERM)) });
         assert_eq!(bench.litter(), Vec::<String>::new());
     }
 }
@@ -359,7 +362,7 @@ fn each_errno_of_a_clone_by_name_is_a_copy_or_a_stop() {
             let stops = table::verdict(table::Operation::Clone, Errno(errno)) == table::Verdict::Stop;
             let name = durability == Durability::Direct && table::name_refused(Errno(errno));
             if stops || name {
-                let step = if name { Step::Create } else { Step::Clone };
+                let step = if name { Step::Create } else { Step::Clone(table::side(Errno(errno))) };
                 let told = outcome.result.map_err(|error| (error.step, error.errno()));
                 assert_eq!((told, bench.there()), (Err((step, errno)), None));
             } else {
@@ -451,7 +454,7 @@ fn a_clone_that_cannot_be_stripped_is_copied() {
     assert_eq!((outcome.report.clone_error, made(&bench).attributes.len()), (-EPERM, 0));
     let (bench, outcome) = play(EPERM, Mode::Always, false);
     let told = outcome.result.map_err(|error| (error.step, error.errno()));
-    assert_eq!((told, bench.there()), (Err((Step::Metadata, EPERM)), None));
+    assert_eq!((told, bench.there()), (Err((Step::Metadata(Side::Destination), EPERM)), None));
     assert_eq!(outcome.report.cloned, 0);
     let (bench, outcome) = play(EPERM, Mode::Auto, true);
     assert_copied(&bench, &outcome);
@@ -460,7 +463,7 @@ fn a_clone_that_cannot_be_stripped_is_copied() {
     for (errno, best_effort) in [(EIO, false), (EIO, true), (ENOSPC, false)] {
         let (bench, outcome) = play(errno, Mode::Auto, best_effort);
         let told = outcome.result.map_err(|error| (error.step, error.errno()));
-        assert_eq!((told, bench.there()), (Err((Step::Metadata, errno)), None));
+        assert_eq!((told, bench.there()), (Err((Step::Metadata(Side::Destination), errno)), None));
     }
 }
 
@@ -543,5 +546,5 @@ fn a_read_only_file_is_copied_read_only_on_windows() {
     let options = Options { preserve, ..Options::default() };
     let (_, outcome) = Scenario { options, ..Scenario::new(Api::File, Traits::REFS) }.play();
     let told = outcome.result.map_err(|error| (error.step, error.errno()));
-    assert_eq!(told, Err((Step::Metadata, EOPNOTSUPP)), "not silently left behind");
+    assert_eq!(told, Err((Step::Metadata(Side::Destination), EOPNOTSUPP)), "not silently left behind");
 }

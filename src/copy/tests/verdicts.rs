@@ -3,12 +3,13 @@
 
 use super::{Api, Bench, Outcome, Scenario, Source, There};
 use crate::copy::{Durability, Method, Mode, Reason, table};
-use crate::error::{Cause, Error, Step};
+use crate::error::{Cause, Error, Side, Step};
 use crate::sys::Errno;
 use crate::sys::errno::{
     EDQUOT, EEXIST, EINVAL, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS, EUCLEAN,
 };
 use crate::sys::model::fault::{Fault, Lasting, Odd};
+use crate::sys::model::system::System;
 use crate::sys::model::{Call, Event};
 
 /// A fault as the sweep put it in.
@@ -56,12 +57,13 @@ impl Judged<'_> {
         let (report, mode) = (&self.outcome.report, self.scenario.options.mode);
         let (failed, by_name) = (self.outcome.result.is_err(), self.scenario.api == Api::File);
         let step = self.outcome.result.map_or_else(|error| error.step, |()| Step::None);
+        let of_clone = matches!(step, Step::Clone(_));
         let (cloned, copied, rest) =
             (report.cloned > 0, report.kernel_copied > 0, report.copied_any() + report.holes > 0);
         let counted = match report.method() {
             Method::None => !cloned && !rest,
             Method::Clone => !rest && (cloned || self.bench.source_size() == 0),
-            Method::Mixed if failed && !rest => cloned || (report.destination_changed && step == Step::Clone),
+            Method::Mixed if failed && !rest => cloned || (report.destination_changed && of_clone),
             Method::Mixed => cloned && rest,
             Method::KernelCopy => !cloned && copied,
             Method::Copy => !cloned && !copied && rest,
@@ -72,7 +74,7 @@ impl Judged<'_> {
             (counted, "the method is not what the counts say"),
             (!refused || !matches!(report.reason, Reason::None | Reason::NotAsked), "refused for no reason"),
             ((report.reason == Reason::NotAsked) <= (mode == Mode::Never), "a reason of NEVER"),
-            (mode != Mode::Never || !(cloned || refused || step == Step::Clone), "NEVER, and a clone"),
+            (mode != Mode::Never || !(cloned || refused || of_clone), "NEVER, and a clone"),
             (mode != Mode::Always || !rest, "ALWAYS, and bytes copied"),
             (!matches!(step, Step::OpenSource | Step::Create) || !begun, "bytes before there was a file"),
             (by_name || !report.published, "published without a name"),
@@ -233,7 +235,7 @@ impl Judged<'_> {
                 .injected
                 .and_then(Injected::errno)
                 .is_some_and(|errno| [EOPNOTSUPP, ENOSYS, EINVAL].contains(&errno));
-            if none && error.step == Step::Metadata {
+            if none && matches!(error.step, Step::Metadata(_)) {
                 return None;
             }
             return Some(format!("succeeded where it is {error}"));
@@ -347,10 +349,33 @@ impl Judged<'_> {
     }
 
     fn failure(&self, error: Error) -> Option<String> {
-        self.unexplained(error).or_else(|| match self.scenario.api {
+        self.unexplained(error).or_else(|| self.wrong_side(error)).or_else(|| match self.scenario.api {
             Api::File => self.name_after_failure(error),
             Api::Descriptor | Api::Range { .. } => self.callers_after_failure(),
         })
+    }
+
+    /// The error of one call that was made to fail has the side of that call.
+    fn wrong_side(&self, error: Error) -> Option<String> {
+        let injected = self.injected?;
+        let (Fault::Errno(put_in), Lasting::Once) = (injected.fault, injected.lasting) else { return None };
+        let own = self.untouched.result.is_err() || self.scenario.there == There::Source;
+        if own || error.os_error() != put_in {
+            return None;
+        }
+        let world = self.bench.model.world();
+        let event = world.log.iter().find(|event| event.injected)?;
+        let side = match event.side {
+            Side::Neither => table::side(Errno(put_in)),
+            side => side,
+        };
+        // Elsewhere a clone is several calls behind one of the trait, and makes the file too.
+        let elsewhere = self.scenario.to.system != System::Linux;
+        let of_many = elsewhere
+            && (error.step == Step::Clone(table::side(Errno(put_in)))
+                || (event.call == Call::CloneNew && error.step == Step::Create));
+        (error.step.side() != side && !of_many)
+            .then(|| format!("{:?} failed on {side:?}, and it is {error}", event.call))
     }
 
     fn name_after_failure(&self, error: Error) -> Option<String> {
@@ -398,7 +423,10 @@ impl Judged<'_> {
         let world = self.bench.model.world();
         let callers = world.watch.callers.as_ref()?;
         let refused = self.scenario.options.mode == Mode::Always
-            && self.outcome.result.is_err_and(|error| error.step == Step::Clone && not_possible(error))
+            && self
+                .outcome
+                .result
+                .is_err_and(|error| matches!(error.step, Step::Clone(_)) && not_possible(error))
             && self.injected.is_none_or(|injected| matches!(injected.fault, Fault::Errno(_)));
         // A clone of the same data that was granted before said that it can be.
         let cloning = |event: &Event| {
@@ -427,7 +455,7 @@ impl Judged<'_> {
         // A name that is taken, and was not seen: then it is the clone that is not possible.
         let unseen = self.untouched.result.is_err_and(|taken| taken.errno() == EEXIST)
             && world.log.iter().any(|event| event.injected && event.call == Call::StatName)
-            && error.step == Step::Clone
+            && matches!(error.step, Step::Clone(_))
             && not_possible(error);
         let same = |untouched: Error| {
             untouched.cause == error.cause || (error.errno() != 0 && untouched.errno() == error.errno())
@@ -447,7 +475,7 @@ impl Judged<'_> {
             Some(Fault::Errno(EINVAL) | Fault::Odd(Odd::DirtyClone(EINVAL))) => EOPNOTSUPP,
             _ => return false,
         };
-        by_flag && error.step == Step::Clone && error.errno() == told
+        by_flag && matches!(error.step, Step::Clone(_)) && error.errno() == told
     }
 }
 

@@ -11,6 +11,8 @@ _SOURCE_CHANGED = 1
 _METADATA_INCOMPLETE = 2
 _PUBLISHED = 4
 _DESTINATION_CHANGED = 8
+_AT_SOURCE = 0x100
+_AT_DESTINATION = 0x200
 # make header: end
 
 
@@ -132,6 +134,10 @@ class Result:
     published: bool
     #: After an error, the open destination was changed, or may have been.
     destination_changed: bool
+    #: The call that failed was made on the source ("error reading").
+    at_source: bool
+    #: The call that failed was made on the destination, its name or its directory ("error writing").
+    at_destination: bool
 
     @property
     def cloned(self) -> bool:
@@ -161,6 +167,8 @@ class Result:
             metadata_incomplete=bool(raw.flags & _METADATA_INCOMPLETE),
             published=bool(raw.flags & _PUBLISHED),
             destination_changed=bool(raw.flags & _DESTINATION_CHANGED),
+            at_source=bool(raw.flags & _AT_SOURCE),
+            at_destination=bool(raw.flags & _AT_DESTINATION),
         )
         return result
 

@@ -131,6 +131,8 @@ fn report(raw: &sys::reflink_result) -> Report {
         metadata_incomplete: raw.flags & sys::REFLINK_METADATA_INCOMPLETE != 0,
         published: raw.flags & sys::REFLINK_PUBLISHED != 0,
         destination_changed: raw.flags & sys::REFLINK_DESTINATION_CHANGED != 0,
+        at_source: raw.flags & sys::REFLINK_AT_SOURCE != 0,
+        at_destination: raw.flags & sys::REFLINK_AT_DESTINATION != 0,
     }
 }
 

@@ -239,6 +239,10 @@ pub struct Report {
     pub published: bool,
     /// After an error, the open destination was changed, or may have been.
     pub destination_changed: bool,
+    /// The call that failed was made on the source ("error reading").
+    pub at_source: bool,
+    /// The call that failed was made on the destination, its name or its directory ("error writing").
+    pub at_destination: bool,
 }
 
 impl Report {

@@ -222,6 +222,13 @@ pub const REFLINK_PUBLISHED: u32 = 4;
 /// destination was changed, or may have been. The bytes that the result counts are there; more may be. If
 /// it is not set, the content of the destination is unchanged.
 pub const REFLINK_DESTINATION_CHANGED: u32 = 8;
+/// In `flags` of struct reflink_result, after a failure: the call that failed was made on the source ("error
+/// reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
+/// once, or on none of them.
+pub const REFLINK_AT_SOURCE: u32 = 0x100;
+/// In `flags` of struct reflink_result, after a failure: the call that failed was made on the destination, its
+/// name or its directory ("error writing").
+pub const REFLINK_AT_DESTINATION: u32 = 0x200;
 
 /// What was done, or why it failed. Every call that accepts this structure fills it, on success and
 /// on failure.
@@ -241,7 +248,8 @@ pub struct reflink_result {
     pub os_error: i32,
     /// REFLINK_STEP_*: which operation failed.
     pub step: u32,
-    /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED.
+    /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED,
+    /// REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
     pub flags: u32,
     /// Bytes that share their blocks with the source, holes between them included.
     pub bytes_cloned: u64,

@@ -26,6 +26,7 @@ use self::disk::{Disk, Ino, ROOT};
 use self::fault::{Fault, Faults, Odd};
 use self::system::Linux;
 use self::watch::Watch;
+use crate::error::Side;
 use crate::sys::errno::{EACCES, EINVAL, ENOSYS, EOPNOTSUPP, EPERM};
 use crate::sys::{Errno, Fd, Result};
 
@@ -115,6 +116,8 @@ pub struct Event {
     pub injected: bool,
     /// The file that the engine made, or the caller's destination, where a descriptor stands for one.
     pub of_copy: Option<Ino>,
+    /// The file that it was made on; neither where it is made on both.
+    pub side: Side,
 }
 
 /// An open file description; each has one descriptor here.
@@ -278,6 +281,18 @@ impl World {
         (self.disk.inodes[ino].engines || callers == Some(ino)).then_some(ino)
     }
 
+    /// The file that a call is made on: all that is not the source's belongs to the destination.
+    fn side_of(&self, call: Call, fds: [Fd; 2]) -> Side {
+        let of_source = |fd| self.open.get(&fd).is_some_and(|open| Some(open.ino) == self.watch.source);
+        match fds.map(of_source) {
+            _ if call == Call::ClosePair => Side::Destination, // of the source nothing can be lost
+            [false, false] if call == Call::OpenSource => Side::Source,
+            [false, false] => Side::Destination,
+            [true, false] if fds[1] != -1 => Side::Neither,
+            _ => Side::Source,
+        }
+    }
+
     fn open_file(&self, fd: Fd) -> Result<&Open> {
         self.open.get(&fd).ok_or(Errno(crate::sys::errno::EBADF))
     }
@@ -349,6 +364,7 @@ impl<K> Model<K> {
         let world = &mut *guard;
         world.begin(call, about.fds);
         let of_copy = about.fds.iter().find_map(|fd| world.copy_behind(*fd));
+        let side = world.side_of(call, about.fds);
         let fault = world.faults.due(call, world.log.len() + 1, world.counts[&call]);
         let closes = matches!(call, Call::Close | Call::ClosePair);
         let outcome = match fault {
@@ -368,6 +384,7 @@ impl<K> Model<K> {
             outcome: outcome.as_ref().map(Shown::shown).map_err(|errno| errno.0),
             injected: fault.is_some(),
             of_copy,
+            side,
         });
         match (call, fault) {
             (Call::GetAttribute, Some(Fault::Errno(EOPNOTSUPP | EINVAL))) => world.watch.acl_denied = true,
