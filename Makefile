@@ -17,7 +17,7 @@ lib: ## the shared and the static library
 	$(CARGO) build --release $(CARGO_FLAGS)
 	@ln -sf libreflink.so $(RELEASE)/libreflink.so.0
 
-header: ## writes include/reflink.h from src/capi, and the numbers that bindings, tests and examples have of it
+header: ## writes include/libreflink.h from src/capi, and the numbers that bindings, tests and examples have of it
 	REFLINK_WRITE_HEADER=1 $(CARGO) test --quiet $(CARGO_FLAGS) --test header is_what_src_capi_says
 
 examples: lib ## the C programs of examples-c, against the library just built

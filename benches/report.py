@@ -13,13 +13,13 @@ from samples import Samples
 CLONING, COPYING = ["xfs", "btrfs"], ["ext4", "tmpfs"]
 TITLES = {"xfs": "XFS", "btrfs": "Btrfs", "ext4": "ext4", "tmpfs": "tmpfs"}
 SMALL_PEERS = [
-    "bare direct", "bare direct, again", "libreflink DIRECT", "libuv", "reflink-copy", "bare, unchecked",
+    "bare direct", "bare direct, again", "libreflink UNSTAGED", "libuv", "reflink-copy", "bare, unchecked",
     "bare atomic", "libreflink", "libreflink-fs",
 ]  # fmt: skip
 # The second bare loop is the control: noise() says what it says.
 SHOWN_PEERS = [peer for peer in SMALL_PEERS if peer != "bare direct, again"]
 BIG_PEERS = [
-    "libreflink DIRECT", "libreflink", "cp", "bare direct", "libuv", "reflink-copy", "shutil.copyfile",
+    "libreflink UNSTAGED", "libreflink", "cp", "bare direct", "libuv", "reflink-copy", "shutil.copyfile",
 ]  # fmt: skip
 NOT_RUN = "(Not run.)"
 # The tables by size show these; the plot shows all.
@@ -137,7 +137,7 @@ def steps(samples):
     return by_system(systems, rows)
 
 
-PYTHON_TARGETS = [("reflink.copyfile", "C copyfile", 15), ("reflink.copy2", "C copy2", 25)]
+PYTHON_TARGETS = [("libreflink.copyfile", "C copyfile", 15), ("libreflink.copy2", "C copy2", 25)]
 
 
 def python(samples):
@@ -307,8 +307,8 @@ def fill(template, samples, facts, skipped):
         "SKIPPED": "".join(f"**{line}**\n\n" for line in skipped),
         "NOISE": noise(samples),
         "TARGETS": targets.count_of(samples, TITLES),
-        "DIRECT_COST": span(samples, lambda key: 100 * (samples.ratio(key, "libreflink DIRECT", "bare direct").value - 1), "%"),
-        "ATOMIC_COST": span(samples, lambda key: (samples.median(key, "libreflink") - samples.median(key, "libreflink DIRECT")) / 1e3, "µs"),
+        "DIRECT_COST": span(samples, lambda key: 100 * (samples.ratio(key, "libreflink UNSTAGED", "bare direct").value - 1), "%"),
+        "ATOMIC_COST": span(samples, lambda key: (samples.median(key, "libreflink") - samples.median(key, "libreflink UNSTAGED")) / 1e3, "µs"),
         "CLONE_TARGETS": targets.clone_table(samples, TITLES, table),
         "SMALL": small(samples),
         "RUST": rust(samples),

@@ -10,9 +10,9 @@ def clones(samples):
     for fs in ("xfs", "btrfs"):
         for size in samples.sizes("small", "call", fs):
             key, what = ("small", "call", fs, size), f"clone of {size_name(size)}"
-            yield fs, f"{what}: DIRECT against the bare loop", key, "libreflink DIRECT", "bare direct", 1.03
+            yield fs, f"{what}: UNSTAGED against the bare loop", key, "libreflink UNSTAGED", "bare direct", 1.03
             peer = samples.fastest(key, CLONERS)
-            yield fs, f"{what}: DIRECT against {peer}", key, "libreflink DIRECT", peer, 1.0
+            yield fs, f"{what}: UNSTAGED against {peer}", key, "libreflink UNSTAGED", peer, 1.0
             yield fs, f"{what}: default against the bare atomic loop", key, "libreflink", "bare atomic", 1.05
 
 

@@ -123,7 +123,7 @@ system_wheel() {
     (cd "$here/python" && LIBREFLINK_BUILT=system "$tools/python" -m build -q --wheel --outdir "$work/system") &&
         environment system-python python3 "$work/system"/*-py3-none-any.whl &&
         LD_LIBRARY_PATH=$prefix/lib "$work/system-python/bin/python" -c \
-            'import reflink; assert reflink.library_path() == "libreflink.so.0"' &&
+            'import libreflink; assert libreflink.library_path() == "libreflink.so.0"' &&
         LD_LIBRARY_PATH=$prefix/lib pytest_in system-python -k "not cpythons"
 }
 
@@ -133,7 +133,7 @@ source_distribution() {
         "$tools/python" -m pip wheel -q --disable-pip-version-check --no-deps -w "$work/from-sdist" \
             "$work/sdist"/*.tar.gz &&
         environment sdist-python python3 "$work/from-sdist"/*.whl &&
-        "$work/sdist-python/bin/python" -c 'import reflink; print(reflink.library_path(), reflink.library_version())'
+        "$work/sdist-python/bin/python" -c 'import libreflink; print(libreflink.library_path(), libreflink.library_version())'
 }
 
 make_tools() {
@@ -230,7 +230,7 @@ test_makers() {
     PYTHON=$work/tools/bin/python "$here/makers/run.sh" "$prefix" >"$work/makers" 2>&1
     cat "$work/makers"
     grep -E '^[a-z]+: (ok|SKIPPED|FAILED)' "$work/makers" | while IFS=: read -r maker outcome rest; do
-        echo "${outcome# }: reflink.h through $maker$rest" >>"$results"
+        echo "${outcome# }: libreflink.h through $maker$rest" >>"$results"
     done
     if grep -q 'FAILED' "$work/makers" || [ "$(grep -c . "$work/makers")" = 0 ]; then failed=1; fi
 }

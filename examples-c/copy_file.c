@@ -17,13 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <reflink.h>
+#include <libreflink.h>
 
 #include "words.h"
 
 enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3, CANCELLED = 130 };
 
-/* The largest step of a clone when somebody watches (see "progress" in reflink.h). */
+/* The largest step of a clone when somebody watches (see "progress" in libreflink.h). */
 #define CLONE_STEP ((off_t)1 << 30)
 
 /* The bar appears when the copy takes longer than this, and is drawn again not sooner than that. */
@@ -136,14 +136,14 @@ static bool refused(int code, const struct reflink_result *result)
  * During that one call SIGINT keeps its default action: it ends the process, and the unnamed
  * file disappears with it. (Where the file system has no unnamed files, NFS for one, a
  * ".reflink-" file can stay.) A handler would only make the user wait, since nothing reads the
- * flag it sets. With REFLINK_DIRECT a partial file would stay under the final name, so there
+ * flag it sets. With REFLINK_UNSTAGED a partial file would stay under the final name, so there
  * every copy has a progress function. */
 static bool clone_is_one_instant(const struct command *command)
 {
     struct stat source;
 
     return command->options.mode != REFLINK_NEVER &&
-           command->options.durability != REFLINK_DIRECT && stat(command->source, &source) == 0 &&
+           command->options.durability != REFLINK_UNSTAGED && stat(command->source, &source) == 0 &&
            source.st_size > CLONE_STEP;
 }
 
@@ -165,7 +165,7 @@ static int copy(const struct command *command, const char *dest, struct reflink_
     bar.started = now();
     bar.next = bar.started + BAR_AFTER;
     options.progress = on_progress;
-    options.progress_user = &bar;
+    options.user = &bar;
     code = reflink_copy_file(command->source, dest, &options, result);
     erase(&bar);
     return code;
@@ -242,7 +242,7 @@ static const char help[] =
     "  -n, --never           copy every byte, share nothing\n"
     "  -f, --replace         replace DEST, in one step, if it exists\n"
     "  -d, --durable         return when the copy will survive a power loss\n"
-    "  -D, --direct          build the copy under its own name; a kill can leave a part\n"
+    "  -u, --unstaged        build the copy under its own name; a kill can leave a part\n"
     "  -p, --preserve        keep times, owner, extended attributes and ACL as far as possible\n"
     "  -P, --no-dereference  fail if SOURCE is a symbolic link\n"
     "  -q, --quiet           print errors only\n"
@@ -255,7 +255,7 @@ static const char help[] =
 static const struct option long_options[] = {
     {"always", no_argument, NULL, 'a'},         {"never", no_argument, NULL, 'n'},
     {"replace", no_argument, NULL, 'f'},        {"durable", no_argument, NULL, 'd'},
-    {"direct", no_argument, NULL, 'D'},         {"preserve", no_argument, NULL, 'p'},
+    {"unstaged", no_argument, NULL, 'u'},       {"preserve", no_argument, NULL, 'p'},
     {"no-dereference", no_argument, NULL, 'P'}, {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
 };
@@ -291,10 +291,12 @@ static void read_option(struct command *command, int letter)
         options->if_exists = REFLINK_REPLACE;
         break;
     case 'd':
-        choose(&options->durability, REFLINK_DURABLE, "--durable and --direct exclude each other");
+        choose(&options->durability, REFLINK_DURABLE,
+               "--durable and --unstaged exclude each other");
         break;
-    case 'D':
-        choose(&options->durability, REFLINK_DIRECT, "--durable and --direct exclude each other");
+    case 'u':
+        choose(&options->durability, REFLINK_UNSTAGED,
+               "--durable and --unstaged exclude each other");
         break;
     case 'p':
         /* Only root can give files away, and not every file system holds everything. */
@@ -346,7 +348,7 @@ int main(int argc, char **argv)
     int letter, code;
     char *dest;
 
-    while ((letter = getopt_long(argc, argv, "anfdDpPqh", long_options, NULL)) != -1)
+    while ((letter = getopt_long(argc, argv, "anfdupPqh", long_options, NULL)) != -1)
         read_option(&command, letter);
     if (argc - optind != 2)
         usage(argc - optind < 2 ? "SOURCE and DEST are needed" : "too many names");

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <reflink.h>
+#include <libreflink.h>
 
 #include "words.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // copy_tree SOURCE DEST: copies a directory with all that is in it, sharing the blocks of every
-// file where that can be. A C++17 program to start from: reflink.hpp beside std::filesystem, errors
-// as exceptions, totals from the results.
+// file where that can be. A C++17 program to start from: libreflink.hpp beside std::filesystem,
+// errors as exceptions, totals from the results.
 
 #include <cstdint>
 #include <exception>
@@ -10,7 +10,7 @@
 #include <iostream>
 #include <system_error>
 
-#include <reflink.hpp>
+#include <libreflink.hpp>
 
 namespace fs = std::filesystem;
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <reflink.h>
+#include <libreflink.h>
 
 #include "words.h"
 
@@ -24,10 +24,10 @@ static const char help[] =
     "\n"
     "exit status: 0 yes, 1 no, 2 unknown, 3 error; of several answers the highest.\n";
 
-/* A member that is 1 or 0. If the trial failed, 0 means "unknown". */
-static const char *yes_or_no(const struct reflink_capability *capability, uint32_t member)
+/* If the trial failed, 0 means "unknown" too. */
+static const char *yes_or_no(const struct reflink_capability *capability, int32_t member)
 {
-    if (member != 0)
+    if (member == 1)
         return "yes";
     return capability->clone < 0 ? "unknown" : "no";
 }
@@ -35,9 +35,9 @@ static const char *yes_or_no(const struct reflink_capability *capability, uint32
 /* A file shorter than a block is cloned whole, and says nothing of ranges. */
 static const char *range_in_words(const struct reflink_capability *capability)
 {
-    if (capability->clone > 0 && capability->range == 0)
+    if (capability->clone > 0 && capability->clone_range == 0)
         return "unknown";
-    return yes_or_no(capability, capability->range);
+    return yes_or_no(capability, capability->clone_range);
 }
 
 static bool is_directory(const char *name)
@@ -50,7 +50,7 @@ static bool is_directory(const char *name)
 /* An empty file can be cloned even where no data can. */
 static const char *why_not(const struct reflink_capability *capability)
 {
-    if (capability->reason == REFLINK_REASON_FILE && capability->error == 0)
+    if (capability->reason == REFLINK_REASON_FILE && capability->clone_error == 0)
         return "an empty file proves nothing";
     return reason_in_words(capability->reason);
 }
@@ -62,9 +62,9 @@ static void print_clone(const struct reflink_capability *capability)
     printf("  %-16s %s", "clone", answer);
     if (capability->clone != 1)
         printf(", because %s", why_not(capability));
-    if (capability->clone != 1 && capability->error != 0)
-        printf(" (%s: %s)", reflink_err_name(capability->error),
-               reflink_strerror(capability->error));
+    if (capability->clone != 1 && capability->clone_error != 0)
+        printf(" (%s: %s)", reflink_err_name(capability->clone_error),
+               reflink_strerror(capability->clone_error));
     putchar('\n');
 }
 

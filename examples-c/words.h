@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include <reflink.h>
+#include <libreflink.h>
 
 /* How the data was copied (result.method). */
 static inline const char *method_in_words(uint32_t method)

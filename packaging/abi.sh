@@ -22,8 +22,8 @@ bodies() {
 
 stand_in() { # HEADER LIBRARY
     mkdir -p "$work/include"
-    cp "$1" "$work/include/reflink.h"
-    { echo '#include "reflink.h"'; bodies < "$1"; } > "$work/stand-in.c"
+    cp "$1" "$work/include/libreflink.h"
+    { echo '#include "libreflink.h"'; bodies < "$1"; } > "$work/stand-in.c"
     count=$(grep -c 'return 0' "$work/stand-in.c")
     # All declared functions must be there, or a change of one would go unnoticed.
     declared=$(grep -c -E '^[a-z].*[ *]reflink_[a-z_]+\(' "$1")
@@ -47,7 +47,7 @@ without_growth() { # HEADER
             if (name && /;$/) { members++ }
         }
         /^};/ { name = "" }
-    ' "$kept/reflink.h" "$1"
+    ' "$kept/libreflink.h" "$1"
 }
 
 # New functions are compatible too.
@@ -63,7 +63,7 @@ constants() { # HEADER
 }
 
 compare_constants() { # HEADER
-    constants "$kept/reflink.h" > "$work/constants.then"
+    constants "$kept/libreflink.h" > "$work/constants.then"
     constants "$1" > "$work/constants.now"
     gone=$(comm -23 "$work/constants.then" "$work/constants.now")
     [ -z "$gone" ] || { echo "constants that are gone or have another value:"; echo "$gone"; return 1; }
@@ -71,19 +71,19 @@ compare_constants() { # HEADER
 
 dump() {
     mkdir -p "$kept"
-    cp "$here/include/reflink.h" "$kept/reflink.h"
+    cp "$here/include/libreflink.h" "$kept/libreflink.h"
     echo 'DisableFormat: true' > "$kept/.clang-format" # kept as cbindgen made it
-    stand_in "$here/include/reflink.h" "$work/now.so"
+    stand_in "$here/include/libreflink.h" "$work/now.so"
     # Without paths and lines: they are not part of the ABI and differ between machines.
     abidw --no-comp-dir-path --no-corpus-path --no-show-locs --no-elf-needed --out-file "$kept/libreflink.so.0.abi" "$work/now.so"
 }
 
 check() {
-    if [ ! -f "$kept/reflink.h" ]; then
+    if [ ! -f "$kept/libreflink.h" ]; then
         echo "SKIPPED: there is no release yet, so no ABI to compare with (a release runs: make abi-dump)"
         return
     fi
-    compare "$here/include/reflink.h" && compare_constants "$here/include/reflink.h"
+    compare "$here/include/libreflink.h" && compare_constants "$here/include/libreflink.h"
 }
 
 # A check that cannot fail is none. Against the header as it is, each kind of break must be found, and additions must pass.
@@ -91,8 +91,8 @@ selftest() {
     kept=$work/kept
     dump
     try() { # breaks|passes WHAT SED_EXPRESSION
-        sed -E "$3" "$here/include/reflink.h" > "$work/changed.h"
-        cmp -s "$here/include/reflink.h" "$work/changed.h" && { echo "abi.sh: nothing changed by: $2" >&2; exit 1; }
+        sed -E "$3" "$here/include/libreflink.h" > "$work/changed.h"
+        cmp -s "$here/include/libreflink.h" "$work/changed.h" && { echo "abi.sh: nothing changed by: $2" >&2; exit 1; }
         if compare "$work/changed.h" > "$work/said" 2>&1 && compare_constants "$work/changed.h" >> "$work/said"; then
             result=passes
         else
@@ -105,13 +105,13 @@ selftest() {
     try breaks "another type returned" 's/^uint32_t reflink_version_number/uint64_t reflink_version_number/;s/^int reflink_probe\(/unsigned reflink_probe(/'
     try breaks "a member of another type" 's/^  int32_t clone_error;/  int64_t clone_error;/'
     try breaks "a member in the middle" 's/^(  uint32_t if_exists;)/  uint32_t inserted;\n  uint32_t inserted2;\n\1/'
-    try breaks "a member removed" '/^  void \*progress_user;/d'
+    try breaks "a member removed" '/^  void \*user;/d'
     try breaks "a function removed" '/^uint32_t reflink_version_number/d'
-    try breaks "a constant of another value" 's/^(#define REFLINK_ALWAYS) 1/\1 2/'
+    try breaks "a constant of another value" 's/^(#define REFLINK_ALWAYS) 0x1/\1 0x2/'
     try breaks "a constant removed" '/^#define REFLINK_NEVER/d'
-    try passes "a member at the end" 's/^(  void \*progress_user;)/\1\n  uint64_t later;/'
+    try passes "a member at the end" 's/^(  void \*reserved;)/\1\n  uint64_t later;/'
     try passes "a function more" 's/^(uint32_t reflink_version_number\(void\);)/\1\nint reflink_later(int code);/'
-    try passes "a constant more" 's/^(#define REFLINK_NEVER 2)/\1\n#define REFLINK_LATER 3/'
+    try passes "a constant more" 's/^(#define REFLINK_NEVER 0x2)/\1\n#define REFLINK_LATER 0x3/'
 }
 
 case ${1-} in

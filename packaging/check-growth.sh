@@ -15,17 +15,17 @@ mkdir "$work/source" "$work/first" "$work/run"
 cd "$here"
 cp -r Cargo.toml Cargo.lock build.rs src include tests packaging "$work/source"
 [ ! -d .cargo ] || cp -r .cargo vendor "$work/source"
-released=packaging/abi/reflink.h
-[ -f "$released" ] || released=include/reflink.h
+released=packaging/abi/libreflink.h
+[ -f "$released" ] || released=include/libreflink.h
 cp "$released" "$work/first"
 
 capi=$work/source/src/capi
 # The asserted layouts are the current ones. A grown library writes 0x4c into its new members.
 : > "$capi/layout.rs"
-sed -i -E -e '0,/^    pub progress_user: .*/s//&\n    \/\/\/ New.\n    pub later: u64,/' \
-    -e 's/^    pub bytes_hole: u64,/&\n    \/\/\/ New.\n    pub later: u64,/' \
+sed -i -E -e '0,/^    pub reserved: \*mut .*/s//&\n    \/\/\/ New.\n    pub later: u64,/' \
+    -e 's/^    pub litter: .*/&\n    \/\/\/ New.\n    pub later: u64,/' \
     -e 's/^    pub fs_name: .*/&\n    \/\/\/ New.\n    pub later: u64,/' \
-    -e 's/^        bytes_hole: .*/&\n        later: 0x4c4c_4c4c_4c4c_4c4c,/' \
+    -e 's/^        litter: .*/&\n        later: 0x4c4c_4c4c_4c4c_4c4c,/' \
     -e 's/^        fs_name,/&\n        later: 0x4c4c_4c4c_4c4c_4c4c,/' "$capi"/*.rs
 if [ "$(cat "$capi"/*.rs | grep -c 'pub later: u64')" != 3 ] || [ "$(cat "$capi"/*.rs | grep -c 'later: 0x4c')" != 2 ]; then
     echo "check-growth.sh: src/capi is written in another way now" >&2
@@ -44,10 +44,10 @@ for program in sizes use; do
 done
 
 # The reverse: a program made with a later header, with the current library.
-sed -E -e 's/^  void \*progress_user;/&\n  uint64_t later;/' -e 's/^  uint64_t bytes_hole;/&\n  uint64_t later;/' \
-    -e 's/^  char fs_name.*/&\n  uint64_t later;/' include/reflink.h > "$work/first/reflink.h"
-sed -i -E -e '/INIT \{/s/ \}$/, 0 }/' "$work/first/reflink.h"
-[ "$(grep -c 'uint64_t later;' "$work/first/reflink.h")" = 3 ] || exit 2
+sed -E -e 's/^  void \*reserved;/&\n  uint64_t later;/' -e 's/^  char litter.*/&\n  uint64_t later;/' \
+    -e 's/^  char fs_name.*/&\n  uint64_t later;/' include/libreflink.h > "$work/first/libreflink.h"
+sed -i -E -e '/INIT \{/s/ \}$/, 0 }/' "$work/first/libreflink.h"
+[ "$(grep -c 'uint64_t later;' "$work/first/libreflink.h")" = 3 ] || exit 2
 # consumer_sizes assumes that its header is the older one, so it cannot test this.
 $CC -std=c99 -Wall -Werror -D_POSIX_C_SOURCE=200809L -I"$work/first" -o "$work/use" tests/c/consumer_use.c -L"$1" -lreflink
 mkdir "$work/run/later"

@@ -49,7 +49,7 @@ install: $(SHARED) ## installs below PREFIX (DESTDIR=, LIBDIR=… : docs/packagi
 uninstall: ## removes what install installs, given the same directories
 	@$(INSTALL_ENVIRONMENT) ./packaging/install.sh uninstall
 
-man: ## writes man/ from include/reflink.h and man/src
+man: ## writes man/ from include/libreflink.h and man/src
 	REFLINK_WRITE_MAN=1 $(CARGO) test --quiet $(CARGO_FLAGS) --test man the_committed_pages
 
 licenses: ## writes docs/dependencies.md from Cargo.lock

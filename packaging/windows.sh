@@ -52,7 +52,7 @@ lay_out() {
     install -D -m 755 "$from/reflink.dll" "$stage/bin/reflink.dll"
     install -D -m 644 "$from/libreflink.dll.a" "$stage/lib/libreflink.dll.a"
     install -D -m 644 "$from/libreflink.a" "$stage/lib/libreflink.a"
-    install -D -m 644 -t "$stage/include" "$windows_root/include/reflink.h" "$windows_root/include/reflink.hpp"
+    install -D -m 644 -t "$stage/include" "$windows_root/include/libreflink.h" "$windows_root/include/libreflink.hpp"
     mkdir -p "$stage/lib/pkgconfig"
     # shellcheck disable=SC2016 # pkg-config's own variables
     sed -e 's|@PREFIX@|${pcfiledir}/../..|' -e 's|@LIBDIR@|${prefix}/lib|' -e 's|@INCLUDEDIR@|${prefix}/include|' \

@@ -1,5 +1,5 @@
 //! libreflink: copy-on-write copies of files, with a correct fallback, behind a C ABI.
-//! This file is the map of the crate; `include/reflink.h` is the manual for its users.
+//! This file is the map of the crate; `include/libreflink.h` is the manual for its users.
 //!
 //! The path of a copy is one straight walk:
 //!

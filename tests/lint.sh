@@ -61,7 +61,7 @@ c() {
     fi
     held_to clang-format clang-format
     # The header is cbindgen's.
-    sources=$(files '*.c' '*.h' '*.hpp' '*.cpp' | grep -v -x -e include/reflink.h -e ./include/reflink.h)
+    sources=$(files '*.c' '*.h' '*.hpp' '*.cpp' | grep -v -x -e include/libreflink.h -e ./include/libreflink.h)
     # shellcheck disable=SC2086 # no name here has a space
     check clang-format $counts clang-format --dry-run --Werror $sources
 }

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     if !here {
         eprintln!("SKIPPED: the ABI is not compared: no abidiff here");
     }
-    let released = root().join("packaging/abi/reflink.h").is_file();
+    let released = root().join("packaging/abi/libreflink.h").is_file();
     if !released {
         eprintln!("SKIPPED: the ABI is not compared: there is no release yet");
     }
@@ -81,7 +81,7 @@ fn map() {
 }
 
 fn header() {
-    let header = read("include/reflink.h");
+    let header = read("include/libreflink.h");
     let declared: BTreeSet<String> = header
         .lines()
         .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains('('))

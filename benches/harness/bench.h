@@ -34,7 +34,7 @@ struct peer {
 };
 
 /* peers.c */
-extern const struct peer BARE_DIRECT, BARE_DIRECT_AGAIN, BARE_ATOMIC, BARE_LEAST, OURS_DIRECT,
+extern const struct peer BARE_DIRECT, BARE_DIRECT_AGAIN, BARE_ATOMIC, BARE_LEAST, OURS_UNSTAGED,
     OURS_DEFAULT, OURS_NEVER, OURS_RUST, LIBUV, RUST_CRATE;
 struct range {
     int src, dst;

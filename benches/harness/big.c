@@ -18,9 +18,9 @@
 #include "bench.h"
 
 static const struct peer *const EVERYONE[] = {
-    &BARE_DIRECT, &OURS_DIRECT, &OURS_DEFAULT, &LIBUV, &RUST_CRATE, &CP, &SHUTIL,
+    &BARE_DIRECT, &OURS_UNSTAGED, &OURS_DEFAULT, &LIBUV, &RUST_CRATE, &CP, &SHUTIL,
 };
-static const struct peer *const HOLE_KEEPERS[] = {&OURS_DIRECT, &OURS_DEFAULT, &CP};
+static const struct peer *const HOLE_KEEPERS[] = {&OURS_UNSTAGED, &OURS_DEFAULT, &CP};
 static const struct peer *const NEVERS[] = {&OURS_NEVER, &CP_NEVER, &SHUTIL};
 
 /* The number of extents as FIEMAP counts them; 0 where it is not known (tmpfs). */
@@ -39,7 +39,7 @@ static unsigned extents(const char *path)
 }
 
 static const struct peer *const IN_PROCESS[] = {
-    &BARE_DIRECT, &OURS_DIRECT, &OURS_DEFAULT, &OURS_NEVER, &LIBUV, &RUST_CRATE,
+    &BARE_DIRECT, &OURS_UNSTAGED, &OURS_DEFAULT, &OURS_NEVER, &LIBUV, &RUST_CRATE,
 };
 
 static const struct peer *in_process(const char *name)

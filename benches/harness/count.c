@@ -17,7 +17,7 @@
 #if defined(__x86_64__)
 
 static const struct peer *const PEERS[] = {
-    &BARE_DIRECT, &BARE_ATOMIC, &BARE_LEAST, &OURS_DIRECT, &OURS_DEFAULT,
+    &BARE_DIRECT, &BARE_ATOMIC, &BARE_LEAST, &OURS_UNSTAGED, &OURS_DEFAULT,
     &OURS_NEVER,  &OURS_RUST,   &LIBUV,      &RUST_CRATE,
 };
 

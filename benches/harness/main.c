@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <reflink.h>
+#include <libreflink.h>
 #include <uv.h>
 
 #include "bench.h"

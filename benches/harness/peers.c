@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include <reflink.h>
+#include <libreflink.h>
 
 #include "bench.h"
 
@@ -141,9 +141,9 @@ static int reflink_default(const char *from, const char *to)
     return reflink_with(from, to, REFLINK_AUTO, REFLINK_ATOMIC);
 }
 
-static int reflink_direct(const char *from, const char *to)
+static int reflink_unstaged(const char *from, const char *to)
 {
-    return reflink_with(from, to, REFLINK_AUTO, REFLINK_DIRECT);
+    return reflink_with(from, to, REFLINK_AUTO, REFLINK_UNSTAGED);
 }
 
 static int reflink_never(const char *from, const char *to)
@@ -185,7 +185,7 @@ const struct peer BARE_DIRECT = {"bare direct", bare_direct, false};
 const struct peer BARE_DIRECT_AGAIN = {"bare direct, again", bare_direct, false};
 const struct peer BARE_ATOMIC = {"bare atomic", bare_atomic, false};
 const struct peer BARE_LEAST = {"bare, unchecked", bare_least, false};
-const struct peer OURS_DIRECT = {"libreflink DIRECT", reflink_direct, true};
+const struct peer OURS_UNSTAGED = {"libreflink UNSTAGED", reflink_unstaged, true};
 const struct peer OURS_DEFAULT = {"libreflink", reflink_default, true};
 const struct peer OURS_NEVER = {"libreflink NEVER", reflink_never, true};
 const struct peer OURS_RUST = {"libreflink-fs", peer_libreflink_fs, true};

@@ -6,7 +6,7 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 
-#include <reflink.h>
+#include <libreflink.h>
 
 #include "bench.h"
 
@@ -21,7 +21,8 @@ static int as_copy2(const char *from, const char *to)
     return -reflink_copy_file(from, to, &options, &result);
 }
 
-static const char *const NAMES[] = {"C copyfile", "reflink.copyfile", "C copy2", "reflink.copy2"};
+static const char *const NAMES[] = {"C copyfile", "libreflink.copyfile", "C copy2",
+                                    "libreflink.copy2"};
 enum { C_COPYFILE, COPYFILE, C_COPY2, COPY2 };
 
 static uint64_t loop(int (*copy)(const char *, const char *), const char *dir, unsigned files)

@@ -10,7 +10,7 @@
 #include "bench.h"
 
 static const struct peer *const INSIDE[] = {
-    &BARE_DIRECT,  &BARE_DIRECT_AGAIN, &BARE_ATOMIC, &BARE_LEAST, &OURS_DIRECT,
+    &BARE_DIRECT,  &BARE_DIRECT_AGAIN, &BARE_ATOMIC, &BARE_LEAST, &OURS_UNSTAGED,
     &OURS_DEFAULT, &OURS_RUST,         &LIBUV,       &RUST_CRATE,
 };
 enum { BATCH_DIRECT, BATCH_DEFAULT, BATCH_CP, BATCH_SHUTIL, BATCHES };
@@ -81,7 +81,7 @@ static uint64_t one_batch(unsigned which, const char *dir, struct slice slice, u
     uint64_t took;
     switch (which) {
     case BATCH_DIRECT:
-        return loop(&OURS_DIRECT, dir, slice, cpu);
+        return loop(&OURS_UNSTAGED, dir, slice, cpu);
     case BATCH_DEFAULT:
         return loop(&OURS_DEFAULT, dir, slice, cpu);
     case BATCH_CP:
@@ -134,7 +134,7 @@ static void share_once(unsigned sources)
     for (unsigned i = 0; i < sources; i++) {
         file_name(src, "s", i);
         file_name(dst, "shared", i);
-        if (OURS_DIRECT.copy(src, dst) != 0)
+        if (OURS_UNSTAGED.copy(src, dst) != 0)
             die("sharing");
     }
 }
@@ -159,7 +159,8 @@ static void prepare(const struct lab *lab, uint64_t size, unsigned sources)
 
 static void name_samples(struct samples *inside, struct samples *batches, struct samples *cpu)
 {
-    static const char *const NAMES[] = {"libreflink DIRECT", "libreflink", "cp", "shutil.copyfile"};
+    static const char *const NAMES[] = {"libreflink UNSTAGED", "libreflink", "cp",
+                                        "shutil.copyfile"};
     for (unsigned k = 0; k < COUNT(INSIDE); k++)
         inside[k].peer = INSIDE[k]->name;
     for (unsigned k = 0; k < BATCHES; k++)

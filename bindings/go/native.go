@@ -6,7 +6,7 @@ package reflink
 /*
 #cgo pkg-config: libreflink
 #include <stdlib.h>
-#include <reflink.h>
+#include <libreflink.h>
 
 // What Go asks for. The progress function is added here, where function pointers are at home; its argument is a
 // cgo.Handle, which is a number.
@@ -33,7 +33,7 @@ static struct reflink_options goreflink_options(const struct goreflink_how *how)
 	options.flags = how->flags;
 	if (how->watcher != 0) {
 		options.progress = goreflink_forward;
-		options.progress_user = (void *)how->watcher;
+		options.user = (void *)how->watcher;
 	}
 	return options;
 }
@@ -68,8 +68,6 @@ import (
 	"syscall"
 	"unsafe"
 )
-
-const toEOF = uint64(C.REFLINK_TO_EOF)
 
 // how turns the options into what C takes.
 func (c *config) how(watcher cgo.Handle) C.struct_goreflink_how {
@@ -196,12 +194,12 @@ func capabilityOf(raw *C.struct_reflink_capability) Capability {
 	return Capability{
 		Clone:        Answer(raw.clone),
 		Reason:       Reason(raw.reason),
-		Err:          syscall.Errno(-raw.error),
-		Range:        raw._range != 0,
-		KernelCopy:   raw.kernel_copy != 0,
-		Dedupe:       raw.dedupe != 0,
-		UnnamedFiles: raw.unnamed_files != 0,
-		Sparse:       raw.sparse != 0,
+		Err:          syscall.Errno(-raw.clone_error),
+		Range:        raw.clone_range == 1,
+		KernelCopy:   raw.kernel_copy == 1,
+		Dedupe:       raw.dedupe == 1,
+		UnnamedFiles: raw.unnamed_files == 1,
+		Sparse:       raw.sparse == 1,
 		Granularity:  uint64(raw.granularity),
 		FSName:       C.GoString(&raw.fs_name[0]),
 	}

@@ -32,27 +32,28 @@ const (
 
 // The numbers of the options and of flags in results, as C has them.
 const (
-	// make header: go-values options.mode options.if_exists options.durability options.preserve options.flags result.flags
+	// make header: go-values options.mode options.if_exists options.durability options.preserve options.flags result.flags REFLINK_TO_EOF
 	numberAuto               = 0
-	numberAlways             = 1
-	numberNever              = 2
+	numberAlways             = 0x1
+	numberNever              = 0x2
 	numberFail               = 0
-	numberReplace            = 1
+	numberReplace            = 0x10
 	numberAtomic             = 0
-	numberDurable            = 1
-	numberDirect             = 2
-	numberTimes              = 1
-	numberOwner              = 2
-	numberXattrs             = 4
-	numberAcl                = 8
-	numberNofollow           = 1
-	numberBestEffortMetadata = 2
-	numberSourceChanged      = 1
-	numberMetadataIncomplete = 2
-	numberPublished          = 4
-	numberDestinationChanged = 8
+	numberDurable            = 0x100
+	numberUnstaged           = 0x200
+	numberTimes              = 0x10000
+	numberOwner              = 0x20000
+	numberXattrs             = 0x40000
+	numberAcl                = 0x80000
+	numberNofollow           = 0x100000000
+	numberBestEffortMetadata = 0x200000000
+	numberSourceChanged      = 0x1
+	numberMetadataIncomplete = 0x2
+	numberPublished          = 0x4
+	numberDestinationChanged = 0x8
 	numberAtSource           = 0x100
 	numberAtDestination      = 0x200
+	numberToEof              = 0x7fffffffffffffff
 	// make header: end
 )
 
@@ -140,7 +141,7 @@ func CopyRange(dst, src *os.File, dstOffset, srcOffset, length int64, options ..
 	c := configured(context.Background(), options)
 	at := span{uint64(srcOffset), uint64(dstOffset), uint64(length)}
 	if length == ToEOF {
-		at.length = toEOF
+		at.length = numberToEof
 	}
 	code, result, w, err := watched(c, func(handle cgo.Handle) (int, Result, error) {
 		if srcOffset < 0 || dstOffset < 0 || length < ToEOF {

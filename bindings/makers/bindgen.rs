@@ -23,7 +23,7 @@ fn layout() -> String {
         ("reflink_capability", size_of::<reflink_capability>()),
         ("reflink_options.flags", offset_of!(reflink_options, flags)),
         ("reflink_options.progress", offset_of!(reflink_options, progress)),
-        ("reflink_options.progress_user", offset_of!(reflink_options, progress_user)),
+        ("reflink_options.user", offset_of!(reflink_options, user)),
         ("reflink_result.clone_error", offset_of!(reflink_result, clone_error)),
         ("reflink_result.bytes_hole", offset_of!(reflink_result, bytes_hole)),
         ("reflink_capability.granularity", offset_of!(reflink_capability, granularity)),
@@ -41,12 +41,12 @@ fn main() {
     // SAFETY: both are plain data, for which zero is the default; names and structures outlive the calls.
     unsafe {
         let mut options: reflink_options = zeroed();
-        options.size = size_of::<reflink_options>();
+        options.size = size_of::<reflink_options>() as u32;
         options.if_exists = REFLINK_REPLACE;
         options.progress = Some(count);
-        options.progress_user = (&raw mut done).cast();
+        options.user = (&raw mut done).cast();
         let mut result: reflink_result = zeroed();
-        result.size = size_of::<reflink_result>();
+        result.size = size_of::<reflink_result>() as u32;
         let (src, dst) = (arguments[2].as_ptr(), arguments[3].as_ptr());
         assert_eq!(reflink_copy_file(src, dst, &options, &mut result), 0);
         assert_eq!(result.bytes_cloned + result.bytes_copied + result.bytes_hole, done);

@@ -1,7 +1,7 @@
 // For SWIG: the header as it is. A structure's constructor sets its size; SWIG's own would leave that 0 (-EINVAL).
 %module creflink
 %{
-#include <reflink.h>
+#include <libreflink.h>
 %}
 %include <stdint.i>
 
@@ -20,4 +20,4 @@ WITH_SIZE(reflink_options, REFLINK_OPTIONS_INIT)
 WITH_SIZE(reflink_result, REFLINK_RESULT_INIT)
 WITH_SIZE(reflink_capability, REFLINK_CAPABILITY_INIT)
 
-%include <reflink.h>
+%include <libreflink.h>

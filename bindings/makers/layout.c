@@ -1,5 +1,5 @@
 /* What the C compiler says of the header: every maker's binding must say the same. */
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 
 #define SIZE(type)           printf("%s %zu\n", #type, sizeof(struct type))
@@ -13,7 +13,7 @@ int main(void)
     SIZE(reflink_capability);
     OFFSET(reflink_options, flags);
     OFFSET(reflink_options, progress);
-    OFFSET(reflink_options, progress_user);
+    OFFSET(reflink_options, user);
     OFFSET(reflink_result, clone_error);
     OFFSET(reflink_result, bytes_hole);
     OFFSET(reflink_capability, granularity);

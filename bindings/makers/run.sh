@@ -1,5 +1,5 @@
 #!/bin/sh
-# Passes reflink.h through the binding makers that are here, as it is, and uses what they write against the library.
+# Passes libreflink.h through the binding makers that are here, as it is, and uses what they write against the library.
 # usage: run.sh PREFIX (where libreflink is installed). Settable: BINDGEN, SWIG, PYTHON (with cffi; with ziglang).
 # A maker that is not here is SKIPPED, loudly; with REQUIRE=all that is a failure. cgo's test is the Go package.
 set -u
@@ -9,7 +9,7 @@ prefix=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-header=$prefix/include/reflink.h
+header=$prefix/include/libreflink.h
 python=${PYTHON:-python3}
 bindgen=${BINDGEN:-bindgen}
 swig=${SWIG:-swig}
@@ -35,7 +35,7 @@ maker() { # NAME PRESENT FUNCTION
 # Called by name, through maker.
 # shellcheck disable=SC2317
 with_bindgen() {
-    "$bindgen" "$header" --rust-target 1.85 --rust-edition 2024 --allowlist-file '.*reflink.h' -o reflink.rs &&
+    "$bindgen" "$header" --rust-target 1.85 --rust-edition 2024 --allowlist-file '.*libreflink.h' -o reflink.rs &&
         OUT=$PWD rustc --edition 2024 -L "$prefix/lib" -l reflink -o program "$here/bindgen.rs" &&
         ./program "$work/layout.txt" "$work/source" copy
 }

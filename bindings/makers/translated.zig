@@ -32,7 +32,7 @@ export fn main(argc: c_int, argv: [*c][*c]u8) c_int {
     var options: c.struct_reflink_options = .{ .size = @sizeOf(c.struct_reflink_options) };
     options.if_exists = c.REFLINK_REPLACE;
     options.progress = count;
-    options.progress_user = &done;
+    options.user = &done;
     var result: c.struct_reflink_result = .{ .size = @sizeOf(c.struct_reflink_result) };
     if (c.reflink_copy_file(argv[1], argv[2], &options, &result) != 0) return 2;
     if (result.bytes_cloned + result.bytes_copied + result.bytes_hole != done or done == 0) return 3;

@@ -1,4 +1,4 @@
-"""Puts into the wheel what Python alone cannot make: the built library, and cffi's tables of reflink.h.
+"""Puts into the wheel what Python alone cannot make: the built library, and cffi's tables of libreflink.h.
 
 No compiler is needed to use the wheel; to build it: cargo and cc, or a library that is named by
 LIBREFLINK_BUILT (a path). LIBREFLINK_BUILT=system bundles none: the package then loads the system's.
@@ -26,7 +26,7 @@ CRATE_TARGETS = ["tests", "benches", "examples"]
 def crate_of(root: Path) -> Path:
     """Find the crate: two levels up in the repository, beside us in a source distribution."""
     for there in (root / "crate", root.parent.parent):
-        if (there / "include" / "reflink.h").exists():
+        if (there / "include" / "libreflink.h").exists():
             return there
     raise FileNotFoundError("the sources of libreflink are neither in crate/ nor in ../..")
 
@@ -47,12 +47,12 @@ def declarations(header: Path) -> str:
 
 
 def write_tables(header: Path, target: Path) -> None:
-    """Write the module that `reflink._native` loads the library with."""
+    """Write the module that `libreflink._native` loads the library with."""
     from cffi import FFI  # noqa: PLC0415 - needed for a wheel only
 
     maker = FFI()
     maker.cdef(declarations(header))
-    maker.set_source("reflink._cffi", None)
+    maker.set_source("libreflink._cffi", None)
     maker.emit_python_code(str(target))
 
 
@@ -95,8 +95,8 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             return
         self.made = tempfile.mkdtemp()
         tables = Path(self.made, "_cffi.py")
-        write_tables(crate / "include" / "reflink.h", tables)
-        add[str(tables)] = "reflink/_cffi.py"
+        write_tables(crate / "include" / "libreflink.h", tables)
+        add[str(tables)] = "libreflink/_cffi.py"
         if version == "editable":
             return
         built = os.environ.get("LIBREFLINK_BUILT", "")
@@ -104,7 +104,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             build_data["pure_python"] = True
             return
         library = Path(built) if built else build_library(crate)
-        add[str(library)] = "reflink/_lib/libreflink.so.0"
+        add[str(library)] = "libreflink/_lib/libreflink.so.0"
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform_tag(library)}"
 

@@ -1,6 +1,6 @@
 /* Copies argv[1] to argv[2], shows how far it is, and says why blocks
  * are not shared where they are not. */
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 
 static int show(void *user, const struct reflink_progress *progress)

@@ -1,7 +1,7 @@
 /* Makes argv[2], which must exist, equal to argv[1], and gives up
  * rather than copy. */
 #include <fcntl.h>
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 #include <unistd.h>
 

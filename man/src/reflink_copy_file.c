@@ -1,7 +1,7 @@
 /* Copies argv[1] to argv[2], as a clone where that can be, and says
  * which it was. */
 #include <inttypes.h>
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 
 int main(int argc, char **argv)

@@ -1,7 +1,7 @@
 /* Clones or copies argv[2] of directory argv[1] into directory argv[3],
  * and has it on the device before it says so. */
 #include <fcntl.h>
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 #include <unistd.h>
 

@@ -2,7 +2,7 @@
  * where both ends fit. */
 #include <fcntl.h>
 #include <inttypes.h>
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* Names a code for a log. */
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 
 int main(void)

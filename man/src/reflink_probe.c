@@ -1,6 +1,6 @@
 /* Asks whether files can be cloned inside the directory argv[1]. */
 #include <inttypes.h>
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 
 int main(int argc, char **argv)
@@ -19,6 +19,6 @@ int main(int argc, char **argv)
     else
         printf("%s: %s (%s)\n", capability.fs_name,
                capability.clone == 0 ? "no clones" : "unknown",
-               reflink_err_name(capability.error));
+               reflink_err_name(capability.clone_error));
     return 0;
 }

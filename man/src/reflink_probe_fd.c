@@ -1,7 +1,7 @@
 /* Asks whether the file argv[1] can be cloned into the directory
  * argv[2]. */
 #include <fcntl.h>
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* Says what went wrong, and at which step. */
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 
 int main(void)

@@ -1,6 +1,6 @@
 /* Compares the header that was compiled in with the library that is
  * loaded. */
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 
 int main(void)

@@ -1,5 +1,5 @@
 /* Says which library is loaded. */
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 
 int main(void)

@@ -4,7 +4,7 @@
 use core::ffi::{c_char, c_int};
 use core::mem::offset_of;
 
-use super::options::reflink_fd;
+use super::options::reflink_handle;
 use super::result::reason_number;
 use super::sized::{self, Extensible};
 use super::{codes, guard, invalid, name};
@@ -12,33 +12,41 @@ use crate::error::Result;
 use crate::probe::{self, Capability};
 use crate::sys::{CWD, Native, is_none};
 
-/// What a directory can do, found out by trying.
+/// What a directory can do, found out by trying. Each answer is 1 (yes), 0 (no) or -1 (unknown).
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(non_camel_case_types)]
 pub struct reflink_capability {
     /// sizeof(struct reflink_capability), as REFLINK_CAPABILITY_INIT sets it.
-    pub size: usize,
-    /// 1: files can be cloned there. 0: they cannot. -1: unknown.
-    pub clone: i32,
-    /// REFLINK_REASON_*: why not, or why unknown.
+    pub size: u32,
+    /// REFLINK_REASON_*: why files cannot be cloned, or why that is unknown.
     pub reason: u32,
+    /// Files can be cloned there.
+    pub clone: i32,
     /// The -errno that said so, 0 if none.
-    pub error: i32,
-    /// 1: ranges can be cloned.
-    pub range: u32,
-    /// 1: copy_file_range(2) works there.
-    pub kernel_copy: u32,
-    /// 1: equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
+    pub clone_error: i32,
+    /// Ranges can be cloned.
+    pub clone_range: i32,
+    /// copy_file_range(2) works there.
+    pub kernel_copy: i32,
+    /// Equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
     /// the source is a directory.
-    pub dedupe: u32,
-    /// 1: a copy can be built without a name (O_TMPFILE); else under a private one.
-    pub unnamed_files: u32,
-    /// 1: holes take no space and can be found.
-    pub sparse: u32,
+    pub dedupe: i32,
+    /// 0: not used by this version.
+    pub dedupe_error: i32,
+    /// -1: not used by this version.
+    pub exchange: i32,
+    /// A copy can be built without a name (O_TMPFILE); else under a private one.
+    pub unnamed_files: i32,
+    /// Holes take no space and can be found.
+    pub sparse: i32,
+    /// 0.
+    pub reserved: i32,
     /// The alignment in bytes that range clones were seen to need there, 0 if none was seen to
     /// work.
     pub granularity: u64,
+    /// 0: not used by this version.
+    pub dedupe_granularity: u64,
     /// The file system's name, NUL-terminated: "xfs", "btrfs", "unknown". For people, not for
     /// decisions.
     pub fs_name: [core::ffi::c_char; 32],
@@ -61,15 +69,19 @@ unsafe fn write(to: *mut reflink_capability, found: &Capability) {
     }
     let value = reflink_capability {
         size: 0,
-        clone: found.clone.map_or(-1, i32::from),
         reason: reason_number(found.reason),
-        error: found.error,
-        range: found.range.into(),
+        clone: found.clone.map_or(-1, i32::from),
+        clone_error: found.error,
+        clone_range: found.range.into(),
         kernel_copy: found.kernel_copy.into(),
         dedupe: found.dedupe.into(),
+        dedupe_error: 0,
+        exchange: -1,
         unnamed_files: found.unnamed_files.into(),
         sparse: found.sparse.into(),
+        reserved: 0,
         granularity: found.granularity,
+        dedupe_granularity: 0,
         fs_name,
     };
     // SAFETY: checked, and not NULL.
@@ -82,7 +94,7 @@ unsafe fn write(to: *mut reflink_capability, found: &Capability) {
 /// the file system's name or device number. The answer is of that moment; a later copy may still find
 /// otherwise.
 ///
-/// Where the trial is not possible, the call succeeds, `clone` is -1, and `reason` and `error` say
+/// Where the trial is not possible, the call succeeds, `clone` is -1, and `reason` and `clone_error` say
 /// why. This needs no write permission.
 ///
 /// @param src         A file or a directory that clones are to be made from, or NULL for the directory itself.
@@ -122,8 +134,8 @@ pub unsafe extern "C" fn reflink_probe(
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reflink_probe_fd(
-    src: reflink_fd,
-    dst_dir: reflink_fd,
+    src: reflink_handle,
+    dst_dir: reflink_handle,
     capability: *mut reflink_capability,
 ) -> c_int {
     let ask = || probe::by_descriptor(&Native, (!is_none(src)).then_some(src), dst_dir);

@@ -3,13 +3,17 @@
 
 use core::ffi::{c_char, c_int};
 
-use super::options::{self, Asked, reflink_fd, reflink_options, reflink_progress};
+use super::accepted::{self, Accepted};
+use super::options::{self, Asked, reflink_handle, reflink_options, reflink_progress};
 use super::result::{self, reflink_result};
-use super::{codes, guard, invalid, name, sized};
+use super::{codes, guard, name, sized};
 use crate::copy::range::Range;
 use crate::copy::{Callback, Options, Progress, Report, descriptor, file, range};
 use crate::error::{Cause, Error, Result, Side, Step};
 use crate::sys::{CWD, Errno, Native};
+
+/// As a length: the rest of the source. It is the largest length that is valid.
+pub const REFLINK_TO_EOF: u64 = 0x7fff_ffff_ffff_ffff;
 
 /// Runs one copy: reads the options, has it done, and writes the result whether or not it
 /// succeeded.
@@ -18,6 +22,7 @@ use crate::sys::{CWD, Errno, Native};
 /// `options` and `result` are NULL or point to structures of the size that their first member says.
 unsafe fn run_copy(
     options: *const reflink_options,
+    accepted: &Accepted,
     result: *mut reflink_result,
     copy: impl FnOnce(&Options, &mut Progress) -> Result<()>,
 ) -> c_int {
@@ -28,7 +33,7 @@ unsafe fn run_copy(
         }
         let mut report = Report::default();
         // SAFETY: as above.
-        let outcome = match unsafe { options::read(options) } {
+        let outcome = match unsafe { options::read(options, accepted) } {
             Ok(asked) => with_progress(&asked, |progress| {
                 let outcome = copy(&asked.options, progress);
                 report = progress.report;
@@ -50,13 +55,14 @@ fn with_progress(asked: &Asked, work: impl FnOnce(&mut Progress) -> Result<()>) 
         Some(progress) => {
             let mut call = |done, total| {
                 let now = reflink_progress {
-                    size: size_of::<reflink_progress>(),
+                    size: size_of::<reflink_progress>() as u32,
+                    reserved: 0,
                     bytes_done: done,
                     bytes_total: total,
                 };
                 // SAFETY: the caller gave this function and this pointer to be called with each
                 // other, during this call.
-                unsafe { progress(asked.progress_user, &raw const now) == 0 }
+                unsafe { progress(asked.user, &raw const now) == 0 }
             };
             let callback: Callback = &mut call;
             work(&mut Progress::new(Some(callback)))
@@ -107,7 +113,7 @@ pub unsafe extern "C" fn reflink_copy_file(
 /// @param options  How to copy, or NULL for the defaults.
 /// @param result   Says what was done, on success and on failure. May be NULL.
 /// @return 0, or a negative code, among others:
-/// - -EINVAL: a NULL name, an unknown flag or value, a structure that is too small; with
+/// - -EINVAL: a NULL name, a value that is unknown or in the wrong member, a structure that is too small; with
 ///   REFLINK_ALWAYS, this file cannot be cloned there (reason REFLINK_REASON_FILE).
 /// - -E2BIG: a structure larger than this library knows, with a nonzero member in the unknown part.
 /// - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: the system refuses a name. An empty name
@@ -125,7 +131,7 @@ pub unsafe extern "C" fn reflink_copy_file(
 /// - -EPERM, -EOPNOTSUPP at REFLINK_STEP_METADATA: the file system cannot hold the permission bits
 ///   or the metadata asked for; see REFLINK_BEST_EFFORT_METADATA.
 /// - -EOPNOTSUPP, -EPERM, -EINVAL at REFLINK_STEP_PUBLISH: the file system has neither hard links
-///   nor a rename that does not replace, so that a new name cannot be given safely; REFLINK_DIRECT
+///   nor a rename that does not replace, so that a new name cannot be given safely; REFLINK_UNSTAGED
 ///   or REFLINK_REPLACE can still be used.
 /// - -EIO, -ENOSPC, -EDQUOT, -ENOMEM, -EROFS: a real failure. It is never hidden behind another
 ///   method.
@@ -137,9 +143,9 @@ pub unsafe extern "C" fn reflink_copy_file(
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reflink_copy_file_at(
-    src_dir: reflink_fd,
+    src_dir: reflink_handle,
     src: *const c_char,
-    dst_dir: reflink_fd,
+    dst_dir: reflink_handle,
     dst: *const c_char,
     options: *const reflink_options,
     result: *mut reflink_result,
@@ -151,7 +157,7 @@ pub unsafe extern "C" fn reflink_copy_file_at(
         file::copy(&Native, &request, progress)
     };
     // SAFETY: the caller passes NULL or structures of the size that they say, as the header says.
-    unsafe { run_copy(options, result, copy) }
+    unsafe { run_copy(options, &accepted::NAMES, result, copy) }
 }
 
 /// Makes the content of one open file equal to that of another: the data, then the size.
@@ -163,7 +169,7 @@ pub unsafe extern "C" fn reflink_copy_file_at(
 /// changed the destination. A longer destination is cut only when the source's whole blocks are in it.
 ///
 /// The descriptors stay open, and their file offsets stay where they are. Of the options,
-/// `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW have no effect. REFLINK_DURABLE
+/// `if_exists`, `permissions`, REFLINK_UNSTAGED and REFLINK_NOFOLLOW mean nothing here: -EINVAL. REFLINK_DURABLE
 /// syncs the destination at the end. `preserve` is followed, but the destination keeps its own
 /// permission bits.
 ///
@@ -186,15 +192,15 @@ pub unsafe extern "C" fn reflink_copy_file_at(
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reflink_copy_fd(
-    src: reflink_fd,
-    dst: reflink_fd,
+    src: reflink_handle,
+    dst: reflink_handle,
     options: *const reflink_options,
     result: *mut reflink_result,
 ) -> c_int {
     let copy =
         |options: &Options, progress: &mut Progress| descriptor::copy(&Native, (src, dst), options, progress);
     // SAFETY: the caller passes NULL or structures of the size that they say, as the header says.
-    unsafe { run_copy(options, result, copy) }
+    unsafe { run_copy(options, &accepted::OPEN_FILES, result, copy) }
 }
 
 /// Copies a range of bytes from one open file into another, sharing the blocks that it covers
@@ -213,9 +219,8 @@ pub unsafe extern "C" fn reflink_copy_fd(
 /// result is how much was done, after an error how much from the range's beginning on. Extends the destination where the range goes beyond its end. The same file may be on both
 /// sides, if the ranges are apart.
 ///
-/// The descriptors stay open, and their file offsets stay where they are. Of the options,
-/// `if_exists`, REFLINK_DIRECT, REFLINK_NOFOLLOW and REFLINK_BEST_EFFORT_METADATA have no effect.
-/// `preserve` must be 0. REFLINK_DURABLE syncs the destination at the end.
+/// The descriptors stay open, and their file offsets stay where they are. Of the options only `mode` and
+/// REFLINK_DURABLE, which syncs the destination at the end, mean something here; another one is -EINVAL.
 ///
 /// @param src         A regular file, open for reading.
 /// @param src_offset  Where the range begins in it, in bytes.
@@ -225,8 +230,7 @@ pub unsafe extern "C" fn reflink_copy_fd(
 /// @param options     How to copy, or NULL for the defaults.
 /// @param result      Says what was done, on success and on failure. May be NULL.
 /// @return 0, or a negative code, among others:
-/// - -EINVAL: an offset or a length beyond 2^63-1; `preserve` is not 0; with REFLINK_ALWAYS, the
-///   range is not aligned.
+/// - -EINVAL: an offset or a length beyond 2^63-1; with REFLINK_ALWAYS, the range is not aligned.
 /// - -EFBIG: the range would end beyond 2^63-1 in the destination, or beyond what RLIMIT_FSIZE
 ///   allows.
 /// - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap.
@@ -236,21 +240,18 @@ pub unsafe extern "C" fn reflink_copy_fd(
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reflink_copy_range(
-    src: reflink_fd,
+    src: reflink_handle,
     src_offset: u64,
-    dst: reflink_fd,
+    dst: reflink_handle,
     dst_offset: u64,
     length: u64,
     options: *const reflink_options,
     result: *mut reflink_result,
 ) -> c_int {
     let copy = |options: &Options, progress: &mut Progress| {
-        if options.preserve != Default::default() {
-            return Err(invalid());
-        }
         let range = Range { src, src_offset, dst, dst_offset, length };
         range::copy(&Native, &range, options, progress)
     };
     // SAFETY: the caller passes NULL or structures of the size that they say, as the header says.
-    unsafe { run_copy(options, result, copy) }
+    unsafe { run_copy(options, &accepted::RANGES, result, copy) }
 }

@@ -5,6 +5,7 @@
 // words.
 #![allow(clippy::missing_safety_doc)]
 
+mod accepted;
 pub mod capability;
 pub mod codes;
 pub mod copies;

@@ -4,29 +4,30 @@
 use core::ffi::{c_int, c_void};
 use core::mem::offset_of;
 
+use super::accepted::Accepted;
 use super::sized::{self, Extensible, INVALID};
 use crate::copy::{Durability, IfExists, Mode, Options, Preserve};
 
 /// An open file or directory: a descriptor, on Windows a HANDLE. Its definition in the header is
 /// written by hand.
 #[allow(non_camel_case_types)]
-pub type reflink_fd = crate::sys::Fd;
+pub type reflink_handle = crate::sys::Fd;
 
 /// Clone if possible, else copy. Holes are kept either way. The default.
 pub const REFLINK_AUTO: u32 = 0;
 /// Clone or fail. A clone that is refused changes nothing. Into a file that is open already, a clone that
 /// fails in the middle (no space, an I/O error) can have changed it: REFLINK_DESTINATION_CHANGED.
-pub const REFLINK_ALWAYS: u32 = 1;
+pub const REFLINK_ALWAYS: u32 = 0x1;
 /// Read and write every byte, so that nothing is shared. Holes are kept. For backups: shared blocks
 /// are lost together. (copy_file_range(2) is not used either, since it may share.)
-pub const REFLINK_NEVER: u32 = 2;
+pub const REFLINK_NEVER: u32 = 0x2;
 
 /// Fail with -EEXIST where the destination exists, also as a dangling symbolic link. The default.
 pub const REFLINK_FAIL: u32 = 0;
 /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
 /// rename: other processes see the old file or the complete new one. It is a new file: the old
 /// one's other hard links keep the old content, and nothing of its mode or owner stays.
-pub const REFLINK_REPLACE: u32 = 1;
+pub const REFLINK_REPLACE: u32 = 0x10;
 
 /// The destination's name shows the old state or the complete new one, to every other process and
 /// after any error, signal or kill. After a power loss nothing is promised: on some file systems (XFS,
@@ -35,45 +36,45 @@ pub const REFLINK_ATOMIC: u32 = 0;
 /// The same after a power loss too: the file is synced before it gets its name, and the directory
 /// after. Once the function has returned 0, the copy is on the device. (Exception: a file system that
 /// reports that it cannot sync directories.)
-pub const REFLINK_DURABLE: u32 = 1;
+pub const REFLINK_DURABLE: u32 = 0x100;
 /// For bulk callers that own the directory: the file is made under its own name and removed again
 /// on failure; one system call less, and a kill can leave a partial file. With REFLINK_REPLACE, an
 /// existing file is replaced as with REFLINK_ATOMIC.
-pub const REFLINK_DIRECT: u32 = 2;
+pub const REFLINK_UNSTAGED: u32 = 0x200;
 
 /// Preserve the times of last access and last change, to the nanosecond, or to the file system's step
 /// where that is below a microsecond. Where the file system stores coarser times, or cannot store the
 /// year, the copy fails with -EOPNOTSUPP (see REFLINK_BEST_EFFORT_METADATA). Exception: a FUSE server
 /// may set new times when the caller of reflink_copy_fd() closes the file.
-pub const REFLINK_PRESERVE_TIMES: u32 = 1;
+pub const REFLINK_PRESERVE_TIMES: u32 = 0x1_0000;
 /// Preserve owner and group, and the set-user-ID, set-group-ID and sticky bits. These bits are set
 /// after checking that owner and group were really set, and never without REFLINK_PRESERVE_OWNER.
 /// Changing the owner needs privilege; without it the copy fails with -EPERM. Ids without a mapping
 /// in the user namespace all look alike and cannot be checked: -EPERM where the source has one of
 /// these bits, or a capability that REFLINK_PRESERVE_XATTRS asks for.
-pub const REFLINK_PRESERVE_OWNER: u32 = 2;
+pub const REFLINK_PRESERVE_OWNER: u32 = 0x2_0000;
 /// Preserve extended attributes, on Linux those of the "user.", "trusted.", "osx." and "os2."
 /// namespaces. Exception: attributes that a file system keeps for itself are not copied
 /// (trusted.overlay, trusted.SGI_ACL_FILE and the like, the namespaces of btrfs, lustre and others).
 /// Security labels are not copied: the system's policy assigns them. "security.capability" is copied only
 /// with REFLINK_PRESERVE_OWNER, after checking that the owner was really set. reflink_copy_fd() keeps
 /// attributes that only the destination has.
-pub const REFLINK_PRESERVE_XATTRS: u32 = 4;
+pub const REFLINK_PRESERVE_XATTRS: u32 = 0x4_0000;
 /// Preserve the POSIX access control list. Where the source has none, the copy gets none: a list that
 /// it inherited from its directory is removed, and so is that of reflink_copy_fd()'s destination.
 /// Without this bit, the copy keeps the list that it inherits from its directory, as any new file does. The
 /// group bits of a source with a list are the list's mask (acl(5)). On Linux the copy then gets the
 /// rights of the list's own group entry, limited by the mask. Other systems with such lists copy the
 /// group bits unchanged: see libreflink(7), under "Systems".
-pub const REFLINK_PRESERVE_ACL: u32 = 8;
+pub const REFLINK_PRESERVE_ACL: u32 = 0x8_0000;
 
 /// Refuse a symbolic link as the source, with -ELOOP.
-pub const REFLINK_NOFOLLOW: u64 = 1;
+pub const REFLINK_NOFOLLOW: u64 = 0x1_0000_0000;
 /// Succeed where the file system refuses to read or to set metadata, or has no room for it.
 /// REFLINK_METADATA_INCOMPLETE in the result reports that. An I/O error is still an error. Needed on
 /// file systems that cannot store the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
 /// they report that or silently keep other bits. The copy may then be more open than the source.
-pub const REFLINK_BEST_EFFORT_METADATA: u64 = 2;
+pub const REFLINK_BEST_EFFORT_METADATA: u64 = 0x2_0000_0000;
 
 /// How far a copy is. Valid during the call of the progress function only.
 #[repr(C)]
@@ -81,7 +82,9 @@ pub const REFLINK_BEST_EFFORT_METADATA: u64 = 2;
 #[allow(non_camel_case_types)]
 pub struct reflink_progress {
     /// sizeof(struct reflink_progress) as the library knows it.
-    pub size: usize,
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
     /// Bytes done, cloned ones and holes included.
     pub bytes_done: u64,
     /// Bytes in all, never less than `bytes_done`. Where the source does not know its size (/proc),
@@ -90,20 +93,23 @@ pub struct reflink_progress {
 }
 
 /// How to copy. NULL instead of a pointer to it means all defaults, and 0 means the default for
-/// each member.
+/// each member. Every other value belongs to one member, and in another one it is refused with -EINVAL. So
+/// is a value that means nothing to the function called: nothing is ignored.
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(non_camel_case_types)]
 pub struct reflink_options {
     /// sizeof(struct reflink_options), as REFLINK_OPTIONS_INIT sets it.
-    pub size: usize,
+    pub size: u32,
     /// REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER.
     pub mode: u32,
-    /// REFLINK_FAIL or REFLINK_REPLACE.
+    /// REFLINK_FAIL or REFLINK_REPLACE. Of functions that give a name.
     pub if_exists: u32,
-    /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_DIRECT.
+    /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED.
     pub durability: u32,
-    /// REFLINK_PRESERVE_* bits. The permission bits (rwx) follow the source in any case.
+    /// 0: the permission bits (rwx) are the source's.
+    pub permissions: u32,
+    /// REFLINK_PRESERVE_* bits.
     pub preserve: u32,
     /// REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA.
     pub flags: u64,
@@ -115,12 +121,16 @@ pub struct reflink_options {
     /// thread is not cancelled in it either.
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
     /// Passed to `progress`.
-    pub progress_user: *mut c_void,
+    pub user: *mut c_void,
+    /// NULL: not used by this version.
+    pub cancel: *const c_int,
+    /// NULL.
+    pub reserved: *mut c_void,
 }
 
-// SAFETY: integers, and after them a function pointer and a pointer that may be NULL.
+// SAFETY: integers, and after them a function pointer and pointers that may be NULL.
 unsafe impl Extensible for reflink_options {
-    const FIRST: usize = offset_of!(reflink_options, progress_user) + size_of::<*mut c_void>();
+    const FIRST: usize = offset_of!(reflink_options, reserved) + size_of::<*mut c_void>();
 }
 
 /// The caller's options, checked.
@@ -130,34 +140,28 @@ pub struct Asked {
     /// The progress function.
     pub progress: Option<unsafe extern "C" fn(*mut c_void, *const reflink_progress) -> c_int>,
     /// The argument of the progress function.
-    pub progress_user: *mut c_void,
+    pub user: *mut c_void,
 }
 
 // Written out, since Rust 1.85 has no default for a pointer.
 impl Default for Asked {
     fn default() -> Self {
-        Self { options: Options::default(), progress: None, progress_user: core::ptr::null_mut() }
+        Self { options: Options::default(), progress: None, user: core::ptr::null_mut() }
     }
 }
 
-/// Reads the options; NULL is all defaults. An unknown value is an error: it asks for something
-/// that would not be done.
+/// Reads the options; NULL is all defaults. A value that is unknown, or that the function does not accept, is an error: it
+/// asks for something that would not be done.
 ///
 /// # Safety
 /// `from` is NULL, or points to a structure that is as large as its first member says.
-pub unsafe fn read(from: *const reflink_options) -> Result<Asked, c_int> {
+pub unsafe fn read(from: *const reflink_options, accepted: &Accepted) -> Result<Asked, c_int> {
     if from.is_null() {
         return Ok(Asked::default());
     }
     // SAFETY: not NULL, and the caller of this function vouches for the rest.
     let raw = unsafe { sized::read(from) }?;
-    let all_preserve =
-        REFLINK_PRESERVE_TIMES | REFLINK_PRESERVE_OWNER | REFLINK_PRESERVE_XATTRS | REFLINK_PRESERVE_ACL;
-    if raw.preserve & !all_preserve != 0
-        || raw.flags & !(REFLINK_NOFOLLOW | REFLINK_BEST_EFFORT_METADATA) != 0
-    {
-        return Err(INVALID);
-    }
+    accepted.check(&raw)?;
     let options = Options {
         mode: match raw.mode {
             REFLINK_AUTO => Mode::Auto,
@@ -173,7 +177,7 @@ pub unsafe fn read(from: *const reflink_options) -> Result<Asked, c_int> {
         durability: match raw.durability {
             REFLINK_ATOMIC => Durability::Atomic,
             REFLINK_DURABLE => Durability::Durable,
-            REFLINK_DIRECT => Durability::Direct,
+            REFLINK_UNSTAGED => Durability::Unstaged,
             _ => return Err(INVALID),
         },
         preserve: Preserve {
@@ -186,5 +190,5 @@ pub unsafe fn read(from: *const reflink_options) -> Result<Asked, c_int> {
         best_effort_metadata: raw.flags & REFLINK_BEST_EFFORT_METADATA != 0,
         ..Options::default()
     };
-    Ok(Asked { options, progress: raw.progress, progress_user: raw.progress_user })
+    Ok(Asked { options, progress: raw.progress, user: raw.user })
 }

@@ -68,19 +68,19 @@ pub const REFLINK_STEP_PROGRESS: u32 = 11;
 /// In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
 /// the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
 /// size is checked.
-pub const REFLINK_SOURCE_CHANGED: u32 = 1;
+pub const REFLINK_SOURCE_CHANGED: u32 = 0x1;
 /// In `flags` of struct reflink_result: some metadata could not be set, and
 /// REFLINK_BEST_EFFORT_METADATA allowed that. Without that flag: a sandbox forbids asking whether the source
 /// has an access control list, and so the copy's group bits are no more than those of others.
-pub const REFLINK_METADATA_INCOMPLETE: u32 = 2;
+pub const REFLINK_METADATA_INCOMPLETE: u32 = 0x2;
 /// In `flags` of struct reflink_result: the destination's name holds the complete new file. Also set when
 /// something failed after the name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE), or in the call that
 /// gave it. reflink_copy_fd() and reflink_copy_range() never set it: they give no names.
-pub const REFLINK_PUBLISHED: u32 = 4;
+pub const REFLINK_PUBLISHED: u32 = 0x4;
 /// In `flags` of struct reflink_result, after a failure of reflink_copy_fd() or reflink_copy_range(): the
 /// destination was changed, or may have been. The bytes that the result counts are there; more may be. If
 /// it is not set, the content of the destination is unchanged.
-pub const REFLINK_DESTINATION_CHANGED: u32 = 8;
+pub const REFLINK_DESTINATION_CHANGED: u32 = 0x8;
 /// In `flags` of struct reflink_result, after a failure: the call that failed was made on the source ("error
 /// reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
 /// once, or on none of them.
@@ -96,27 +96,33 @@ pub const REFLINK_AT_DESTINATION: u32 = 0x200;
 #[allow(non_camel_case_types)]
 pub struct reflink_result {
     /// sizeof(struct reflink_result), as REFLINK_RESULT_INIT sets it.
-    pub size: usize,
-    /// REFLINK_METHOD_*: how the data was copied.
-    pub method: u32,
-    /// REFLINK_REASON_*: why not everything was cloned.
-    pub reason: u32,
-    /// The -errno that refused the clone, 0 if none did.
-    pub clone_error: i32,
-    /// The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
-    /// code), 0 if none: the library refused it itself.
-    pub os_error: i32,
+    pub size: u32,
     /// REFLINK_STEP_*: which operation failed.
     pub step: u32,
+    /// REFLINK_REASON_*: why not everything was cloned.
+    pub reason: u32,
     /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED,
     /// REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
     pub flags: u32,
+    /// The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
+    /// code), 0 if none: the library refused it itself.
+    pub os_error: i32,
+    /// The -errno that refused the clone, 0 if none did.
+    pub clone_error: i32,
+    /// REFLINK_METHOD_*: how the data was copied.
+    pub method: u32,
+    /// 0.
+    pub reserved: u32,
     /// Bytes that share their blocks with the source, holes between them included.
     pub bytes_cloned: u64,
     /// Bytes copied, by the kernel or by reading and writing.
     pub bytes_copied: u64,
     /// Bytes left as holes. The three add up to the length; after an error, to how far it got at least.
     pub bytes_hole: u64,
+    /// 0: not used by this version.
+    pub clone_offset: u64,
+    /// Empty: not used by this version.
+    pub litter: [core::ffi::c_char; 32],
 }
 
 /// The methods in words.
@@ -200,7 +206,7 @@ const fn step_number(step: Step) -> u32 {
 
 // SAFETY: integers.
 unsafe impl Extensible for reflink_result {
-    const FIRST: usize = offset_of!(reflink_result, bytes_hole) + 8;
+    const FIRST: usize = offset_of!(reflink_result, litter) + 32;
 }
 
 /// Tells the caller what was done, if the caller wants to know.
@@ -222,15 +228,18 @@ pub unsafe fn write(to: *mut reflink_result, report: &Report, error: Option<Erro
     ];
     let value = reflink_result {
         size: 0,
-        method: method_number(report.method()),
-        reason: reason_number(report.reason),
-        clone_error: report.clone_error,
-        os_error: error.map_or(0, |error| error.os_error()),
         step: step_number(step),
+        reason: reason_number(report.reason),
         flags: flags.iter().filter(|flag| flag.0).fold(0, |all, flag| all | flag.1),
+        os_error: error.map_or(0, |error| error.os_error()),
+        clone_error: report.clone_error,
+        method: method_number(report.method()),
+        reserved: 0,
         bytes_cloned: report.cloned,
         bytes_copied: report.copied_any(),
         bytes_hole: report.holes,
+        clone_offset: 0,
+        litter: [0; 32],
     };
     // SAFETY: checked, and not NULL.
     unsafe { sized::write(to, &value) };

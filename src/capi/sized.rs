@@ -12,7 +12,7 @@ const NONSENSE: usize = 4096;
 /// A structure that starts with its size and may be shorter or longer than the one known here.
 ///
 /// # Safety
-/// Plain data in C's layout, for which all zeros is a value, with a `usize` of its own size as the
+/// Plain data in C's layout, for which all zeros is a value, with a `u32` of its own size as the
 /// first member.
 pub unsafe trait Extensible {
     /// The size in the first release.
@@ -30,7 +30,7 @@ const TOO_BIG: c_int = -errno::E2BIG;
 /// `from` points to a structure that is as large as its first member says.
 unsafe fn check_size<T: Extensible>(from: *const T) -> Result<usize, c_int> {
     // SAFETY: the caller of this function vouches for it; it need not be aligned.
-    let size = unsafe { from.cast::<usize>().read_unaligned() };
+    let size = unsafe { from.cast::<u32>().read_unaligned() } as usize;
     if size < T::FIRST {
         return Err(INVALID);
     }
@@ -80,8 +80,9 @@ pub unsafe fn read<T: Extensible>(from: *const T) -> Result<T, c_int> {
 /// `to` was checked by [`check_writable`] and is not NULL.
 pub unsafe fn write<T: Extensible>(to: *mut T, value: &T) {
     // SAFETY: checked, as the caller of this function vouches.
-    let size = unsafe { to.cast::<usize>().read_unaligned() }.min(size_of::<T>());
-    let skip = size_of::<usize>();
+    let size = unsafe { to.cast::<u32>().read_unaligned() } as usize;
+    let size = size.min(size_of::<T>());
+    let skip = size_of::<u32>();
     // SAFETY: `value` is one whole T, and `to` has `size` bytes at least. They cannot overlap: one
     // is the library's.
     unsafe {

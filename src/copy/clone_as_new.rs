@@ -1,4 +1,4 @@
-//! Clones that are files of their own from the start, as macOS makes them: under a private name, or with DIRECT the final one.
+//! Clones that are files of their own from the start, as macOS makes them: under a private name, or with UNSTAGED the final one.
 //! They have all metadata of the source; what was not asked for is removed before the file gets its name.
 
 use core::ffi::CStr;
@@ -70,7 +70,7 @@ fn make<'s, S: Sys>(job: &Job<'s, '_, S>) -> Result<core::result::Result<Draft<'
         let clone = || job.sys.clone_new(src, dir, name, job.options.preserve.acl);
         retry::clone(job.sys, src, only_method, clone)
     };
-    if job.options.durability == Durability::Direct {
+    if job.options.durability == Durability::Unstaged {
         match Draft::make_final(job, clone) {
             Ok(None) => {}
             Ok(Some(draft)) => return Ok(Ok(draft)),

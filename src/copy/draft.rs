@@ -1,5 +1,5 @@
 //! The file being built: made where nobody sees it, given its name in one step, removed again when something fails.
-//! It has no name where the file system can do that, else a private one beside the destination; with DIRECT its own from the start.
+//! It has no name where the file system can do that, else a private one beside the destination; with UNSTAGED its own from the start.
 
 use core::ffi::CStr;
 
@@ -52,7 +52,7 @@ impl<'s, S: Sys> Draft<'s, S> {
     pub(super) fn create(job: &Job<'s, '_, S>, there: bool) -> Result<Self> {
         let sys = job.sys;
         let mode = metadata::mode_to_create(&job.source.stat, job.options, false);
-        if job.options.durability == Durability::Direct {
+        if job.options.durability == Durability::Unstaged {
             let made = Self::make_final(job, |dir, name| sys.create_new(dir, name, mode));
             if let Some(draft) = made.at(Step::Create)? {
                 return Ok(draft);

@@ -109,10 +109,10 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         if self.looks_later() { self.check_free() } else { Ok(()) }
     }
 
-    /// A name that is taken, or that cannot be, is reported before a long copy. Publishing decides all the same. DIRECT makes
+    /// A name that is taken, or that cannot be, is reported before a long copy. Publishing decides all the same. UNSTAGED makes
     /// the file under its name, which tells the same.
     fn check_free(&self) -> Result<()> {
-        if self.replaces() || self.options.durability == Durability::Direct {
+        if self.replaces() || self.options.durability == Durability::Unstaged {
             return Ok(());
         }
         match self.sys.stat_name(self.to.dir, self.to.path) {

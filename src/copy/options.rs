@@ -32,7 +32,7 @@ pub enum Durability {
     /// The same after a power loss.
     Durable,
     /// The file grows under its own name; a kill can leave a part of it.
-    Direct,
+    Unstaged,
 }
 
 /// Which permission bits a new file gets. The system applies the umask when the file is made: to read it, a process must

@@ -10,11 +10,8 @@ use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EFBIG, EINVAL};
 use crate::sys::{Errno, Fd, Sys};
 
-/// "To the end of the source", as the C interface says it.
-pub(crate) const TO_END: u64 = u64::MAX;
-
-/// The largest offset that a file can have.
-const LARGEST: u64 = i64::MAX.unsigned_abs();
+/// The largest offset that a file can have. As a length it means "to the end of the source".
+pub(crate) const LARGEST: u64 = i64::MAX.unsigned_abs();
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +24,7 @@ pub struct Range {
     pub dst: Fd,
     /// Where the range begins in it.
     pub dst_offset: u64,
-    /// Bytes, or [`TO_END`].
+    /// Bytes, at most [`LARGEST`].
     pub length: u64,
 }
 
@@ -75,9 +72,7 @@ fn fill<S: Sys>(
 
 /// How many bytes there are to copy: the range ends where the source ends, as a read would.
 fn wanted<S: Sys>(range: &Range, pair: &Pair<S>) -> Result<u64> {
-    let impossible = range.src_offset > LARGEST || range.dst_offset > LARGEST;
-    let asked = if range.length == TO_END { LARGEST } else { range.length };
-    if impossible || asked > LARGEST {
+    if [range.src_offset, range.dst_offset, range.length].iter().any(|asked| *asked > LARGEST) {
         return Err(Errno::own(EINVAL)).at(Step::Arguments(Side::Neither));
     }
     let room = LARGEST.saturating_sub(range.src_offset).min(LARGEST.saturating_sub(range.dst_offset));
@@ -85,7 +80,7 @@ fn wanted<S: Sys>(range: &Range, pair: &Pair<S>) -> Result<u64> {
     // is empty if it says so.
     let sizeless = pair.src_stat.size == 0 && !pair.one_file();
     let there = if sizeless { room } else { pair.src_stat.size.saturating_sub(range.src_offset) };
-    let length = asked.min(there);
+    let length = range.length.min(there);
     if length > room {
         return Err(Errno::own(EFBIG)).at(Step::Check(Side::Destination));
     }

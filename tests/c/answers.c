@@ -3,7 +3,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "reflink.h"
+#include "libreflink.h"
 
 #include <errno.h>
 #include <fcntl.h>

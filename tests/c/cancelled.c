@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "reflink.h"
+#include "libreflink.h"
 
 #define SIZE  (300 * 1024)
 #define CALLS 9
@@ -32,19 +32,20 @@ static void *work(void *unused)
     struct reflink_options options = REFLINK_OPTIONS_INIT;
     struct reflink_result result = REFLINK_RESULT_INIT;
     struct reflink_capability capability = REFLINK_CAPABILITY_INIT;
-    static const char *const names[] = {"atomic", "durable", "direct"};
+    static const char *const names[] = {"atomic", "durable", "unstaged"};
+    static const uint32_t durabilities[] = {REFLINK_ATOMIC, REFLINK_DURABLE, REFLINK_UNSTAGED};
     int call = 0, go_on = 0;
 
     pthread_cancel(pthread_self());
     for (; call < 3; call++) {
         options.mode = REFLINK_NEVER;
-        options.durability = (uint32_t)call;
+        options.durability = durabilities[call];
         codes[call] = reflink_copy_file("src", names[call], &options, &result);
     }
-    options.durability = REFLINK_DIRECT;
+    options.durability = REFLINK_UNSTAGED;
     options.mode = REFLINK_AUTO;
     options.progress = watch;
-    options.progress_user = &go_on;
+    options.user = &go_on;
     codes[call++] = reflink_copy_file("src", "watched", &options, NULL);
     codes[call++] = reflink_copy_file("missing", "none", NULL, NULL) == -2 ? 0 : 1;
     codes[call++] = reflink_copy_fd(descriptors[0], descriptors[1], NULL, NULL);
@@ -65,7 +66,7 @@ static int whole(const char *name)
 
 int main(int count, char **arguments)
 {
-    static const char *const made[] = {"atomic", "durable", "direct", "watched", "target"};
+    static const char *const made[] = {"atomic", "durable", "unstaged", "watched", "target"};
     static char content[SIZE];
     pthread_t thread;
     void *ended = NULL;

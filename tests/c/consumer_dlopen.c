@@ -1,7 +1,7 @@
 /* Loads, calls and unloads the library again and again from many threads, as a host of plug-ins
  * does. Each thread ends after its last dlclose. (Another test reads -z nodelete in the
  * library's headers.) */
-#include <reflink.h>
+#include <libreflink.h>
 
 #include <dlfcn.h>
 #include <pthread.h>

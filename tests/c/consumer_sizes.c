@@ -1,7 +1,7 @@
 /* Built with the header of the first release, run with any later library. Its structures may be
  * smaller than the library's: the library must not read or write beyond their end. Structures of
  * a newer program may be larger. */
-#include <reflink.h>
+#include <libreflink.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ static void check_smaller_sizes(void)
     CHECK(reflink_copy_file("source", "none", &options, NULL) == -EINVAL);
     result.size = 0;
     CHECK(reflink_copy_file("source", "none", NULL, &result) == -EINVAL);
-    capability.size = sizeof(size_t);
+    capability.size = sizeof(capability.size);
     CHECK(reflink_probe(NULL, ".", &capability) == -EINVAL);
     CHECK(access("none", F_OK) != 0);
 }

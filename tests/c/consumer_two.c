@@ -1,7 +1,7 @@
 /* A program with two static libraries made in Rust, each with a standard library in it:
  * libreflink.a, and one that panics and catches it (consumer_two.rs). They link without
  * -Wl,--allow-multiple-definition, and neither disturbs the other. */
-#include <reflink.h>
+#include <libreflink.h>
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* A program of somebody else, built outside the tree against what is installed: as C99, and as
  * C++11 too. Copies, replaces, copies a range, probes, and compares the header's version with that
  * of the library. */
-#include <reflink.h>
+#include <libreflink.h>
 
 #include <errno.h>
 #include <fcntl.h>

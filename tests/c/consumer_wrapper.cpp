@@ -1,7 +1,7 @@
-// A program of somebody else that uses reflink.hpp, built against what is installed, as C++17 and
-// later: both forms of each function, codes and conditions, and exceptions of the progress
+// A program of somebody else that uses libreflink.hpp, built against what is installed, as C++17
+// and later: both forms of each function, codes and conditions, and exceptions of the progress
 // function.
-#include <reflink.hpp>
+#include <libreflink.hpp>
 
 #include <cerrno>
 #include <cstdio>

@@ -1,6 +1,6 @@
-// A second translation unit with reflink.hpp: everything in it is inline, so that both link
+// A second translation unit with libreflink.hpp: everything in it is inline, so that both link
 // together.
-#include <reflink.hpp>
+#include <libreflink.hpp>
 
 bool has_the_same_category(const std::error_category &category);
 

@@ -1,7 +1,7 @@
 /* The layouts that compiled programs rely on, as the C compiler sees them; and that the header's
  * version is the library's. src/capi/layout.rs asserts the same numbers for Rust. They never
  * change. */
-#include "reflink.h"
+#include "libreflink.h"
 
 /* Without a C library only the layouts are asserted: for systems of which nothing but the compiler
  * is at hand. */
@@ -17,88 +17,103 @@
 
 #if UINTPTR_MAX > 0xffffffffu
 /* make header: layout-wide */
-LAYOUT(sizeof(struct reflink_options) == 48);
-LAYOUT(offsetof(struct reflink_options, size) == 0);
-LAYOUT(offsetof(struct reflink_options, mode) == 8);
-LAYOUT(offsetof(struct reflink_options, if_exists) == 12);
-LAYOUT(offsetof(struct reflink_options, durability) == 16);
-LAYOUT(offsetof(struct reflink_options, preserve) == 20);
-LAYOUT(offsetof(struct reflink_options, flags) == 24);
-LAYOUT(offsetof(struct reflink_options, progress) == 32);
-LAYOUT(offsetof(struct reflink_options, progress_user) == 40);
-LAYOUT(sizeof(struct reflink_progress) == 24);
-LAYOUT(offsetof(struct reflink_progress, size) == 0);
-LAYOUT(offsetof(struct reflink_progress, bytes_done) == 8);
-LAYOUT(offsetof(struct reflink_progress, bytes_total) == 16);
-LAYOUT(sizeof(struct reflink_result) == 56);
-LAYOUT(offsetof(struct reflink_result, size) == 0);
-LAYOUT(offsetof(struct reflink_result, method) == 8);
-LAYOUT(offsetof(struct reflink_result, reason) == 12);
-LAYOUT(offsetof(struct reflink_result, clone_error) == 16);
-LAYOUT(offsetof(struct reflink_result, os_error) == 20);
-LAYOUT(offsetof(struct reflink_result, step) == 24);
-LAYOUT(offsetof(struct reflink_result, flags) == 28);
-LAYOUT(offsetof(struct reflink_result, bytes_cloned) == 32);
-LAYOUT(offsetof(struct reflink_result, bytes_copied) == 40);
-LAYOUT(offsetof(struct reflink_result, bytes_hole) == 48);
-LAYOUT(sizeof(struct reflink_capability) == 80);
-LAYOUT(offsetof(struct reflink_capability, size) == 0);
-LAYOUT(offsetof(struct reflink_capability, clone) == 8);
-LAYOUT(offsetof(struct reflink_capability, reason) == 12);
-LAYOUT(offsetof(struct reflink_capability, error) == 16);
-LAYOUT(offsetof(struct reflink_capability, range) == 20);
-LAYOUT(offsetof(struct reflink_capability, kernel_copy) == 24);
-LAYOUT(offsetof(struct reflink_capability, dedupe) == 28);
-LAYOUT(offsetof(struct reflink_capability, unnamed_files) == 32);
-LAYOUT(offsetof(struct reflink_capability, sparse) == 36);
-LAYOUT(offsetof(struct reflink_capability, granularity) == 40);
-LAYOUT(offsetof(struct reflink_capability, fs_name) == 48);
-/* make header: end */
-#else
-/* What stands before the first 64-bit member: 0 where it needs no alignment to 8 (i386), else 4. */
-struct aligned {
-    uint32_t before;
-    uint64_t member;
-};
-#define PADDING (offsetof(struct aligned, member) - 4)
-LAYOUT(PADDING == 0 || PADDING == 4);
-/* make header: layout-narrow */
-LAYOUT(sizeof(struct reflink_options) == 36 + PADDING);
+LAYOUT(sizeof(struct reflink_options) == 64);
 LAYOUT(offsetof(struct reflink_options, size) == 0);
 LAYOUT(offsetof(struct reflink_options, mode) == 4);
 LAYOUT(offsetof(struct reflink_options, if_exists) == 8);
 LAYOUT(offsetof(struct reflink_options, durability) == 12);
-LAYOUT(offsetof(struct reflink_options, preserve) == 16);
-LAYOUT(offsetof(struct reflink_options, flags) == 20 + PADDING);
-LAYOUT(offsetof(struct reflink_options, progress) == 28 + PADDING);
-LAYOUT(offsetof(struct reflink_options, progress_user) == 32 + PADDING);
-LAYOUT(sizeof(struct reflink_progress) == 20 + PADDING);
+LAYOUT(offsetof(struct reflink_options, permissions) == 16);
+LAYOUT(offsetof(struct reflink_options, preserve) == 20);
+LAYOUT(offsetof(struct reflink_options, flags) == 24);
+LAYOUT(offsetof(struct reflink_options, progress) == 32);
+LAYOUT(offsetof(struct reflink_options, user) == 40);
+LAYOUT(offsetof(struct reflink_options, cancel) == 48);
+LAYOUT(offsetof(struct reflink_options, reserved) == 56);
+LAYOUT(sizeof(struct reflink_progress) == 24);
 LAYOUT(offsetof(struct reflink_progress, size) == 0);
-LAYOUT(offsetof(struct reflink_progress, bytes_done) == 4 + PADDING);
-LAYOUT(offsetof(struct reflink_progress, bytes_total) == 12 + PADDING);
-LAYOUT(sizeof(struct reflink_result) == 52 + PADDING);
+LAYOUT(offsetof(struct reflink_progress, reserved) == 4);
+LAYOUT(offsetof(struct reflink_progress, bytes_done) == 8);
+LAYOUT(offsetof(struct reflink_progress, bytes_total) == 16);
+LAYOUT(sizeof(struct reflink_result) == 96);
 LAYOUT(offsetof(struct reflink_result, size) == 0);
-LAYOUT(offsetof(struct reflink_result, method) == 4);
+LAYOUT(offsetof(struct reflink_result, step) == 4);
 LAYOUT(offsetof(struct reflink_result, reason) == 8);
-LAYOUT(offsetof(struct reflink_result, clone_error) == 12);
+LAYOUT(offsetof(struct reflink_result, flags) == 12);
 LAYOUT(offsetof(struct reflink_result, os_error) == 16);
-LAYOUT(offsetof(struct reflink_result, step) == 20);
-LAYOUT(offsetof(struct reflink_result, flags) == 24);
-LAYOUT(offsetof(struct reflink_result, bytes_cloned) == 28 + PADDING);
-LAYOUT(offsetof(struct reflink_result, bytes_copied) == 36 + PADDING);
-LAYOUT(offsetof(struct reflink_result, bytes_hole) == 44 + PADDING);
-LAYOUT(sizeof(struct reflink_capability) == 76 + PADDING);
+LAYOUT(offsetof(struct reflink_result, clone_error) == 20);
+LAYOUT(offsetof(struct reflink_result, method) == 24);
+LAYOUT(offsetof(struct reflink_result, reserved) == 28);
+LAYOUT(offsetof(struct reflink_result, bytes_cloned) == 32);
+LAYOUT(offsetof(struct reflink_result, bytes_copied) == 40);
+LAYOUT(offsetof(struct reflink_result, bytes_hole) == 48);
+LAYOUT(offsetof(struct reflink_result, clone_offset) == 56);
+LAYOUT(offsetof(struct reflink_result, litter) == 64);
+LAYOUT(sizeof(struct reflink_capability) == 96);
 LAYOUT(offsetof(struct reflink_capability, size) == 0);
-LAYOUT(offsetof(struct reflink_capability, clone) == 4);
-LAYOUT(offsetof(struct reflink_capability, reason) == 8);
-LAYOUT(offsetof(struct reflink_capability, error) == 12);
-LAYOUT(offsetof(struct reflink_capability, range) == 16);
+LAYOUT(offsetof(struct reflink_capability, reason) == 4);
+LAYOUT(offsetof(struct reflink_capability, clone) == 8);
+LAYOUT(offsetof(struct reflink_capability, clone_error) == 12);
+LAYOUT(offsetof(struct reflink_capability, clone_range) == 16);
 LAYOUT(offsetof(struct reflink_capability, kernel_copy) == 20);
 LAYOUT(offsetof(struct reflink_capability, dedupe) == 24);
-LAYOUT(offsetof(struct reflink_capability, unnamed_files) == 28);
-LAYOUT(offsetof(struct reflink_capability, sparse) == 32);
-LAYOUT(offsetof(struct reflink_capability, granularity) == 36 + PADDING);
-LAYOUT(offsetof(struct reflink_capability, fs_name) == 44 + PADDING);
+LAYOUT(offsetof(struct reflink_capability, dedupe_error) == 28);
+LAYOUT(offsetof(struct reflink_capability, exchange) == 32);
+LAYOUT(offsetof(struct reflink_capability, unnamed_files) == 36);
+LAYOUT(offsetof(struct reflink_capability, sparse) == 40);
+LAYOUT(offsetof(struct reflink_capability, reserved) == 44);
+LAYOUT(offsetof(struct reflink_capability, granularity) == 48);
+LAYOUT(offsetof(struct reflink_capability, dedupe_granularity) == 56);
+LAYOUT(offsetof(struct reflink_capability, fs_name) == 64);
+/* make header: end */
+#else
+/* make header: layout-narrow */
+LAYOUT(sizeof(struct reflink_options) == 48);
+LAYOUT(offsetof(struct reflink_options, size) == 0);
+LAYOUT(offsetof(struct reflink_options, mode) == 4);
+LAYOUT(offsetof(struct reflink_options, if_exists) == 8);
+LAYOUT(offsetof(struct reflink_options, durability) == 12);
+LAYOUT(offsetof(struct reflink_options, permissions) == 16);
+LAYOUT(offsetof(struct reflink_options, preserve) == 20);
+LAYOUT(offsetof(struct reflink_options, flags) == 24);
+LAYOUT(offsetof(struct reflink_options, progress) == 32);
+LAYOUT(offsetof(struct reflink_options, user) == 36);
+LAYOUT(offsetof(struct reflink_options, cancel) == 40);
+LAYOUT(offsetof(struct reflink_options, reserved) == 44);
+LAYOUT(sizeof(struct reflink_progress) == 24);
+LAYOUT(offsetof(struct reflink_progress, size) == 0);
+LAYOUT(offsetof(struct reflink_progress, reserved) == 4);
+LAYOUT(offsetof(struct reflink_progress, bytes_done) == 8);
+LAYOUT(offsetof(struct reflink_progress, bytes_total) == 16);
+LAYOUT(sizeof(struct reflink_result) == 96);
+LAYOUT(offsetof(struct reflink_result, size) == 0);
+LAYOUT(offsetof(struct reflink_result, step) == 4);
+LAYOUT(offsetof(struct reflink_result, reason) == 8);
+LAYOUT(offsetof(struct reflink_result, flags) == 12);
+LAYOUT(offsetof(struct reflink_result, os_error) == 16);
+LAYOUT(offsetof(struct reflink_result, clone_error) == 20);
+LAYOUT(offsetof(struct reflink_result, method) == 24);
+LAYOUT(offsetof(struct reflink_result, reserved) == 28);
+LAYOUT(offsetof(struct reflink_result, bytes_cloned) == 32);
+LAYOUT(offsetof(struct reflink_result, bytes_copied) == 40);
+LAYOUT(offsetof(struct reflink_result, bytes_hole) == 48);
+LAYOUT(offsetof(struct reflink_result, clone_offset) == 56);
+LAYOUT(offsetof(struct reflink_result, litter) == 64);
+LAYOUT(sizeof(struct reflink_capability) == 96);
+LAYOUT(offsetof(struct reflink_capability, size) == 0);
+LAYOUT(offsetof(struct reflink_capability, reason) == 4);
+LAYOUT(offsetof(struct reflink_capability, clone) == 8);
+LAYOUT(offsetof(struct reflink_capability, clone_error) == 12);
+LAYOUT(offsetof(struct reflink_capability, clone_range) == 16);
+LAYOUT(offsetof(struct reflink_capability, kernel_copy) == 20);
+LAYOUT(offsetof(struct reflink_capability, dedupe) == 24);
+LAYOUT(offsetof(struct reflink_capability, dedupe_error) == 28);
+LAYOUT(offsetof(struct reflink_capability, exchange) == 32);
+LAYOUT(offsetof(struct reflink_capability, unnamed_files) == 36);
+LAYOUT(offsetof(struct reflink_capability, sparse) == 40);
+LAYOUT(offsetof(struct reflink_capability, reserved) == 44);
+LAYOUT(offsetof(struct reflink_capability, granularity) == 48);
+LAYOUT(offsetof(struct reflink_capability, dedupe_granularity) == 56);
+LAYOUT(offsetof(struct reflink_capability, fs_name) == 64);
 /* make header: end */
 #endif
 
@@ -111,19 +126,19 @@ LAYOUT(REFLINK_ERR_OVERLAP == -4100);
 LAYOUT(REFLINK_ERR_APPEND == -4101);
 LAYOUT(REFLINK_ERR_INCONSISTENT == -4102);
 LAYOUT(REFLINK_AUTO == 0);
-LAYOUT(REFLINK_ALWAYS == 1);
-LAYOUT(REFLINK_NEVER == 2);
+LAYOUT(REFLINK_ALWAYS == 0x1);
+LAYOUT(REFLINK_NEVER == 0x2);
 LAYOUT(REFLINK_FAIL == 0);
-LAYOUT(REFLINK_REPLACE == 1);
+LAYOUT(REFLINK_REPLACE == 0x10);
 LAYOUT(REFLINK_ATOMIC == 0);
-LAYOUT(REFLINK_DURABLE == 1);
-LAYOUT(REFLINK_DIRECT == 2);
-LAYOUT(REFLINK_PRESERVE_TIMES == 1);
-LAYOUT(REFLINK_PRESERVE_OWNER == 2);
-LAYOUT(REFLINK_PRESERVE_XATTRS == 4);
-LAYOUT(REFLINK_PRESERVE_ACL == 8);
-LAYOUT(REFLINK_NOFOLLOW == 1);
-LAYOUT(REFLINK_BEST_EFFORT_METADATA == 2);
+LAYOUT(REFLINK_DURABLE == 0x100);
+LAYOUT(REFLINK_UNSTAGED == 0x200);
+LAYOUT(REFLINK_PRESERVE_TIMES == 0x10000);
+LAYOUT(REFLINK_PRESERVE_OWNER == 0x20000);
+LAYOUT(REFLINK_PRESERVE_XATTRS == 0x40000);
+LAYOUT(REFLINK_PRESERVE_ACL == 0x80000);
+LAYOUT(REFLINK_NOFOLLOW == 0x100000000);
+LAYOUT(REFLINK_BEST_EFFORT_METADATA == 0x200000000);
 LAYOUT(REFLINK_METHOD_NONE == 0);
 LAYOUT(REFLINK_METHOD_CLONE == 1);
 LAYOUT(REFLINK_METHOD_MIXED == 2);
@@ -149,12 +164,13 @@ LAYOUT(REFLINK_STEP_SYNC == 8);
 LAYOUT(REFLINK_STEP_PUBLISH == 9);
 LAYOUT(REFLINK_STEP_CLOSE == 10);
 LAYOUT(REFLINK_STEP_PROGRESS == 11);
-LAYOUT(REFLINK_SOURCE_CHANGED == 1);
-LAYOUT(REFLINK_METADATA_INCOMPLETE == 2);
-LAYOUT(REFLINK_PUBLISHED == 4);
-LAYOUT(REFLINK_DESTINATION_CHANGED == 8);
+LAYOUT(REFLINK_SOURCE_CHANGED == 0x1);
+LAYOUT(REFLINK_METADATA_INCOMPLETE == 0x2);
+LAYOUT(REFLINK_PUBLISHED == 0x4);
+LAYOUT(REFLINK_DESTINATION_CHANGED == 0x8);
 LAYOUT(REFLINK_AT_SOURCE == 0x100);
 LAYOUT(REFLINK_AT_DESTINATION == 0x200);
+LAYOUT(REFLINK_TO_EOF == 0x7fffffffffffffff);
 /* make header: end */
 
 #if __STDC_HOSTED__

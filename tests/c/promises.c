@@ -4,7 +4,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "reflink.h"
+#include "libreflink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -115,7 +115,7 @@ static void check_cancel(void)
     struct reflink_options options = REFLINK_OPTIONS_INIT;
     unsigned calls = 0;
     options.progress = cancel;
-    options.progress_user = &calls;
+    options.user = &calls;
     CHECK(reflink_copy_file("source", "cancelled", &options, NULL) == -ECANCELED);
     CHECK(calls == 2 && access("cancelled", F_OK) != 0);
 }
@@ -153,7 +153,7 @@ static int check_probe(void)
     CHECK(reflink_probe(NULL, ".", &one) == 0);
     CHECK(reflink_probe_fd(-1, directory, &other) == 0);
     CHECK(memcmp(&one, &other, sizeof one) == 0);
-    CHECK(one.clone == 1 || one.clone == 0 || (one.clone == -1 && one.error < 0));
+    CHECK(one.clone == 1 || one.clone == 0 || (one.clone == -1 && one.clone_error < 0));
     CHECK(strlen(one.fs_name) > 0 && strlen(one.fs_name) < sizeof one.fs_name);
     CHECK(reflink_probe("source", ".", NULL) == -EINVAL);
     close(directory);
@@ -179,7 +179,7 @@ static void check_allocations(void)
     before = allocations;
     CHECK(reflink_copy_file("source", "unallocated", &options, &result) == 0);
     CHECK(allocations == before);
-    options.durability = REFLINK_DIRECT;
+    options.durability = REFLINK_UNSTAGED;
     CHECK(reflink_copy_file("source", "unallocated-too", &options, &result) == 0);
     CHECK(allocations == before);
     /* Proves that the counter works: reading and writing allocates one buffer. */

@@ -12,7 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "reflink.h"
+#include "libreflink.h"
 
 #define LENGTH 300000
 
@@ -27,7 +27,7 @@ static void expect(int true_, const char *what, int code)
 }
 
 /* A structure of exactly `size` bytes: its size, then zeros. */
-static void *structure(size_t size)
+static void *structure(uint32_t size)
 {
     char *memory = calloc(1, size < sizeof size ? sizeof size : size);
 
@@ -79,35 +79,44 @@ static int on_progress(void *user, const struct reflink_progress *progress)
     return ++watch->calls == watch->cancel_at;
 }
 
+static void one_file(struct reflink_options how, int calls_until_cancelled)
+{
+    struct watch watch = {0, calls_until_cancelled};
+    struct reflink_options *options = structure(sizeof *options);
+    struct reflink_result *result = structure(sizeof *result);
+    int code, fine;
+
+    *options = how;
+    options->user = &watch;
+    if (how.if_exists == REFLINK_FAIL)
+        unlink("copy");
+    code = reflink_copy_file("src", "copy", options, result);
+    fine = code == 0 ? same("src", "copy") && result->step == REFLINK_STEP_NONE
+                     : (how.mode == REFLINK_ALWAYS && code == -EOPNOTSUPP) || code == -ECANCELED;
+    expect(fine, "copy_file", code);
+    free(options);
+    free(result);
+}
+
+static const uint32_t modes[] = {REFLINK_AUTO, REFLINK_ALWAYS, REFLINK_NEVER};
+static const uint32_t durabilities[] = {REFLINK_ATOMIC, REFLINK_DURABLE, REFLINK_UNSTAGED};
+
 static void files(void)
 {
-    uint32_t mode, durability, replace, preserve;
+    struct reflink_options how = REFLINK_OPTIONS_INIT;
+    uint32_t m, d, replace, preserve;
 
-    for (mode = REFLINK_AUTO; mode <= REFLINK_NEVER; mode++)
-        for (durability = REFLINK_ATOMIC; durability <= REFLINK_DIRECT; durability++)
-            for (replace = REFLINK_FAIL; replace <= REFLINK_REPLACE; replace++)
+    for (m = 0; m < 3; m++)
+        for (d = 0; d < 3; d++)
+            for (replace = 0; replace < 2; replace++)
                 for (preserve = 0; preserve < 16; preserve++) {
-                    struct watch watch = {0, preserve == 9 ? 1 : 0};
-                    struct reflink_options *options = structure(sizeof *options);
-                    struct reflink_result *result = structure(sizeof *result);
-                    int code, fine;
-
-                    options->mode = mode;
-                    options->durability = durability;
-                    options->if_exists = replace;
-                    options->preserve = preserve;
-                    options->flags = preserve % 2 ? REFLINK_BEST_EFFORT_METADATA : 0;
-                    options->progress = preserve > 7 ? on_progress : NULL;
-                    options->progress_user = &watch;
-                    if (replace == REFLINK_FAIL)
-                        unlink("copy");
-                    code = reflink_copy_file("src", "copy", options, result);
-                    fine = code == 0 ? same("src", "copy") && result->step == REFLINK_STEP_NONE
-                                     : (mode == REFLINK_ALWAYS && code == -EOPNOTSUPP) ||
-                                           code == -ECANCELED;
-                    expect(fine, "copy_file", code);
-                    free(options);
-                    free(result);
+                    how.mode = modes[m];
+                    how.durability = durabilities[d];
+                    how.if_exists = replace ? REFLINK_REPLACE : REFLINK_FAIL;
+                    how.preserve = preserve * REFLINK_PRESERVE_TIMES; /* the lowest of four bits */
+                    how.flags = preserve % 2 ? REFLINK_BEST_EFFORT_METADATA : 0;
+                    how.progress = preserve > 7 ? on_progress : NULL;
+                    one_file(how, preserve == 9 ? 1 : 0);
                 }
     unlink("copy");
 }
@@ -156,7 +165,7 @@ static void descriptors(void)
  * zero and not. */
 static void sizes(void)
 {
-    size_t size;
+    uint32_t size;
 
     for (size = 0; size < 200; size++) {
         struct reflink_options *options = structure(size);
@@ -223,7 +232,7 @@ static void mistakes(void)
  * is. It proves that the checker works. */
 static void overrun(void)
 {
-    size_t size = 200;
+    uint32_t size = 200;
     struct reflink_options *options = structure(100);
 
     memcpy(options, &size, sizeof size);

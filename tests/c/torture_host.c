@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "reflink.h"
+#include "libreflink.h"
 
 #define HIGHEST 64
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "reflink.h"
+#include "libreflink.h"
 
 #define THREADS 6
 #define ROUNDS  12

@@ -28,13 +28,13 @@ static void sizes_of_options(void)
         struct reflink_options known;
         uint8_t later[64];
     } options = {REFLINK_OPTIONS_INIT, {0}};
-    const size_t size = sizeof options.known;
-    const size_t first = offsetof(struct reflink_options, progress_user); /* less than ever was */
+    const uint32_t size = sizeof options.known;
+    const uint32_t first = offsetof(struct reflink_options, reserved); /* less than ever was */
     const struct {
-        size_t size;
+        uint32_t size;
         int code;
-    } all[] = {{0, -EINVAL},  {1, -EINVAL},   {first, -EINVAL},  {size, 0},
-               {size + 1, 0}, {size + 64, 0}, {SIZE_MAX, -E2BIG}};
+    } all[] = {{0, -EINVAL},  {1, -EINVAL},   {first, -EINVAL},    {size, 0},
+               {size + 1, 0}, {size + 64, 0}, {UINT32_MAX, -E2BIG}};
     size_t i;
     make_text("src", "text");
     options.known.durability = new_file();
@@ -58,13 +58,13 @@ static void sizes_of_results(void)
         uint8_t later[64];
     } result, before;
     struct reflink_options options = REFLINK_OPTIONS_INIT;
-    const size_t size = sizeof result.known;
-    const size_t first = offsetof(struct reflink_result, bytes_hole);
+    const uint32_t size = sizeof result.known;
+    const uint32_t first = offsetof(struct reflink_result, litter);
     const struct {
-        size_t size;
+        uint32_t size;
         int code;
     } all[] = {{0, -EINVAL},  {first, -EINVAL}, {size, 0},
-               {size + 1, 0}, {size + 64, 0},   {SIZE_MAX, -E2BIG}};
+               {size + 1, 0}, {size + 64, 0},   {UINT32_MAX, -E2BIG}};
     size_t i;
     make_text("src", "text");
     options.durability = new_file();
@@ -89,12 +89,12 @@ static void sizes_of_capabilities(void)
         struct reflink_capability known;
         uint8_t later[64];
     } found;
-    const size_t size = sizeof found.known;
-    const size_t first = offsetof(struct reflink_capability, fs_name);
+    const uint32_t size = sizeof found.known;
+    const uint32_t first = offsetof(struct reflink_capability, fs_name);
     const struct {
-        size_t size;
+        uint32_t size;
         int code;
-    } all[] = {{0, -EINVAL}, {first, -EINVAL}, {size, 0}, {size + 64, 0}, {SIZE_MAX, -E2BIG}};
+    } all[] = {{0, -EINVAL}, {first, -EINVAL}, {size, 0}, {size + 64, 0}, {UINT32_MAX, -E2BIG}};
     size_t i;
     for (i = 0; i < COUNT(all); i++) {
         memset(&found, 0, sizeof found);
@@ -105,27 +105,96 @@ static void sizes_of_capabilities(void)
     }
 }
 
-static void unknown_values(void)
+/* ---- Which value belongs where ---- */
+
+enum member { MODE, IF_EXISTS, DURABILITY, PERMISSIONS, PRESERVE, FLAGS, MEMBERS };
+static const char *const member_names[MEMBERS] = {"mode",        "if_exists", "durability",
+                                                  "permissions", "preserve",  "flags"};
+enum { BY_NAME = 1, WHOLE = 2, RANGE = 4, EVERY = 7 };
+static const struct {
+    uint64_t value;
+    enum member member;
+    int taken_by;
+} values[] = {
+    {REFLINK_ALWAYS, MODE, EVERY},
+    {REFLINK_NEVER, MODE, EVERY},
+    {REFLINK_REPLACE, IF_EXISTS, BY_NAME},
+    {REFLINK_DURABLE, DURABILITY, EVERY},
+    {REFLINK_UNSTAGED, DURABILITY, BY_NAME},
+    {REFLINK_PRESERVE_TIMES, PRESERVE, BY_NAME | WHOLE},
+    {REFLINK_PRESERVE_OWNER, PRESERVE, BY_NAME | WHOLE},
+    {REFLINK_PRESERVE_XATTRS, PRESERVE, BY_NAME | WHOLE},
+    {REFLINK_PRESERVE_ACL, PRESERVE, BY_NAME | WHOLE},
+    {REFLINK_NOFOLLOW, FLAGS, BY_NAME},
+    {REFLINK_BEST_EFFORT_METADATA, FLAGS, BY_NAME | WHOLE},
+};
+
+static int taken_by(enum member member, uint64_t value)
 {
-    const struct reflink_options plain = REFLINK_OPTIONS_INIT;
+    size_t i;
+    for (i = 0; i < COUNT(values); i++)
+        if (values[i].value == value)
+            return values[i].member == member ? values[i].taken_by : 0;
+    return 0;
+}
+
+static struct reflink_options with(enum member member, uint64_t value)
+{
+    struct reflink_options options = REFLINK_OPTIONS_INIT;
+    uint32_t *const narrow[] = {&options.mode, &options.if_exists, &options.durability,
+                                &options.permissions, &options.preserve};
+    if (member == FLAGS)
+        options.flags = value;
+    else
+        *narrow[member] = (uint32_t)value;
+    return options;
+}
+
+static void expect_call(const struct copy *copy, int function, int takers, const char *what)
+{
+    bool refused = copy->code == -EINVAL && copy->result.step == REFLINK_STEP_ARGUMENTS;
+    check(refused == !(takers & function), what, "function %d: %s at step %" PRIu32, function,
+          reflink_err_name(copy->code), copy->result.step);
+    CHECK(refused ? total(copy) == 0 : copy->code == (function == BY_NAME ? -ENOENT : -EBADF));
+}
+
+/* Nothing that could be copied is there, so that what is taken fails later. */
+static void expect_takers(struct reflink_options options, int takers, const char *what)
+{
     struct copy copy = copy_like(REFLINK_AUTO, REFLINK_FAIL, REFLINK_ATOMIC);
-    make_text("src", "text");
-    /* The first value that is nobody's yet, and the highest bit. */
-#define REFUSED(member, value)                                                                     \
-    (copy.options = plain, copy.options.member = (value),                                          \
-     EQUAL(copy_file(&copy, "src", "dst"), -EINVAL),                                               \
-     EQUAL(copy.result.step, REFLINK_STEP_ARGUMENTS), EQUAL(total(&copy), 0))
-    REFUSED(mode, REFLINK_NEVER + 1);
-    REFUSED(if_exists, REFLINK_REPLACE + 1);
-    REFUSED(durability, REFLINK_DIRECT + 1);
-    REFUSED(preserve, REFLINK_PRESERVE_ACL << 1);
-    REFUSED(flags, (uint64_t)REFLINK_BEST_EFFORT_METADATA << 1);
-    REFUSED(mode, UINT32_MAX);
-    REFUSED(if_exists, UINT32_MAX);
-    REFUSED(durability, UINT32_MAX);
-    REFUSED(preserve, UINT32_C(1) << 31);
-    REFUSED(flags, UINT64_C(1) << 63);
-    only("src");
+    copy.options = options;
+    copy_file(&copy, "missing", "dst");
+    expect_call(&copy, BY_NAME, takers, what);
+    copy_at(&copy, current_directory, "missing", current_directory, "dst");
+    expect_call(&copy, BY_NAME, takers, what);
+    copy_whole(&copy, no_handle, no_handle);
+    expect_call(&copy, WHOLE, takers, what);
+    copy_range(&copy, no_handle, 0, no_handle, 0, 1);
+    expect_call(&copy, RANGE, takers, what);
+}
+
+static void each_value_belongs_to_one_member(void)
+{
+    char what[64];
+    int m, bit;
+    for (m = MODE; m < MEMBERS; m++) {
+        enum member member = (enum member)m;
+        expect_takers(with(member, 0), EVERY, member_names[m]);
+        for (bit = 0; bit < (member == FLAGS ? 64 : 32); bit++) {
+            uint64_t value = UINT64_C(1) << bit;
+            snprintf(what, sizeof what, "%s = %#" PRIx64, member_names[m], value);
+            expect_takers(with(member, value), taken_by(member, value), what);
+        }
+    }
+}
+
+static void of_two_choices_none_is_taken(void)
+{
+    struct reflink_options options = REFLINK_OPTIONS_INIT;
+    expect_takers(with(MODE, REFLINK_ALWAYS | REFLINK_NEVER), 0, "two modes");
+    expect_takers(with(DURABILITY, REFLINK_DURABLE | REFLINK_UNSTAGED), 0, "two durabilities");
+    options.reserved = &options;
+    expect_takers(options, 0, "reserved");
 }
 
 static void texts(void)
@@ -174,7 +243,8 @@ const struct test argument_tests[] = {
     {"sizes_of_options", sizes_of_options},
     {"sizes_of_results", sizes_of_results},
     {"sizes_of_capabilities", sizes_of_capabilities},
-    {"unknown_values", unknown_values},
+    {"each_value_belongs_to_one_member", each_value_belongs_to_one_member},
+    {"of_two_choices_none_is_taken", of_two_choices_none_is_taken},
     {"texts", texts},
     {"versions", versions},
     {NULL, NULL},

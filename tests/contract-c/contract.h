@@ -72,7 +72,7 @@ uint64_t total(const struct copy *copy);
 /* What a progress function looks at while the copy is under way. */
 struct watch {
     const char *dst;
-    bool direct;   /* the name may be there already */
+    bool unstaged; /* the name may be there already */
     bool replaces; /* `old` stands under it */
     struct seen old;
     unsigned allowed; /* permission bits that the result will have */

@@ -3,8 +3,8 @@
 
 const uint32_t modes[EACH] = {REFLINK_AUTO, REFLINK_ALWAYS, REFLINK_NEVER};
 const char *const mode_names[EACH] = {"auto", "always", "never"};
-const uint32_t durabilities[EACH] = {REFLINK_ATOMIC, REFLINK_DURABLE, REFLINK_DIRECT};
-const char *const durability_names[EACH] = {"atomic", "durable", "direct"};
+const uint32_t durabilities[EACH] = {REFLINK_ATOMIC, REFLINK_DURABLE, REFLINK_UNSTAGED};
+const char *const durability_names[EACH] = {"atomic", "durable", "unstaged"};
 
 bool clones(void)
 {
@@ -13,13 +13,13 @@ bool clones(void)
 
 uint32_t new_file(void)
 {
-    return place.publishes ? REFLINK_ATOMIC : REFLINK_DIRECT;
+    return place.publishes ? REFLINK_ATOMIC : REFLINK_UNSTAGED;
 }
 
 bool possible(uint32_t mode, uint32_t durability)
 {
     return (mode != REFLINK_ALWAYS || clones()) &&
-           (durability == REFLINK_DIRECT || place.publishes);
+           (durability == REFLINK_UNSTAGED || place.publishes);
 }
 
 const char *elsewhere(const char *name)
@@ -184,7 +184,7 @@ static int watching(void *user, const struct reflink_progress *progress)
     }
     look_at_mode(watch, unnamed_modes());
     if (look_at(watch->dst, &now)) {
-        if (watch->direct)
+        if (watch->unstaged)
             look_at_mode(watch, now.mode);
         else if (watch->replaces)
             check(same_file(&now, &watch->old) && now.size == watch->old.size,
@@ -200,7 +200,7 @@ static int watching(void *user, const struct reflink_progress *progress)
 void watch_copy(struct copy *copy, struct watch *watch)
 {
     copy->options.progress = watching;
-    copy->options.progress_user = watch;
+    copy->options.user = watch;
 }
 
 /* ---- Judging ---- */

@@ -80,7 +80,7 @@ static void range(const char *what, uint32_t mode, size_t from, size_t to, uint6
     check(copy.code == 0 && total(&copy) == moved, what, "%s at step %u, %" PRIu64 " of %lu bytes",
           reflink_err_name(copy.code), copy.result.step, total(&copy), (unsigned long)moved);
     CHECK(moved > 0 || copy.result.method == REFLINK_METHOD_NONE);
-    if (!place.capability.range || mode == REFLINK_NEVER)
+    if (!place.capability.clone_range || mode == REFLINK_NEVER)
         cloned = 0;
     check(cloned ? copy.result.bytes_cloned >= cloned : copy.result.bytes_cloned == 0,
           "what can be cloned is", "%s: %" PRIu64 " bytes, not %lu; reason %u, %s", what,
@@ -110,7 +110,7 @@ static void ranges(void)
     range("nothing", REFLINK_AUTO, 0, 0, 0, 0);
     range("never, aligned", REFLINK_NEVER, u, 2 * u, 4 * u, 0);
     range("a few bytes", REFLINK_AUTO, 3, 5, 9, 0);
-    if (place.capability.range) {
+    if (place.capability.clone_range) {
         range("always, aligned", REFLINK_ALWAYS, u, 2 * u, 4 * u, 4 * u);
         range("always, to both ends", REFLINK_ALWAYS, u, 9 * u, REFLINK_TO_EOF, size - u);
         range("always, nothing", REFLINK_ALWAYS, 3 * u, 0, 0, 0);
@@ -166,14 +166,14 @@ static void refused_ranges(void)
     for (i = 0; i < COUNT(unaligned); i++) {
         copy_range(&copy, pair.src, unaligned[i].from, pair.dst, unaligned[i].to,
                    unaligned[i].length);
-        if (place.capability.range) {
+        if (place.capability.clone_range) {
             EQUAL(copy.code, -EINVAL);
             EQUAL(copy.result.reason, REFLINK_REASON_FILE);
         }
         CHECK(copy.code < 0 && total(&copy) == 0);
         EQUAL(copy.result.method, REFLINK_METHOD_NONE);
     }
-    if (!place.capability.range) {
+    if (!place.capability.clone_range) {
         copy_range(&copy, pair.src, 0, pair.dst, 0, u);
         CHECK(copy.code < 0 && total(&copy) == 0);
     }
@@ -355,10 +355,10 @@ static void always_leaves_the_destination(void)
     for (t = 0; t < COUNT(targets); t++) {
         struct pair pair = open_pair(70001, targets[t]);
         struct copy copy = copy_like(REFLINK_ALWAYS, REFLINK_FAIL, REFLINK_ATOMIC);
-        EQUAL(copy_whole(&copy, pair.src, pair.dst), place.capability.error);
+        EQUAL(copy_whole(&copy, pair.src, pair.dst), place.capability.clone_error);
         EQUAL(copy.result.reason, place.capability.reason);
         EQUAL(copy.result.step, REFLINK_STEP_CLONE);
-        EQUAL(copy_range(&copy, pair.src, 0, pair.dst, 0, 65536), place.capability.error);
+        EQUAL(copy_range(&copy, pair.src, 0, pair.dst, 0, 65536), place.capability.clone_error);
         close_pair(&pair, "refused");
     }
 }
@@ -377,7 +377,7 @@ static void options_of_handles(void)
     struct seen src, dst;
     int calls = 0;
     copy.options.progress = stop_at_the_second;
-    copy.options.progress_user = &calls;
+    copy.options.user = &calls;
     EQUAL(copy_whole(&copy, pair.src, pair.dst), -ECANCELED);
     EQUAL(calls, 2);
     copy.options.progress = NULL;
@@ -468,6 +468,7 @@ static void make_calls(const struct pair *pair, handle directory, uint32_t durab
 {
     struct reflink_capability here = REFLINK_CAPABILITY_INIT;
     struct copy copy = copy_like(REFLINK_AUTO, REFLINK_REPLACE, durability);
+    struct copy open = copy_like(REFLINK_NEVER, REFLINK_FAIL, REFLINK_ATOMIC);
     EQUAL(copy_file(&copy, "src", "copy"), 0);
     EQUAL(copy_at(&copy, directory, "src", directory, "copy"), 0);
     copy.options.if_exists = REFLINK_FAIL;
@@ -476,11 +477,10 @@ static void make_calls(const struct pair *pair, handle directory, uint32_t durab
     EQUAL(copy_file(&copy, "src", "missing/copy"), -ENOENT);
     copy.options.mode = REFLINK_NEVER;
     copy.options.progress = stop_at_the_second;
-    copy.options.progress_user = &(int){0};
+    copy.options.user = &(int){0};
     EQUAL(copy_file(&copy, "src", "other"), -ECANCELED);
-    copy.options.progress = NULL;
-    EQUAL(copy_whole(&copy, pair->src, pair->dst), 0);
-    EQUAL(copy_range(&copy, pair->src, 1, pair->dst, 2, 3000), 0);
+    EQUAL(copy_whole(&open, pair->src, pair->dst), 0);
+    EQUAL(copy_range(&open, pair->src, 1, pair->dst, 2, 3000), 0);
     EQUAL(reflink_probe("src", ".", &here), 0);
     EQUAL(reflink_probe_fd(pair->src, directory, &here), 0);
 }

@@ -145,7 +145,7 @@ static const char *const kept_names[][2] = {
 static void kept(void)
 {
     static const uint64_t at[] = {MIB, 5 * MIB};
-    const uint32_t durability = place.publishes ? REFLINK_DURABLE : REFLINK_DIRECT;
+    const uint32_t durability = place.publishes ? REFLINK_DURABLE : REFLINK_UNSTAGED;
     size_t i;
     for (i = 0; i < COUNT(kept_names); i++) {
         struct copy copy =

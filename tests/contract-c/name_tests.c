@@ -38,7 +38,7 @@ static void refuse_wrong_names(struct copy *copy)
         copy_file(copy, all[i].src, all[i].dst);
         /* A volume that cannot clone may say so before the name is looked at. */
         if (copy->options.mode == REFLINK_ALWAYS && !clones() &&
-            copy->code == place.capability.error)
+            copy->code == place.capability.clone_error)
             continue;
         check(copy->code == all[i].code && copy->result.step == all[i].step, "a wrong name",
               "\"%s\" to \"%s\": %s at step %u", all[i].src, all[i].dst,

@@ -60,7 +60,7 @@ static void auto_says_why_it_copies(void)
     CHECK(copy.result.method == REFLINK_METHOD_KERNEL_COPY ||
           copy.result.method == REFLINK_METHOD_COPY);
     EQUAL(copy.result.reason, place.capability.reason);
-    EQUAL(copy.result.clone_error, place.capability.error);
+    EQUAL(copy.result.clone_error, place.capability.clone_error);
     EQUAL(copy.result.bytes_copied, 3000001);
 }
 
@@ -78,9 +78,9 @@ static void always_or_nothing(void)
             make_text("dst", "old");
         for (d = 0; d < EACH; d++) {
             struct copy copy = copy_like(REFLINK_ALWAYS, if_exists[e], durabilities[d]);
-            refused_copy(&copy, place.capability.error, REFLINK_STEP_CLONE, "refused");
+            refused_copy(&copy, place.capability.clone_error, REFLINK_STEP_CLONE, "refused");
             EQUAL(copy.result.reason, place.capability.reason);
-            EQUAL(copy.result.clone_error, place.capability.error);
+            EQUAL(copy.result.clone_error, place.capability.clone_error);
             EQUAL(copy.result.method, REFLINK_METHOD_NONE);
             EQUAL(total(&copy), 0);
         }
@@ -128,11 +128,12 @@ static void seen_meanwhile(void)
                 continue;
             watch.dst = "dst";
             watch.allowed = 0777;
-            watch.direct = durabilities[d] == REFLINK_DIRECT;
+            watch.unstaged = durabilities[d] == REFLINK_UNSTAGED;
             watch_copy(&copy, &watch);
             good_copy(&copy, durability_names[d]);
             copy.options.progress = NULL;
-            refused_copy(&copy, -EEXIST, watch.direct ? REFLINK_STEP_CREATE : REFLINK_STEP_PUBLISH,
+            refused_copy(&copy, -EEXIST,
+                         watch.unstaged ? REFLINK_STEP_CREATE : REFLINK_STEP_PUBLISH,
                          "a second time");
             remove_name("dst");
         }

@@ -47,7 +47,7 @@ static void permission_bits_follow(mode_t mask, uint32_t mode, uint32_t durabili
             die("chmod", "src");
         watch.dst = "dst";
         watch.allowed = bits("src");
-        watch.direct = durability == REFLINK_DIRECT;
+        watch.unstaged = durability == REFLINK_UNSTAGED;
         watch.calls = 0;
         watch_copy(&copy, &watch);
         umask(mask);
@@ -291,7 +291,7 @@ static void names_that_are_too_long(void)
             struct copy copy = copy_like(modes[m], REFLINK_FAIL, durabilities[d]);
             EQUAL(copy_file(&copy, leaf, "dst"), missing);
             EQUAL(copy_file(&copy, path, "dst"), -ENAMETOOLONG);
-            if (!possible(modes[m], REFLINK_DIRECT))
+            if (!possible(modes[m], REFLINK_UNSTAGED))
                 continue;
             EQUAL(copy_file(&copy, "src", leaf), -ENAMETOOLONG);
             EQUAL(copy_file(&copy, "src", path), -ENAMETOOLONG);

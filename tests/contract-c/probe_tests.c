@@ -6,8 +6,8 @@ static void tell_facts(const struct reflink_capability *found)
 {
     fact("fs_name", found->fs_name);
     fact_number("clone", found->clone);
-    fact("clone_error", found->error ? reflink_err_name(found->error) : "-");
-    fact_number("range", found->range);
+    fact("clone_error", found->clone_error ? reflink_err_name(found->clone_error) : "-");
+    fact_number("range", found->clone_range);
     fact_number("granularity", (int64_t)found->granularity);
     fact_number("kernel_copy", found->kernel_copy);
     fact_number("dedupe", found->dedupe);
@@ -34,12 +34,12 @@ static void agrees_with_itself(void)
     bool yes = found->clone == 1;
     tell_facts(found);
     check(found->clone == 0 || yes, "clone is known", "unknown: %s",
-          reflink_err_name(found->error));
-    check(yes == (found->reason == REFLINK_REASON_NONE && found->error == 0), "reason and error",
-          "clone %d, reason %u, %s", (int)found->clone, found->reason,
-          reflink_err_name(found->error));
-    CHECK(!found->range == !found->granularity);
-    CHECK(yes || !found->range);
+          reflink_err_name(found->clone_error));
+    check(yes == (found->reason == REFLINK_REASON_NONE && found->clone_error == 0),
+          "reason and error", "clone %d, reason %u, %s", (int)found->clone, found->reason,
+          reflink_err_name(found->clone_error));
+    CHECK(!found->clone_range == !found->granularity);
+    CHECK(yes || !found->clone_range);
     CHECK((found->granularity & (found->granularity - 1)) == 0);
     CHECK(memchr(found->fs_name, 0, sizeof found->fs_name) && found->fs_name[0]);
 }

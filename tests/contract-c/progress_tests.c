@@ -13,7 +13,7 @@ static void watched(void)
             continue;
         watch.dst = "dst";
         watch.allowed = 0777;
-        watch.direct = !place.publishes;
+        watch.unstaged = !place.publishes;
         watch_copy(&copy, &watch);
         good_copy(&copy, mode_names[m]);
         EQUAL(watch.first, 0);
@@ -38,7 +38,7 @@ static bool cancelled_at(int call, uint32_t mode, uint32_t if_exists, uint32_t d
     watch.allowed = 0777;
     watch.cancel_at = call;
     watch.replaces = if_exists == REFLINK_REPLACE;
-    watch.direct = durability == REFLINK_DIRECT && !watch.replaces;
+    watch.unstaged = durability == REFLINK_UNSTAGED && !watch.replaces;
     watch.old = seen("old");
     watch_copy(&copy, &watch);
     copy_file(&copy, "src", dst);

@@ -4,7 +4,7 @@
 #ifndef SYSTEM_H
 #define SYSTEM_H
 
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@ enum { PATH_ROOM = 4096, SECOND = 1000000000 };
 
 /* ---- Open files ---- */
 
-typedef reflink_fd handle;
+typedef reflink_handle handle;
 
 enum use { USE_READ, USE_WRITE, USE_READ_WRITE, USE_APPEND, USE_NEITHER };
 

@@ -266,7 +266,7 @@ static void the_read_only_attribute_is_the_mode(void)
         remove_name("dst");
     }
     if (!clones()) { /* a read-only file that was made under its own name is removed again too */
-        struct copy copy = copy_like(REFLINK_ALWAYS, REFLINK_FAIL, REFLINK_DIRECT);
+        struct copy copy = copy_like(REFLINK_ALWAYS, REFLINK_FAIL, REFLINK_UNSTAGED);
         EQUAL(copy_file(&copy, "src", "dst"), -EOPNOTSUPP);
         only("src");
     }
@@ -319,7 +319,7 @@ static void the_probe_knows_what_windows_lacks(void)
     EQUAL(place.capability.dedupe, 0);
     if (!clones()) {
         EQUAL(place.capability.reason, REFLINK_REASON_UNSUPPORTED);
-        EQUAL(place.capability.error, -EOPNOTSUPP);
+        EQUAL(place.capability.clone_error, -EOPNOTSUPP);
     }
 }
 
@@ -337,7 +337,7 @@ static void refused_because(struct copy *copy, const char *src, const char *dst,
 
 static void what_the_system_said(void)
 {
-    struct copy copy = copy_like(REFLINK_AUTO, REFLINK_FAIL, REFLINK_DIRECT);
+    struct copy copy = copy_like(REFLINK_AUTO, REFLINK_FAIL, REFLINK_UNSTAGED);
     handle file;
     make_text("src", "text");
     make_text("dst", "old");

@@ -1,4 +1,4 @@
-//! The C interface as a caller sees it, written down by hand from include/reflink.h and loaded from the built library.
+//! The C interface as a caller sees it, written down by hand from include/libreflink.h and loaded from the built library.
 //! Nothing here comes from the crate's own sources: a change of the ABI that nobody meant breaks these tests.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -7,18 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 pub const AUTO: u32 = 0;
-pub const ALWAYS: u32 = 1;
-pub const NEVER: u32 = 2;
-pub const REPLACE: u32 = 1;
+pub const ALWAYS: u32 = 0x1;
+pub const NEVER: u32 = 0x2;
+pub const REPLACE: u32 = 0x10;
 pub const ATOMIC: u32 = 0;
-pub const DURABLE: u32 = 1;
-pub const DIRECT: u32 = 2;
-pub const TIMES: u32 = 1;
-pub const OWNER: u32 = 2;
-pub const XATTRS: u32 = 4;
-pub const ACL: u32 = 8;
-pub const BEST_EFFORT: u64 = 2;
-pub const TO_EOF: u64 = u64::MAX;
+pub const DURABLE: u32 = 0x100;
+pub const UNSTAGED: u32 = 0x200;
+pub const TIMES: u32 = 0x1_0000;
+pub const OWNER: u32 = 0x2_0000;
+pub const XATTRS: u32 = 0x4_0000;
+pub const ACL: u32 = 0x8_0000;
+pub const ALL_METADATA: u32 = TIMES | OWNER | XATTRS | ACL;
+pub const BEST_EFFORT: u64 = 0x2_0000_0000;
+pub const TO_EOF: u64 = i64::MAX as u64;
 
 pub const METHOD_CLONE: u32 = 1;
 pub const METHOD_MIXED: u32 = 2;
@@ -56,34 +57,41 @@ pub type ProgressFn = unsafe extern "C" fn(*mut c_void, *const Progress) -> c_in
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Options {
-    pub size: usize,
+    pub size: u32,
     pub mode: u32,
     pub if_exists: u32,
     pub durability: u32,
+    pub permissions: u32,
     pub preserve: u32,
     pub flags: u64,
     pub progress: Option<ProgressFn>,
-    pub progress_user: *mut c_void,
+    pub user: *mut c_void,
+    pub cancel: *const c_int,
+    pub reserved: *mut c_void,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            size: size_of::<Self>(),
+            size: size_of::<Self>() as u32,
             mode: 0,
             if_exists: 0,
             durability: 0,
+            permissions: 0,
             preserve: 0,
             flags: 0,
             progress: None,
-            progress_user: std::ptr::null_mut(),
+            user: std::ptr::null_mut(),
+            cancel: std::ptr::null(),
+            reserved: std::ptr::null_mut(),
         }
     }
 }
 
 #[repr(C)]
 pub struct Progress {
-    pub size: usize,
+    pub size: u32,
+    pub reserved: u32,
     pub bytes_done: u64,
     pub bytes_total: u64,
 }
@@ -91,16 +99,19 @@ pub struct Progress {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    pub size: usize,
-    pub method: u32,
-    pub reason: u32,
-    pub clone_error: i32,
-    pub os_error: i32,
+    pub size: u32,
     pub step: u32,
+    pub reason: u32,
     pub flags: u32,
+    pub os_error: i32,
+    pub clone_error: i32,
+    pub method: u32,
+    pub reserved: u32,
     pub cloned: u64,
     pub copied: u64,
     pub holes: u64,
+    pub clone_offset: u64,
+    pub litter: [u8; 32],
 }
 
 impl Outcome {
@@ -108,16 +119,19 @@ impl Outcome {
     pub fn unwritten() -> Self {
         let rubbish = 0xdead_beef_u32;
         Self {
-            size: size_of::<Self>(),
-            method: rubbish,
-            reason: rubbish,
-            clone_error: 77,
-            os_error: 77,
+            size: size_of::<Self>() as u32,
             step: rubbish,
+            reason: rubbish,
             flags: rubbish,
+            os_error: 77,
+            clone_error: 77,
+            method: rubbish,
+            reserved: rubbish,
             cloned: 1 << 60,
             copied: 1 << 60,
             holes: 1 << 60,
+            clone_offset: 1 << 60,
+            litter: [b'!'; 32],
         }
     }
 
@@ -129,32 +143,40 @@ impl Outcome {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capability {
-    pub size: usize,
-    pub clone: i32,
+    pub size: u32,
     pub reason: u32,
-    pub error: i32,
-    pub range: u32,
-    pub kernel_copy: u32,
-    pub dedupe: u32,
-    pub unnamed_files: u32,
-    pub sparse: u32,
+    pub clone: i32,
+    pub clone_error: i32,
+    pub clone_range: i32,
+    pub kernel_copy: i32,
+    pub dedupe: i32,
+    pub dedupe_error: i32,
+    pub exchange: i32,
+    pub unnamed_files: i32,
+    pub sparse: i32,
+    pub reserved: i32,
     pub granularity: u64,
+    pub dedupe_granularity: u64,
     pub fs_name: [u8; 32],
 }
 
 impl Capability {
     pub fn unwritten() -> Self {
         Self {
-            size: size_of::<Self>(),
-            clone: 9,
+            size: size_of::<Self>() as u32,
             reason: 9,
-            error: 9,
-            range: 9,
+            clone: 9,
+            clone_error: 9,
+            clone_range: 9,
             kernel_copy: 9,
             dedupe: 9,
+            dedupe_error: 9,
+            exchange: 9,
             unnamed_files: 9,
             sparse: 9,
+            reserved: 9,
             granularity: 9,
+            dedupe_granularity: 9,
             fs_name: [b'!'; 32],
         }
     }
@@ -292,7 +314,8 @@ fn check_side(outcome: &Outcome) {
 
 /// What must hold of every result, whatever happened. `by_name`: the call gives the copy a name.
 fn check(code: c_int, outcome: &Outcome, by_name: bool) {
-    assert_eq!(outcome.size, size_of::<Outcome>());
+    assert_eq!(outcome.size as usize, size_of::<Outcome>());
+    assert_eq!((outcome.reserved, outcome.clone_offset), (0, 0), "{outcome:?}");
     assert!(
         outcome.method <= METHOD_COPY && outcome.reason <= 7 && outcome.step <= STEP_PROGRESS,
         "{outcome:?}"

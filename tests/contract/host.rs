@@ -38,7 +38,7 @@ fn a_fifo_is_refused_unopened(place: &Place) {
     });
     std::thread::sleep(Duration::from_millis(50)); // it waits by now, or will find nobody in any case
     for source in [&fifo, &room.path("link")] {
-        for durability in [abi::ATOMIC, abi::DURABLE, abi::DIRECT] {
+        for durability in [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED] {
             let how = Options { durability, ..Options::default() };
             assert_eq!(abi::copy_file(source, &room.path("dst"), &how).0, abi::ERR_NOT_REGULAR);
         }
@@ -54,7 +54,7 @@ fn a_fifo_is_refused_unopened(place: &Place) {
 fn a_lease_is_waited_for(place: &Place) {
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(120, 300_000));
-    for durability in [abi::ATOMIC, abi::DIRECT] {
+    for durability in [abi::ATOMIC, abi::UNSTAGED] {
         let mut holder = child::command("lease-holder", &[src.to_str().unwrap()]);
         let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();

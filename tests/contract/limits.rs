@@ -56,10 +56,10 @@ fn limited(arguments: &[String]) {
     let (src, old, new) = (room.join("src"), room.join("old"), room.join("new"));
     let fits = limit >= 100_000;
     let probe = abi::probe(None, &room);
-    assert_eq!((probe.0, probe.1.clone, probe.1.error), (0, -1, -libc::EFBIG));
+    assert_eq!((probe.0, probe.1.clone, probe.1.clone_error), (0, -1, -libc::EFBIG));
     assert_eq!(abi::probe(Some(&src), &room).0, 0);
     for mode in [abi::AUTO, abi::ALWAYS, abi::NEVER] {
-        for durability in [abi::ATOMIC, abi::DURABLE, abi::DIRECT] {
+        for durability in [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED] {
             let how = Options { mode, durability, ..Options::default() };
             let code = abi::copy_file(&src, &new, &how).0;
             let cannot_clone = mode == abi::ALWAYS && code == -libc::EOPNOTSUPP;
@@ -123,19 +123,19 @@ fn descriptors(arguments: &[String]) {
     }
     let before = open_descriptors();
     for mode in [abi::AUTO, abi::ALWAYS, abi::NEVER] {
-        for durability in [abi::ATOMIC, abi::DURABLE, abi::DIRECT] {
+        for durability in [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED] {
             for if_exists in [0, abi::REPLACE, 0] {
                 let how = Options {
                     mode,
                     durability,
                     if_exists,
-                    preserve: 15,
+                    preserve: abi::ALL_METADATA,
                     flags: abi::BEST_EFFORT,
                     ..Options::default()
                 };
                 let mut seen = Vec::<i32>::new();
                 let watched =
-                    Options { progress: Some(low_descriptors), progress_user: (&raw mut seen).cast(), ..how };
+                    Options { progress: Some(low_descriptors), user: (&raw mut seen).cast(), ..how };
                 abi::copy_file(&room.join("src"), &room.join("dst"), &watched);
                 abi::copy_file(&room.join("src"), &room.join("dst"), &how);
                 assert!(seen.is_empty(), "descriptors {seen:?} are stdio's");
@@ -226,7 +226,7 @@ fn full(arguments: &[String]) {
     let old = files::file(&small.join("old"), b"precious");
     let listed = files::names(&small);
     for mode in [abi::AUTO, abi::NEVER] {
-        for durability in [abi::ATOMIC, abi::DURABLE, abi::DIRECT] {
+        for durability in [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED] {
             for (name, if_exists) in [("old", abi::REPLACE), ("new", 0)] {
                 let how = Options { mode, durability, if_exists, ..Options::default() };
                 let (code, outcome) = abi::copy_file(&room.join("src"), &small.join(name), &how);
@@ -324,7 +324,7 @@ fn a_small_clone_takes_few_calls(place: &Place) {
     need_strace();
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(93, 20_000));
-    for (durability, most) in [(abi::DIRECT, 9), (abi::ATOMIC, 10)] {
+    for (durability, most) in [(abi::UNSTAGED, 9), (abi::ATOMIC, 10)] {
         let dst = room.path(&format!("dst-{durability}"));
         let (fine, calls) = traced(&src, &dst, [abi::AUTO, durability, 0], None, &room.path("log")).unwrap();
         assert!(fine && calls.len() <= most, "{} calls: {calls:#?}", calls.len());

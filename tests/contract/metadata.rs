@@ -59,7 +59,7 @@ fn modes_under_umask(arguments: &[String]) {
     unsafe { libc::umask(umask) };
     for mode in [0o644, 0o600, 0o755, 0o444, 0o400, 0o666, 0o777, 0o640, 0o4755, 0o2755, 0o1644, 0o711] {
         fs::set_permissions(&src, Permissions::from_mode(mode)).unwrap();
-        for durability in [abi::ATOMIC, abi::DURABLE, abi::DIRECT] {
+        for durability in [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED] {
             for how in [abi::AUTO, abi::NEVER] {
                 let dst = dir.join("dst");
                 let _ = fs::remove_file(&dst);
@@ -206,7 +206,7 @@ fn group_bits_that_are_a_mask(place: &Place) {
     }
     assert_eq!(mode_of(&src), 0o664, "the mask");
     for mode in [abi::AUTO, abi::NEVER] {
-        for durability in [abi::ATOMIC, abi::DURABLE, abi::DIRECT] {
+        for durability in [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED] {
             for (preserve, bits, list) in
                 [(0, 0o644, false), (abi::XATTRS, 0o644, false), (abi::ACL, 0o664, true)]
             {
@@ -292,7 +292,7 @@ fn acls_are_kept_when_asked(place: &Place) {
     fs::create_dir(room.path("dir")).unwrap();
     assert!(set_acl(&room.path("dir"), "d:u:4321:rwx"));
     for mode in [abi::AUTO, abi::NEVER] {
-        for durability in [abi::ATOMIC, abi::DIRECT] {
+        for durability in [abi::ATOMIC, abi::UNSTAGED] {
             let dst = room.path("dir").join("dst");
             let options = Options { mode, durability, preserve: abi::ACL, ..Options::default() };
             assert_eq!(abi::copy_file(&src, &dst, &options).0, 0);

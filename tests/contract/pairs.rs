@@ -96,7 +96,7 @@ fn clones_between_subvolumes(place: &Place) {
     assert_eq!(code, -libc::EROFS);
     let (code, found) = abi::probe(None, &snapshot);
     assert_eq!((code, found.clone, found.reason), (0, -1, abi::REASON_PERMISSION), "{found:?}");
-    assert_eq!(found.error, -libc::EROFS);
+    assert_eq!(found.clone_error, -libc::EROFS);
     for subvolume in [&snapshot, &one, &two] {
         btrfs(&["subvolume", "delete"], &[subvolume]);
     }

@@ -40,7 +40,7 @@ fn what_cannot_be_carried_is_an_error(place: &Place) {
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(1, 9000));
     for preserve in [abi::XATTRS, abi::ACL, abi::XATTRS | abi::ACL | abi::TIMES] {
-        for durability in [abi::ATOMIC, abi::DURABLE, abi::DIRECT] {
+        for durability in [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED] {
             let dst = room.path("dst");
             let how = Options { preserve, durability, ..Options::default() };
             let (code, outcome) = abi::copy_file(&src, &dst, &how);
@@ -58,8 +58,8 @@ fn the_probe_of_posix_alone(place: &Place) {
     let room = Room::new(&place.dir);
     let (code, found) = abi::probe(None, &room.0);
     assert_eq!((code, found.clone, found.reason), (0, 0, abi::REASON_UNSUPPORTED), "{found:?}");
-    assert_eq!(found.error, -libc::EOPNOTSUPP);
-    assert_eq!((found.range, found.granularity, found.dedupe), (0, 0, 0), "{found:?}");
+    assert_eq!(found.clone_error, -libc::EOPNOTSUPP);
+    assert_eq!((found.clone_range, found.granularity, found.dedupe), (0, 0, 0), "{found:?}");
     assert_eq!((found.kernel_copy, found.unnamed_files, found.sparse), (0, 0, 1), "{found:?}");
     assert_eq!(found.fs_name(), "unknown");
     assert!(room.names().is_empty(), "{:?}", room.names());

@@ -23,11 +23,19 @@ fn the_probe_tells_the_truth(place: &Place) {
     assert_eq!(code, 0);
     assert_eq!(found.clone, i32::from(place.clones), "{found:?}");
     if place.clones {
-        assert_eq!((found.reason, found.error, found.range), (abi::REASON_NONE, 0, 1), "{found:?}");
+        assert_eq!(
+            (found.reason, found.clone_error, found.clone_range),
+            (abi::REASON_NONE, 0, 1),
+            "{found:?}"
+        );
         assert_eq!((found.granularity, found.dedupe), (place.block, 1), "{found:?}");
     } else {
-        assert_eq!((found.reason, found.error), (abi::REASON_UNSUPPORTED, -libc::EOPNOTSUPP), "{found:?}");
-        assert_eq!((found.range, found.granularity, found.dedupe), (0, 0, 0), "{found:?}");
+        assert_eq!(
+            (found.reason, found.clone_error),
+            (abi::REASON_UNSUPPORTED, -libc::EOPNOTSUPP),
+            "{found:?}"
+        );
+        assert_eq!((found.clone_range, found.granularity, found.dedupe), (0, 0, 0), "{found:?}");
     }
     assert_eq!((found.kernel_copy, found.unnamed_files, found.sparse), (1, 1, 1), "{found:?}");
     assert_eq!(found.fs_name(), place.fs_name);
@@ -60,7 +68,7 @@ fn probe_as_nobody(arguments: &[String]) {
     }
     let (code, found) = abi::probe(None, Path::new("."));
     assert_eq!((code, found.clone), (0, -1), "{found:?}");
-    assert_eq!((found.reason, found.error), (abi::REASON_PERMISSION, -libc::EACCES), "{found:?}");
+    assert_eq!((found.reason, found.clone_error), (abi::REASON_PERMISSION, -libc::EACCES), "{found:?}");
     // The source may be as closed as it likes: a directory that may not be written to is unknown too.
     let (code, found) = abi::probe(Some(Path::new(".")), &std::env::temp_dir());
     assert_eq!((code, found.clone, found.reason), (0, -1, abi::REASON_PERMISSION), "{found:?}");

@@ -18,12 +18,10 @@ struct Longer<T> {
     extra: [u8; 64],
 }
 
-/// The sizes of the first release: they differ between 64-bit, 32-bit and i386, whose 64-bit members are aligned to 4.
-const PADDING: usize = align_of::<u64>() - 4;
-const WIDE: bool = size_of::<usize>() == 8;
-const OPTIONS: usize = if WIDE { 48 } else { 36 + PADDING };
-const RESULT: usize = if WIDE { 56 } else { 52 + PADDING };
-const CAPABILITY: usize = if WIDE { 80 } else { 76 + PADDING };
+/// The sizes of the first release. Only what has pointers differs between systems.
+const OPTIONS: u32 = if size_of::<usize>() == 8 { 64 } else { 48 };
+const RESULT: u32 = 96;
+const CAPABILITY: u32 = 96;
 
 fn room() -> Room {
     Room::new(&std::env::temp_dir())
@@ -37,7 +35,7 @@ fn sizes_of_other_times_are_understood() {
         let _ = std::fs::remove_file(&dst);
         unsafe { (library().copy_file)(from.as_ptr(), to.as_ptr(), options, result) }
     };
-    for size in [0, 1, 8, OPTIONS - 1, OPTIONS + 1, OPTIONS + 64, 4096, 4097, usize::MAX] {
+    for size in [0, 1, 8, OPTIONS - 1, OPTIONS + 1, OPTIONS + 64, 4096, 4097, u32::MAX] {
         let mut longer = Longer { known: Options { size, ..Options::default() }, extra: [0; 64] };
         let wanted = match size {
             0..OPTIONS => -libc::EINVAL,
@@ -58,7 +56,7 @@ fn sizes_of_other_times_are_understood() {
             );
         }
     }
-    for size in [0, RESULT - 1, RESULT + 1, RESULT + 64, usize::MAX] {
+    for size in [0, RESULT - 1, RESULT + 1, RESULT + 64, u32::MAX] {
         let mut longer = Longer { known: Outcome { size, ..Outcome::unwritten() }, extra: [0; 64] };
         let wanted = match size {
             0..RESULT => -libc::EINVAL,
@@ -84,7 +82,7 @@ fn sizes_of_other_times_are_understood() {
         (CAPABILITY - 1, -libc::EINVAL),
         (CAPABILITY, 0),
         (CAPABILITY + 64, 0),
-        (usize::MAX, -libc::E2BIG),
+        (u32::MAX, -libc::E2BIG),
     ] {
         let mut longer = Longer { known: Capability { size, ..Capability::unwritten() }, extra: [0; 64] };
         let got = unsafe { (library().probe)(std::ptr::null(), dir.as_ptr(), (&raw mut longer).cast()) };

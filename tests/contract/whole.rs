@@ -88,13 +88,13 @@ pub struct Told {
 
 impl Told {
     pub fn options(&mut self, base: Options) -> Options {
-        Options { progress: Some(told), progress_user: std::ptr::from_mut(self).cast(), ..base }
+        Options { progress: Some(told), user: std::ptr::from_mut(self).cast(), ..base }
     }
 }
 
 unsafe extern "C" fn told(user: *mut c_void, progress: *const abi::Progress) -> i32 {
     let (told, progress) = unsafe { (&mut *user.cast::<Told>(), &*progress) };
-    assert_eq!(progress.size, size_of::<abi::Progress>());
+    assert_eq!(progress.size as usize, size_of::<abi::Progress>());
     told.calls.push((progress.bytes_done, progress.bytes_total));
     i32::from(told.cancel_at.is_some_and(|at| told.calls.len() > at))
 }

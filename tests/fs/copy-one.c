@@ -1,8 +1,9 @@
-/* copy-one [always|never] [replace] [durable|direct] [run=COMMAND] SRC DST: one copy, and one line
- * on what came of it. COMMAND is run when the copy has begun, for faults that strike in the middle.
+/* copy-one [always|never] [replace] [durable|unstaged] [run=COMMAND] SRC DST: one copy, and one
+ * line on what came of it. COMMAND is run when the copy has begun, for faults that strike in the
+ * middle.
  */
 #include <inttypes.h>
-#include <reflink.h>
+#include <libreflink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,8 @@ static const char *set(struct reflink_options *options, const char *word)
         options->if_exists = REFLINK_REPLACE;
     else if (strcmp(word, "durable") == 0)
         options->durability = REFLINK_DURABLE;
-    else if (strcmp(word, "direct") == 0)
-        options->durability = REFLINK_DIRECT;
+    else if (strcmp(word, "unstaged") == 0)
+        options->durability = REFLINK_UNSTAGED;
     else if (strncmp(word, "run=", 4) == 0)
         return word + 4;
     return NULL;
@@ -50,7 +51,7 @@ int main(int count, char **words)
     }
     if (command) {
         options.progress = begun;
-        options.progress_user = &command;
+        options.user = &command;
     }
     int code = reflink_copy_file(words[count - 2], words[count - 1], &options, &result);
     printf("%s step=%u method=%u reason=%u clone=%s cloned=%" PRIu64 " copied=%" PRIu64 "\n",

@@ -38,7 +38,7 @@ exhausted() { # DIR ERRNO MODE...
     shift 2
     for mode; do
         expect_copy "$mode, new" "$code" "$mode" "$dir/src" "$dir/dst"
-        expect_copy "$mode, direct" "$code" "$mode" direct "$dir/src" "$dir/dst"
+        expect_copy "$mode, unstaged" "$code" "$mode" unstaged "$dir/src" "$dir/dst"
         holds "$dir" old src
         cp "$dir/old" "$work/old.before"
         expect_copy "$mode, replace" "$code" "$mode" replace "$dir/src" "$dir/old"
@@ -157,7 +157,7 @@ dust() { # TYPE MKFS...
     for mode in never "$([ "$type" = xfs ] || echo auto)"; do
         [ -n "$mode" ] || continue
         expect_copy "$mode, new" EIO "$mode" "$dir/src" "$dir/dst"
-        expect_copy "$mode, direct" EIO "$mode" direct "$dir/src" "$dir/dst"
+        expect_copy "$mode, unstaged" EIO "$mode" unstaged "$dir/src" "$dir/dst"
         expect_copy "$mode, replace" EIO "$mode" replace "$dir/src" "$dir/old"
         same "the old file is as it was" "$dir/old" "$work/old.before"
         holds "$dir" old src

@@ -1,4 +1,4 @@
-//! Makes include/reflink.h: cbindgen writes each item of src/capi, and here they are put in the order of the sources, file
+//! Makes include/libreflink.h: cbindgen writes each item of src/capi, and here they are put in the order of the sources, file
 //! after file, so that a function stands behind the constants and structures that it takes.
 
 use std::path::{Path, PathBuf};
@@ -41,7 +41,10 @@ pub fn header_from(files: &[PathBuf]) -> String {
         .expect("cbindgen cannot read src/capi");
     let mut written = Vec::new();
     bindings.write(&mut written);
-    in_order(&String::from_utf8(written).expect("UTF-8"))
+    // Rust has no type for memory that others change, so cbindgen cannot write it.
+    let written =
+        String::from_utf8(written).expect("UTF-8").replace("const int *cancel", "const volatile int *cancel");
+    in_order(&written)
 }
 
 /// An item of the header with its comment.
@@ -60,7 +63,7 @@ fn in_order(written: &str) -> String {
         .map(|(part, _)| std::fs::read_to_string(path(part)).expect("a file of src/capi"))
         .collect();
     let (head, rest) = written.split_once("\n/**\n").expect("a comment");
-    let (items, tail) = rest.split_once("\n#endif  /* REFLINK_H */").expect("the end of the header");
+    let (items, tail) = rest.split_once("\n#endif  /* LIBREFLINK_H */").expect("the end of the header");
     let mut items: Vec<Item> = items.split("\n/**\n").map(|text| placed(text.trim_end(), &sources)).collect();
     items.sort_by_key(|item| (item.part, item.line));
     let mut header = head.to_owned();
@@ -74,7 +77,7 @@ fn in_order(written: &str) -> String {
         header += &format!("{}\n", item.text);
         before = Some(item);
     }
-    header + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* REFLINK_H */" + tail
+    header + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* LIBREFLINK_H */" + tail
 }
 
 /// Finds an item in the sources. Constants that follow each other there without an empty line do so in the header too.

@@ -46,7 +46,7 @@ fn interface() -> regions::Interface {
 fn every_number_is_in_each_binding() {
     let interface = interface();
     for place in
-        ["include/reflink.hpp", "tests/c/layout.c", "bindings/go", "bindings/python", "bindings/rust"]
+        ["include/libreflink.hpp", "tests/c/layout.c", "bindings/go", "bindings/python", "bindings/rust"]
     {
         let files = regions::FILES.iter().filter(|file| file.starts_with(place)).map(|file| read(file));
         let (text, names) = files
@@ -82,8 +82,11 @@ fn every_name_it_defines_is_the_librarys() {
             .or_else(|| line.strip_prefix("struct ").filter(|_| line.ends_with('{')))?;
         rest.split([' ', '(']).next()
     });
-    let foreign: Vec<&str> =
-        names.filter(|name| !name.starts_with("REFLINK_") && !name.starts_with("reflink_")).collect();
+    let foreign: Vec<&str> = names
+        .filter(|name| {
+            !name.trim_start_matches("LIB").starts_with("REFLINK_") && !name.starts_with("reflink_")
+        })
+        .collect();
     assert!(foreign.is_empty(), "{foreign:?}");
 }
 
@@ -106,8 +109,8 @@ impl Drop for Scratch {
 
 /// The header alone, twice, and each initializer, used and complete.
 const PROGRAM: &str = r#"
-#include "reflink.h"
-#include "reflink.h"
+#include "libreflink.h"
+#include "libreflink.h"
 #if REFLINK_VERSION_NUMBER < 1
 #error "the version must be usable in a condition"
 #endif
@@ -160,8 +163,8 @@ fn main() {
     };
     let mut trials = vec![
         trial(
-            "include/reflink.h_is_what_src_capi_says".into(),
-            Box::new(|| is_committed("include/reflink.h", &made::header())),
+            "include/libreflink.h_is_what_src_capi_says".into(),
+            Box::new(|| is_committed("include/libreflink.h", &made::header())),
         ),
         trial(
             "every_name_it_defines_is_the_librarys".into(),

@@ -6,7 +6,7 @@ use crate::rust;
 
 /// The files that have regions.
 pub const FILES: &[&str] = &[
-    "include/reflink.hpp",
+    "include/libreflink.hpp",
     "tests/c/layout.c",
     "examples-c/words.h",
     "bindings/go/types.go",
@@ -16,9 +16,9 @@ pub const FILES: &[&str] = &[
     "bindings/rust/libreflink-sys/src/layout.rs",
     "bindings/rust/libreflink-fs/src/options.rs",
     "bindings/rust/libreflink-fs/src/report.rs",
-    "bindings/python/src/reflink/_types.py",
-    "bindings/python/src/reflink/_errors.py",
-    "bindings/python/src/reflink/_copy.py",
+    "bindings/python/src/libreflink/_types.py",
+    "bindings/python/src/libreflink/_errors.py",
+    "bindings/python/src/libreflink/_copy.py",
 ];
 
 /// A number of the interface.
@@ -57,7 +57,7 @@ impl Interface {
             let row = row.and_then(|rest| rest.split(")").next());
             Number {
                 name: constant.name.clone(),
-                value: constant.value.clone(),
+                value: constant.value.trim_end_matches("ULL").to_owned(), // no other language needs it
                 comment: sentence(&constant.text),
                 text: row.and_then(|row| row.rsplit('"').nth(1)).map(ToOwned::to_owned),
                 refused: row.is_some_and(|row| row.trim_end_matches([',', ' ']).ends_with("true")),

@@ -58,7 +58,7 @@ impl Item<'_> {
     }
 }
 
-/// Constants and structures, and how the caller's own structures begin. `header` says which these are, and has REFLINK_TO_EOF.
+/// Constants and structures, and how the caller's own structures begin. `header` says which these are.
 pub fn declarations(sources: &str, header: &str) -> String {
     let mut made: Vec<String> = Vec::new();
     for item in items(sources).iter().filter(|item| !item.declares(" fn ")) {
@@ -72,7 +72,7 @@ pub fn declarations(sources: &str, header: &str) -> String {
             item.write(&text)
         ));
     }
-    made.concat() + &to_eof(header)
+    made.concat()
 }
 
 /// What REFLINK_..._INIT is in C.
@@ -84,27 +84,13 @@ fn initial(structure: &str, header: &str) -> String {
     if !header.contains(&format!("#define {}_INIT ", name.to_uppercase())) {
         return String::new();
     }
-    let size = match between("pub size: ", ",").expect("a structure begins with its size") {
-        "usize" => "size_of::<Self>()".to_owned(),
-        other => format!("size_of::<Self>() as {other}"),
-    };
     format!(
         "\nimpl Default for {name} {{
     fn default() -> Self {{
         // SAFETY: integers, and pointers that may be NULL.
-        Self {{ size: {size}, ..unsafe {{ core::mem::zeroed() }} }}
+        Self {{ size: size_of::<Self>() as u32, ..unsafe {{ core::mem::zeroed() }} }}
     }}
 }}\n"
-    )
-}
-
-/// The one number that the header has by hand.
-fn to_eof(header: &str) -> String {
-    let value = header.split_once("#define REFLINK_TO_EOF ").and_then(|(_, rest)| rest.lines().next());
-    let value = value.expect("REFLINK_TO_EOF").replace("UINT64_MAX", "u64::MAX");
-    format!(
-        "\n/// As a length: the rest of the source.\npub const REFLINK_TO_EOF: u64 = {};\n",
-        value.trim_end_matches("ULL")
     )
 }
 

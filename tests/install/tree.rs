@@ -52,8 +52,8 @@ fn expected(libdir: &str) -> BTreeSet<String> {
         format!("{libdir}/libreflink.so -> libreflink.so.{version}"),
         format!("{libdir}/libreflink.a"),
         format!("{libdir}/pkgconfig/libreflink.pc"),
-        "include/reflink.h".to_owned(),
-        "include/reflink.hpp".to_owned(),
+        "include/libreflink.h".to_owned(),
+        "include/libreflink.hpp".to_owned(),
         "share/cmake/libreflink/libreflink-config.cmake".to_owned(),
         "share/cmake/libreflink/libreflink-config-version.cmake".to_owned(),
         "share/doc/libreflink/LICENSE-MIT".to_owned(),
@@ -126,7 +126,7 @@ fn directories() -> Outcome {
     ))?;
     for file in [
         "elsewhere/lib64/libreflink.a",
-        "opt/r/include/sub/reflink.h",
+        "opt/r/include/sub/libreflink.h",
         "m/man7/libreflink.7",
         "elsewhere/lib64/cmake/libreflink/libreflink-config.cmake",
         "d/LICENSE-MIT",

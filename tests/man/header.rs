@@ -1,4 +1,4 @@
-//! Reads include/reflink.h as far as the manual needs it: the comment at its head, and each constant, structure and
+//! Reads include/libreflink.h as far as the manual needs it: the comment at its head, and each constant, structure and
 //! function with the comment before it. The header is cbindgen's, so its form is known and small.
 
 /// A comment taken apart.
@@ -194,6 +194,6 @@ fn head(text: &str) -> Vec<String> {
         .map(joined)
         .collect();
     let last = paragraphs.len() - 1;
-    assert!(paragraphs[0].starts_with("reflink.h") && paragraphs[last].starts_with("This file"));
+    assert!(paragraphs[0].starts_with("libreflink.h") && paragraphs[last].starts_with("This file"));
     paragraphs[1..last].to_vec()
 }

@@ -32,7 +32,7 @@ fn read(path: &Path) -> String {
 }
 
 fn wanted() -> Vec<(String, String)> {
-    pages::all(&header::read(&read(&root().join("include/reflink.h"))), &Files)
+    pages::all(&header::read(&read(&root().join("include/libreflink.h"))), &Files)
 }
 
 fn committed() -> Vec<PathBuf> {
@@ -56,7 +56,7 @@ fn the_committed_pages_are_what_the_header_says() {
         let page = fs::read_to_string(root().join("man").join(name)).unwrap_or_default();
         assert!(
             &page == text,
-            "man/{name} is not what include/reflink.h says. If the change is meant: make man"
+            "man/{name} is not what include/libreflink.h says. If the change is meant: make man"
         );
     }
     assert_eq!(committed().len(), wanted.len(), "a page in man/ that belongs to nothing");

@@ -33,7 +33,7 @@ fn function_page(header: &Header, function: &Function, version: &str, sources: &
     page.line(&format!("{} \\- {}", function.name, short(&comment.summary)));
     page.section("SYNOPSIS");
     page.line(".nf");
-    page.line(".B #include <reflink.h>");
+    page.line(".B #include <libreflink.h>");
     page.line(".PP");
     synopsis(&mut page, &function.prototype);
     page.line(".fi");
@@ -144,9 +144,9 @@ fn concepts_page(header: &Header, version: &str, sources: &impl Sources) -> Stri
     page.line("libreflink \\- copy-on-write (reflink) copies of files");
     page.section("SYNOPSIS");
     page.line(".nf");
-    page.line(".B #include <reflink.h>");
+    page.line(".B #include <libreflink.h>");
     page.line(".PP");
-    page.line(".B #include <reflink.hpp>  // C++17");
+    page.line(".B #include <libreflink.hpp>  // C++17");
     page.line(".fi");
     page.paragraph("Link with -lreflink (pkg-config libreflink; in CMake find_package(libreflink)).");
     page.section("DESCRIPTION");

@@ -11,7 +11,7 @@ impl Page {
     pub fn new(name: &str, section: u8, date: &str, version: &str) -> Self {
         let mut page = Self::default();
         page.line(r#".\" SPDX-License-Identifier: MIT OR Apache-2.0"#);
-        page.line(r#".\" Made from include/reflink.h and man/src by "make man": do not edit it."#);
+        page.line(r#".\" Made from include/libreflink.h and man/src by "make man": do not edit it."#);
         page.line(&format!(".TH {name} {section} {date} \"libreflink {version}\" \"libreflink manual\""));
         page
     }

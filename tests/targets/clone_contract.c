@@ -2,7 +2,7 @@
  * offsets beyond 4 GiB, and checks it with FIEMAP. tests/contract has the long list of cases. */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
-#include "reflink.h"
+#include "libreflink.h"
 
 #include <fcntl.h>
 #include <linux/fiemap.h>

@@ -71,7 +71,7 @@ fn the_header_is_the_same(target: &str) {
     let interface: Vec<&str> = interface.take_while(|line| *line != "}").collect();
     fs::write(&expanded, interface.join("\n")).expect("the expanded interface");
     let header = made::header_from(std::slice::from_ref(&expanded));
-    let committed = fs::read_to_string(root().join("include/reflink.h")).expect("include/reflink.h");
+    let committed = fs::read_to_string(root().join("include/libreflink.h")).expect("include/libreflink.h");
     let other = expanded.with_extension("h");
     fs::write(&other, &header).expect("the header of the target");
     assert!(header == committed, "from {target} comes another header: {}", other.display());

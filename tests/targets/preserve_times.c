@@ -1,6 +1,6 @@
 /* preserve_times SOURCE COPY: copies with the times preserved. A program with a wide enough
  * time_t checks them afterwards. */
-#include "reflink.h"
+#include "libreflink.h"
 
 #include <stdio.h>
 

@@ -119,7 +119,7 @@ directory and prints the lines for this page.
 $(for target in $(all_targets); do row "$target"; done)
 
 - *Compiled*: clippy, which includes the compiler's checks, with warnings denied (\`make check-targets\`).
-- *Same header*: cbindgen, given src/capi as the target's own compiler expands it, makes \`include/reflink.h\` byte for byte; and the target's C
+- *Same header*: cbindgen, given src/capi as the target's own compiler expands it, makes \`include/libreflink.h\` byte for byte; and the target's C
   compiler (zig's clang) sees the structures' sizes and offsets that \`tests/c/layout.c\` asserts, under \`-std=c99 -Wall -Wextra -Wpedantic -Werror\`.
   More C programs are compiled where zig has a C library. Where it has none, \`layout.c\` stands alone: $(only_compiled "layout.c " | tr '\n' ' ')
 - *Linked*: shared and static library, and a C program with each. An ELF library exports exactly what the header declares. For Mach-O this is

@@ -68,7 +68,7 @@ impl Turn {
     fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for mode in [abi::AUTO, abi::NEVER] {
-            for durability in [abi::DIRECT, abi::ATOMIC, abi::DURABLE] {
+            for durability in [abi::UNSTAGED, abi::ATOMIC, abi::DURABLE] {
                 for replace in [false, true] {
                     for neighbour in [false, true] {
                         all.push(Self { mode, durability, replace, neighbour });
@@ -81,7 +81,7 @@ impl Turn {
 
     fn name(&self) -> String {
         let method = if self.mode == abi::NEVER { "copy" } else { "auto" };
-        let level = ["ATOMIC", "DURABLE", "DIRECT"][self.durability as usize];
+        let level = ["ATOMIC", "DURABLE", "UNSTAGED"][self.durability as usize];
         let what = if self.replace { "replace" } else { "new" };
         format!("{method}-{level}-{what}{}", if self.neighbour { "-neighbour" } else { "" })
     }
@@ -162,7 +162,7 @@ fn crash(kind: &str, cut: Cut, mut make: impl FnMut() -> Volume) {
                     == (turn.mode, turn.durability, turn.replace)
         });
         let other = other.unwrap();
-        let level = ["ATOMIC", "DURABLE", "DIRECT"][turn.durability as usize];
+        let level = ["ATOMIC", "DURABLE", "UNSTAGED"][turn.durability as usize];
         let what = if turn.replace { "replace" } else { "new" };
         table.push(format!(
             "| {kind} | {method} | {level} | {what} | {}{extra} | {}{} |",

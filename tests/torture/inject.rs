@@ -40,12 +40,12 @@ const fn file(name: &'static str, durability: u32, replace: bool, named: bool) -
 const SCENARIOS: &[Scenario] = &[
     file("new", abi::ATOMIC, false, false),
     file("replace", abi::ATOMIC, true, false),
-    file("direct", abi::DIRECT, false, false),
+    file("unstaged", abi::UNSTAGED, false, false),
     file("durable", abi::DURABLE, false, false),
     file("durable-replace", abi::DURABLE, true, false),
     file("private-new", abi::ATOMIC, false, true),
     file("private-replace", abi::ATOMIC, true, true),
-    Scenario { preserve: 15, ..file("metadata", abi::ATOMIC, false, false) },
+    Scenario { preserve: abi::ALL_METADATA, ..file("metadata", abi::ATOMIC, false, false) },
     Scenario { what: "fd", ..file("fd", abi::ATOMIC, true, false) },
     Scenario { what: "range", ..file("range", abi::ATOMIC, true, false) },
 ];
@@ -224,7 +224,8 @@ impl Bench {
             command.args(["-e", &format!("trace={call}"), "-e", inject]);
         }
         command.arg(programs::host()).arg(scenario.what).arg(self.room.path("src")).arg(self.dst());
-        let numbers = [scenario.mode, scenario.durability, u32::from(scenario.replace), scenario.preserve];
+        let if_exists = if scenario.replace { abi::REPLACE } else { 0 };
+        let numbers = [scenario.mode, scenario.durability, if_exists, scenario.preserve];
         command.args(numbers.map(|number| number.to_string()));
         if scenario.named {
             command.arg("named");
@@ -395,7 +396,7 @@ impl Bench {
         }
         let found = fs::read(self.dst()).ok();
         let expected = old.map(|_| OLD.to_vec());
-        let partial_allowed = case.scenario.durability == abi::DIRECT && old.is_none();
+        let partial_allowed = case.scenario.durability == abi::UNSTAGED && old.is_none();
         if found == expected || found.as_ref() == Some(&self.content) || partial_allowed {
             return Ok(());
         }

@@ -211,12 +211,17 @@ impl<'p> Model<'p> {
             78..=83 => {
                 let (src, dst) = self.two();
                 // Durable copies wait for the disk: a few are enough.
-                let durability =
-                    *self.random.pick(&[abi::ATOMIC, abi::ATOMIC, abi::DIRECT, abi::DIRECT, abi::DURABLE]);
+                let durability = *self.random.pick(&[
+                    abi::ATOMIC,
+                    abi::ATOMIC,
+                    abi::UNSTAGED,
+                    abi::UNSTAGED,
+                    abi::DURABLE,
+                ]);
                 Step::CopyFile { src, dst, mode: self.mode(), durability }
             }
             84..=86 => {
-                let durability = *self.random.pick(&[abi::ATOMIC, abi::DIRECT]);
+                let durability = *self.random.pick(&[abi::ATOMIC, abi::UNSTAGED]);
                 Step::NewFile { src: file, mode: self.mode(), durability }
             }
             87 => Step::Sync { file },

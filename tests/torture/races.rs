@@ -65,7 +65,7 @@ fn copy_while(
     mut act: impl FnMut() -> bool,
 ) -> (c_int, Outcome) {
     let mut deed = Deed { at, act: &mut act, done: false };
-    let how = Options { progress: Some(strike), progress_user: (&raw mut deed).cast(), ..how };
+    let how = Options { progress: Some(strike), user: (&raw mut deed).cast(), ..how };
     let outcome = abi::copy_file(src, dst, &how);
     assert!(deed.done, "nothing was done meanwhile");
     outcome
@@ -87,7 +87,7 @@ fn in_time(name: String, test: impl FnOnce() + Send + 'static) {
 fn levels() -> Vec<(u32, u32, u32)> {
     let mut all = Vec::new();
     for mode in [abi::AUTO, abi::NEVER] {
-        for durability in [abi::ATOMIC, abi::DIRECT] {
+        for durability in [abi::ATOMIC, abi::UNSTAGED] {
             for if_exists in [0, abi::REPLACE] {
                 all.push((mode, durability, if_exists));
             }
@@ -264,7 +264,7 @@ fn one_swapped_destination(room: &Room, content: &[u8], how: Options, thing: Thi
     assert_eq!(fs::read(room.path("victim")).unwrap(), b"precious", "{told}");
     assert!(!room.path("nowhere").exists(), "{told}: written through a dangling link");
     let stays = || assert_eq!(identity(&dst), foreign, "{told}: what stood there is gone");
-    let direct = how.durability == abi::DIRECT && !replace;
+    let unstaged = how.durability == abi::UNSTAGED && !replace;
     match (thing, code) {
         _ if cancel => {
             assert_eq!(code, -libc::ECANCELED, "{told}");
@@ -272,7 +272,7 @@ fn one_swapped_destination(room: &Room, content: &[u8], how: Options, thing: Thi
         }
         // The file under its own name was carried away by someone: that one is complete, and what stands in its place
         // stays.
-        _ if direct => {
+        _ if unstaged => {
             assert_eq!(code, 0, "{told}");
             stays();
             assert!(fs::read(&aside).unwrap() == content, "{told}");
@@ -292,7 +292,7 @@ fn one_swapped_destination(room: &Room, content: &[u8], how: Options, thing: Thi
         }
         _ => assert_eq!(code, 0, "{told}"),
     }
-    if code == 0 && !direct {
+    if code == 0 && !unstaged {
         assert!(
             fs::symlink_metadata(&dst).unwrap().is_file() && fs::read(&dst).unwrap() == content,
             "{told}"
@@ -441,7 +441,7 @@ fn names_change_all_the_time(place: &Place) {
             while Instant::now() < until {
                 let how = Options {
                     mode: *random.pick(&[abi::AUTO, abi::NEVER]),
-                    durability: *random.pick(&[abi::ATOMIC, abi::DIRECT]),
+                    durability: *random.pick(&[abi::ATOMIC, abi::UNSTAGED]),
                     if_exists: *random.pick(&[0, abi::REPLACE]),
                     ..Options::default()
                 };
@@ -497,8 +497,8 @@ fn many_copies_to_one_name(place: &Place) {
         }
         for (mode, durability, if_exists) in levels() {
             let how = Options { mode, durability, if_exists, ..Options::default() };
-            // Two that make a file under its own name at once show it while it is made: that is what DIRECT is.
-            let watched = durability != abi::DIRECT;
+            // Two that make a file under its own name at once show it while it is made: that is what UNSTAGED is.
+            let watched = durability != abi::UNSTAGED;
             many_at_once(&room, &contents, how, watched);
         }
     });

@@ -173,7 +173,7 @@ fn in_seccomp(arguments: &[String]) {
         let (code, outcome) = abi::copy_file(&room.join("src"), &dst, &how);
         let told =
             format!("{what} -> {errno}, {how:?}: {code} {outcome:?}", how = (mode, durability, if_exists));
-        if nameless && if_exists == 0 && durability != abi::DIRECT {
+        if nameless && if_exists == 0 && durability != abi::UNSTAGED {
             // "Not implemented" is reported as "not supported here"; a filter's EPERM as it is.
             let said = if errno == libc::ENOSYS { libc::EOPNOTSUPP } else { errno };
             assert_eq!((code, outcome.os_error), (-said, errno), "{told}");
@@ -197,7 +197,7 @@ fn in_seccomp(arguments: &[String]) {
 fn ways() -> Vec<(u32, u32, u32)> {
     let mut all = Vec::new();
     for mode in [abi::AUTO, abi::NEVER] {
-        for durability in [abi::ATOMIC, abi::DURABLE, abi::DIRECT] {
+        for durability in [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED] {
             for if_exists in [0, abi::REPLACE] {
                 all.push((mode, durability, if_exists));
             }
@@ -324,7 +324,7 @@ fn in_landlock(arguments: &[String]) {
         assert!([libc::EACCES, libc::EXDEV, libc::EPERM].contains(&-code), "{right:#x}: {code} {outcome:?}");
         // open(2) makes the file and only then asks Landlock whether it may be written: the kernel leaves an empty one,
         // of which the library cannot know that it is its own.
-        let kernels_own = right == WRITE_FILE && durability == abi::DIRECT;
+        let kernels_own = right == WRITE_FILE && durability == abi::UNSTAGED;
         let empty = fs::symlink_metadata(&dst).is_ok_and(|there| there.len() == 0);
         if kernels_own && empty {
             fs::remove_file(&dst).unwrap();
@@ -385,7 +385,7 @@ fn with_few_descriptors(arguments: &[String]) {
                 mode,
                 durability,
                 if_exists,
-                preserve: 15,
+                preserve: abi::ALL_METADATA,
                 flags: abi::BEST_EFFORT,
                 ..Options::default()
             };

@@ -32,7 +32,7 @@ pub const OWN: &[(&str, fn())] = &[
     ("surroundings::full_ext4", || full("ext4", 60, &["-F"])),
 ];
 
-const LEVELS: [u32; 3] = [abi::ATOMIC, abi::DURABLE, abi::DIRECT];
+const LEVELS: [u32; 3] = [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED];
 const PRECIOUS: &[u8] = b"precious";
 
 fn how(mode: u32, durability: u32, if_exists: u32) -> Options {

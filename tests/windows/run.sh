@@ -1,6 +1,6 @@
 #!/bin/bash
 # run.sh [TEST]: the contract of the Windows build, under Wine: builds and stages the library as packaging/windows.sh does, and runs
-# the program of tests/contract-c, a C++ program with reflink.hpp, and tests/c/layout.c. Ends with "N passed, N failed, N skipped".
+# the program of tests/contract-c, a C++ program with libreflink.hpp, and tests/c/layout.c. Ends with "N passed, N failed, N skipped".
 # Exits 77 where mingw-w64, a standard library or Wine cannot be had. What real Windows answers, nothing here can say.
 set -euo pipefail
 
@@ -71,10 +71,10 @@ counted "$work/output"
 if [ $# = 0 ]; then
     unit_tests
     if run_in_wine 60 "$work/programs/wrapper.exe" "$(on_z "$work/wrapper")"; then
-        echo "ok: reflink.hpp"
+        echo "ok: libreflink.hpp"
         passed=$((passed + 1))
     else
-        echo "FAILED: reflink.hpp"
+        echo "FAILED: libreflink.hpp"
         failed=$((failed + 1))
     fi
 fi

@@ -1,6 +1,6 @@
-// reflink.hpp on Windows: names of wide characters, HANDLEs, errors as std::error_code, exceptions.
-// What it does everywhere, tests/c/consumer_wrapper.cpp sees.
-#include "reflink.hpp"
+// libreflink.hpp on Windows: names of wide characters, HANDLEs, errors as std::error_code,
+// exceptions. What it does everywhere, tests/c/consumer_wrapper.cpp sees.
+#include "libreflink.hpp"
 
 #include <windows.h>
 

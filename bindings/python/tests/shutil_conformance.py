@@ -11,7 +11,7 @@ import shutil
 import sys
 import unittest
 
-import reflink
+import libreflink
 
 
 def replace_defaults(function, old, new) -> None:
@@ -20,11 +20,11 @@ def replace_defaults(function, old, new) -> None:
 
 def replace(what: str) -> None:
     if what == "copyfile":
-        shutil.copyfile = reflink.shutil_copyfile
+        shutil.copyfile = libreflink.shutil_copyfile
     elif what == "copy":
         for function in (shutil.copytree, shutil.move):
-            replace_defaults(function, shutil.copy2, reflink.copy2)
-        shutil.copy, shutil.copy2 = reflink.copy, reflink.copy2
+            replace_defaults(function, shutil.copy2, libreflink.copy2)
+        shutil.copy, shutil.copy2 = libreflink.copy, libreflink.copy2
     elif what != "original":
         raise SystemExit(__doc__)
 

@@ -15,7 +15,7 @@ import tempfile
 import pytest
 from conftest import mounted, shared_bytes
 
-import reflink
+import libreflink
 
 BLOCK = 4096
 SIZE = 40 * BLOCK
@@ -46,7 +46,7 @@ def test_ficlone_does_not_truncate_nor_set_the_mode(pair):
     fcntl.ioctl(dst, FICLONE, src.fileno())
     assert os.stat(dst.name).st_size == 2 * SIZE
     assert stat.S_IMODE(os.stat(dst.name).st_mode) != 0o751
-    reflink.copyfd(src, dst)
+    libreflink.copyfd(src, dst)
     assert os.stat(dst.name).st_size == SIZE
 
 
@@ -77,7 +77,7 @@ def test_copy_file_range_shares_nothing_of_an_odd_range(pair):
     src, dst = pair
     assert os.copy_file_range(src.fileno(), dst.fileno(), 20 * BLOCK, 100, 100) == 20 * BLOCK
     assert shared_bytes(dst.name) == 0
-    result = reflink.copyfile_range(src, dst, 20 * BLOCK, 100, 100)
+    result = libreflink.copyfile_range(src, dst, 20 * BLOCK, 100, 100)
     assert (result.bytes_cloned, shared_bytes(dst.name)) == (19 * BLOCK, 19 * BLOCK)
 
 
@@ -112,7 +112,7 @@ def test_shutil_fills_holes_where_it_copies(plain):
     with open(plain / "a", "wb") as file:
         file.truncate(64 << 20)
     shutil.copyfile(plain / "a", plain / "theirs")
-    reflink.copyfile(plain / "a", plain / "ours")
+    libreflink.copyfile(plain / "a", plain / "ours")
     assert os.stat(plain / "theirs").st_blocks * 512 >= 64 << 20
     assert os.stat(plain / "ours").st_blocks * 512 < 1 << 20
 
@@ -126,7 +126,7 @@ def test_pathlib_shares(cow, make):
 
 def test_sharing_is_by_block(cow, make):
     make(cow / "a", SIZE)
-    reflink.copyfile(cow / "a", cow / "b")
+    libreflink.copyfile(cow / "a", cow / "b")
     with open(cow / "b", "r+b") as file:
         file.seek(10 * BLOCK)
         file.write(b"one block is written anew")
@@ -154,12 +154,12 @@ def test_a_file_with_nocow_is_copied(without_cow):
         with pytest.raises(OSError) as caught:
             fcntl.ioctl(other, FICLONE, one.fileno())
         assert caught.value.errno == errno.EINVAL
-    result = reflink.copyfile(src, dst, replace=True)
-    assert (result.bytes_copied, result.reason, result.clone_errno) == (SIZE, reflink.Reason.FILE, errno.EINVAL)
+    result = libreflink.copyfile(src, dst, replace=True)
+    assert (result.bytes_copied, result.reason, result.clone_errno) == (SIZE, libreflink.Reason.FILE, errno.EINVAL)
     assert dst.read_bytes() == src.read_bytes()
-    with pytest.raises(reflink.NotCloneable) as caught:
-        reflink.copyfile(src, dst, replace=True, mode="always")
-    assert caught.value.reason is reflink.Reason.FILE
+    with pytest.raises(libreflink.NotCloneable) as caught:
+        libreflink.copyfile(src, dst, replace=True, mode="always")
+    assert caught.value.reason is libreflink.Reason.FILE
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="Path.copy came with Python 3.14")

@@ -13,17 +13,17 @@ import typing
 
 import pytest
 
-import reflink
-from reflink import _copy, _errors, _types
-from reflink._cffi import ffi
-from reflink._native import lib
+import libreflink
+from libreflink import _copy, _errors, _types
+from libreflink._cffi import ffi
+from libreflink._native import lib
 
 
 def header(name: str) -> int:
     return getattr(lib, "REFLINK_" + name)
 
 
-@pytest.mark.parametrize("kind", [reflink.Method, reflink.Reason, reflink.Step])
+@pytest.mark.parametrize("kind", [libreflink.Method, libreflink.Reason, libreflink.Step])
 def test_the_numbers_are_the_headers(kind):
     prefix = f"REFLINK_{kind.__name__.upper()}_"
     there = {name[len(prefix) :]: getattr(lib, name) for name in dir(lib) if name.startswith(prefix)}
@@ -51,8 +51,8 @@ def test_the_other_numbers_too():
 
 
 def test_a_newer_library_may_know_more():
-    assert reflink.Method(99) is reflink.Method.UNKNOWN
-    assert reflink.Reason(99) is reflink.Reason.UNKNOWN
+    assert libreflink.Method(99) is libreflink.Method.UNKNOWN
+    assert libreflink.Reason(99) is libreflink.Reason.UNKNOWN
 
 
 def test_no_constant_of_the_header_is_unknown_to_cffi():
@@ -61,13 +61,13 @@ def test_no_constant_of_the_header_is_unknown_to_cffi():
 
 
 def test_it_is_documented_and_typed():
-    for name in reflink.__all__:
-        thing = getattr(reflink, name)
+    for name in libreflink.__all__:
+        thing = getattr(libreflink, name)
         assert inspect.getdoc(thing), name
     for name in ("copyfile", "copyfile_range", "copyfd", "copy", "copy2", "shutil_copyfile"):
-        assert getattr(reflink, name).__annotations__["return"]
-    assert os.path.exists(os.path.join(os.path.dirname(reflink.__file__), "py.typed"))
-    assert typing.get_type_hints(_types.Result)["method"] is reflink.Method
+        assert getattr(libreflink, name).__annotations__["return"]
+    assert os.path.exists(os.path.join(os.path.dirname(libreflink.__file__), "py.typed"))
+    assert typing.get_type_hints(_types.Result)["method"] is libreflink.Method
 
 
 @pytest.mark.parametrize("name", ["copy", "copy2", "shutil_copyfile"])
@@ -75,12 +75,12 @@ def test_the_signatures_are_shutils(name):
     def shape(function):
         return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
 
-    assert shape(getattr(reflink, name)) == shape(getattr(shutil, name.removeprefix("shutil_")))
+    assert shape(getattr(libreflink, name)) == shape(getattr(shutil, name.removeprefix("shutil_")))
 
 
 def test_the_versions_agree():
-    assert ".".join(map(str, reflink.library_version())) == importlib.metadata.version("libreflink")
-    assert lib.REFLINK_VERSION_MAJOR == reflink.library_version()[0]
+    assert ".".join(map(str, libreflink.library_version())) == importlib.metadata.version("libreflink")
+    assert lib.REFLINK_VERSION_MAJOR == libreflink.library_version()[0]
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -94,7 +94,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_says_so_when_there_is_no_library():
-    done = run("import reflink", LIBREFLINK="/nowhere/libreflink.so")
+    done = run("import libreflink", LIBREFLINK="/nowhere/libreflink.so")
     assert done.returncode == 1
     assert "ImportError: libreflink.so.0 (libreflink) is neither bundled" in done.stderr
     assert "/nowhere/libreflink.so" in done.stderr
@@ -102,19 +102,19 @@ def test_it_says_so_when_there_is_no_library():
 
 def test_the_library_of_the_system_is_found(tmp_path):
     """Without the bundled one, as a distribution's package would have it."""
-    package = os.path.dirname(reflink.__file__)
+    package = os.path.dirname(libreflink.__file__)
     site = tmp_path / "site"
-    shutil.copytree(package, site / "reflink", ignore=shutil.ignore_patterns("_lib", "__pycache__"))
+    shutil.copytree(package, site / "libreflink", ignore=shutil.ignore_patterns("_lib", "__pycache__"))
     system = tmp_path / "lib"
     system.mkdir()
-    path = reflink.library_path()
+    path = libreflink.library_path()
     if not os.path.isabs(path):
         pytest.skip("nothing is bundled with this one")
     shutil.copy(path, system / "libreflink.so.0")
-    code = "import reflink, os; print(reflink.__file__, reflink.library_path(), reflink.library_version())"
+    code = "import libreflink, os; print(libreflink.__file__, libreflink.library_path(), libreflink.library_version())"
     path_of_both = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
     found = run(code, PYTHONPATH=path_of_both, LD_LIBRARY_PATH=str(system))
-    assert found.stdout == f"{site}/reflink/__init__.py libreflink.so.0 {reflink.library_version()}\n", found.stderr
+    assert found.stdout == f"{site}/libreflink/__init__.py libreflink.so.0 {libreflink.library_version()}\n", found.stderr
     missing = run(code, PYTHONPATH=path_of_both, LD_LIBRARY_PATH=str(tmp_path))
     if re.search("neither bundled", missing.stderr) is None:
         assert "libreflink.so.0" in missing.stdout  # the system does have one installed
@@ -122,9 +122,9 @@ def test_the_library_of_the_system_is_found(tmp_path):
 
 def test_the_library_is_used_after_fork_and_in_a_pool(tmp_path):
     code = (
-        "import os, reflink, sys\n"
+        "import os, libreflink, sys\n"
         "pid = os.fork()\n"
-        "reflink.copyfile(sys.argv[0] if False else '/etc/passwd', f'{os.environ[\"D\"]}/{pid == 0}')\n"
+        "libreflink.copyfile(sys.argv[0] if False else '/etc/passwd', f'{os.environ[\"D\"]}/{pid == 0}')\n"
         "os._exit(0) if pid == 0 else sys.exit(os.waitpid(pid, 0)[1])\n"
     )
     done = run(code, D=str(tmp_path))

@@ -8,14 +8,14 @@ import shutil
 
 import pytest
 
-import reflink
+import libreflink
 
 
 def test_where_clones_work(cow):
-    found = reflink.probe(cow)
+    found = libreflink.probe(cow)
     assert found.clone is True
     assert found
-    assert (found.reason, found.errno) == (reflink.Reason.NONE, None)
+    assert (found.reason, found.errno) == (libreflink.Reason.NONE, None)
     assert found.range
     assert found.granularity == 4096
     assert found.fs_name in str(cow)
@@ -23,41 +23,41 @@ def test_where_clones_work(cow):
 
 
 def test_where_they_do_not(plain):
-    found = reflink.probe(plain)
+    found = libreflink.probe(plain)
     assert found.clone is False
     assert not found
-    assert (found.reason, found.errno) == (reflink.Reason.UNSUPPORTED, errno.EOPNOTSUPP)
+    assert (found.reason, found.errno) == (libreflink.Reason.UNSUPPORTED, errno.EOPNOTSUPP)
     assert found.granularity is None
     assert os.listdir(plain) == []
 
 
 def test_pairs(xfs, xfs2, make):
     make(xfs / "a", 10_000)
-    assert reflink.probe(xfs, xfs / "a").clone is True
-    found = reflink.probe(xfs2, source=xfs / "a")
-    assert (found.clone, found.reason) == (False, reflink.Reason.CROSS_DEVICE)
-    assert reflink.probe(bytes(xfs2), bytes(xfs)).clone is False
+    assert libreflink.probe(xfs, xfs / "a").clone is True
+    found = libreflink.probe(xfs2, source=xfs / "a")
+    assert (found.clone, found.reason) == (False, libreflink.Reason.CROSS_DEVICE)
+    assert libreflink.probe(bytes(xfs2), bytes(xfs)).clone is False
 
 
 def test_descriptors(xfs, make):
     make(xfs / "a", 10_000)
     directory, file = os.open(xfs, os.O_RDONLY), os.open(xfs / "a", os.O_RDONLY)
     try:
-        assert reflink.probe(directory).clone is True
-        assert reflink.probe(directory, file).clone is True
+        assert libreflink.probe(directory).clone is True
+        assert libreflink.probe(directory, file).clone is True
         with pytest.raises(TypeError):
-            reflink.probe(directory, xfs)
+            libreflink.probe(directory, xfs)
         with pytest.raises(ValueError):
-            reflink.probe(directory, -1)
+            libreflink.probe(directory, -1)
         with pytest.raises(NotADirectoryError):
-            reflink.probe(file)
+            libreflink.probe(file)
     finally:
         os.close(directory)
         os.close(file)
 
 
 def test_unknown_is_neither_yes_nor_no():
-    found = reflink.probe("/proc")
+    found = libreflink.probe("/proc")
     assert found.clone is None
     assert not found
     assert found.errno is not None
@@ -65,13 +65,13 @@ def test_unknown_is_neither_yes_nor_no():
 
 def test_errors(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
-        reflink.probe(tmp_path / "missing")
+        libreflink.probe(tmp_path / "missing")
     assert caught.value.filename == str(tmp_path / "missing")
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError):
-        reflink.probe(tmp_path / "file")
+        libreflink.probe(tmp_path / "file")
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(shutil.SpecialFileError):
-        reflink.probe(tmp_path, tmp_path / "fifo")
+        libreflink.probe(tmp_path, tmp_path / "fifo")
     with pytest.raises(ValueError, match="null byte"):
-        reflink.probe("a\0b")
+        libreflink.probe("a\0b")

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-import reflink
+import libreflink
 
 LARGE = 100 << 20
 
@@ -39,7 +39,7 @@ def test_nothing_is_left_for_the_collector(tmp_path, error):
     gc.disable()
     try:
         with contextlib.suppress(StopError):
-            reflink.copyfile(tmp_path / "a", tmp_path / "b", progress=mock_progress(error))
+            libreflink.copyfile(tmp_path / "a", tmp_path / "b", progress=mock_progress(error))
         assert gc.collect() == 0
     finally:
         gc.enable()
@@ -55,7 +55,7 @@ def mock_progress(error):
 
 def test_it_counts_from_0_to_the_length(large):
     seen = []
-    reflink.copyfile(large, large.with_name("b"), progress=lambda done, total: seen.append((done, total)))
+    libreflink.copyfile(large, large.with_name("b"), progress=lambda done, total: seen.append((done, total)))
     assert seen[0][0] == 0
     assert seen[-1] == (LARGE, LARGE)
     assert seen == sorted(seen)
@@ -69,10 +69,10 @@ def test_what_it_raises_is_raised_after_the_copy_is_gone(large, at):
             raise StopError(done)
 
     with pytest.raises(StopError):
-        reflink.copyfile(large, large.with_name("b"), progress=stop)
+        libreflink.copyfile(large, large.with_name("b"), progress=stop)
     assert os.listdir(large.parent) == ["a"]
     with open(large, "rb") as src, open(large.with_name("c"), "wb") as dst, pytest.raises(StopError):
-        reflink.copyfile_range(src, dst, progress=stop)
+        libreflink.copyfile_range(src, dst, progress=stop)
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])
@@ -81,7 +81,7 @@ def test_not_only_exceptions(large, error):
         raise error
 
     with pytest.raises(error):
-        reflink.copyfile(large, large.with_name("b"), progress=stop)
+        libreflink.copyfile(large, large.with_name("b"), progress=stop)
     assert os.listdir(large.parent) == ["a"]
 
 
@@ -95,14 +95,14 @@ def test_a_large_clone_can_be_cancelled(cow):
             raise StopError(done)
 
     with pytest.raises(StopError):
-        reflink.copyfile(cow / "a", cow / "b", progress=stop)
+        libreflink.copyfile(cow / "a", cow / "b", progress=stop)
     assert os.listdir(cow) == ["a"]
 
 
 # In a process of its own: the signal arrives while the library copies, so that its Python handler runs on the way
 # into the progress function, before any line of it. ctypes would print the exception there and lose it.
 INTERRUPTED = textwrap.dedent("""
-    import os, signal, sys, reflink
+    import os, signal, sys, libreflink
     src, dst, number, handler = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
     class Timeout(Exception): pass
     def raising(*_): raise Timeout
@@ -120,7 +120,7 @@ INTERRUPTED = textwrap.dedent("""
             # Back to the library at once: the signal comes when it will.
     try:
         while True:
-            reflink.copyfile(src, dst, progress=progress)
+            libreflink.copyfile(src, dst, progress=progress)
             os.unlink(dst)
             calls = 10
     except (KeyboardInterrupt, Timeout) as error:
@@ -166,7 +166,7 @@ def test_a_signal_that_waits_when_the_library_calls_back(large):
     thread = threading.Thread(target=send)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        reflink.copyfile(large, large.with_name("b"), mode="never", progress=progress)
+        libreflink.copyfile(large, large.with_name("b"), mode="never", progress=progress)
     thread.join()
     assert os.listdir(large.parent) == ["a"]
     assert 1 <= len(calls) < 5
@@ -185,7 +185,7 @@ def test_other_threads_run_meanwhile(large):
     thread.start()
     before = ticks
     began = time.monotonic()
-    reflink.copyfile(large, large.with_name("b"), mode="never", durable=True)
+    libreflink.copyfile(large, large.with_name("b"), mode="never", durable=True)
     took, during = time.monotonic() - began, ticks - before
     stop.set()
     thread.join()
@@ -199,7 +199,7 @@ def test_many_threads_at_once(cow, make):
     def copy(number):
         try:
             seen = []
-            reflink.copyfile(cow / "a", cow / f"b{number}", progress=lambda done, _total: seen.append(done))
+            libreflink.copyfile(cow / "a", cow / f"b{number}", progress=lambda done, _total: seen.append(done))
             assert seen[-1] == 300_000
             assert (cow / f"b{number}").read_bytes() == data
         except BaseException as error:

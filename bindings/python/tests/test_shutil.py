@@ -15,7 +15,7 @@ import sys
 import pytest
 from conftest import shared_bytes
 
-import reflink
+import libreflink
 
 SIZE = 100_000
 
@@ -51,7 +51,7 @@ def contents(root: pathlib.Path):
 def test_copytree(tree, symlinks):
     theirs, ours = tree.with_name("theirs"), tree.with_name("ours")
     shutil.copytree(tree, theirs, symlinks=symlinks)
-    shutil.copytree(tree, ours, symlinks=symlinks, copy_function=reflink.copy2)
+    shutil.copytree(tree, ours, symlinks=symlinks, copy_function=libreflink.copy2)
     assert contents(ours) == contents(theirs)
     assert os.getxattr(ours / "data", "user.note") == b"kept"
     if "xfs" in str(ours) or "btrfs" in str(ours):
@@ -59,16 +59,16 @@ def test_copytree(tree, symlinks):
 
 
 def test_copytree_over_an_existing_one(tree):
-    shutil.copytree(tree, tree.with_name("b"), copy_function=reflink.copy)
+    shutil.copytree(tree, tree.with_name("b"), copy_function=libreflink.copy)
     (tree / "data").write_text("changed")
-    shutil.copytree(tree, tree.with_name("b"), copy_function=reflink.copy2, dirs_exist_ok=True)
+    shutil.copytree(tree, tree.with_name("b"), copy_function=libreflink.copy2, dirs_exist_ok=True)
     assert (tree.with_name("b") / "data").read_text() == "changed"
 
 
 def test_copytree_collects_errors_as_with_shutil(tree):
     os.mkfifo(tree / "pipe")
     lists = []
-    for copy in (shutil.copy2, reflink.copy2):
+    for copy in (shutil.copy2, libreflink.copy2):
         with pytest.raises(shutil.Error) as caught:
             shutil.copytree(tree, tree.with_name("b"), copy_function=copy)
         lists.append(caught.value.args[0])
@@ -84,11 +84,11 @@ def test_a_named_pipe_is_called_so_in_shutils_words(tree, kind, names):
     os.mkfifo(tree / "pipe")
     src, dst = (kind(tree / name) for name in names)
     words = set()
-    for function in (shutil.copyfile, shutil.copy2, reflink.copy, reflink.copy2, reflink.shutil_copyfile):
+    for function in (shutil.copyfile, shutil.copy2, libreflink.copy, libreflink.copy2, libreflink.shutil_copyfile):
         with pytest.raises(shutil.SpecialFileError) as caught:
             function(src, dst)
         words.add(str(caught.value))
-        if function.__module__.startswith("reflink"):
+        if function.__module__.startswith("libreflink"):
             assert (caught.value.errno, caught.value.code) == (errno.EINVAL, -4098)
     assert len(words) == 1
     assert not (tree / "b").exists()
@@ -96,19 +96,19 @@ def test_a_named_pipe_is_called_so_in_shutils_words(tree, kind, names):
 
 def test_copytree_onto_itself_raises_shutils_error(tree):
     with pytest.raises(shutil.Error):
-        shutil.copytree(tree, tree, copy_function=reflink.copy2, dirs_exist_ok=True)
+        shutil.copytree(tree, tree, copy_function=libreflink.copy2, dirs_exist_ok=True)
     assert (tree / "data").stat().st_size == SIZE
 
 
 def test_move_between_file_systems(tree, xfs2):
     before = contents(tree)
-    shutil.move(str(tree), str(xfs2 / "moved"), copy_function=reflink.copy2)
+    shutil.move(str(tree), str(xfs2 / "moved"), copy_function=libreflink.copy2)
     assert not tree.exists()
     assert contents(xfs2 / "moved") == before
 
 
 @pytest.mark.parametrize("kind", [str, os.fsencode, pathlib.Path])
-@pytest.mark.parametrize("function", [reflink.copy, reflink.copy2])
+@pytest.mark.parametrize("function", [libreflink.copy, libreflink.copy2])
 def test_the_destination_may_be_a_directory(tree, kind, function):
     (tree / "into").mkdir()
     assert os.fsencode(function(kind(tree / "data"), kind(tree / "into"))) == os.fsencode(tree / "into" / "data")
@@ -117,7 +117,7 @@ def test_the_destination_may_be_a_directory(tree, kind, function):
     assert function(kind(tree / "data"), target) is target
 
 
-@pytest.mark.parametrize("function", [reflink.copy, reflink.copy2])
+@pytest.mark.parametrize("function", [libreflink.copy, libreflink.copy2])
 def test_links_can_be_copied_as_links(tree, function):
     function(tree / "link", tree / "link2", follow_symlinks=False)
     assert os.readlink(tree / "link2") == "data"
@@ -126,8 +126,8 @@ def test_links_can_be_copied_as_links(tree, function):
 
 
 def test_it_may_stand_in_for_shutils_own(tree, monkeypatch):
-    monkeypatch.setattr(shutil, "copy", reflink.copy)
-    monkeypatch.setattr(shutil, "copy2", reflink.copy2)
+    monkeypatch.setattr(shutil, "copy", libreflink.copy)
+    monkeypatch.setattr(shutil, "copy2", libreflink.copy2)
     shutil.copy(tree / "link", tree / "link2", follow_symlinks=False)
     shutil.copy2(tree / "link", tree / "link3", follow_symlinks=False)
     assert os.readlink(tree / "link3") == "data"
@@ -135,7 +135,7 @@ def test_it_may_stand_in_for_shutils_own(tree, monkeypatch):
 
 def test_what_differs_an_existing_file_is_replaced_not_written_into(tree):
     """README, "What differs from shutil": 1 and 2."""
-    for copy, kept in ((shutil.copy, True), (reflink.copy, False)):
+    for copy, kept in ((shutil.copy, True), (libreflink.copy, False)):
         (tree / "old").write_text("old")
         os.link(tree / "old", tree / "other")
         os.symlink("old", tree / "to-old")
@@ -153,7 +153,7 @@ def test_what_differs_an_existing_file_is_replaced_not_written_into(tree):
 def test_what_differs_set_id_bits_stay_behind(tree):
     """README, "What differs from shutil": 3."""
     os.chmod(tree / "data", 0o4755)
-    for copy, mode in ((shutil.copy, 0o4755), (reflink.copy, 0o755), (shutil.copy2, 0o4755), (reflink.copy2, 0o755)):
+    for copy, mode in ((shutil.copy, 0o4755), (libreflink.copy, 0o755), (shutil.copy2, 0o4755), (libreflink.copy2, 0o755)):
         copy(tree / "data", tree / "b")
         assert stat.S_IMODE(os.stat(tree / "b").st_mode) == mode
         (tree / "b").unlink()
@@ -166,7 +166,7 @@ def test_what_differs_devices_are_refused(tree):
     os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
     shutil.copy(tree / "data", null)
     with pytest.raises(shutil.SpecialFileError):
-        reflink.copy(tree / "data", null)
+        libreflink.copy(tree / "data", null)
     assert stat.S_ISCHR(os.stat(null).st_mode)
     assert stat.S_IMODE(os.stat("/dev/null").st_mode) == 0o666
 
@@ -181,14 +181,14 @@ def test_no_space_for_an_attribute_is_raised(xfs, ext4):
                 filler.write(bytes(size))
             except OSError:
                 size //= 2
-    for function in (shutil.copy2, reflink.copy2):
+    for function in (shutil.copy2, libreflink.copy2):
         with pytest.raises(OSError) as caught:
             function(xfs / "a", ext4 / function.__module__)
         assert caught.value.errno == errno.ENOSPC
 
 
 def test_same_file_by_whatever_name(tree):
-    for function in (shutil.copy, reflink.copy, shutil.copy2, reflink.copy2):
+    for function in (shutil.copy, libreflink.copy, shutil.copy2, libreflink.copy2):
         with pytest.raises(shutil.SameFileError) as caught:
             function(tree / "data", tree / "link")
         assert "are the same file" in caught.value.args[0]
@@ -196,7 +196,7 @@ def test_same_file_by_whatever_name(tree):
 
 
 def test_a_directory_that_is_not_there(tree):
-    for function in (shutil.copy, reflink.copy):
+    for function in (shutil.copy, libreflink.copy):
         with pytest.raises((FileNotFoundError, IsADirectoryError)) as caught:
             function(tree / "data", str(tree / "missing") + "/")
         expected = errno.EISDIR if function is shutil.copy and sys.version_info < (3, 10) else None
@@ -254,7 +254,7 @@ def readable_by_all(path: str) -> bool:
 def test_cpythons_own_tests_of_shutil(anywhere, what, user):
     anywhere.chmod(0o777)
     if user is not None:
-        here = [sys.executable, reflink.__file__, __file__, os.__file__]
+        here = [sys.executable, libreflink.__file__, __file__, os.__file__]
         if os.getuid() != 0 or sys.version_info < (3, 9) or not all(map(readable_by_all, here)):
             pytest.skip("this Python cannot be run as another user")
     original = outcomes("original", anywhere, user)
@@ -283,7 +283,7 @@ def test_shutil_copyfile_shares(cow, make):
     data = make(cow / "a", SIZE)
     for before in (0, 2 * SIZE):
         make(cow / "b", before)
-        assert reflink.shutil_copyfile(cow / "a", cow / "b") == cow / "b"
+        assert libreflink.shutil_copyfile(cow / "a", cow / "b") == cow / "b"
         assert (cow / "b").read_bytes() == data
         assert shared_bytes(cow / "b") >= SIZE
 
@@ -298,7 +298,7 @@ def facts(root: pathlib.Path):
 
 def test_shutil_copyfile_writes_into_the_file_as_shutil_does(tree):
     seen = []
-    for function in (shutil.copyfile, reflink.shutil_copyfile):
+    for function in (shutil.copyfile, libreflink.shutil_copyfile):
         root = tree / function.__name__
         root.mkdir()
         (root / "old").write_bytes(b"old" * SIZE)
@@ -335,7 +335,7 @@ def test_shutil_copyfile_writes_into_the_file_as_shutil_does(tree):
 def test_shutil_copyfile_fails_as_shutil_does(tree, monkeypatch, src, dst):
     monkeypatch.chdir(tree)
     caught = []
-    for function in (shutil.copyfile, reflink.shutil_copyfile):
+    for function in (shutil.copyfile, libreflink.shutil_copyfile):
         with pytest.raises(OSError) as error:
             function(src, dst)
         caught.append(error.value)
@@ -350,15 +350,15 @@ def test_shutil_copyfile_keeps_what_it_cannot_replace(tree):
     (tree / "old").write_text("old")
     for src in (tree / "missing", tree / "sub", "/dev/zero"):
         with pytest.raises(OSError):
-            reflink.shutil_copyfile(src, tree / "old")
+            libreflink.shutil_copyfile(src, tree / "old")
         assert (tree / "old").read_text() == "old"
 
 
 def test_shutil_copyfile_copies_links_as_links(tree):
-    reflink.shutil_copyfile(tree / "link", tree / "link2", follow_symlinks=False)
+    libreflink.shutil_copyfile(tree / "link", tree / "link2", follow_symlinks=False)
     assert os.readlink(tree / "link2") == "data"
-    for function in (shutil.copyfile, reflink.shutil_copyfile):
+    for function in (shutil.copyfile, libreflink.shutil_copyfile):
         with pytest.raises(shutil.SameFileError):
             function(tree / "link", tree / "data", follow_symlinks=False)
-    reflink.shutil_copyfile(tree / "data", tree / "file", follow_symlinks=False)
+    libreflink.shutil_copyfile(tree / "data", tree / "file", follow_symlinks=False)
     assert (tree / "file").stat().st_size == SIZE

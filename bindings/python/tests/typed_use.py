@@ -5,26 +5,26 @@ import pathlib
 import shutil
 from typing import Optional
 
-import reflink
+import libreflink
 
 
-def copies(src: pathlib.Path, dst: str, raw: bytes) -> reflink.Result:
-    shutil.copytree(src, dst, copy_function=reflink.copy2)
-    shutil.move(os.fspath(src), dst, copy_function=reflink.copy)
-    shutil.copyfile = reflink.shutil_copyfile
-    copied: pathlib.Path = reflink.shutil_copyfile(dst, src)
+def copies(src: pathlib.Path, dst: str, raw: bytes) -> libreflink.Result:
+    shutil.copytree(src, dst, copy_function=libreflink.copy2)
+    shutil.move(os.fspath(src), dst, copy_function=libreflink.copy)
+    shutil.copyfile = libreflink.shutil_copyfile
+    copied: pathlib.Path = libreflink.shutil_copyfile(dst, src)
     with open(copied, "rb") as one, open(dst, "r+b", buffering=0) as other:
-        reflink.copyfile_range(one, other, 4096, 0, mode="never")
-        reflink.copyfd(one.fileno(), other, progress=print)
-    reflink.copyfile(raw, src, preserve=("times", "owner"), durable=True)
-    return reflink.copyfile(src, dst, mode="always", replace=True)
+        libreflink.copyfile_range(one, other, 4096, 0, mode="never")
+        libreflink.copyfd(one.fileno(), other, progress=print)
+    libreflink.copyfile(raw, src, preserve=("times", "owner"), durable=True)
+    return libreflink.copyfile(src, dst, mode="always", replace=True)
 
 
 def questions(where: pathlib.Path) -> Optional[int]:
-    found = reflink.probe(where, source=b"file")
+    found = libreflink.probe(where, source=b"file")
     try:
-        reflink.copyfile(where, "b")
-    except reflink.NotCloneable as error:
-        reason: reflink.Reason = error.reason
+        libreflink.copyfile(where, "b")
+    except libreflink.NotCloneable as error:
+        reason: libreflink.Reason = error.reason
         return int(reason)
     return found.granularity if found.clone else found.errno

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::copy::range::TO_END;
 use crate::copy::{Options, Progress, Report, descriptor, file, range};
 use crate::error::Result;
 use crate::sys::Fd;
@@ -257,8 +256,7 @@ impl Scenario {
         let size = bench.source_size();
         match self.api {
             Api::Range { src_offset, dst_offset, length } => {
-                let asked = if length == TO_END { u64::MAX } else { length };
-                let length = asked.min(size.saturating_sub(src_offset));
+                let length = length.min(size.saturating_sub(src_offset));
                 (dst_offset..dst_offset.saturating_add(length), src_offset..src_offset.saturating_add(length))
             }
             _ => (0..size, 0..size),
@@ -285,7 +283,7 @@ impl Bench {
         if scenario.api == Api::File {
             watch.name = Some((self.directory, b"copy".to_vec()));
         }
-        watch.direct = scenario.options.durability == crate::copy::Durability::Direct;
+        watch.unstaged = scenario.options.durability == crate::copy::Durability::Unstaged;
         watch.permissions = scenario.options.permissions;
         watch.umask = if keeps_umask_out { 0 } else { umask };
         watch.with_owner = scenario.options.preserve.owner;

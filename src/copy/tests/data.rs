@@ -658,7 +658,7 @@ fn only_what_was_written_is_flushed() {
     for (mode, durability, flushes) in [
         (Mode::Auto, Durability::Atomic, 0),
         (Mode::Never, Durability::Atomic, 1),
-        (Mode::Never, Durability::Direct, 0),
+        (Mode::Never, Durability::Unstaged, 0),
     ] {
         let options = Options { mode, durability, ..Options::default() };
         let (bench, outcome) = Scenario { options, ..Scenario::new(Api::File, Traits::XFS) }.play();

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::verdicts::{Injected, Judged};
 use super::{Api, Scenario, Source, There};
-use crate::copy::range::TO_END;
+use crate::copy::range::LARGEST as TO_END;
 use crate::copy::{Durability, IfExists, Mode, Options, Permissions, Preserve};
 use crate::sys::errno::*;
 use crate::sys::model::Call;
@@ -210,7 +210,7 @@ fn file_scenarios(mode: Mode) -> Vec<Scenario> {
 fn file_scenarios_on(mode: Mode, volumes: Vec<(Traits, Traits, Source)>) -> Vec<Scenario> {
     let mut all = Vec::new();
     for (from, to, source) in volumes {
-        for durability in [Durability::Atomic, Durability::Durable, Durability::Direct] {
+        for durability in [Durability::Atomic, Durability::Durable, Durability::Unstaged] {
             for (if_exists, there) in [
                 (IfExists::Fail, There::Nothing),
                 (IfExists::Replace, There::Nothing),
@@ -315,7 +315,7 @@ fn every_call_of_each_preserve_bit() {
     for preserve in bits {
         for to in [Traits::XFS, Traits { unnamed: false, ..Traits::EXT4 }, plain] {
             for best_effort_metadata in [false, true] {
-                for durability in [Durability::Atomic, Durability::Direct] {
+                for durability in [Durability::Atomic, Durability::Unstaged] {
                     let options =
                         Options { preserve, best_effort_metadata, durability, ..Options::default() };
                     all.push(Scenario {
@@ -348,7 +348,7 @@ fn every_call_of_each_choice_of_permissions() {
     for permissions in [Permissions::Umask, Permissions::New] {
         for volume in [Traits::XFS, staged, Traits::APFS] {
             for preserve in [none, Preserve { owner: true, ..none }, Preserve { attributes: true, ..none }] {
-                for durability in [Durability::Atomic, Durability::Direct] {
+                for durability in [Durability::Atomic, Durability::Unstaged] {
                     let options = Options { permissions, preserve, durability, ..Options::default() };
                     let base = Scenario::new(Api::File, volume);
                     all.push(Scenario { options, source: Source::Tiny, arrange: wide, ..base });
@@ -375,7 +375,7 @@ fn every_call_of_each_preserve_bit_on_another_system() {
     for preserve in bits {
         for volume in [Traits::APFS, Traits::OLD_APFS, Traits::HFS, Traits::ZFS, Traits::REFS] {
             for best_effort_metadata in [false, true] {
-                for durability in [Durability::Atomic, Durability::Direct] {
+                for durability in [Durability::Atomic, Durability::Unstaged] {
                     let options =
                         Options { preserve, best_effort_metadata, durability, ..Options::default() };
                     let base = Scenario::new(Api::File, volume);

@@ -56,7 +56,7 @@ fn with_mask(bench: &Bench) {
 #[test]
 fn group_bits_that_are_a_mask_do_not_open_the_copy() {
     for volume in [Traits::XFS, Traits::EXT4, Traits::ZFS] {
-        for durability in [Durability::Atomic, Durability::Durable, Durability::Direct] {
+        for durability in [Durability::Atomic, Durability::Durable, Durability::Unstaged] {
             let options = Options { durability, ..Options::default() };
             let base = Scenario::new(Api::File, volume);
             let (bench, outcome) = Scenario { options, arrange: with_mask, ..base }.play();
@@ -205,7 +205,7 @@ fn permissions_are_what_the_umask_leaves() {
     let staged = Traits { unnamed: false, ..Traits::EXT4 };
     let no_links = Traits { links_unnamed: false, ..Traits::XFS };
     for volume in [Traits::XFS, staged, no_links, Traits::APFS, Traits::OLD_APFS, Traits::HFS, Traits::ZFS] {
-        for durability in [Durability::Atomic, Durability::Durable, Durability::Direct] {
+        for durability in [Durability::Atomic, Durability::Durable, Durability::Unstaged] {
             for (permissions, source_mode, umask, expected) in [
                 (Permissions::Umask, 0o666, 0o027, 0o640),
                 (Permissions::Umask, 0o4755, 0o022, 0o755),
@@ -423,7 +423,7 @@ fn times_that_a_file_system_cuts_are_told() {
 /// Servers that give a file the time of its flush.
 #[test]
 fn times_are_set_after_the_flush() {
-    for durability in [Durability::Atomic, Durability::Durable, Durability::Direct] {
+    for durability in [Durability::Atomic, Durability::Durable, Durability::Unstaged] {
         for unnamed in [true, false] {
             let volume = Traits { stamps_at_flush: true, unnamed, ..Traits::EXT4 };
             let mut one = scenario(volume, Preserve { times: true, ..NONE }, false, half_past);

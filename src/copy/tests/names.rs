@@ -18,7 +18,7 @@ const NAMED: Traits = Traits { unnamed: false, ..Traits::EXT4 };
 /// The first private name of the model's random numbers.
 const PRIVATE: &str = ".reflink-0000000000000001";
 
-const DURABILITIES: [Durability; 3] = [Durability::Atomic, Durability::Durable, Durability::Direct];
+const DURABILITIES: [Durability; 3] = [Durability::Atomic, Durability::Durable, Durability::Unstaged];
 
 fn replacing(volume: Traits) -> Scenario {
     let options = Options { if_exists: IfExists::Replace, ..Options::default() };
@@ -43,7 +43,7 @@ fn a_name_that_was_given_is_told_with_every_error() {
         (Traits::EXT4, Durability::Atomic, (Call::Close, 1), Fault::Errno(EIO), once, true),
         (NAMED, Durability::Atomic, (Call::RenameNew, 1), Fault::DoneThen(EIO), once, true),
         (nfs, Durability::Atomic, (Call::Link, 1), Fault::DoneThen(EEXIST), once, true),
-        (Traits::EXT4, Durability::Direct, (Call::KernelCopy, 1), Fault::Errno(EIO), once, false),
+        (Traits::EXT4, Durability::Unstaged, (Call::KernelCopy, 1), Fault::Errno(EIO), once, false),
     ] {
         let options = Options { durability, ..Options::default() };
         let scenario = Scenario { options, ..Scenario::new(Api::File, volume) };
@@ -77,7 +77,7 @@ fn a_directory_that_cannot_be_opened_for_the_name_is_an_error_of_publishing() {
 #[test]
 fn a_close_that_fails_takes_the_name_back_or_tells_of_it() {
     for stays in [false, true] {
-        let options = Options { durability: Durability::Direct, ..Options::default() };
+        let options = Options { durability: Durability::Unstaged, ..Options::default() };
         let scenario = Scenario { options, ..Scenario::new(Api::File, Traits::EXT4) };
         let bench = scenario.set_up();
         let mut world = bench.model.world_mut();
@@ -430,7 +430,7 @@ fn a_failed_copy_leaves_the_old_file() {
 /// 81: the private name, and the final one where the file grows under it.
 #[test]
 fn cleaning_up_spares_somebody_elses_file() {
-    for (durability, name) in [(Durability::Atomic, PRIVATE), (Durability::Direct, "copy")] {
+    for (durability, name) in [(Durability::Atomic, PRIVATE), (Durability::Unstaged, "copy")] {
         let options = Options { mode: Mode::Never, durability, ..Options::default() };
         let scenario = Scenario { options, ..Scenario::new(Api::File, NAMED) };
         let bench = scenario.set_up();

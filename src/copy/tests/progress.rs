@@ -27,7 +27,7 @@ fn scenarios() -> Vec<Scenario> {
         ] {
             for source in [Source::Plain, Source::Empty, Source::Sparse] {
                 let source = if from == Traits::PROC { Source::Pseudo } else { source };
-                for durability in [Durability::Atomic, Durability::Direct] {
+                for durability in [Durability::Atomic, Durability::Unstaged] {
                     for there in [There::Nothing, There::File(3000)] {
                         let if_exists = IfExists::Replace;
                         let options = Options { mode, durability, if_exists, ..Options::default() };

@@ -22,7 +22,7 @@ const SERVER: Traits = Traits {
     ..Traits::EXT4
 };
 
-const DURABILITIES: [Durability; 3] = [Durability::Atomic, Durability::Durable, Durability::Direct];
+const DURABILITIES: [Durability; 3] = [Durability::Atomic, Durability::Durable, Durability::Unstaged];
 
 fn told(outcome: &Outcome) -> Result<(), (Step, i32)> {
     outcome.result.map_err(|error| (error.step, error.errno()))
@@ -144,7 +144,7 @@ fn what_a_close_stores_anew_under_a_private_name_is_removed() {
 #[test]
 fn a_name_is_removed_once_its_file_is_no_longer_open() {
     for (refusals, left) in [(1, false), (5, false), (100, true)] {
-        let options = Options { mode: Mode::Never, durability: Durability::Direct, ..Options::default() };
+        let options = Options { mode: Mode::Never, durability: Durability::Unstaged, ..Options::default() };
         let scenario = Scenario { options, ..Scenario::new(Api::File, SERVER) };
         let bench = scenario.set_up();
         let faults = |world: &mut crate::sys::model::World| {
@@ -246,7 +246,7 @@ fn without_links_and_such_a_rename_a_new_name_is_refused() {
             }
             // The two ways that the header names.
             for (if_exists, durability) in
-                [(IfExists::Replace, Durability::Atomic), (IfExists::Fail, Durability::Direct)]
+                [(IfExists::Replace, Durability::Atomic), (IfExists::Fail, Durability::Unstaged)]
             {
                 let options = Options { if_exists, durability, ..Options::default() };
                 let (bench, outcome) = onto(to, options, source).play();

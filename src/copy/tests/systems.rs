@@ -15,7 +15,7 @@ use crate::sys::windows::errors::errno_of;
 /// The private name that a clone gets first.
 const PRIVATE: &str = ".reflink-0000000000000001";
 
-const DURABILITIES: [Durability; 3] = [Durability::Atomic, Durability::Durable, Durability::Direct];
+const DURABILITIES: [Durability; 3] = [Durability::Atomic, Durability::Durable, Durability::Unstaged];
 
 fn replacing(volume: Traits, durability: Durability) -> Scenario {
     let options = Options { if_exists: IfExists::Replace, durability, ..Options::default() };
@@ -212,9 +212,9 @@ fn a_clone_never_lets_anybody_in_whom_the_source_does_not() {
 #[test]
 fn what_closing_does_not_tell_is_asked_for() {
     for (volume, durability, asked) in [
-        (Traits::NTFS, Durability::Direct, 1),
+        (Traits::NTFS, Durability::Unstaged, 1),
         (Traits::NTFS, Durability::Atomic, 1),
-        (Traits::EXT4, Durability::Direct, 0),
+        (Traits::EXT4, Durability::Unstaged, 0),
         (Traits::EXT4, Durability::Atomic, 1),
     ] {
         let options = Options { durability, ..Options::default() };
@@ -287,24 +287,24 @@ fn a_clone_by_name_takes_its_name_in_one_step() {
         let base = Scenario::new(Api::File, Traits::APFS);
         let (bench, outcome) = Scenario { options, ..base.clone() }.play();
         assert_copied(&bench, &outcome);
-        assert_eq!(bench.model.count(Call::RenameNew), usize::from(durability != Durability::Direct));
+        assert_eq!(bench.model.count(Call::RenameNew), usize::from(durability != Durability::Unstaged));
         let syncs = if durability == Durability::Durable { 2 } else { 0 };
         assert_eq!(bench.model.count(Call::Sync), syncs, "the file, the directory");
         let (bench, outcome) = Scenario { options, there: There::File(10), ..base }.play();
-        let step = if durability == Durability::Direct { Step::Create } else { Step::Publish };
+        let step = if durability == Durability::Unstaged { Step::Create } else { Step::Publish };
         let told = outcome.result.map_err(|error| (error.step, error.errno()));
         assert_eq!(told, Err((step, EEXIST)));
         assert_eq!((bench.is_copy(bench.there().unwrap()), bench.litter()), (false, vec![]));
     }
 }
 
-/// A kill leaves what the name shows at that instant: never less than all of the data, also with DIRECT.
+/// A kill leaves what the name shows at that instant: never less than all of the data, also with UNSTAGED.
 #[test]
 fn a_kill_leaves_the_old_state_or_all_of_the_data() {
     for scenario in [
         replacing(Traits::APFS, Durability::Atomic),
         Scenario {
-            options: Options { durability: Durability::Direct, ..Options::default() },
+            options: Options { durability: Durability::Unstaged, ..Options::default() },
             ..Scenario::new(Api::File, Traits::APFS)
         },
     ] {
@@ -328,7 +328,7 @@ fn a_cancel_in_the_middle_of_a_clone_by_name_leaves_nothing() {
         replacing(Traits::APFS, Durability::Atomic),
         replacing(Traits::HFS, Durability::Atomic),
         Scenario {
-            options: Options { durability: Durability::Direct, ..Options::default() },
+            options: Options { durability: Durability::Unstaged, ..Options::default() },
             ..Scenario::new(Api::File, Traits::APFS)
         },
     ] {
@@ -355,12 +355,12 @@ fn a_cancel_in_the_middle_of_a_clone_by_name_leaves_nothing() {
 fn each_errno_of_a_clone_by_name_is_a_copy_or_a_stop() {
     for errno in (1..=133).filter(|errno| ![EEXIST, EINTR].contains(errno)) {
         let fault = Fault::Errno(errno);
-        for durability in [Durability::Atomic, Durability::Direct] {
+        for durability in [Durability::Atomic, Durability::Unstaged] {
             let mut scenario = file(Mode::Auto, Traits::APFS, Source::Plain);
             scenario.options.durability = durability;
             let (bench, outcome) = with_fault(&scenario, (Call::CloneNew, 1), fault, Lasting::Kind);
             let stops = table::verdict(table::Operation::Clone, Errno(errno)) == table::Verdict::Stop;
-            let name = durability == Durability::Direct && table::name_refused(Errno(errno));
+            let name = durability == Durability::Unstaged && table::name_refused(Errno(errno));
             if stops || name {
                 let step = if name { Step::Create } else { Step::Clone(table::side(Errno(errno))) };
                 let told = outcome.result.map_err(|error| (error.step, error.errno()));

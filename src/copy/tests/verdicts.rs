@@ -92,7 +92,7 @@ impl Judged<'_> {
         let new = self.scenario.api == Api::File && world.disk.inodes[there].engines;
         let told = self.outcome.report.published;
         // An unfinished file that could not be removed, and a name that could not be looked at.
-        let unfinished = self.scenario.options.durability == Durability::Direct && self.cannot_clean();
+        let unfinished = self.scenario.options.durability == Durability::Unstaged && self.cannot_clean();
         let unseen = world.log.iter().any(|event| {
             event.injected && matches!(event.call, Call::Stat | Call::StatName) && event.outcome.is_err()
         });
@@ -387,8 +387,8 @@ impl Judged<'_> {
         let complete = new.is_some_and(|ino| world.disk.inodes[ino].engines && self.bench.is_copy(ino));
         drop(world);
         let options = self.scenario.options;
-        let direct = options.durability == Durability::Direct && self.scenario.there == There::Nothing;
-        if direct && self.cannot_clean() {
+        let unstaged = options.durability == Durability::Unstaged && self.scenario.there == There::Nothing;
+        if unstaged && self.cannot_clean() {
             return None;
         }
         // The header's own exceptions: the directory's sync and the close come after the name, and

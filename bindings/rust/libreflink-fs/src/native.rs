@@ -106,7 +106,7 @@ fn run(
     };
     if let Some(watcher) = &mut watcher {
         options.progress = Some(watch);
-        options.progress_user = (&raw mut *watcher).cast();
+        options.user = (&raw mut *watcher).cast();
     }
     let mut result = sys::reflink_result::default();
     let code = call(&raw const options, &raw mut result);
@@ -146,8 +146,8 @@ fn capability(raw: &sys::reflink_capability) -> Capability {
             _ => None,
         },
         reason: raw.reason.into(),
-        error: errno(raw.error),
-        range: raw.range == 1,
+        error: errno(raw.clone_error),
+        range: raw.clone_range == 1,
         kernel_copy: raw.kernel_copy == 1,
         dedupe: raw.dedupe == 1,
         unnamed_files: raw.unnamed_files == 1,
@@ -178,11 +178,11 @@ fn name(path: &Path) -> io::Result<CString> {
 }
 
 #[cfg(unix)]
-fn handle(file: &File) -> sys::reflink_fd {
+fn handle(file: &File) -> sys::reflink_handle {
     std::os::fd::AsRawFd::as_raw_fd(file)
 }
 
 #[cfg(windows)]
-fn handle(file: &File) -> sys::reflink_fd {
+fn handle(file: &File) -> sys::reflink_handle {
     std::os::windows::io::AsRawHandle::as_raw_handle(file)
 }

@@ -57,7 +57,7 @@ pub enum Durability {
     Durable = sys::REFLINK_DURABLE,
     /// For bulk callers that own the directory: the file is made under its own name and removed
     /// again on failure; one system call less, and a kill can leave a partial file.
-    Direct = sys::REFLINK_DIRECT,
+    Unstaged = sys::REFLINK_UNSTAGED,
     // make header: end
 }
 

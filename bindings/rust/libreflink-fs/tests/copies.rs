@@ -121,7 +121,7 @@ fn every_option_reaches_the_library() {
     let dir = here("options");
     let src = dir.file("src", TEXT);
     let all = CopyOptions::new()
-        .durability(Durability::Direct)
+        .durability(Durability::Unstaged)
         .preserve_times(true)
         .preserve_owner(true)
         .preserve_xattrs(true)

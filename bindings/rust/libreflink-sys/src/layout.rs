@@ -6,13 +6,6 @@ use core::mem::offset_of;
 use crate::*;
 
 // make header: rust-layout
-/// What stands before the first 64-bit member where pointers have 4 bytes: 4 where it is aligned to 8 (ARM), else (i386)
-/// nothing.
-#[cfg(target_pointer_width = "32")]
-const PADDING: usize = align_of::<u64>() - 4;
-#[cfg(target_pointer_width = "64")]
-const PADDING: usize = 0;
-
 macro_rules! layout {
     ($($structure:ident ($wide:expr, $narrow:expr) { $($member:ident: $at_wide:expr, $at_narrow:expr;)* })*) => {$(
         #[allow(clippy::arithmetic_side_effects)] // sums that the compiler makes
@@ -30,45 +23,56 @@ macro_rules! layout {
 }
 
 layout! {
-    reflink_options (48, 36 + PADDING) {
+    reflink_options (64, 48) {
         size: 0, 0;
-        mode: 8, 4;
-        if_exists: 12, 8;
-        durability: 16, 12;
-        preserve: 20, 16;
-        flags: 24, 20 + PADDING;
-        progress: 32, 28 + PADDING;
-        progress_user: 40, 32 + PADDING;
+        mode: 4, 4;
+        if_exists: 8, 8;
+        durability: 12, 12;
+        permissions: 16, 16;
+        preserve: 20, 20;
+        flags: 24, 24;
+        progress: 32, 32;
+        user: 40, 36;
+        cancel: 48, 40;
+        reserved: 56, 44;
     }
-    reflink_progress (24, 20 + PADDING) {
+    reflink_progress (24, 24) {
         size: 0, 0;
-        bytes_done: 8, 4 + PADDING;
-        bytes_total: 16, 12 + PADDING;
+        reserved: 4, 4;
+        bytes_done: 8, 8;
+        bytes_total: 16, 16;
     }
-    reflink_result (56, 52 + PADDING) {
+    reflink_result (96, 96) {
         size: 0, 0;
-        method: 8, 4;
-        reason: 12, 8;
-        clone_error: 16, 12;
-        os_error: 20, 16;
-        step: 24, 20;
-        flags: 28, 24;
-        bytes_cloned: 32, 28 + PADDING;
-        bytes_copied: 40, 36 + PADDING;
-        bytes_hole: 48, 44 + PADDING;
+        step: 4, 4;
+        reason: 8, 8;
+        flags: 12, 12;
+        os_error: 16, 16;
+        clone_error: 20, 20;
+        method: 24, 24;
+        reserved: 28, 28;
+        bytes_cloned: 32, 32;
+        bytes_copied: 40, 40;
+        bytes_hole: 48, 48;
+        clone_offset: 56, 56;
+        litter: 64, 64;
     }
-    reflink_capability (80, 76 + PADDING) {
+    reflink_capability (96, 96) {
         size: 0, 0;
-        clone: 8, 4;
-        reason: 12, 8;
-        error: 16, 12;
-        range: 20, 16;
-        kernel_copy: 24, 20;
-        dedupe: 28, 24;
-        unnamed_files: 32, 28;
-        sparse: 36, 32;
-        granularity: 40, 36 + PADDING;
-        fs_name: 48, 44 + PADDING;
+        reason: 4, 4;
+        clone: 8, 8;
+        clone_error: 12, 12;
+        clone_range: 16, 16;
+        kernel_copy: 20, 20;
+        dedupe: 24, 24;
+        dedupe_error: 28, 28;
+        exchange: 32, 32;
+        unnamed_files: 36, 36;
+        sparse: 40, 40;
+        reserved: 44, 44;
+        granularity: 48, 48;
+        dedupe_granularity: 56, 56;
+        fs_name: 64, 64;
     }
 }
 // make header: end

@@ -19,10 +19,10 @@ use core::ffi::{c_char, c_int, c_void};
 
 /// An open file or directory: a descriptor; on Windows a HANDLE.
 #[cfg(not(windows))]
-pub type reflink_fd = c_int;
+pub type reflink_handle = c_int;
 /// An open file or directory: a descriptor; on Windows a HANDLE.
 #[cfg(windows)]
-pub type reflink_fd = *mut c_void;
+pub type reflink_handle = *mut c_void;
 
 // make header: rust-items
 /// Raised when a program must be changed to use the library.
@@ -49,16 +49,16 @@ pub const REFLINK_ERR_INCONSISTENT: c_int = -4102;
 pub const REFLINK_AUTO: u32 = 0;
 /// Clone or fail. A clone that is refused changes nothing. Into a file that is open already, a clone that
 /// fails in the middle (no space, an I/O error) can have changed it: REFLINK_DESTINATION_CHANGED.
-pub const REFLINK_ALWAYS: u32 = 1;
+pub const REFLINK_ALWAYS: u32 = 0x1;
 /// Read and write every byte, so that nothing is shared. Holes are kept. For backups: shared blocks
 /// are lost together. (copy_file_range(2) is not used either, since it may share.)
-pub const REFLINK_NEVER: u32 = 2;
+pub const REFLINK_NEVER: u32 = 0x2;
 /// Fail with -EEXIST where the destination exists, also as a dangling symbolic link. The default.
 pub const REFLINK_FAIL: u32 = 0;
 /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
 /// rename: other processes see the old file or the complete new one. It is a new file: the old
 /// one's other hard links keep the old content, and nothing of its mode or owner stays.
-pub const REFLINK_REPLACE: u32 = 1;
+pub const REFLINK_REPLACE: u32 = 0x10;
 /// The destination's name shows the old state or the complete new one, to every other process and
 /// after any error, signal or kill. After a power loss nothing is promised: on some file systems (XFS,
 /// ext4) the name can then hold an empty file, also where there was an old one. The default.
@@ -66,50 +66,52 @@ pub const REFLINK_ATOMIC: u32 = 0;
 /// The same after a power loss too: the file is synced before it gets its name, and the directory
 /// after. Once the function has returned 0, the copy is on the device. (Exception: a file system that
 /// reports that it cannot sync directories.)
-pub const REFLINK_DURABLE: u32 = 1;
+pub const REFLINK_DURABLE: u32 = 0x100;
 /// For bulk callers that own the directory: the file is made under its own name and removed again
 /// on failure; one system call less, and a kill can leave a partial file. With REFLINK_REPLACE, an
 /// existing file is replaced as with REFLINK_ATOMIC.
-pub const REFLINK_DIRECT: u32 = 2;
+pub const REFLINK_UNSTAGED: u32 = 0x200;
 /// Preserve the times of last access and last change, to the nanosecond, or to the file system's step
 /// where that is below a microsecond. Where the file system stores coarser times, or cannot store the
 /// year, the copy fails with -EOPNOTSUPP (see REFLINK_BEST_EFFORT_METADATA). Exception: a FUSE server
 /// may set new times when the caller of reflink_copy_fd() closes the file.
-pub const REFLINK_PRESERVE_TIMES: u32 = 1;
+pub const REFLINK_PRESERVE_TIMES: u32 = 0x1_0000;
 /// Preserve owner and group, and the set-user-ID, set-group-ID and sticky bits. These bits are set
 /// after checking that owner and group were really set, and never without REFLINK_PRESERVE_OWNER.
 /// Changing the owner needs privilege; without it the copy fails with -EPERM. Ids without a mapping
 /// in the user namespace all look alike and cannot be checked: -EPERM where the source has one of
 /// these bits, or a capability that REFLINK_PRESERVE_XATTRS asks for.
-pub const REFLINK_PRESERVE_OWNER: u32 = 2;
+pub const REFLINK_PRESERVE_OWNER: u32 = 0x2_0000;
 /// Preserve extended attributes, on Linux those of the "user.", "trusted.", "osx." and "os2."
 /// namespaces. Exception: attributes that a file system keeps for itself are not copied
 /// (trusted.overlay, trusted.SGI_ACL_FILE and the like, the namespaces of btrfs, lustre and others).
 /// Security labels are not copied: the system's policy assigns them. "security.capability" is copied only
 /// with REFLINK_PRESERVE_OWNER, after checking that the owner was really set. reflink_copy_fd() keeps
 /// attributes that only the destination has.
-pub const REFLINK_PRESERVE_XATTRS: u32 = 4;
+pub const REFLINK_PRESERVE_XATTRS: u32 = 0x4_0000;
 /// Preserve the POSIX access control list. Where the source has none, the copy gets none: a list that
 /// it inherited from its directory is removed, and so is that of reflink_copy_fd()'s destination.
 /// Without this bit, the copy keeps the list that it inherits from its directory, as any new file does. The
 /// group bits of a source with a list are the list's mask (acl(5)). On Linux the copy then gets the
 /// rights of the list's own group entry, limited by the mask. Other systems with such lists copy the
 /// group bits unchanged: see libreflink(7), under "Systems".
-pub const REFLINK_PRESERVE_ACL: u32 = 8;
+pub const REFLINK_PRESERVE_ACL: u32 = 0x8_0000;
 /// Refuse a symbolic link as the source, with -ELOOP.
-pub const REFLINK_NOFOLLOW: u64 = 1;
+pub const REFLINK_NOFOLLOW: u64 = 0x1_0000_0000;
 /// Succeed where the file system refuses to read or to set metadata, or has no room for it.
 /// REFLINK_METADATA_INCOMPLETE in the result reports that. An I/O error is still an error. Needed on
 /// file systems that cannot store the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
 /// they report that or silently keep other bits. The copy may then be more open than the source.
-pub const REFLINK_BEST_EFFORT_METADATA: u64 = 2;
+pub const REFLINK_BEST_EFFORT_METADATA: u64 = 0x2_0000_0000;
 
 /// How far a copy is. Valid during the call of the progress function only.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct reflink_progress {
     /// sizeof(struct reflink_progress) as the library knows it.
-    pub size: usize,
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
     /// Bytes done, cloned ones and holes included.
     pub bytes_done: u64,
     /// Bytes in all, never less than `bytes_done`. Where the source does not know its size (/proc),
@@ -118,19 +120,22 @@ pub struct reflink_progress {
 }
 
 /// How to copy. NULL instead of a pointer to it means all defaults, and 0 means the default for
-/// each member.
+/// each member. Every other value belongs to one member, and in another one it is refused with -EINVAL. So
+/// is a value that means nothing to the function called: nothing is ignored.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct reflink_options {
     /// sizeof(struct reflink_options), as REFLINK_OPTIONS_INIT sets it.
-    pub size: usize,
+    pub size: u32,
     /// REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER.
     pub mode: u32,
-    /// REFLINK_FAIL or REFLINK_REPLACE.
+    /// REFLINK_FAIL or REFLINK_REPLACE. Of functions that give a name.
     pub if_exists: u32,
-    /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_DIRECT.
+    /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED.
     pub durability: u32,
-    /// REFLINK_PRESERVE_* bits. The permission bits (rwx) follow the source in any case.
+    /// 0: the permission bits (rwx) are the source's.
+    pub permissions: u32,
+    /// REFLINK_PRESERVE_* bits.
     pub preserve: u32,
     /// REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA.
     pub flags: u64,
@@ -142,13 +147,17 @@ pub struct reflink_options {
     /// thread is not cancelled in it either.
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
     /// Passed to `progress`.
-    pub progress_user: *mut c_void,
+    pub user: *mut c_void,
+    /// NULL: not used by this version.
+    pub cancel: *const c_int,
+    /// NULL.
+    pub reserved: *mut c_void,
 }
 
 impl Default for reflink_options {
     fn default() -> Self {
         // SAFETY: integers, and pointers that may be NULL.
-        Self { size: size_of::<Self>(), ..unsafe { core::mem::zeroed() } }
+        Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
     }
 }
 
@@ -209,19 +218,19 @@ pub const REFLINK_STEP_PROGRESS: u32 = 11;
 /// In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
 /// the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
 /// size is checked.
-pub const REFLINK_SOURCE_CHANGED: u32 = 1;
+pub const REFLINK_SOURCE_CHANGED: u32 = 0x1;
 /// In `flags` of struct reflink_result: some metadata could not be set, and
 /// REFLINK_BEST_EFFORT_METADATA allowed that. Without that flag: a sandbox forbids asking whether the source
 /// has an access control list, and so the copy's group bits are no more than those of others.
-pub const REFLINK_METADATA_INCOMPLETE: u32 = 2;
+pub const REFLINK_METADATA_INCOMPLETE: u32 = 0x2;
 /// In `flags` of struct reflink_result: the destination's name holds the complete new file. Also set when
 /// something failed after the name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE), or in the call that
 /// gave it. reflink_copy_fd() and reflink_copy_range() never set it: they give no names.
-pub const REFLINK_PUBLISHED: u32 = 4;
+pub const REFLINK_PUBLISHED: u32 = 0x4;
 /// In `flags` of struct reflink_result, after a failure of reflink_copy_fd() or reflink_copy_range(): the
 /// destination was changed, or may have been. The bytes that the result counts are there; more may be. If
 /// it is not set, the content of the destination is unchanged.
-pub const REFLINK_DESTINATION_CHANGED: u32 = 8;
+pub const REFLINK_DESTINATION_CHANGED: u32 = 0x8;
 /// In `flags` of struct reflink_result, after a failure: the call that failed was made on the source ("error
 /// reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
 /// once, or on none of them.
@@ -236,62 +245,79 @@ pub const REFLINK_AT_DESTINATION: u32 = 0x200;
 #[derive(Clone, Copy)]
 pub struct reflink_result {
     /// sizeof(struct reflink_result), as REFLINK_RESULT_INIT sets it.
-    pub size: usize,
-    /// REFLINK_METHOD_*: how the data was copied.
-    pub method: u32,
-    /// REFLINK_REASON_*: why not everything was cloned.
-    pub reason: u32,
-    /// The -errno that refused the clone, 0 if none did.
-    pub clone_error: i32,
-    /// The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
-    /// code), 0 if none: the library refused it itself.
-    pub os_error: i32,
+    pub size: u32,
     /// REFLINK_STEP_*: which operation failed.
     pub step: u32,
+    /// REFLINK_REASON_*: why not everything was cloned.
+    pub reason: u32,
     /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED,
     /// REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
     pub flags: u32,
+    /// The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
+    /// code), 0 if none: the library refused it itself.
+    pub os_error: i32,
+    /// The -errno that refused the clone, 0 if none did.
+    pub clone_error: i32,
+    /// REFLINK_METHOD_*: how the data was copied.
+    pub method: u32,
+    /// 0.
+    pub reserved: u32,
     /// Bytes that share their blocks with the source, holes between them included.
     pub bytes_cloned: u64,
     /// Bytes copied, by the kernel or by reading and writing.
     pub bytes_copied: u64,
     /// Bytes left as holes. The three add up to the length; after an error, to how far it got at least.
     pub bytes_hole: u64,
+    /// 0: not used by this version.
+    pub clone_offset: u64,
+    /// Empty: not used by this version.
+    pub litter: [core::ffi::c_char; 32],
 }
 
 impl Default for reflink_result {
     fn default() -> Self {
         // SAFETY: integers, and pointers that may be NULL.
-        Self { size: size_of::<Self>(), ..unsafe { core::mem::zeroed() } }
+        Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
     }
 }
 
-/// What a directory can do, found out by trying.
+/// As a length: the rest of the source. It is the largest length that is valid.
+pub const REFLINK_TO_EOF: u64 = 0x7fff_ffff_ffff_ffff;
+
+/// What a directory can do, found out by trying. Each answer is 1 (yes), 0 (no) or -1 (unknown).
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct reflink_capability {
     /// sizeof(struct reflink_capability), as REFLINK_CAPABILITY_INIT sets it.
-    pub size: usize,
-    /// 1: files can be cloned there. 0: they cannot. -1: unknown.
-    pub clone: i32,
-    /// REFLINK_REASON_*: why not, or why unknown.
+    pub size: u32,
+    /// REFLINK_REASON_*: why files cannot be cloned, or why that is unknown.
     pub reason: u32,
+    /// Files can be cloned there.
+    pub clone: i32,
     /// The -errno that said so, 0 if none.
-    pub error: i32,
-    /// 1: ranges can be cloned.
-    pub range: u32,
-    /// 1: copy_file_range(2) works there.
-    pub kernel_copy: u32,
-    /// 1: equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
+    pub clone_error: i32,
+    /// Ranges can be cloned.
+    pub clone_range: i32,
+    /// copy_file_range(2) works there.
+    pub kernel_copy: i32,
+    /// Equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
     /// the source is a directory.
-    pub dedupe: u32,
-    /// 1: a copy can be built without a name (O_TMPFILE); else under a private one.
-    pub unnamed_files: u32,
-    /// 1: holes take no space and can be found.
-    pub sparse: u32,
+    pub dedupe: i32,
+    /// 0: not used by this version.
+    pub dedupe_error: i32,
+    /// -1: not used by this version.
+    pub exchange: i32,
+    /// A copy can be built without a name (O_TMPFILE); else under a private one.
+    pub unnamed_files: i32,
+    /// Holes take no space and can be found.
+    pub sparse: i32,
+    /// 0.
+    pub reserved: i32,
     /// The alignment in bytes that range clones were seen to need there, 0 if none was seen to
     /// work.
     pub granularity: u64,
+    /// 0: not used by this version.
+    pub dedupe_granularity: u64,
     /// The file system's name, NUL-terminated: "xfs", "btrfs", "unknown". For people, not for
     /// decisions.
     pub fs_name: [core::ffi::c_char; 32],
@@ -300,12 +326,9 @@ pub struct reflink_capability {
 impl Default for reflink_capability {
     fn default() -> Self {
         // SAFETY: integers, and pointers that may be NULL.
-        Self { size: size_of::<Self>(), ..unsafe { core::mem::zeroed() } }
+        Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
     }
 }
-
-/// As a length: the rest of the source.
-pub const REFLINK_TO_EOF: u64 = u64::MAX;
 // make header: end
 
 unsafe extern "C" {
@@ -384,7 +407,7 @@ unsafe extern "C" {
     /// - `result`: Says what was done, on success and on failure. May be NULL.
     ///
     /// Returns: 0, or a negative code, among others:
-    /// - -EINVAL: a NULL name, an unknown flag or value, a structure that is too small; with
+    /// - -EINVAL: a NULL name, a value that is unknown or in the wrong member, a structure that is too small; with
     ///   REFLINK_ALWAYS, this file cannot be cloned there (reason REFLINK_REASON_FILE).
     /// - -E2BIG: a structure larger than this library knows, with a nonzero member in the unknown part.
     /// - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: the system refuses a name. An empty name
@@ -402,7 +425,7 @@ unsafe extern "C" {
     /// - -EPERM, -EOPNOTSUPP at REFLINK_STEP_METADATA: the file system cannot hold the permission bits
     ///   or the metadata asked for; see REFLINK_BEST_EFFORT_METADATA.
     /// - -EOPNOTSUPP, -EPERM, -EINVAL at REFLINK_STEP_PUBLISH: the file system has neither hard links
-    ///   nor a rename that does not replace, so that a new name cannot be given safely; REFLINK_DIRECT
+    ///   nor a rename that does not replace, so that a new name cannot be given safely; REFLINK_UNSTAGED
     ///   or REFLINK_REPLACE can still be used.
     /// - -EIO, -ENOSPC, -EDQUOT, -ENOMEM, -EROFS: a real failure. It is never hidden behind another
     ///   method.
@@ -412,9 +435,9 @@ unsafe extern "C" {
     /// Thread-safe. Blocks until done: the time of a clone grows with the number of the file's extents,
     /// that of a copy with its size. Advisory locks on the source are ignored. Since 0.1.
     pub fn reflink_copy_file_at(
-        src_dir: reflink_fd,
+        src_dir: reflink_handle,
         src: *const c_char,
-        dst_dir: reflink_fd,
+        dst_dir: reflink_handle,
         dst: *const c_char,
         options: *const reflink_options,
         result: *mut reflink_result,
@@ -429,7 +452,7 @@ unsafe extern "C" {
     /// changed the destination. A longer destination is cut only when the source's whole blocks are in it.
     ///
     /// The descriptors stay open, and their file offsets stay where they are. Of the options,
-    /// `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW have no effect. REFLINK_DURABLE
+    /// `if_exists`, `permissions`, REFLINK_UNSTAGED and REFLINK_NOFOLLOW mean nothing here: -EINVAL. REFLINK_DURABLE
     /// syncs the destination at the end. `preserve` is followed, but the destination keeps its own
     /// permission bits.
     ///
@@ -451,8 +474,8 @@ unsafe extern "C" {
     ///
     /// Thread-safe, if nobody else writes the destination during the call. Since 0.1.
     pub fn reflink_copy_fd(
-        src: reflink_fd,
-        dst: reflink_fd,
+        src: reflink_handle,
+        dst: reflink_handle,
         options: *const reflink_options,
         result: *mut reflink_result,
     ) -> c_int;
@@ -473,9 +496,8 @@ unsafe extern "C" {
     /// result is how much was done, after an error how much from the range's beginning on. Extends the destination where the range goes beyond its end. The same file may be on both
     /// sides, if the ranges are apart.
     ///
-    /// The descriptors stay open, and their file offsets stay where they are. Of the options,
-    /// `if_exists`, REFLINK_DIRECT, REFLINK_NOFOLLOW and REFLINK_BEST_EFFORT_METADATA have no effect.
-    /// `preserve` must be 0. REFLINK_DURABLE syncs the destination at the end.
+    /// The descriptors stay open, and their file offsets stay where they are. Of the options only `mode` and
+    /// REFLINK_DURABLE, which syncs the destination at the end, mean something here; another one is -EINVAL.
     ///
     /// - `src`: A regular file, open for reading.
     /// - `src_offset`: Where the range begins in it, in bytes.
@@ -486,8 +508,7 @@ unsafe extern "C" {
     /// - `result`: Says what was done, on success and on failure. May be NULL.
     ///
     /// Returns: 0, or a negative code, among others:
-    /// - -EINVAL: an offset or a length beyond 2^63-1; `preserve` is not 0; with REFLINK_ALWAYS, the
-    ///   range is not aligned.
+    /// - -EINVAL: an offset or a length beyond 2^63-1; with REFLINK_ALWAYS, the range is not aligned.
     /// - -EFBIG: the range would end beyond 2^63-1 in the destination, or beyond what RLIMIT_FSIZE
     ///   allows.
     /// - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap.
@@ -495,9 +516,9 @@ unsafe extern "C" {
     ///
     /// Thread-safe, if nobody else writes the destination's range during the call. Since 0.1.
     pub fn reflink_copy_range(
-        src: reflink_fd,
+        src: reflink_handle,
         src_offset: u64,
-        dst: reflink_fd,
+        dst: reflink_handle,
         dst_offset: u64,
         length: u64,
         options: *const reflink_options,
@@ -511,7 +532,7 @@ unsafe extern "C" {
     /// the file system's name or device number. The answer is of that moment; a later copy may still find
     /// otherwise.
     ///
-    /// Where the trial is not possible, the call succeeds, `clone` is -1, and `reason` and `error` say
+    /// Where the trial is not possible, the call succeeds, `clone` is -1, and `reason` and `clone_error` say
     /// why. This needs no write permission.
     ///
     /// - `src`: A file or a directory that clones are to be made from, or NULL for the directory itself.
@@ -541,8 +562,8 @@ unsafe extern "C" {
     ///
     /// Thread-safe. Since 0.1.
     pub fn reflink_probe_fd(
-        src: reflink_fd,
-        dst_dir: reflink_fd,
+        src: reflink_handle,
+        dst_dir: reflink_handle,
         capability: *mut reflink_capability,
     ) -> c_int;
     // make header: end

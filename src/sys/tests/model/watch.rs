@@ -28,7 +28,7 @@ pub struct Watch {
     /// The destination's directory and name.
     pub name: Option<(Ino, Vec<u8>)>,
     /// The file grows under its own name.
-    pub direct: bool,
+    pub unstaged: bool,
     /// Which permission bits are asked for, and what the system takes away from those of a new file.
     pub permissions: Permissions,
     pub umask: u32,
@@ -116,10 +116,10 @@ impl Watch {
             }
         }
         let Some(ino) = there else {
-            let gone = self.old.is_some() || (self.published.is_some() && !self.direct);
+            let gone = self.old.is_some() || (self.published.is_some() && !self.unstaged);
             return gone.then(|| "the destination's name is gone".into());
         };
-        if self.direct && self.old.is_none() {
+        if self.unstaged && self.old.is_none() {
             return None;
         }
         self.published_broken(disk, ino)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 # make header: python-values result.flags
-_SOURCE_CHANGED = 1
-_METADATA_INCOMPLETE = 2
-_PUBLISHED = 4
-_DESTINATION_CHANGED = 8
+_SOURCE_CHANGED = 0x1
+_METADATA_INCOMPLETE = 0x2
+_PUBLISHED = 0x4
+_DESTINATION_CHANGED = 0x8
 _AT_SOURCE = 0x100
 _AT_DESTINATION = 0x200
 # make header: end
@@ -208,12 +208,12 @@ class Capability:
         return cls(
             clone=None if raw.clone < 0 else bool(raw.clone),
             reason=Reason(raw.reason),
-            errno=-raw.error or None,
-            range=bool(raw.range),
-            kernel_copy=bool(raw.kernel_copy),
-            dedupe=bool(raw.dedupe),
-            unnamed_files=bool(raw.unnamed_files),
-            sparse=bool(raw.sparse),
+            errno=-raw.clone_error or None,
+            range=raw.clone_range == 1,
+            kernel_copy=raw.kernel_copy == 1,
+            dedupe=raw.dedupe == 1,
+            unnamed_files=raw.unnamed_files == 1,
+            sparse=raw.sparse == 1,
             granularity=raw.granularity or None,
             fs_name=fs_name,
         )

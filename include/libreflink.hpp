@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// reflink.hpp - libreflink for C++17: std::filesystem::path in, std::error_code or an exception out
+// libreflink.hpp - libreflink for C++17: std::filesystem::path in, std::error_code or an exception
+// out
 //
 //     libreflink::options options;
 //     options.if_exists = libreflink::if_exists::replace;
@@ -15,17 +16,17 @@
 //
 // Ownership.  There is nothing to be closed or freed. File descriptors stay the caller's.
 //
-// What each call does, and each of its errors, is written in reflink.h. This file is all inline: no
-// symbol is added to the library, and its ABI stays that of C.
+// What each call does, and each of its errors, is written in libreflink.h. This file is all inline:
+// no symbol is added to the library, and its ABI stays that of C.
 
-#ifndef REFLINK_HPP
-#define REFLINK_HPP
+#ifndef LIBREFLINK_HPP
+#define LIBREFLINK_HPP
 
-#include <reflink.h>
+#include <libreflink.h>
 
 #if !defined(__cplusplus) ||                                                                       \
     (__cplusplus < 201703L && !(defined(_MSVC_LANG) && _MSVC_LANG >= 201703L))
-#error "reflink.hpp needs C++17; reflink.h does with C++11"
+#error "libreflink.hpp needs C++17; libreflink.h does with C++11"
 #endif
 
 #include <cstdint>
@@ -96,7 +97,7 @@ enum class durability : std::uint32_t {
     durable = REFLINK_DURABLE,
     /// For bulk callers that own the directory: the file is made under its own name and removed
     /// again on failure; one system call less, and a kill can leave a partial file.
-    direct = REFLINK_DIRECT,
+    unstaged = REFLINK_UNSTAGED,
     // make header: end
 };
 
@@ -317,7 +318,7 @@ inline std::error_code make_error_code(errc code) noexcept
     return std::error_code(static_cast<int>(code), category());
 }
 
-/// What a function of reflink.h returned, as a std::error_code.
+/// What a function of libreflink.h returned, as a std::error_code.
 inline std::error_code make_error_code(int code) noexcept
 {
     if (code >= 0)
@@ -404,7 +405,7 @@ class call
         to_.flags = static_cast<std::uint64_t>(from.flags);
         if (from.progress) {
             to_.progress = &call::step;
-            to_.progress_user = this;
+            to_.user = this;
         }
     }
 
@@ -478,12 +479,12 @@ inline libreflink::capability converted(const ::reflink_capability &from)
     libreflink::capability to;
     to.clone = from.clone == 1 ? answer::yes : from.clone == 0 ? answer::no : answer::unknown;
     to.reason = static_cast<libreflink::reason>(from.reason);
-    to.error = make_error_code(from.error);
-    to.range = from.range != 0;
-    to.kernel_copy = from.kernel_copy != 0;
-    to.dedupe = from.dedupe != 0;
-    to.unnamed_files = from.unnamed_files != 0;
-    to.sparse = from.sparse != 0;
+    to.error = make_error_code(from.clone_error);
+    to.range = from.clone_range == 1;
+    to.kernel_copy = from.kernel_copy == 1;
+    to.dedupe = from.dedupe == 1;
+    to.unnamed_files = from.unnamed_files == 1;
+    to.sparse = from.sparse == 1;
     to.granularity = from.granularity;
     to.fs_name = from.fs_name;
     return to;
@@ -501,9 +502,9 @@ inline libreflink::capability converted(const ::reflink_capability &from)
 /// @param error    Cleared on success, set on failure.
 /// @return What was done, or how far it got. A name with a NUL inside is
 /// std::errc::invalid_argument.
-inline result copy_file_at(reflink_fd src_dir, const std::filesystem::path &src, reflink_fd dst_dir,
-                           const std::filesystem::path &dst, const options &options,
-                           std::error_code &error)
+inline result copy_file_at(reflink_handle src_dir, const std::filesystem::path &src,
+                           reflink_handle dst_dir, const std::filesystem::path &dst,
+                           const options &options, std::error_code &error)
 {
     const detail::native_name from(src), to(dst);
     if (!from.valid() || !to.valid())
@@ -515,8 +516,9 @@ inline result copy_file_at(reflink_fd src_dir, const std::filesystem::path &src,
 }
 
 /// The same, and throws libreflink::error.
-inline result copy_file_at(reflink_fd src_dir, const std::filesystem::path &src, reflink_fd dst_dir,
-                           const std::filesystem::path &dst, const options &options = {})
+inline result copy_file_at(reflink_handle src_dir, const std::filesystem::path &src,
+                           reflink_handle dst_dir, const std::filesystem::path &dst,
+                           const options &options = {})
 {
     std::error_code code;
     const result result = copy_file_at(src_dir, src, dst_dir, dst, options, code);
@@ -570,7 +572,7 @@ inline result copy_file(const std::filesystem::path &src, const std::filesystem:
 /// @param options  How to copy.
 /// @param error    Cleared on success, set on failure.
 /// @return What was done, or how far it got.
-inline result copy_fd(reflink_fd src, reflink_fd dst, const options &options,
+inline result copy_fd(reflink_handle src, reflink_handle dst, const options &options,
                       std::error_code &error)
 {
     detail::call call(options);
@@ -578,7 +580,7 @@ inline result copy_fd(reflink_fd src, reflink_fd dst, const options &options,
 }
 
 /// The same, and throws libreflink::error.
-inline result copy_fd(reflink_fd src, reflink_fd dst, const options &options = {})
+inline result copy_fd(reflink_handle src, reflink_handle dst, const options &options = {})
 {
     std::error_code code;
     const result result = copy_fd(src, dst, options, code);
@@ -597,7 +599,7 @@ inline result copy_fd(reflink_fd src, reflink_fd dst, const options &options = {
 /// @param options     How to copy.
 /// @param error       Cleared on success, set on failure.
 /// @return What was done, or how far it got.
-inline result copy_range(reflink_fd src, std::uint64_t src_offset, reflink_fd dst,
+inline result copy_range(reflink_handle src, std::uint64_t src_offset, reflink_handle dst,
                          std::uint64_t dst_offset, std::uint64_t length, const options &options,
                          std::error_code &error)
 {
@@ -608,7 +610,7 @@ inline result copy_range(reflink_fd src, std::uint64_t src_offset, reflink_fd ds
 }
 
 /// The same, and throws libreflink::error.
-inline result copy_range(reflink_fd src, std::uint64_t src_offset, reflink_fd dst,
+inline result copy_range(reflink_handle src, std::uint64_t src_offset, reflink_handle dst,
                          std::uint64_t dst_offset, std::uint64_t length,
                          const options &options = {})
 {
@@ -665,7 +667,8 @@ inline result copy_range(reflink_fd src, std::uint64_t src_offset, reflink_fd ds
 /// @param error    Cleared on success, set on failure. That something cannot be cloned is no
 /// failure.
 /// @return The answer.
-[[nodiscard]] inline capability probe_fd(reflink_fd src, reflink_fd dst_dir, std::error_code &error)
+[[nodiscard]] inline capability probe_fd(reflink_handle src, reflink_handle dst_dir,
+                                         std::error_code &error)
 {
     ::reflink_capability capability = REFLINK_CAPABILITY_INIT;
     error = make_error_code(::reflink_probe_fd(src, dst_dir, &capability));
@@ -673,7 +676,7 @@ inline result copy_range(reflink_fd src, std::uint64_t src_offset, reflink_fd ds
 }
 
 /// The same, and throws libreflink::error.
-[[nodiscard]] inline capability probe_fd(reflink_fd src, reflink_fd dst_dir)
+[[nodiscard]] inline capability probe_fd(reflink_handle src, reflink_handle dst_dir)
 {
     std::error_code code;
     capability capability = probe_fd(src, dst_dir, code);
@@ -703,4 +706,4 @@ template <> struct is_error_code_enum<libreflink::errc> : true_type {
 };
 } // namespace std
 
-#endif // REFLINK_HPP
+#endif // LIBREFLINK_HPP

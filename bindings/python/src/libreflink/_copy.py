@@ -32,29 +32,29 @@ FileOrFd = Union[int, HasFileno]
 _MODES = {
     # make header: python-names options.mode
     "auto": 0,
-    "always": 1,
-    "never": 2,
+    "always": 0x1,
+    "never": 0x2,
     # make header: end
 }
 _PRESERVE = {
     # make header: python-names REFLINK_PRESERVE_*
-    "times": 1,
-    "owner": 2,
-    "xattrs": 4,
-    "acl": 8,
+    "times": 0x10000,
+    "owner": 0x20000,
+    "xattrs": 0x40000,
+    "acl": 0x80000,
     # make header: end
 }
-# make header: python-values options.if_exists options.durability options.flags
+# make header: python-values options.if_exists options.durability options.flags REFLINK_TO_EOF
 _FAIL = 0
-_REPLACE = 1
+_REPLACE = 0x10
 _ATOMIC = 0
-_DURABLE = 1
-_DIRECT = 2
-_NOFOLLOW = 1
-_BEST_EFFORT_METADATA = 2
+_DURABLE = 0x100
+_UNSTAGED = 0x200
+_NOFOLLOW = 0x100000000
+_BEST_EFFORT_METADATA = 0x200000000
+_TO_EOF = 0x7fffffffffffffff
 # make header: end
 _AT_FDCWD = -100 if sys.platform != "darwin" else -2
-_TO_EOF = 2**64 - 1
 _CANCEL = 1
 
 # Looked up once: by name, each costs a call.
@@ -176,7 +176,7 @@ def copyfile(
     options = _options(mode, durable=durable, preserve=preserve, replace=replace, flags=flags)
     names = encode(src), encode(dst)
     at = _AT_FDCWD if src_dir_fd is None else src_dir_fd, _AT_FDCWD if dst_dir_fd is None else dst_dir_fd
-    sys.audit("reflink.copyfile", src, dst)
+    sys.audit("libreflink.copyfile", src, dst)
 
     def call(options: Any, result: Any) -> int:
         code: int = lib.reflink_copy_file_at(at[0], names[0], at[1], names[1], options, result)

@@ -1,7 +1,7 @@
 """Copy-on-write (reflink) copies of files, with a correct fallback, over the C library libreflink.
 
->>> import reflink
->>> done = reflink.copyfile("disk.img", "snapshot.img")          # doctest: +SKIP
+>>> import libreflink
+>>> done = libreflink.copyfile("disk.img", "snapshot.img")          # doctest: +SKIP
 >>> done.method, done.bytes_cloned                               # doctest: +SKIP
 (<Method.CLONE: 1>, 10737418240)
 

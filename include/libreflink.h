@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * reflink.h - copy-on-write (reflink) copies of files
+ * libreflink.h - copy-on-write (reflink) copies of files
  *
  * Where the file system can, a copy shares its blocks with the source and takes no extra space until either file is
  * written. Where it cannot, the bytes are copied. The result reports which of the two was done.
@@ -21,7 +21,7 @@
  * are only added at the end, so a program built with an older or a newer header runs with this library. A smaller (older)
  * structure is read as if its missing members were 0, and only its own members are written. A larger (newer) one is
  * accepted if the members this library does not know are 0, and refused with -E2BIG otherwise. One that is smaller than
- * in the first release is refused with -EINVAL, and so is an unknown flag or value.
+ * in the first release is refused with -EINVAL, and so is an unknown flag or value, or one in the wrong member.
  *
  * Ownership.  The library returns nothing that must be freed, and keeps no pointer after a call. Strings that it returns
  * are static.
@@ -45,8 +45,8 @@
  */
 
 
-#ifndef REFLINK_H
-#define REFLINK_H
+#ifndef LIBREFLINK_H
+#define LIBREFLINK_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -57,18 +57,15 @@
 
 /* An open file or directory: a descriptor; on Windows a HANDLE. */
 #ifdef _WIN32
-typedef void *reflink_fd;
+typedef void *reflink_handle;
 #else
-typedef int reflink_fd;
+typedef int reflink_handle;
 #endif
 
-/* As a length: the rest of the source. */
-#define REFLINK_TO_EOF UINT64_MAX
-
 /* Initializers: the size, and 0 for everything else, which is the default. */
-#define REFLINK_OPTIONS_INIT { sizeof(struct reflink_options), 0, 0, 0, 0, 0, NULL, NULL }
-#define REFLINK_RESULT_INIT { sizeof(struct reflink_result), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-#define REFLINK_CAPABILITY_INIT { sizeof(struct reflink_capability), 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+#define REFLINK_OPTIONS_INIT { sizeof(struct reflink_options), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+#define REFLINK_RESULT_INIT { sizeof(struct reflink_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+#define REFLINK_CAPABILITY_INIT { sizeof(struct reflink_capability), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 
 /* A caller that ignores the result takes a failed copy for a good one. */
 #if defined(__GNUC__) || defined(__clang__)
@@ -157,12 +154,12 @@ const char *reflink_err_name(int code);
  * Clone or fail. A clone that is refused changes nothing. Into a file that is open already, a clone that
  * fails in the middle (no space, an I/O error) can have changed it: REFLINK_DESTINATION_CHANGED.
  */
-#define REFLINK_ALWAYS 1
+#define REFLINK_ALWAYS 0x1
 /**
  * Read and write every byte, so that nothing is shared. Holes are kept. For backups: shared blocks
  * are lost together. (copy_file_range(2) is not used either, since it may share.)
  */
-#define REFLINK_NEVER 2
+#define REFLINK_NEVER 0x2
 
 /** Fail with -EEXIST where the destination exists, also as a dangling symbolic link. The default. */
 #define REFLINK_FAIL 0
@@ -171,7 +168,7 @@ const char *reflink_err_name(int code);
  * rename: other processes see the old file or the complete new one. It is a new file: the old
  * one's other hard links keep the old content, and nothing of its mode or owner stays.
  */
-#define REFLINK_REPLACE 1
+#define REFLINK_REPLACE 0x10
 
 /**
  * The destination's name shows the old state or the complete new one, to every other process and
@@ -184,13 +181,13 @@ const char *reflink_err_name(int code);
  * after. Once the function has returned 0, the copy is on the device. (Exception: a file system that
  * reports that it cannot sync directories.)
  */
-#define REFLINK_DURABLE 1
+#define REFLINK_DURABLE 0x100
 /**
  * For bulk callers that own the directory: the file is made under its own name and removed again
  * on failure; one system call less, and a kill can leave a partial file. With REFLINK_REPLACE, an
  * existing file is replaced as with REFLINK_ATOMIC.
  */
-#define REFLINK_DIRECT 2
+#define REFLINK_UNSTAGED 0x200
 
 /**
  * Preserve the times of last access and last change, to the nanosecond, or to the file system's step
@@ -198,7 +195,7 @@ const char *reflink_err_name(int code);
  * year, the copy fails with -EOPNOTSUPP (see REFLINK_BEST_EFFORT_METADATA). Exception: a FUSE server
  * may set new times when the caller of reflink_copy_fd() closes the file.
  */
-#define REFLINK_PRESERVE_TIMES 1
+#define REFLINK_PRESERVE_TIMES 0x10000
 /**
  * Preserve owner and group, and the set-user-ID, set-group-ID and sticky bits. These bits are set
  * after checking that owner and group were really set, and never without REFLINK_PRESERVE_OWNER.
@@ -206,7 +203,7 @@ const char *reflink_err_name(int code);
  * in the user namespace all look alike and cannot be checked: -EPERM where the source has one of
  * these bits, or a capability that REFLINK_PRESERVE_XATTRS asks for.
  */
-#define REFLINK_PRESERVE_OWNER 2
+#define REFLINK_PRESERVE_OWNER 0x20000
 /**
  * Preserve extended attributes, on Linux those of the "user.", "trusted.", "osx." and "os2."
  * namespaces. Exception: attributes that a file system keeps for itself are not copied
@@ -215,7 +212,7 @@ const char *reflink_err_name(int code);
  * with REFLINK_PRESERVE_OWNER, after checking that the owner was really set. reflink_copy_fd() keeps
  * attributes that only the destination has.
  */
-#define REFLINK_PRESERVE_XATTRS 4
+#define REFLINK_PRESERVE_XATTRS 0x40000
 /**
  * Preserve the POSIX access control list. Where the source has none, the copy gets none: a list that
  * it inherited from its directory is removed, and so is that of reflink_copy_fd()'s destination.
@@ -224,22 +221,24 @@ const char *reflink_err_name(int code);
  * rights of the list's own group entry, limited by the mask. Other systems with such lists copy the
  * group bits unchanged: see libreflink(7), under "Systems".
  */
-#define REFLINK_PRESERVE_ACL 8
+#define REFLINK_PRESERVE_ACL 0x80000
 
 /** Refuse a symbolic link as the source, with -ELOOP. */
-#define REFLINK_NOFOLLOW 1
+#define REFLINK_NOFOLLOW 0x100000000ULL
 /**
  * Succeed where the file system refuses to read or to set metadata, or has no room for it.
  * REFLINK_METADATA_INCOMPLETE in the result reports that. An I/O error is still an error. Needed on
  * file systems that cannot store the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
  * they report that or silently keep other bits. The copy may then be more open than the source.
  */
-#define REFLINK_BEST_EFFORT_METADATA 2
+#define REFLINK_BEST_EFFORT_METADATA 0x200000000ULL
 
 /** How far a copy is. Valid during the call of the progress function only. */
 struct reflink_progress {
   /** sizeof(struct reflink_progress) as the library knows it. */
-  size_t size;
+  uint32_t size;
+  /** 0. */
+  uint32_t reserved;
   /** Bytes done, cloned ones and holes included. */
   uint64_t bytes_done;
   /**
@@ -251,18 +250,21 @@ struct reflink_progress {
 
 /**
  * How to copy. NULL instead of a pointer to it means all defaults, and 0 means the default for
- * each member.
+ * each member. Every other value belongs to one member, and in another one it is refused with -EINVAL. So
+ * is a value that means nothing to the function called: nothing is ignored.
  */
 struct reflink_options {
   /** sizeof(struct reflink_options), as REFLINK_OPTIONS_INIT sets it. */
-  size_t size;
+  uint32_t size;
   /** REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER. */
   uint32_t mode;
-  /** REFLINK_FAIL or REFLINK_REPLACE. */
+  /** REFLINK_FAIL or REFLINK_REPLACE. Of functions that give a name. */
   uint32_t if_exists;
-  /** REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_DIRECT. */
+  /** REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED. */
   uint32_t durability;
-  /** REFLINK_PRESERVE_* bits. The permission bits (rwx) follow the source in any case. */
+  /** 0: the permission bits (rwx) are the source's. */
+  uint32_t permissions;
+  /** REFLINK_PRESERVE_* bits. */
   uint32_t preserve;
   /** REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA. */
   uint64_t flags;
@@ -277,7 +279,11 @@ struct reflink_options {
   int (*progress)(void *user,
                   const struct reflink_progress *progress);
   /** Passed to `progress`. */
-  void *progress_user;
+  void *user;
+  /** NULL: not used by this version. */
+  const volatile int *cancel;
+  /** NULL. */
+  void *reserved;
 };
 
 /* ---- What was done ---- */
@@ -352,25 +358,25 @@ struct reflink_options {
  * the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
  * size is checked.
  */
-#define REFLINK_SOURCE_CHANGED 1
+#define REFLINK_SOURCE_CHANGED 0x1
 /**
  * In `flags` of struct reflink_result: some metadata could not be set, and
  * REFLINK_BEST_EFFORT_METADATA allowed that. Without that flag: a sandbox forbids asking whether the source
  * has an access control list, and so the copy's group bits are no more than those of others.
  */
-#define REFLINK_METADATA_INCOMPLETE 2
+#define REFLINK_METADATA_INCOMPLETE 0x2
 /**
  * In `flags` of struct reflink_result: the destination's name holds the complete new file. Also set when
  * something failed after the name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE), or in the call that
  * gave it. reflink_copy_fd() and reflink_copy_range() never set it: they give no names.
  */
-#define REFLINK_PUBLISHED 4
+#define REFLINK_PUBLISHED 0x4
 /**
  * In `flags` of struct reflink_result, after a failure of reflink_copy_fd() or reflink_copy_range(): the
  * destination was changed, or may have been. The bytes that the result counts are there; more may be. If
  * it is not set, the content of the destination is unchanged.
  */
-#define REFLINK_DESTINATION_CHANGED 8
+#define REFLINK_DESTINATION_CHANGED 0x8
 /**
  * In `flags` of struct reflink_result, after a failure: the call that failed was made on the source ("error
  * reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
@@ -389,34 +395,43 @@ struct reflink_options {
  */
 struct reflink_result {
   /** sizeof(struct reflink_result), as REFLINK_RESULT_INIT sets it. */
-  size_t size;
-  /** REFLINK_METHOD_*: how the data was copied. */
-  uint32_t method;
-  /** REFLINK_REASON_*: why not everything was cloned. */
-  uint32_t reason;
-  /** The -errno that refused the clone, 0 if none did. */
-  int32_t clone_error;
-  /**
-   * The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
-   * code), 0 if none: the library refused it itself.
-   */
-  int32_t os_error;
+  uint32_t size;
   /** REFLINK_STEP_*: which operation failed. */
   uint32_t step;
+  /** REFLINK_REASON_*: why not everything was cloned. */
+  uint32_t reason;
   /**
    * REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED,
    * REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
    */
   uint32_t flags;
+  /**
+   * The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
+   * code), 0 if none: the library refused it itself.
+   */
+  int32_t os_error;
+  /** The -errno that refused the clone, 0 if none did. */
+  int32_t clone_error;
+  /** REFLINK_METHOD_*: how the data was copied. */
+  uint32_t method;
+  /** 0. */
+  uint32_t reserved;
   /** Bytes that share their blocks with the source, holes between them included. */
   uint64_t bytes_cloned;
   /** Bytes copied, by the kernel or by reading and writing. */
   uint64_t bytes_copied;
   /** Bytes left as holes. The three add up to the length; after an error, to how far it got at least. */
   uint64_t bytes_hole;
+  /** 0: not used by this version. */
+  uint64_t clone_offset;
+  /** Empty: not used by this version. */
+  char litter[32];
 };
 
 /* ---- Copies ---- */
+
+/** As a length: the rest of the source. It is the largest length that is valid. */
+#define REFLINK_TO_EOF 0x7fffffffffffffffULL
 
 /**
  * Copies a file under a new name, sharing its blocks where the file system can.
@@ -458,7 +473,7 @@ int reflink_copy_file(const char *src,
  * @param options  How to copy, or NULL for the defaults.
  * @param result   Says what was done, on success and on failure. May be NULL.
  * @return 0, or a negative code, among others:
- * - -EINVAL: a NULL name, an unknown flag or value, a structure that is too small; with
+ * - -EINVAL: a NULL name, a value that is unknown or in the wrong member, a structure that is too small; with
  *   REFLINK_ALWAYS, this file cannot be cloned there (reason REFLINK_REASON_FILE).
  * - -E2BIG: a structure larger than this library knows, with a nonzero member in the unknown part.
  * - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: the system refuses a name. An empty name
@@ -476,7 +491,7 @@ int reflink_copy_file(const char *src,
  * - -EPERM, -EOPNOTSUPP at REFLINK_STEP_METADATA: the file system cannot hold the permission bits
  *   or the metadata asked for; see REFLINK_BEST_EFFORT_METADATA.
  * - -EOPNOTSUPP, -EPERM, -EINVAL at REFLINK_STEP_PUBLISH: the file system has neither hard links
- *   nor a rename that does not replace, so that a new name cannot be given safely; REFLINK_DIRECT
+ *   nor a rename that does not replace, so that a new name cannot be given safely; REFLINK_UNSTAGED
  *   or REFLINK_REPLACE can still be used.
  * - -EIO, -ENOSPC, -EDQUOT, -ENOMEM, -EROFS: a real failure. It is never hidden behind another
  *   method.
@@ -487,9 +502,9 @@ int reflink_copy_file(const char *src,
  * that of a copy with its size. Advisory locks on the source are ignored. Since 0.1.
  */
 REFLINK_NODISCARD
-int reflink_copy_file_at(reflink_fd src_dir,
+int reflink_copy_file_at(reflink_handle src_dir,
                          const char *src,
-                         reflink_fd dst_dir,
+                         reflink_handle dst_dir,
                          const char *dst,
                          const struct reflink_options *options,
                          struct reflink_result *result);
@@ -504,7 +519,7 @@ int reflink_copy_file_at(reflink_fd src_dir,
  * changed the destination. A longer destination is cut only when the source's whole blocks are in it.
  *
  * The descriptors stay open, and their file offsets stay where they are. Of the options,
- * `if_exists`, REFLINK_DIRECT and REFLINK_NOFOLLOW have no effect. REFLINK_DURABLE
+ * `if_exists`, `permissions`, REFLINK_UNSTAGED and REFLINK_NOFOLLOW mean nothing here: -EINVAL. REFLINK_DURABLE
  * syncs the destination at the end. `preserve` is followed, but the destination keeps its own
  * permission bits.
  *
@@ -526,8 +541,8 @@ int reflink_copy_file_at(reflink_fd src_dir,
  * Thread-safe, if nobody else writes the destination during the call. Since 0.1.
  */
 REFLINK_NODISCARD
-int reflink_copy_fd(reflink_fd src,
-                    reflink_fd dst,
+int reflink_copy_fd(reflink_handle src,
+                    reflink_handle dst,
                     const struct reflink_options *options,
                     struct reflink_result *result);
 
@@ -548,9 +563,8 @@ int reflink_copy_fd(reflink_fd src,
  * result is how much was done, after an error how much from the range's beginning on. Extends the destination where the range goes beyond its end. The same file may be on both
  * sides, if the ranges are apart.
  *
- * The descriptors stay open, and their file offsets stay where they are. Of the options,
- * `if_exists`, REFLINK_DIRECT, REFLINK_NOFOLLOW and REFLINK_BEST_EFFORT_METADATA have no effect.
- * `preserve` must be 0. REFLINK_DURABLE syncs the destination at the end.
+ * The descriptors stay open, and their file offsets stay where they are. Of the options only `mode` and
+ * REFLINK_DURABLE, which syncs the destination at the end, mean something here; another one is -EINVAL.
  *
  * @param src         A regular file, open for reading.
  * @param src_offset  Where the range begins in it, in bytes.
@@ -560,8 +574,7 @@ int reflink_copy_fd(reflink_fd src,
  * @param options     How to copy, or NULL for the defaults.
  * @param result      Says what was done, on success and on failure. May be NULL.
  * @return 0, or a negative code, among others:
- * - -EINVAL: an offset or a length beyond 2^63-1; `preserve` is not 0; with REFLINK_ALWAYS, the
- *   range is not aligned.
+ * - -EINVAL: an offset or a length beyond 2^63-1; with REFLINK_ALWAYS, the range is not aligned.
  * - -EFBIG: the range would end beyond 2^63-1 in the destination, or beyond what RLIMIT_FSIZE
  *   allows.
  * - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap.
@@ -570,9 +583,9 @@ int reflink_copy_fd(reflink_fd src,
  * Thread-safe, if nobody else writes the destination's range during the call. Since 0.1.
  */
 REFLINK_NODISCARD
-int reflink_copy_range(reflink_fd src,
+int reflink_copy_range(reflink_handle src,
                        uint64_t src_offset,
-                       reflink_fd dst,
+                       reflink_handle dst,
                        uint64_t dst_offset,
                        uint64_t length,
                        const struct reflink_options *options,
@@ -580,34 +593,42 @@ int reflink_copy_range(reflink_fd src,
 
 /* ---- What a directory can do ---- */
 
-/** What a directory can do, found out by trying. */
+/** What a directory can do, found out by trying. Each answer is 1 (yes), 0 (no) or -1 (unknown). */
 struct reflink_capability {
   /** sizeof(struct reflink_capability), as REFLINK_CAPABILITY_INIT sets it. */
-  size_t size;
-  /** 1: files can be cloned there. 0: they cannot. -1: unknown. */
-  int32_t clone;
-  /** REFLINK_REASON_*: why not, or why unknown. */
+  uint32_t size;
+  /** REFLINK_REASON_*: why files cannot be cloned, or why that is unknown. */
   uint32_t reason;
+  /** Files can be cloned there. */
+  int32_t clone;
   /** The -errno that said so, 0 if none. */
-  int32_t error;
-  /** 1: ranges can be cloned. */
-  uint32_t range;
-  /** 1: copy_file_range(2) works there. */
-  uint32_t kernel_copy;
+  int32_t clone_error;
+  /** Ranges can be cloned. */
+  int32_t clone_range;
+  /** copy_file_range(2) works there. */
+  int32_t kernel_copy;
   /**
-   * 1: equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
+   * Equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
    * the source is a directory.
    */
-  uint32_t dedupe;
-  /** 1: a copy can be built without a name (O_TMPFILE); else under a private one. */
-  uint32_t unnamed_files;
-  /** 1: holes take no space and can be found. */
-  uint32_t sparse;
+  int32_t dedupe;
+  /** 0: not used by this version. */
+  int32_t dedupe_error;
+  /** -1: not used by this version. */
+  int32_t exchange;
+  /** A copy can be built without a name (O_TMPFILE); else under a private one. */
+  int32_t unnamed_files;
+  /** Holes take no space and can be found. */
+  int32_t sparse;
+  /** 0. */
+  int32_t reserved;
   /**
    * The alignment in bytes that range clones were seen to need there, 0 if none was seen to
    * work.
    */
   uint64_t granularity;
+  /** 0: not used by this version. */
+  uint64_t dedupe_granularity;
   /**
    * The file system's name, NUL-terminated: "xfs", "btrfs", "unknown". For people, not for
    * decisions.
@@ -623,7 +644,7 @@ struct reflink_capability {
  * the file system's name or device number. The answer is of that moment; a later copy may still find
  * otherwise.
  *
- * Where the trial is not possible, the call succeeds, `clone` is -1, and `reason` and `error` say
+ * Where the trial is not possible, the call succeeds, `clone` is -1, and `reason` and `clone_error` say
  * why. This needs no write permission.
  *
  * @param src         A file or a directory that clones are to be made from, or NULL for the directory itself.
@@ -653,12 +674,12 @@ int reflink_probe(const char *src,
  * Thread-safe. Since 0.1.
  */
 REFLINK_NODISCARD
-int reflink_probe_fd(reflink_fd src,
-                     reflink_fd dst_dir,
+int reflink_probe_fd(reflink_handle src,
+                     reflink_handle dst_dir,
                      struct reflink_capability *capability);
 
 #ifdef __cplusplus
 }
 #endif
 
-#endif /* REFLINK_H */
+#endif /* LIBREFLINK_H */
