@@ -230,7 +230,7 @@ fn from_scratch<S: Sys>(sys: &S, source: Fd, target: Fd, found: &mut Capability)
     let [unit, ..] = candidates;
     found.kernel_copy = sys.set_size(target, 0).is_ok() && kernel_copies(sys, source, target, unit);
     // The copy just made is what there is to be shared.
-    found.dedupe = found.kernel_copy && sys.dedupe(source, target, unit) == Ok(Dedupe::Shared);
+    found.dedupe = found.kernel_copy && sys.dedupe(source, 0, target, 0, unit) == Ok(Dedupe::Shared(unit));
 }
 
 /// Where a clone is a file of its own from the start (macOS): a whole file, cloned under a private name.

@@ -193,12 +193,12 @@ pub struct Volume {
     pub name: &'static str,
 }
 
-/// The outcome of asking for two ranges to be made one if they hold the same bytes.
+/// What the system answers when two ranges are to share their blocks if they hold the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dedupe {
-    /// They are shared now.
-    Shared,
-    /// They differ.
+    /// They hold the same bytes: this many from the beginning on share their blocks now, says the system.
+    Shared(u64),
+    /// They differ somewhere, and nothing was shared.
     Differs,
 }
 
@@ -301,10 +301,13 @@ pub trait Extensions {
     fn clone_nothing(&self, _src: Fd, _src_size: u64, _dst: Fd) -> Result<()> {
         unsupported()
     }
-    /// Shares two ranges of the same bytes.
-    fn dedupe(&self, _src: Fd, _dst: Fd, _length: u64) -> Result<Dedupe> {
+    /// Compares two ranges, and makes that of `dst` share the blocks of `src` where they hold the same bytes, all
+    /// while nobody can write to either. A length of 0 asks whether the two files may share at all.
+    fn dedupe(&self, _src: Fd, _src_offset: u64, _dst: Fd, _dst_offset: u64, _length: u64) -> Result<Dedupe> {
         unsupported()
     }
+    /// Has the system read a range into its cache, where that is faster than reading it when it is needed.
+    fn read_ahead(&self, _fd: Fd, _offset: u64, _length: u64) {}
     /// Whether the system's own copy call can be trusted at all.
     fn kernel_copy_usable(&self) -> bool {
         false

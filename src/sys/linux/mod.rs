@@ -179,14 +179,14 @@ impl Extensions for Native {
         ficlonerange(&range, dst)
     }
 
-    fn dedupe(&self, src: Fd, dst: Fd, length: u64) -> Result<Dedupe> {
+    fn dedupe(&self, src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<Dedupe> {
         let mut request = DedupeOne {
-            src_offset: 0,
+            src_offset,
             src_length: length,
             dest_count: 1,
             reserved: [0; 3],
             dest_fd: i64::from(dst),
-            dest_offset: 0,
+            dest_offset: dst_offset,
             bytes_deduped: 0,
             status: 0,
             reserved2: 0,
@@ -194,9 +194,23 @@ impl Extensions for Native {
         // SAFETY: the kernel reads and writes one header and one destination, as dest_count says.
         done(|| unsafe { libc::ioctl(src, FIDEDUPERANGE, ptr::from_mut(&mut request)) })?;
         match request.status {
-            0 => Ok(Dedupe::Shared),
-            1 => Ok(Dedupe::Differs),
+            0 => Ok(Dedupe::Shared(request.bytes_deduped)),
+            1.. => Ok(Dedupe::Differs),
             refused => Err(Errno(refused.saturating_neg())),
+        }
+    }
+
+    fn read_ahead(&self, fd: Fd, from: u64, length: u64) {
+        // No more than the usual readahead window at a time: the kernel cuts larger requests to it (mm/readahead.c).
+        const WINDOW: u64 = 128 << 10;
+        let end = from.saturating_add(length);
+        let mut at = from;
+        while at < end {
+            let piece = end.saturating_sub(at).min(WINDOW);
+            let (Ok(start), Ok(size)) = (offset(at), offset(piece)) else { return };
+            // SAFETY: plain system call, whose answer changes nothing.
+            unsafe { libc::posix_fadvise64(fd, start, size, libc::POSIX_FADV_WILLNEED) };
+            at = at.saturating_add(piece);
         }
     }
 

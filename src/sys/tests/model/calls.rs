@@ -709,10 +709,15 @@ impl<K: Cloning> Extensions for Model<K> {
         K::clone_nothing(self, src, src_size, dst)
     }
 
-    fn dedupe(&self, src: Fd, dst: Fd, length: u64) -> Result<Dedupe> {
-        let about = About::fds(src, dst).numbers(length, 0, 0);
-        self.call(Call::Dedupe, about, |world, _| world.dedupe_range(src, dst, length))
+    fn dedupe(&self, src: Fd, src_offset: u64, dst: Fd, dst_offset: u64, length: u64) -> Result<Dedupe> {
+        let about = About::fds(src, dst).numbers(src_offset, dst_offset, length);
+        self.call(Call::Dedupe, about, |world, odd| {
+            world.dedupe_range((src, src_offset), (dst, dst_offset), length, odd)
+        })
     }
+
+    /// Advice has no answer, and no failure to show.
+    fn read_ahead(&self, _fd: Fd, _offset: u64, _length: u64) {}
 
     fn kernel_copy_usable(&self) -> bool {
         self.world().kernel_copy_usable

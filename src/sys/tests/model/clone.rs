@@ -6,7 +6,7 @@ use core::ffi::CStr;
 use super::disk::{Ino, What};
 use super::fault::Odd;
 use super::system::{Cloning, Linux, System};
-use super::{About, Call, Errno, Model, Result, World};
+use super::{About, Call, Errno, Model, Open, Result, World};
 use crate::sys::errno::{EBADF, EINVAL, EISDIR, EOPNOTSUPP, EPERM, ETXTBSY, EXDEV};
 use crate::sys::{Dedupe, Fd, linux_attributes};
 
@@ -167,22 +167,97 @@ impl World {
         outcome
     }
 
-    pub(super) fn dedupe_range(&mut self, src: Fd, dst: Fd, length: u64) -> Result<Dedupe> {
+    /// vfs_dedupe_file_range() and what it calls, in its order: the source, the pair, the range.
+    pub(super) fn dedupe_range(
+        &mut self,
+        (src, src_offset): (Fd, u64),
+        (dst, dst_offset): (Fd, u64),
+        length: u64,
+        odd: Option<Odd>,
+    ) -> Result<Dedupe> {
         let (from, to) = (self.open_file(src)?.clone(), self.open_file(dst)?.clone());
-        self.check_pair(from.ino, to.ino)?;
-        let traits = self.disk.traits(to.ino);
-        if !traits.clones || traits.system != System::Linux {
+        let traits = *self.disk.traits(to.ino);
+        if traits.system != System::Linux || !self.disk.traits(from.ino).clones {
             return Err(Errno(EOPNOTSUPP));
         }
-        let (one, other) = (self.disk.data(from.ino).clone(), self.disk.data(to.ino));
-        if length % one.unit != 0 || length > one.size || length > other.size {
+        if !from.read {
             return Err(Errno(EINVAL));
         }
-        if !one.same_stretch(0, other, 0, length) {
-            return Ok(Dedupe::Differs);
+        if !self.may_be_shared_into(&to) {
+            return Err(Errno(EPERM));
         }
-        self.written(to.ino, 0, length);
-        self.disk.change(to.ino, |data| data.share(&one, 0, 0, length));
-        Ok(Dedupe::Shared)
+        self.check_pair(from.ino, to.ino)?;
+        if !traits.clones {
+            return Err(Errno(EINVAL));
+        }
+        if length == 0 {
+            return Ok(Dedupe::Shared(0));
+        }
+        self.check_marks(from.ino, to.ino)?;
+        let compared =
+            self.compared_of((from.ino, src_offset), (to.ino, dst_offset), length, traits.clone_unit)?;
+        let (one, other) = (self.disk.data(from.ino).clone(), self.disk.data(to.ino));
+        match odd {
+            Some(Odd::Zero) => return Ok(Dedupe::Shared(0)),
+            Some(Odd::SaysShared) => return Ok(Dedupe::Shared(length)),
+            Some(Odd::SaysDiffers) => return Ok(Dedupe::Differs),
+            _ if !one.same_stretch(src_offset, other, dst_offset, compared) => return Ok(Dedupe::Differs),
+            _ => {}
+        }
+        let shared = if odd == Some(Odd::Short) { compared.min(traits.clone_unit) } else { compared };
+        if shared > 0 {
+            self.disk.share_equal(to.ino, |data| data.share(&one, src_offset, dst_offset, shared));
+        }
+        Ok(Dedupe::Shared(match odd {
+            Some(Odd::Short) => shared,
+            Some(Odd::TooMuch) => length + 1,
+            _ => length, // of what was asked, not of what was compared
+        }))
+    }
+
+    /// allow_file_dedupe(): root, whoever opened the file to write, its owner, or who may write to it.
+    fn may_be_shared_into(&self, to: &Open) -> bool {
+        let (me, inode) = (self.disk.maker.0, &self.disk.inodes[to.ino]);
+        me == 0 || to.write || inode.owner == me || inode.mode & 0o002 != 0
+    }
+
+    fn check_marks(&self, from: Ino, to: Ino) -> Result<()> {
+        let (source, target) = (&self.disk.inodes[from], &self.disk.inodes[to]);
+        if target.immutable {
+            return Err(Errno(EPERM));
+        }
+        if source.swap || target.swap {
+            return Err(Errno(ETXTBSY));
+        }
+        if source.nocow != target.nocow { Err(Errno(EINVAL)) } else { Ok(()) }
+    }
+
+    /// generic_remap_checks() of a dedupe: how much of the request is compared. What is left out is left out in silence.
+    fn compared_of(
+        &self,
+        (from, src_offset): (Ino, u64),
+        (to, dst_offset): (Ino, u64),
+        length: u64,
+        unit: u64,
+    ) -> Result<u64> {
+        let (src_size, dst_size) = (self.disk.data(from).size, self.disk.data(to).size);
+        let inside = |offset: u64, size: u64| offset.checked_add(length).is_some_and(|end| end <= size);
+        if src_offset % unit != 0
+            || dst_offset % unit != 0
+            || !inside(src_offset, src_size)
+            || !inside(dst_offset, dst_size)
+        {
+            return Err(Errno(EINVAL));
+        }
+        if dst_offset >= self.limit {
+            self.violated("a dedupe at or beyond RLIMIT_FSIZE: SIGXFSZ");
+        }
+        let length = length.min(self.limit - dst_offset).min(1 << 30);
+        let ends_both = src_offset + length == src_size && dst_offset + length == dst_size;
+        let compared = if ends_both { length } else { length / unit * unit };
+        if from == to && src_offset.abs_diff(dst_offset) < compared {
+            return Err(Errno(EINVAL));
+        }
+        Ok(compared)
     }
 }

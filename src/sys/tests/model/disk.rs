@@ -417,6 +417,14 @@ impl Disk {
         }
     }
 
+    /// Changes where the content of a regular file lies, and nothing that anybody sees of it.
+    pub fn share_equal(&mut self, ino: Ino, share: impl FnOnce(&mut Data)) {
+        let What::File(data) = &mut self.inodes[ino].what else { panic!("not a regular file") };
+        let before = data.clone();
+        share(data);
+        assert!(data.same_bytes(&before), "what a file shows was changed");
+    }
+
     /// Changes the metadata, and the time of that.
     pub fn change_meta(&mut self, ino: Ino, change: impl FnOnce(&mut Inode)) {
         let now = self.tick();

@@ -29,6 +29,10 @@ pub enum Odd {
     ShortClone,
     /// A clone shares its first block, and fails with this errno.
     DirtyClone(i32),
+    /// A dedupe reports success and shared nothing, whatever the ranges hold.
+    SaysShared,
+    /// A dedupe reports a difference where there is none.
+    SaysDiffers,
     /// SEEK_DATA and SEEK_HOLE answer with a place before the one they were asked about.
     Backwards,
 }
@@ -45,6 +49,7 @@ impl Odd {
                         | Call::ReadNext
                         | Call::WriteNext
                         | Call::KernelCopy
+                        | Call::Dedupe
                         | Call::CloneByFlag
                 )
             }
@@ -54,6 +59,7 @@ impl Odd {
                 call,
                 Call::CloneFile | Call::CloneRange | Call::DuplicateExtents | Call::CloneByFlag
             ),
+            Self::SaysShared | Self::SaysDiffers => call == Call::Dedupe,
             Self::Backwards => matches!(call, Call::SeekData | Call::SeekHole),
         }
     }

@@ -413,7 +413,14 @@ trait Shown {
 impl Shown for () {}
 impl Shown for super::Access {}
 impl Shown for super::Volume {}
-impl Shown for super::Dedupe {}
+impl Shown for super::Dedupe {
+    fn shown(&self) -> u64 {
+        match self {
+            Self::Shared(bytes) => *bytes,
+            Self::Differs => u64::MAX,
+        }
+    }
+}
 impl Shown for crate::sys::windows::refs::RefsVolume {}
 impl Shown for crate::sys::windows::refs::Integrity {}
 impl Shown for super::Stat {
