@@ -50,6 +50,8 @@ pub enum Step {
     Filter,
     /// Removing what was replaced, or what is unfinished.
     Cleanup,
+    /// Comparing two ranges and making them share.
+    Dedupe(Side),
 }
 
 impl Step {
@@ -64,7 +66,8 @@ impl Step {
             | Self::Clone(side)
             | Self::Copy(side)
             | Self::Metadata(side)
-            | Self::Walk(side) => side,
+            | Self::Walk(side)
+            | Self::Dedupe(side) => side,
         }
     }
 }

@@ -33,6 +33,7 @@ pub mod capi;
 pub mod copy;
 pub mod error;
 pub mod probe;
+pub mod sharing;
 #[allow(unsafe_code)]
 pub mod sys;
 pub mod tree;

@@ -191,8 +191,10 @@ const fn step_number(step: Step) -> u32 {
         Step::None => REFLINK_STEP_NONE,
         Step::Arguments(_) => REFLINK_STEP_ARGUMENTS,
         Step::OpenSource => REFLINK_STEP_OPEN_SOURCE,
-        // A probe reports no step, and no function copies trees yet.
-        Step::Check(_) | Step::Probe | Step::Walk(_) | Step::Filter | Step::Cleanup => REFLINK_STEP_CHECK,
+        // A probe reports no step, and no function copies trees or dedupes yet.
+        Step::Check(_) | Step::Probe | Step::Walk(_) | Step::Filter | Step::Cleanup | Step::Dedupe(_) => {
+            REFLINK_STEP_CHECK
+        }
         Step::Create => REFLINK_STEP_CREATE,
         Step::Clone(_) => REFLINK_STEP_CLONE,
         Step::Copy(_) => REFLINK_STEP_COPY,

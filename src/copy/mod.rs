@@ -2,7 +2,7 @@
 //! `file` walks from names to a published file; `descriptor` and `range` serve callers that hold open files; all end in `data`.
 
 pub mod alignment;
-mod buffer;
+pub(crate) mod buffer;
 mod check;
 mod clone_as_new;
 pub mod data;
@@ -24,7 +24,7 @@ pub mod table;
 #[cfg(all(test, unix))]
 pub(crate) mod tests;
 
-pub(crate) use check::check_regular;
+pub(crate) use check::{check_regular, is_source};
 pub use options::{Durability, IfExists, Mode, Options, Permissions, Preserve};
 #[cfg(all(test, unix))]
 pub(crate) use progress::{COPY_STEP, STEP};

@@ -1,0 +1,77 @@
+//! Two open files of the caller's, and how much of a range each has: what is checked before the kernel is asked to share.
+//! The destination need not be open for writing: nothing is written (ioctl_fideduperange(2), since Linux 4.19).
+
+use crate::copy::range::{LARGEST, Range};
+use crate::copy::{check_regular, is_source};
+use crate::error::{At, Cause, Error, Result, Side, Step};
+use crate::sys::errno::{EBADF, EINVAL};
+use crate::sys::{Access, Errno, Fd, Handle, Stat, Sys};
+
+/// Source and destination, which passed every check.
+pub struct Files<'s, S: Sys> {
+    /// The length of the range, up to the end of the file that has more of it.
+    pub length: u64,
+    /// As much of it as both have.
+    pub common: u64,
+    /// The range ends where both files end.
+    pub ends_both: bool,
+    /// Both are one file.
+    pub one_file: bool,
+    /// What the destination says of itself.
+    pub dst_stat: Stat,
+    dst: Fd,
+    /// The destination once more, where the caller opened it for writing only.
+    reopened: Option<Handle<'s, S>>,
+}
+
+impl<'s, S: Sys> Files<'s, S> {
+    pub fn check(sys: &'s S, range: &Range) -> Result<Self> {
+        let &Range { src, src_offset, dst, dst_offset, length } = range;
+        for (number, side) in
+            [(src_offset, Side::Source), (dst_offset, Side::Destination), (length, Side::Neither)]
+        {
+            if number > LARGEST {
+                return Err(Errno::own(EINVAL)).at(Step::Arguments(side));
+            }
+        }
+        let (src_stat, from) = look(sys, src, Side::Source)?;
+        let (dst_stat, to) = look(sys, dst, Side::Destination)?;
+        for (usable, side) in [(from.read, Side::Source), (to.read || to.write, Side::Destination)] {
+            if !usable {
+                return Err(Errno::own(EBADF)).at(Step::Check(side));
+            }
+        }
+        let one_file = src_stat.same_file(&dst_stat)
+            && is_source(&src_stat, &dst_stat, &sys.stat(src).at(Step::Check(Side::Source))?);
+        let (src_rest, dst_rest) =
+            (src_stat.size.saturating_sub(src_offset), dst_stat.size.saturating_sub(dst_offset));
+        let common = length.min(src_rest).min(dst_rest);
+        if one_file && src_offset != dst_offset && src_offset.abs_diff(dst_offset) < common {
+            return Err(Error::new(Step::Check(Side::Neither), Cause::Overlap));
+        }
+        let reopen = || sys.reopen_source(dst).at(Step::Check(Side::Destination));
+        let reopened = if to.read { None } else { Some(Handle::new(sys, reopen()?)) };
+        Ok(Self {
+            length: length.min(src_rest.max(dst_rest)),
+            common,
+            ends_both: !one_file && src_rest == common && dst_rest == common,
+            one_file,
+            dst_stat,
+            dst,
+            reopened,
+        })
+    }
+
+    /// A descriptor that reads the destination.
+    pub fn reader(&self) -> Fd {
+        self.reopened.as_ref().map_or(self.dst, Handle::fd)
+    }
+}
+
+/// What one of both is, and how it was opened.
+fn look<S: Sys>(sys: &S, fd: Fd, side: Side) -> Result<(Stat, Access)> {
+    let step = Step::Check(side);
+    let stat = sys.stat(fd).at(step)?;
+    check_regular(&stat, step)?;
+    Ok((stat, sys.access(fd).at(step)?))
+}
