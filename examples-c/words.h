@@ -89,6 +89,8 @@ static inline const char *step_in_words(uint32_t step)
         return "close the new file";
     case REFLINK_STEP_PROGRESS:
         return "go on";
+    case REFLINK_STEP_MAP:
+        return "look where the bytes lie";
     /* make header: end */
     default:
         return "do it";

@@ -352,6 +352,8 @@ struct reflink_options {
 #define REFLINK_STEP_CLOSE 10
 /** The progress function. */
 #define REFLINK_STEP_PROGRESS 11
+/** Asking where the bytes of a file lie. */
+#define REFLINK_STEP_MAP 15
 
 /**
  * In `flags` of struct reflink_result: size, mtime or ctime of the source changed during

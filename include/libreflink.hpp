@@ -196,6 +196,8 @@ enum class step : std::uint32_t {
     close = REFLINK_STEP_CLOSE,
     /// The progress function.
     progress = REFLINK_STEP_PROGRESS,
+    /// Asking where the bytes of a file lie.
+    map = REFLINK_STEP_MAP,
     // make header: end
 };
 

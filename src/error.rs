@@ -52,6 +52,8 @@ pub enum Step {
     Cleanup,
     /// Comparing two ranges and making them share.
     Dedupe(Side),
+    /// Asking where the bytes of a file lie.
+    Map(Side),
 }
 
 impl Step {
@@ -67,7 +69,8 @@ impl Step {
             | Self::Copy(side)
             | Self::Metadata(side)
             | Self::Walk(side)
-            | Self::Dedupe(side) => side,
+            | Self::Dedupe(side)
+            | Self::Map(side) => side,
         }
     }
 }

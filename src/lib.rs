@@ -7,7 +7,8 @@
 //! 2. [`copy::file`] (names and publishing), [`copy::descriptor`] and [`copy::range`] (the caller's own descriptors). A
 //!    [`copy::Progress`] goes along: what was done, and who is told of it.
 //! 3. [`copy::data`]: the chain of methods; [`copy::table`]: the one table of what each errno means.
-//! 4. [`sys`]: the system calls, behind one trait, one folder per system.
+//! 4. [`sharing`]: what files are made of, what they share, and how equal ones are made to.
+//! 5. [`sys`]: the system calls, behind one trait, one folder per system.
 //!
 //! `unsafe` lives in `capi` and `sys` and nowhere else.
 

@@ -103,6 +103,9 @@ const (
 
 	// The progress function.
 	StepProgress Step = 11
+
+	// Asking where the bytes of a file lie.
+	StepMap Step = 15
 	// make header: end
 )
 
@@ -177,6 +180,8 @@ func (s Step) String() string {
 		return "close"
 	case StepProgress:
 		return "progress"
+	case StepMap:
+		return "map"
 	// make header: end
 	default:
 		return fmt.Sprintf("unknown (%d)", uint32(s))

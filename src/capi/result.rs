@@ -64,6 +64,8 @@ pub const REFLINK_STEP_PUBLISH: u32 = 9;
 pub const REFLINK_STEP_CLOSE: u32 = 10;
 /// The progress function.
 pub const REFLINK_STEP_PROGRESS: u32 = 11;
+/// Asking where the bytes of a file lie.
+pub const REFLINK_STEP_MAP: u32 = 15;
 
 /// In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
 /// the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
@@ -160,6 +162,7 @@ pub const STEPS: &[(u32, &CStr)] = &[
     (REFLINK_STEP_PUBLISH, c"give the new file its name"),
     (REFLINK_STEP_CLOSE, c"close the new file"),
     (REFLINK_STEP_PROGRESS, c"go on"),
+    (REFLINK_STEP_MAP, c"look where the bytes lie"),
 ];
 
 const fn method_number(method: Method) -> u32 {
@@ -203,6 +206,7 @@ const fn step_number(step: Step) -> u32 {
         Step::Publish => REFLINK_STEP_PUBLISH,
         Step::Close => REFLINK_STEP_CLOSE,
         Step::Progress => REFLINK_STEP_PROGRESS,
+        Step::Map(_) => REFLINK_STEP_MAP,
     }
 }
 

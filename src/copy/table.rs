@@ -321,5 +321,15 @@ pub fn directory_sync_unsupported(errno: Errno) -> bool {
     matches!(errno.number(), EINVAL | ENOSYS | EOPNOTSUPP)
 }
 
+/// Whether nobody says where the bytes of a file lie: the file system does not, or a filter forbids asking.
+pub fn map_unsupported(errno: Errno) -> bool {
+    matches!(errno.number(), EOPNOTSUPP | ENOTTY | ENOSYS | EINVAL | EPERM | EACCES)
+}
+
+/// Whether a map was asked for beyond the largest size that a file can have there.
+pub fn map_ends(errno: Errno) -> bool {
+    errno.is(EFBIG)
+}
+
 #[cfg(test)]
 mod tests;

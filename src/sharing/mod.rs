@@ -1,6 +1,67 @@
-//! What files share on disk, and how equal ones are made to share. Safe Rust, generic over the system calls.
-//! `dedupe` asks the kernel to compare and share; `difference` finds where two ranges differ.
+//! What files are made of and what they share on disk, and how equal ones are made to share. Safe Rust, generic over the system calls.
+//! `pieces` walks a file's map, `extents` adds it up, `compare` walks two; `dedupe` has the kernel share, `difference` finds where ranges differ.
 
+pub mod compare;
 pub mod dedupe;
 mod difference;
+pub mod extents;
 mod files;
+pub mod pieces;
+#[cfg(all(test, unix))]
+mod tests;
+
+use crate::error::{At, Result, Side, Step};
+use crate::sys::errno::EINVAL;
+use crate::sys::maps::Said;
+use crate::sys::{Errno, Fd, Sys};
+use pieces::Pieces;
+
+/// The largest offset that a file can have, which as a length means "to the end".
+pub const LARGEST: u64 = i64::MAX.unsigned_abs();
+
+/// A range of an open file.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// The file, open in any way but O_PATH.
+    pub fd: Fd,
+    /// Which of two it is.
+    pub side: Side,
+    /// Where the range begins.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+impl Span {
+    /// Where it ends: at the largest offset at most.
+    pub fn end(&self) -> Result<u64> {
+        if self.offset > LARGEST || self.length > LARGEST {
+            return Err(Errno::own(EINVAL)).at(Step::Arguments(self.side));
+        }
+        Ok(self.offset.saturating_add(self.length).min(LARGEST))
+    }
+}
+
+/// Whether the file system says what is shared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reported {
+    /// It gives out no map, or may not be asked for one.
+    #[default]
+    Unknown,
+    /// It gives out a map, and never says what is shared.
+    Unreported,
+    /// It says so.
+    Known,
+}
+
+impl Reported {
+    /// By what is known of the file system, and what its map was seen to say.
+    pub fn of<S: Sys>(said: Said, map: &Pieces<'_, '_, S>) -> Self {
+        let known = match said {
+            Said::Always => true,
+            Said::IfLocated => map.says_shared || map.says_where,
+            Said::Never => map.says_shared,
+        };
+        if known { Self::Known } else { Self::Unreported }
+    }
+}

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 
 use super::directories::Directories;
 use super::errno;
+use super::maps::Maps;
 
 /// An open file, or a directory that names are relative to.
 #[cfg(not(windows))]
@@ -384,7 +385,7 @@ pub trait Extensions {
 /// except the source's when the caller allows it. Offsets and lengths are explicit: no call moves a
 /// descriptor's own offset but [`Common::seek_data`], [`Common::seek_hole`], [`Common::read_next`] and
 /// [`Common::write_next`]. Every descriptor that comes out is close-on-exec and above 2.
-pub trait Sys: Common + Extensions + Directories {
+pub trait Sys: Common + Extensions + Directories + Maps {
     /// Closing reports errors of data not yet written (NFS, SMB, FUSE): [`Sys::flush`] is needed only where
     /// something must happen between the two.
     const CLOSE_TELLS: bool = true;

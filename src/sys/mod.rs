@@ -13,6 +13,7 @@ pub mod freebsd;
 mod linux;
 #[cfg(any(all(reflink_linux, not(reflink_portable)), test))]
 mod linux_attributes;
+pub mod maps;
 #[cfg(all(test, unix))]
 #[path = "tests/model/mod.rs"]
 pub mod model;

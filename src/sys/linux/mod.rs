@@ -2,6 +2,7 @@
 //! What Linux shares with other Unixes is in `posix`; Android is Linux with a filter that kills.
 
 pub mod directories;
+mod maps;
 mod time;
 mod volumes;
 

@@ -16,6 +16,7 @@ use crate::sys::api::{Errno, Fd, Result, Stat, Sys, Time, Volume, unsupported};
 #[cfg(target_vendor = "apple")]
 use crate::sys::darwin::sync;
 use crate::sys::errno;
+use crate::sys::maps::Maps;
 #[cfg(target_os = "linux")]
 use crate::sys::posix::retry;
 #[cfg(not(target_vendor = "apple"))]
@@ -71,6 +72,8 @@ fn fill_random(bytes: &mut [u8; 8]) {
         c_int::try_from(got).unwrap_or(-1)
     });
 }
+
+impl Maps for Native {}
 
 impl Sys for Native {
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {

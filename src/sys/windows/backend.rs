@@ -22,6 +22,7 @@ use crate::sys::api::{
 };
 use crate::sys::directories::Directories;
 use crate::sys::errno;
+use crate::sys::maps::Maps;
 
 /// The running Windows.
 pub struct Windows;
@@ -324,6 +325,8 @@ impl Extensions for Windows {
 
 /// Not written yet: trees are refused here.
 impl Directories for Windows {}
+
+impl Maps for Windows {}
 
 impl Sys for Windows {
     const CARRIES_OWNER: bool = false;

@@ -100,6 +100,8 @@ class Step(_Number):
     CLOSE = 10
     #: The progress function.
     PROGRESS = 11
+    #: Asking where the bytes of a file lie.
+    MAP = 15
     # make header: end
 
 

@@ -162,6 +162,8 @@ pub enum Step {
     Close,
     /// The progress function.
     Progress,
+    /// Asking where the bytes of a file lie.
+    Map,
     // make header: end
     /// A number of a newer library.
     Unknown(u32),
@@ -183,6 +185,7 @@ impl From<u32> for Step {
             sys::REFLINK_STEP_PUBLISH => Self::Publish,
             sys::REFLINK_STEP_CLOSE => Self::Close,
             sys::REFLINK_STEP_PROGRESS => Self::Progress,
+            sys::REFLINK_STEP_MAP => Self::Map,
             // make header: end
             other => Self::Unknown(other),
         }
@@ -205,6 +208,7 @@ impl fmt::Display for Step {
             Self::Publish => f.write_str("give the new file its name"),
             Self::Close => f.write_str("close the new file"),
             Self::Progress => f.write_str("go on"),
+            Self::Map => f.write_str("look where the bytes lie"),
             // make header: end
             Self::Unknown(number) => write!(f, "do a step unknown here ({number})"),
         }

@@ -215,6 +215,8 @@ pub const REFLINK_STEP_PUBLISH: u32 = 9;
 pub const REFLINK_STEP_CLOSE: u32 = 10;
 /// The progress function.
 pub const REFLINK_STEP_PROGRESS: u32 = 11;
+/// Asking where the bytes of a file lie.
+pub const REFLINK_STEP_MAP: u32 = 15;
 /// In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
 /// the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
 /// size is checked.

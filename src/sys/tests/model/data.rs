@@ -39,6 +39,11 @@ impl Data {
         self.blocks.len() as u64 * self.unit
     }
 
+    /// The allocated blocks: where each begins in the file, and an address that no other block has.
+    pub fn addresses(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.blocks.iter().map(|(index, block)| (index * self.unit, block.as_ptr() as u64))
+    }
+
     /// Reads at an offset, up to the end of the file.
     pub fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
         let length = self.size.saturating_sub(offset).min(buffer.len() as u64) as usize;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::data::Data;
 use super::system::System;
 use crate::sys::errno::{EEXIST, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, EXDEV};
+use crate::sys::maps::{Record, Said};
 use crate::sys::windows::refs::Integrity;
 use crate::sys::{Errno, Kind, Result, Seals, Stat, Time};
 
@@ -103,6 +104,12 @@ pub struct Traits {
     pub one_number: bool,
     /// What it says to any question about attributes, 0 if it knows them.
     pub no_attributes: i32,
+    /// What it says to a question for a map, 0 if it has maps.
+    pub no_maps: i32,
+    /// How much its maps say of sharing.
+    pub said: Said,
+    /// The addresses in its maps can be compared.
+    pub places: bool,
 }
 
 impl Traits {
@@ -145,6 +152,9 @@ impl Traits {
         unlinks_open: true,
         one_number: false,
         no_attributes: 0,
+        no_maps: 0,
+        said: Said::Always,
+        places: true,
     };
 
     /// One that has everything but clones.
@@ -247,6 +257,10 @@ pub struct Inode {
     pub engines: bool,
     /// Written to, and not flushed.
     pub dirty: bool,
+    /// What its map still shows until it is written out.
+    pub unflushed: Option<Data>,
+    /// What is said of its map instead, from an offset on.
+    pub map: Option<fn(u64) -> Vec<Record>>,
     /// Moves with each change of the content.
     pub version: u64,
     /// Moves with each change of the metadata.
@@ -333,6 +347,8 @@ impl Disk {
             hides_data: false,
             engines: false,
             dirty: false,
+            unflushed: None,
+            map: None,
             version: 0,
             meta_version: 0,
         });

@@ -11,6 +11,7 @@ mod directories;
 pub mod disk;
 pub mod fault;
 mod freebsd;
+mod maps;
 mod refs;
 mod rules;
 pub mod system;
@@ -100,6 +101,8 @@ pub enum Call {
     SetTimesToNow,
     // Of FreeBSD (`clone_flag`): copy_file_range with the flag.
     CloneByFlag,
+    // Of maps.
+    Map,
 }
 
 /// One call that was made.
@@ -163,6 +166,8 @@ pub struct World {
     pub kernel_copy_usable: bool,
     /// procfs is there, for `reopen_source`.
     pub procfs: bool,
+    /// How many records of a map come with one call.
+    pub map_batch: usize,
     open: BTreeMap<Fd, Open>,
     closed: BTreeSet<Fd>,
     drawn: u64,
@@ -192,6 +197,7 @@ impl Model {
             random: Vec::new(),
             kernel_copy_usable: true,
             procfs: true,
+            map_batch: 3,
             open: BTreeMap::new(),
             closed: BTreeSet::new(),
             drawn: 0,

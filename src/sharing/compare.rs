@@ -1,0 +1,228 @@
+//! Whether the bytes of two ranges lie at one place. A false "same" would be a defect of the first rank:
+//! what the maps do not prove is unknown, and nothing is ever concluded from what they leave out.
+
+use super::extents::no_map;
+use super::pieces::Pieces;
+use super::{Reported, Span};
+use crate::copy::check_regular;
+use crate::error::{At, Result, Step};
+use crate::sys::errno::EBADF;
+use crate::sys::maps::{Batch, Content, Record};
+use crate::sys::{Errno, Fd, Stat, Sys};
+
+/// How a stretch of one range relates to the same stretch of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// One place holds both.
+    Same,
+    /// They lie at different places.
+    Apart,
+    /// Both are holes.
+    Hole,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// The one word for a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It cannot be told whether anything is shared.
+    Unknown,
+    /// Nothing is shared.
+    None,
+    /// A part is shared, at least.
+    Part,
+    /// Both end together, and everything is shared or a hole in both.
+    All,
+}
+
+/// What two ranges share. The four sums add up to `length`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Whether the file systems of both say what is shared.
+    pub reported: Reported,
+    /// Why there is no map of one of them.
+    pub refused: Option<Errno>,
+    /// A file changed while the maps were fetched.
+    pub changed: bool,
+    /// Bytes looked at: up to the later of both ends.
+    pub length: u64,
+    /// Bytes at one place.
+    pub same: u64,
+    /// Bytes at different places, or that only one of both has.
+    pub apart: u64,
+    /// Bytes that are holes in both.
+    pub holes: u64,
+    /// Bytes of which it cannot be told.
+    pub unknown: u64,
+    /// The first byte that is apart, from the ranges' beginning; `length` where there is none.
+    pub first_apart: u64,
+    /// The first byte of which it cannot be told.
+    pub first_unknown: u64,
+}
+
+impl Comparison {
+    /// Nothing seen yet of so many bytes.
+    fn of(length: u64) -> Self {
+        Self { length, first_apart: length, first_unknown: length, ..Self::default() }
+    }
+
+    /// Counts a stretch at `at`.
+    fn add(&mut self, at: u64, length: u64, relation: Relation) {
+        if length == 0 {
+            return;
+        }
+        let sum = match relation {
+            Relation::Same => &mut self.same,
+            Relation::Hole => &mut self.holes,
+            Relation::Apart => {
+                self.first_apart = self.first_apart.min(at);
+                &mut self.apart
+            }
+            Relation::Unknown => {
+                self.first_unknown = self.first_unknown.min(at);
+                &mut self.unknown
+            }
+        };
+        *sum = sum.saturating_add(length);
+    }
+
+    /// The one word for it.
+    pub fn verdict(&self) -> Verdict {
+        match (self.same, self.apart, self.unknown) {
+            (_, 0, 0) => Verdict::All,
+            (1.., ..) => Verdict::Part,
+            (0, _, 0) => Verdict::None,
+            _ => Verdict::Unknown,
+        }
+    }
+}
+
+/// What is known of the volumes of two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Volumes {
+    One,
+    Two,
+    Unknown,
+}
+
+/// Two maps, walked side by side.
+pub struct Pair<'s, 'b, S: Sys> {
+    maps: [Pieces<'s, 'b, S>; 2],
+    /// What is left of the last piece of each.
+    rest: [Option<Record>; 2],
+    volumes: Volumes,
+}
+
+impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
+    /// The maps of two ranges of one length that end before the ends of their files, and what fstat says of these.
+    pub fn new(
+        sys: &'s S,
+        [a, b]: [(Span, &Stat); 2],
+        flush: bool,
+        [a_batch, b_batch]: &'b mut [Batch; 2],
+    ) -> Result<Self> {
+        let volumes = match [a, b].map(|(span, stat)| sys.base(span.fd, stat)) {
+            [Some(one), Some(other)] if one == other => Volumes::One,
+            [Some(_), Some(_)] => Volumes::Two,
+            _ => Volumes::Unknown,
+        };
+        let maps = [Pieces::new(sys, a.0, flush, a_batch)?, Pieces::new(sys, b.0, flush, b_batch)?];
+        Ok(Self { maps, rest: [None; 2], volumes })
+    }
+
+    /// The next stretch: its length, and how both relate there.
+    pub fn next_stretch(&mut self) -> Result<Option<(u64, Relation)>> {
+        for (rest, map) in self.rest.iter_mut().zip(&mut self.maps) {
+            if rest.is_none() {
+                *rest = map.next_piece()?;
+            }
+        }
+        let [Some(one), Some(other)] = self.rest else { return Ok(None) };
+        let length = one.length.min(other.length);
+        let after = |piece: Record| piece.within(piece.offset.saturating_add(length), u64::MAX);
+        self.rest = [after(one), after(other)];
+        Ok(Some((length, self.relation(&one, &other))))
+    }
+
+    /// How two pieces relate that begin at the same distance from the ranges' beginnings. Equal places count only where both
+    /// are marked as shared: that keeps out SMB, whose addresses are offsets, and maps that are not of one instant.
+    fn relation(&self, one: &Record, other: &Record) -> Relation {
+        match (one.content, other.content) {
+            (Content::Hole, Content::Hole) => return Relation::Hole,
+            (Content::Hole, _) | (_, Content::Hole) => return Relation::Apart,
+            _ if self.volumes == Volumes::Two => return Relation::Apart,
+            _ => {}
+        }
+        match (one.place, other.place) {
+            (Some(here), Some(there)) if self.volumes == Volumes::One => match here == there {
+                false => Relation::Apart,
+                true if one.shared && other.shared => Relation::Same,
+                true => Relation::Unknown,
+            },
+            _ => Relation::Unknown,
+        }
+    }
+
+    /// Whether a map was seen not to be of one instant.
+    pub fn disordered(&self) -> bool {
+        self.maps.iter().any(|map| map.disordered)
+    }
+}
+
+/// Whether two descriptors are of one file.
+pub fn one_file<S: Sys>(sys: &S, (a, a_stat): (Fd, &Stat), (b, b_stat): (Fd, &Stat)) -> bool {
+    a == b || (a_stat.same_file(b_stat) && a_stat.looks_like(b_stat) && sys.numbers_tell(a))
+}
+
+/// What a file is, of which only the map is wanted: open in any way but O_PATH.
+fn check<S: Sys>(sys: &S, span: &Span) -> Result<Stat> {
+    let step = Step::Check(span.side);
+    let stat = sys.stat(span.fd).at(step)?;
+    check_regular(&stat, step)?;
+    let access = sys.access(span.fd).at(step)?;
+    if access.read || access.write { Ok(stat) } else { Err(Errno::own(EBADF)).at(step) }
+}
+
+/// Compares the places of two ranges that are equally long.
+pub fn compare<S: Sys>(sys: &S, a: &Span, b: &Span, flush: bool) -> Result<Comparison> {
+    let (a_end, b_end) = (a.end()?, b.end()?);
+    let (a_stat, b_stat) = (check(sys, a)?, check(sys, b)?);
+    let a_length = a_end.min(a_stat.size).saturating_sub(a.offset);
+    let b_length = b_end.min(b_stat.size).saturating_sub(b.offset);
+    let (common, length) = (a_length.min(b_length), a_length.max(b_length));
+    let mut found = Comparison::of(length);
+    if a.offset == b.offset && one_file(sys, (a.fd, &a_stat), (b.fd, &b_stat)) {
+        found.add(0, length, Relation::Same);
+        found.reported = Reported::Known;
+        return Ok(found);
+    }
+    let mut batches = [Batch::default(), Batch::default()];
+    let of_common = |span: &Span| Span { length: common, ..*span };
+    let sides = [(of_common(a), &a_stat), (of_common(b), &b_stat)];
+    let mut pair = Pair::new(sys, sides, flush, &mut batches)?;
+    let mut at = 0;
+    found.refused = no_map(walk(&mut pair, &mut at, &mut found))?;
+    found.add(at, common.saturating_sub(at), Relation::Unknown);
+    found.add(common, length.saturating_sub(common), Relation::Apart);
+    if found.refused.is_none() {
+        let [a_map, b_map] = &pair.maps;
+        found.reported = Reported::of(sys.said(a.fd), a_map).min(Reported::of(sys.said(b.fd), b_map));
+    }
+    let moved = |span: &Span, before: &Stat| {
+        sys.stat(span.fd).at(Step::Map(span.side)).map(|now| now.moved_since(before))
+    };
+    if pair.disordered() || moved(a, &a_stat)? || moved(b, &b_stat)? {
+        found = Comparison { changed: true, reported: found.reported, ..Comparison::of(length) };
+        found.add(0, length, Relation::Unknown);
+    }
+    Ok(found)
+}
+
+fn walk<S: Sys>(pair: &mut Pair<'_, '_, S>, at: &mut u64, found: &mut Comparison) -> Result<()> {
+    while let Some((length, relation)) = pair.next_stretch()? {
+        found.add(*at, length, relation);
+        *at = at.saturating_add(length);
+    }
+    Ok(())
+}

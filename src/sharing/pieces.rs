@@ -1,0 +1,131 @@
+//! A file's map as pieces that follow each other without gaps or overlaps, whatever the file system answers.
+//! It is fetched batch by batch, so that it needs the same memory for every file.
+
+use super::Span;
+use crate::copy::table;
+use crate::error::{At, Cause, Error, Result, Step};
+use crate::sys::Sys;
+use crate::sys::maps::{Batch, Content, Record};
+
+/// The pieces of a range of one file.
+pub struct Pieces<'s, 'b, S: Sys> {
+    sys: &'s S,
+    span: Span,
+    /// Where the next piece begins: all before has been given out.
+    at: u64,
+    end: u64,
+    /// What is not written out is written before the map is fetched, or nothing waits for that.
+    flush: bool,
+    batch: &'b mut Batch,
+    next: usize,
+    /// A record behind a hole.
+    held: Option<Record>,
+    /// Where the raw record before ended, in this batch.
+    before: u64,
+    asked_from: Option<u64>,
+    ended: bool,
+    /// How many calls it took so far.
+    pub calls: u32,
+    /// Records overlapped, went backwards or were empty: the map is not of one instant.
+    pub disordered: bool,
+    /// A record was marked as shared.
+    pub says_shared: bool,
+    /// A record had an address of its own.
+    pub says_where: bool,
+}
+
+impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
+    /// The map of a range, by way of `batch`. Without `flush` nothing is written out, and what may be about to move has no
+    /// place and is not shared: a rewritten range still shows its old blocks before it is written out (XFS, Btrfs).
+    pub fn new(sys: &'s S, span: Span, flush: bool, batch: &'b mut Batch) -> Result<Self> {
+        Ok(Self {
+            sys,
+            span,
+            at: span.offset,
+            end: span.end()?,
+            // Where nothing waits, a flush writes nothing; it waits for Btrfs to note where it has just written.
+            flush: flush || sys.all_written(span.fd),
+            batch,
+            next: 0,
+            held: None,
+            before: 0,
+            asked_from: None,
+            ended: false,
+            calls: 0,
+            disordered: false,
+            says_shared: false,
+            says_where: false,
+        })
+    }
+
+    /// The next piece, a hole among them.
+    pub fn next_piece(&mut self) -> Result<Option<Record>> {
+        if self.at >= self.end {
+            return Ok(None);
+        }
+        let record = match self.held.take() {
+            None => self.fetch()?,
+            held => held,
+        };
+        let piece = match record {
+            Some(record) if record.offset > self.at => {
+                self.held = Some(record);
+                Record::hole(self.at, record.offset.saturating_sub(self.at))
+            }
+            Some(record) => record,
+            None => Record::hole(self.at, self.end.saturating_sub(self.at)),
+        };
+        self.at = piece.end();
+        Ok(Some(piece))
+    }
+
+    /// The next record that says something of what follows.
+    fn fetch(&mut self) -> Result<Option<Record>> {
+        loop {
+            while let Some(record) = self.batch.records().get(self.next).copied() {
+                self.next = self.next.saturating_add(1);
+                if let Some(record) = self.accept(record) {
+                    return Ok(Some(record));
+                }
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            self.refill()?;
+        }
+    }
+
+    /// What of a record lies ahead and within the range. (Btrfs gives out whole records, XFS cuts them to what was asked.)
+    fn accept(&mut self, record: Record) -> Option<Record> {
+        self.disordered |= record.length == 0 || record.offset < self.before;
+        self.before = record.end();
+        self.says_shared |= record.shared;
+        self.says_where |= record.located;
+        let mut part = record.within(self.at, self.end)?;
+        if !self.flush || part.content != Content::Data {
+            part.place = None;
+        }
+        if !self.flush && part.shared {
+            (part.content, part.shared) = (Content::Pending, false);
+        }
+        Some(part)
+    }
+
+    fn refill(&mut self) -> Result<()> {
+        if self.asked_from == Some(self.at) {
+            // Records came, and none of what was asked for: the next would be the same.
+            return Err(Error::new(Step::Map(self.span.side), Cause::Inconsistent));
+        }
+        let (first, step) = (self.asked_from.is_none(), Step::Map(self.span.side));
+        self.asked_from = Some(self.at);
+        (self.next, self.before) = (0, 0);
+        self.calls = self.calls.saturating_add(1);
+        let length = self.end.saturating_sub(self.at);
+        match self.sys.map(self.span.fd, self.at, length, self.flush && first, self.batch) {
+            Err(errno) if table::map_ends(errno) => self.batch.clear(),
+            outcome => outcome.at(step)?,
+        }
+        self.ended = self.batch.records().last().is_none_or(|record| record.last);
+        Ok(())
+    }
+}
