@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -27,6 +28,8 @@ enum step {
     UNAME,
     DUP_CLOSE,
     STAT_NAME,
+    STAT_SOURCE,
+    ASK_ACL,
     CLEAR
 };
 
@@ -39,10 +42,12 @@ static const char *const NAMES[] = {
     [UNAME] = "uname",
     [DUP_CLOSE] = "dup and close",
     [STAT_NAME] = "fstatat of a name that is not there",
+    [STAT_SOURCE] = "fstatat of the source before it is opened",
+    [ASK_ACL] = "fgetxattr for an ACL that is not there",
     [CLEAR] = "4 KiB cleared and moved",
 };
 
-static void extra(enum step step, int dst)
+static void extra(enum step step, int src, int dst)
 {
     struct rlimit limit;
     struct utsname name;
@@ -65,6 +70,9 @@ static void extra(enum step step, int dst)
         break;
     case STAT_NAME:
         fstatat(AT_FDCWD, "s/nothing", &st, AT_SYMLINK_NOFOLLOW);
+        break;
+    case ASK_ACL:
+        fgetxattr(src, "system.posix_acl_access", NULL, 0);
         break;
     case CLEAR:
         memset((void *)here, 0, sizeof here);
@@ -89,6 +97,8 @@ static bool copy(enum step step, const char *from, const char *to)
 {
     struct stat before, after;
     int flags = step == NONBLOCK ? O_NOCTTY : 0;
+    if (step == STAT_SOURCE)
+        fstatat(AT_FDCWD, from, &before, 0);
     int src = open(from, O_RDONLY | O_CLOEXEC | flags | (flags ? O_NONBLOCK : 0));
     if (src < 0 || fstat(src, &before) != 0)
         return false;
@@ -96,7 +106,7 @@ static bool copy(enum step step, const char *from, const char *to)
                    before.st_mode & 0777);
     if (dst < 0)
         return false;
-    extra(step, dst);
+    extra(step, src, dst);
     bool done = ioctl(dst, FICLONE, src) == 0 ||
                 copy_file_range(src, NULL, dst, NULL, (size_t)before.st_size, 0) == before.st_size;
     done = done && fstat(dst, &after) == 0 && after.st_size == before.st_size;

@@ -5,7 +5,6 @@ use core::ffi::CStr;
 
 use super::job::Job;
 use super::name::{Destination, PrivateName, with_private_name};
-use super::source::Source;
 use super::{Durability, Report, metadata, retry, table};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::EEXIST;
@@ -319,12 +318,10 @@ impl<'s, S: Sys> Draft<'s, S> {
         });
     }
 
-    /// Closes everything. A clone has written nothing that a close could still lose.
-    pub(super) fn close(self, source: Source<'_, S>, to: &Destination, report: &mut Report) -> Result<()> {
-        if report.copied_any() == 0 {
-            return source.file.close_pair(self.file).at(Step::Close);
-        }
-        let identity = if self.is_final() { self.sys.stat(self.file.fd()).ok() } else { None };
+    /// Closes the copy. A clone has written nothing that a close could still lose.
+    pub(super) fn close(self, to: &Destination, report: &mut Report) -> Result<()> {
+        let may_lose = self.is_final() && report.copied_any() > 0;
+        let identity = if may_lose { self.sys.stat(self.file.fd()).ok() } else { None };
         let closed = self.file.close();
         if let (Err(_), Some(mine)) = (closed, identity) {
             // Not yet promised to anyone: what close could not save goes, as after any other error.

@@ -68,7 +68,7 @@ pub(crate) fn copy_open<S: Sys>(
         return Err(job.explain(error, &mut progress.report));
     }
     report.published = true;
-    draft.close(source, to, report)
+    draft.close(to, report)
 }
 
 impl<'s, S: Sys> Job<'s, '_, S> {

@@ -397,12 +397,6 @@ pub trait Sys: Common + Extensions + Directories + Maps {
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd>;
     /// Makes a scratch file to try things on, for reading and writing: unnamed, or of a new name.
     fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd>;
-    /// Closes the source and a copy to which nothing was written, in one call where they are neighbours. The copy is not
-    /// worse for what the source's close may say.
-    fn close_pair(&self, source: Fd, copy: Fd) -> Result<()> {
-        let _ = self.close(source);
-        self.close(copy)
-    }
     /// Has the system report what [`Common::close`] would (NFS, SMB and FUSE report write errors there),
     /// without closing.
     fn flush(&self, fd: Fd) -> Result<()>;
@@ -458,13 +452,6 @@ impl<'s, S: Sys> Handle<'s, S> {
     pub fn close(mut self) -> Result<()> {
         self.open = false;
         self.sys.close(self.fd)
-    }
-
-    /// Closes this source and a copy to which nothing was written.
-    pub fn close_pair(mut self, mut copy: Self) -> Result<()> {
-        self.open = false;
-        copy.open = false;
-        self.sys.close_pair(self.fd, copy.fd)
     }
 }
 

@@ -156,7 +156,7 @@ impl Judged<'_> {
         let event = world.log.iter().filter(failed).find(|event| !self.may_pass(event, errno))?;
         let last = std::ptr::from_ref(event).addr() - world.log.as_ptr().addr();
         let later = &world.log[last / size_of::<Event>() + 1..];
-        let closing = later.iter().all(|event| matches!(event.call, Call::Close | Call::ClosePair));
+        let closing = later.iter().all(|event| event.call == Call::Close);
         if event.call == Call::Stat && closing {
             return None; // who it is, in case the close goes wrong; it did not
         }

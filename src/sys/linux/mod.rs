@@ -321,21 +321,6 @@ impl Sys for Native {
         }
     }
 
-    fn close_pair(&self, source: Fd, copy: Fd) -> Result<()> {
-        let (first, last) = (source.min(copy), source.max(copy));
-        if first.abs_diff(last) == 1 && may_call(c"close_range") {
-            // SAFETY: the range holds these two descriptors and no other, and the caller gives both
-            // up.
-            let closed = done(|| unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) });
-            if closed.is_ok() {
-                return Ok(());
-            }
-        }
-        // Before Linux 5.9, or under a filter that does not know the call.
-        let _ = self.close(source);
-        self.close(copy)
-    }
-
     fn flush(&self, fd: Fd) -> Result<()> {
         posix::flush(fd)
     }

@@ -422,13 +422,6 @@ impl<K: Cloning> Sys for Model<K> {
         })
     }
 
-    fn close_pair(&self, one: Fd, other: Fd) -> Result<()> {
-        self.call(Call::ClosePair, About::fds(one, other), |world, _| {
-            let first = world.shut(one);
-            world.shut(other).and(first)
-        })
-    }
-
     fn flush(&self, fd: Fd) -> Result<()> {
         self.call(Call::Flush, About::fd(fd), |world, _| {
             let ino = world.open_file(fd)?.ino;

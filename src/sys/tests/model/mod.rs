@@ -47,7 +47,6 @@ pub enum Call {
     CreateNew,
     CreateScratch,
     Close,
-    ClosePair,
     Flush,
     Stat,
     StatName,
@@ -291,7 +290,6 @@ impl World {
     fn side_of(&self, call: Call, fds: [Fd; 2]) -> Side {
         let of_source = |fd| self.open.get(&fd).is_some_and(|open| Some(open.ino) == self.watch.source);
         match fds.map(of_source) {
-            _ if call == Call::ClosePair => Side::Destination, // of the source nothing can be lost
             [false, false] if call == Call::OpenSource => Side::Source,
             [false, false] => Side::Destination,
             [true, false] if fds[1] != -1 => Side::Neither,
@@ -372,7 +370,7 @@ impl<K> Model<K> {
         let of_copy = about.fds.iter().find_map(|fd| world.copy_behind(*fd));
         let side = world.side_of(call, about.fds);
         let fault = world.faults.due(call, world.log.len() + 1, world.counts[&call]);
-        let closes = matches!(call, Call::Close | Call::ClosePair);
+        let closes = call == Call::Close;
         let outcome = match fault {
             // A descriptor is closed whatever close says (close(2)).
             Some(Fault::Errno(errno)) if closes => act(world, None).and(Err(Errno(errno))),
