@@ -48,7 +48,7 @@ pub enum Step {
     Walk(Side),
     /// The caller's filter.
     Filter,
-    /// Removing what was replaced, or what is unfinished.
+    /// Removing: what the caller named, what was replaced, or what is unfinished.
     Cleanup,
     /// Comparing two ranges and making them share.
     Dedupe(Side),

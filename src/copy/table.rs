@@ -187,6 +187,31 @@ pub fn not_a_directory(errno: Errno) -> bool {
     errno.is(ENOTDIR)
 }
 
+/// Whether the error of unlinking a name says that it is a directory. (EPERM, as POSIX has it, may mean anything.)
+pub fn is_a_directory(errno: Errno) -> bool {
+    errno.is(EISDIR)
+}
+
+/// Whether the error of removing a directory says that something is in it (XFS, POSIX: EEXIST).
+pub fn not_empty(errno: Errno) -> bool {
+    matches!(errno.number(), ENOTEMPTY | EEXIST)
+}
+
+/// Whether permission bits forbid it, which the owner can change.
+pub fn access_denied(errno: Errno) -> bool {
+    errno.is(EACCES)
+}
+
+/// What a removal calls the error of entering another mount: EBUSY, as rmdir(2) does.
+pub fn busy_mount(errno: Errno) -> Errno {
+    if errno.is(EXDEV) { Errno::standing_for(errno.raw(), EBUSY) } else { errno }
+}
+
+/// Whether nothing after this error can succeed in a tree: no caller is asked whether to go on.
+pub fn ends_a_tree(errno: Errno) -> bool {
+    matches!(errno.number(), ENOSPC | EDQUOT | EROFS | ENOMEM | EMFILE | ENFILE)
+}
+
 /// Whether nothing stands under a name.
 pub fn name_is_free(errno: Errno) -> bool {
     errno.is(ENOENT)

@@ -2,6 +2,7 @@
 //! This file has what a tree copy is asked to do, what it reports, and who is told of it while it runs.
 
 mod options;
+pub mod remove;
 mod report;
 mod watch;
 

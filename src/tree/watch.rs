@@ -5,7 +5,7 @@ use core::ffi::CStr;
 
 use crate::copy;
 use crate::error::{Error, Result};
-use crate::sys::Fd;
+use crate::sys::{Fd, Kind};
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,21 @@ pub enum EntryKind {
     BlockDevice,
     /// overlayfs's mark of a deleted name: the character device 0:0.
     Whiteout,
+}
+
+impl EntryKind {
+    /// The kind as the system calls it. What has no name here counts as a file.
+    pub const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Directory => Self::Directory,
+            Kind::Symlink => Self::Symlink,
+            Kind::Fifo => Self::Fifo,
+            Kind::Socket => Self::Socket,
+            Kind::CharacterDevice => Self::CharacterDevice,
+            Kind::BlockDevice => Self::BlockDevice,
+            Kind::Regular | Kind::Other => Self::File,
+        }
+    }
 }
 
 /// An entry below the root.

@@ -1,0 +1,438 @@
+//! Removes a tree, entry by entry, through open directories: nothing is followed, no mount is entered, no path is put together.
+//! A loop, with few descriptors however deep the tree is, and the names of the subdirectories that wait on the way down.
+
+use core::ffi::CStr;
+use core::mem::replace;
+use std::ffi::CString;
+
+use super::{Counts, Entry, EntryKind, Phase, Progress, Report, Watch};
+use crate::copy::name::Destination;
+use crate::copy::{self, table};
+use crate::error::{At, Cause, Error, Result, Side, Step};
+use crate::sys::errno::{EINVAL, ESTALE};
+use crate::sys::{self, Errno, Fd, Handle, Kind, Listing, Stat, Sys};
+
+/// What is removed is the caller's destination, or something beside it.
+const WALK: Step = Step::Walk(Side::Destination);
+
+/// So many directories above the one that is being emptied stay open. One further up is found again as the parent of the
+/// one below it.
+const HELD: usize = 32;
+
+/// How often a directory is read that is not empty afterwards: names may appear meanwhile, and some servers leave out names
+/// when others are removed while they are read.
+const READINGS_AT_MOST: u32 = 4;
+
+/// After so many entries progress is told.
+const TOLD_EVERY: u64 = 64;
+
+/// Removes the tree of that name, as the caller asked. The last part of the path is not followed.
+pub fn remove<S: Sys, W: Watch>(
+    sys: &S,
+    dir: Fd,
+    path: &CStr,
+    watch: &mut W,
+    report: &mut Report,
+) -> Result<()> {
+    let path = without_slashes(path)?;
+    let root = Destination::new(dir, &path)?;
+    let opened = root.with_parent(|parent| sys.open_directory(dir, parent, false));
+    let parent = Handle::new(sys, opened.at(WALK)?);
+    let mut removal = Removal::begin(sys, parent.fd(), root.leaf, watch, Failures::Ask)?;
+    let outcome = removal.run();
+    report.counts = removal.counts;
+    report.failed_path = removal.failed_path;
+    outcome
+}
+
+/// Removes what is left of a tree of the library's own, or of one that was replaced: all that can be removed, whatever fails.
+/// The first failure is the outcome. `leaf` is a single name.
+pub fn clean_up<S: Sys, W: Watch>(sys: &S, dir: Fd, leaf: &CStr, watch: &mut W) -> Result<()> {
+    Removal::begin(sys, dir, leaf, watch, Failures::GoOn)?.run()
+}
+
+/// A path without slashes at its end: they say "directory", which is what is removed. What then ends in "." or ".." names no
+/// entry (rmdir(2): EINVAL).
+fn without_slashes(path: &CStr) -> Result<CString> {
+    let bytes = path.to_bytes();
+    let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at.saturating_add(1));
+    let kept = bytes.get(..end).unwrap_or_default();
+    let leaf = kept.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    if matches!(leaf, b"." | b"..") || (kept.is_empty() && !bytes.is_empty()) {
+        return Err(Errno::own(EINVAL)).at(Step::Arguments(Side::Destination));
+    }
+    CString::new(kept)
+        .map_err(|_| Error::new(Step::Arguments(Side::Destination), Cause::System(Errno::own(EINVAL))))
+}
+
+/// What is done where an entry cannot be removed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failures {
+    /// The caller decides.
+    Ask,
+    /// The rest is removed.
+    GoOn,
+}
+
+/// What is known of a directory that is not removed yet.
+struct Level {
+    name: CString,
+    /// How often it was read.
+    readings: u32,
+    /// It must be read, for the first time or once more.
+    unread: bool,
+    /// Its subdirectories that are still to be removed.
+    subdirectories: Names,
+    /// Something in it stays, so that it stays too.
+    stays: bool,
+    /// Its owner was given all rights to it.
+    unlocked: bool,
+    /// How much of [`Removal::path`] leads to what is in it.
+    path: usize,
+}
+
+impl Level {
+    fn new(name: CString, path: usize) -> Self {
+        let subdirectories = Names::default();
+        Self { name, readings: 0, unread: true, subdirectories, stays: false, unlocked: false, path }
+    }
+}
+
+/// Names one after another, the last one first to be taken.
+#[derive(Default)]
+struct Names(Vec<u8>);
+
+impl Names {
+    fn push(&mut self, name: &CStr) {
+        self.0.extend_from_slice(name.to_bytes_with_nul());
+    }
+
+    fn pop(&mut self) -> Option<CString> {
+        let (_, before) = self.0.split_last()?;
+        let start = before.iter().rposition(|byte| *byte == 0).map_or(0, |nul| nul.saturating_add(1));
+        CString::from_vec_with_nul(self.0.split_off(start)).ok()
+    }
+}
+
+/// A directory above the one that is being emptied.
+enum Above<'s, S: Sys> {
+    Open(Handle<'s, S>),
+    /// What it was when it was closed.
+    Closed(Stat),
+}
+
+/// A removal under way.
+struct Removal<'s, 'w, S: Sys, W> {
+    sys: &'s S,
+    watch: &'w mut W,
+    failures: Failures,
+    /// The directory that the root is in.
+    outside: Fd,
+    /// The directory that is being emptied.
+    here: Level,
+    directory: Handle<'s, S>,
+    /// Those above it, from the root down.
+    above: Vec<(Level, Above<'s, S>)>,
+    /// The names from the root to here, a slash behind each.
+    path: Vec<u8>,
+    counts: Counts,
+    failed_path: Vec<u8>,
+    /// The first failure, where the rest is removed all the same.
+    first: Option<Error>,
+}
+
+impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
+    fn begin(sys: &'s S, outside: Fd, leaf: &CStr, watch: &'w mut W, failures: Failures) -> Result<Self> {
+        let opened = sys.enter_to_remove(outside, leaf).map_err(table::busy_mount).at(WALK)?;
+        Ok(Self {
+            sys,
+            watch,
+            failures,
+            outside,
+            here: Level::new(leaf.into(), 0),
+            directory: Handle::new(sys, opened),
+            above: Vec::new(),
+            path: Vec::new(),
+            counts: Counts::default(),
+            failed_path: Vec::new(),
+            first: None,
+        })
+    }
+
+    fn run(&mut self) -> Result<()> {
+        let outcome = Listing::new().at(WALK).and_then(|mut listing| self.walk(&mut listing));
+        self.counts.not_reached = self.counts.seen.saturating_sub(self.counts.done());
+        outcome?;
+        self.first.map_or(Ok(()), Err)
+    }
+
+    fn walk(&mut self, listing: &mut Listing) -> Result<()> {
+        loop {
+            if replace(&mut self.here.unread, false) {
+                self.empty(listing)?;
+            } else if let Some(name) = self.here.subdirectories.pop() {
+                self.descend(name)?;
+            } else if self.above.is_empty() {
+                if self.here.stays || self.remove_root()? {
+                    return Ok(());
+                }
+            } else {
+                self.leave()?;
+            }
+        }
+    }
+
+    /// Removes all that is in this directory, subdirectories aside.
+    fn empty(&mut self, listing: &mut Listing) -> Result<()> {
+        self.here.readings = self.here.readings.saturating_add(1);
+        listing.begin();
+        loop {
+            match self.sys.read_entries(self.directory.fd(), listing) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(errno) if table::name_is_free(errno) => return Ok(()), // removed by somebody else
+                Err(errno) => return self.failed_here(Error::new(WALK, Cause::System(errno))),
+            }
+            let read = u64::try_from(listing.entries().count()).unwrap_or(u64::MAX);
+            self.counts.seen = self.counts.seen.saturating_add(read);
+            for entry in listing.entries() {
+                self.look_for_a_stop()?;
+                match entry.kind {
+                    Some(Kind::Directory) => self.here.subdirectories.push(entry.name),
+                    Some(kind) => self.unlink(entry.name, kind)?,
+                    None => self.look(entry.name)?,
+                }
+            }
+        }
+    }
+
+    /// Asks what a name stands for, which its directory does not say.
+    fn look(&mut self, name: &CStr) -> Result<()> {
+        match self.attempt(|sys, fd| sys.stat_name(fd, name)) {
+            Ok(found) if found.kind == Kind::Directory => self.here.subdirectories.push(name),
+            Ok(found) => return self.unlink(name, found.kind),
+            Err(errno) => return self.refused(name, Kind::Other, WALK, errno),
+        }
+        Ok(())
+    }
+
+    /// Removes what is no directory. One that became a directory meanwhile waits for its turn as one.
+    fn unlink(&mut self, name: &CStr, kind: Kind) -> Result<()> {
+        match self.attempt(|sys, fd| sys.unlink(fd, name)) {
+            Ok(()) => self.removed(name, kind),
+            Err(errno) if table::is_a_directory(errno) => {
+                self.here.subdirectories.push(name);
+                Ok(())
+            }
+            Err(errno) => self.refused(name, kind, Step::Cleanup, errno),
+        }
+    }
+
+    /// Goes into a subdirectory. What is none any more is removed as what it is.
+    fn descend(&mut self, name: CString) -> Result<()> {
+        self.look_for_a_stop()?;
+        let entered = match self.attempt(|sys, fd| sys.enter_to_remove(fd, &name)) {
+            Ok(entered) => Handle::new(self.sys, entered),
+            Err(errno) if table::not_a_directory(errno) => {
+                return match self.attempt(|sys, fd| sys.unlink(fd, &name)) {
+                    Ok(()) => self.removed(&name, Kind::Other),
+                    Err(errno) => self.refused(&name, Kind::Other, Step::Cleanup, errno),
+                };
+            }
+            Err(errno) => {
+                return self.refused(&name, Kind::Directory, WALK, table::busy_mount(errno));
+            }
+        };
+        self.path.extend_from_slice(name.to_bytes());
+        self.path.push(b'/');
+        let level = replace(&mut self.here, Level::new(name, self.path.len()));
+        self.above.push((level, Above::Open(replace(&mut self.directory, entered))));
+        self.close_the_farthest()
+    }
+
+    /// Keeps the number of descriptors small: the directory that is too far up is closed, and remembered.
+    fn close_the_farthest(&mut self) -> Result<()> {
+        let farthest = self.above.len().checked_sub(HELD.saturating_add(1));
+        let Some((_, above)) = farthest.and_then(|at| self.above.get_mut(at)) else { return Ok(()) };
+        if let Above::Open(directory) = above {
+            let stat = self.sys.stat(directory.fd()).at(WALK)?;
+            *above = Above::Closed(stat);
+        }
+        Ok(())
+    }
+
+    /// Goes up from a directory that is empty, and removes it.
+    fn leave(&mut self) -> Result<()> {
+        let Some((level, above)) = self.above.pop() else { return Ok(()) };
+        let parent = match above {
+            Above::Open(parent) => parent,
+            Above::Closed(stat) => self.climb_to(&stat)?,
+        };
+        let left = replace(&mut self.here, level);
+        let emptied = replace(&mut self.directory, parent);
+        self.path.truncate(self.here.path);
+        if left.stays {
+            self.here.stays = true;
+            self.counts.failed = self.counts.failed.saturating_add(1);
+            return Ok(());
+        }
+        match self.attempt(|sys, fd| sys.remove_directory(fd, &left.name)) {
+            Ok(()) => self.removed(&left.name, Kind::Directory),
+            Err(errno) if table::not_empty(errno) && left.readings < READINGS_AT_MOST => {
+                self.return_to(left, emptied)
+            }
+            Err(errno) => self.refused(&left.name, Kind::Directory, Step::Cleanup, errno),
+        }
+    }
+
+    /// Opens the parent, which must be the directory that the walk came from: this one may have been moved.
+    fn climb_to(&self, expected: &Stat) -> Result<Handle<'s, S>> {
+        let opened = self.sys.enter_parent(self.directory.fd()).at(WALK)?;
+        let parent = Handle::new(self.sys, opened);
+        let found = self.sys.stat(parent.fd()).at(WALK)?;
+        if found.same_file(expected) { Ok(parent) } else { Err(Errno::own(ESTALE)).at(WALK) }
+    }
+
+    /// Reads a directory once more that was to be empty.
+    fn return_to(&mut self, left: Level, emptied: Handle<'s, S>) -> Result<()> {
+        self.path.extend_from_slice(left.name.to_bytes());
+        self.path.push(b'/');
+        let level = replace(&mut self.here, left);
+        self.above.push((level, Above::Open(replace(&mut self.directory, emptied))));
+        self.read_again()
+    }
+
+    fn read_again(&mut self) -> Result<()> {
+        let opened = self.sys.enter(self.directory.fd(), c".").at(WALK)?; // which begins at the first name
+        self.directory = Handle::new(self.sys, opened);
+        self.here.unread = true;
+        Ok(())
+    }
+
+    /// Removes the root, and says whether the removal is at its end.
+    fn remove_root(&mut self) -> Result<bool> {
+        match self.sys.remove_directory(self.outside, &self.here.name) {
+            Err(errno) if table::not_empty(errno) && self.here.readings < READINGS_AT_MOST => {
+                self.read_again().map(|()| false)
+            }
+            // Somebody else removed it, which is what was wanted.
+            Err(errno) if table::name_is_free(errno) => Ok(true),
+            outcome => outcome.at(Step::Cleanup).map(|()| true),
+        }
+    }
+
+    // ── Rights ──
+
+    /// Makes a call in this directory, once more where that was forbidden and its owner can be given the right to it.
+    fn attempt<T>(&mut self, call: impl Fn(&S, Fd) -> sys::Result<T>) -> sys::Result<T> {
+        match call(self.sys, self.directory.fd()) {
+            Err(errno) if table::access_denied(errno) && self.unlock() => call(self.sys, self.directory.fd()),
+            outcome => outcome,
+        }
+    }
+
+    fn unlock(&mut self) -> bool {
+        let fd = self.directory.fd();
+        let unlock = || self.sys.stat(fd).and_then(|stat| self.sys.set_mode(fd, stat.mode | 0o700));
+        !replace(&mut self.here.unlocked, true) && unlock().is_ok()
+    }
+
+    // ── What becomes of entries ──
+
+    fn removed(&mut self, name: &CStr, kind: Kind) -> Result<()> {
+        let count = match kind {
+            Kind::Regular => &mut self.counts.files,
+            Kind::Directory => &mut self.counts.directories,
+            Kind::Symlink => &mut self.counts.symlinks,
+            _ => &mut self.counts.specials,
+        };
+        *count = count.saturating_add(1);
+        let report = copy::Report::default();
+        if self.watch.wants().done
+            && !self.with_entry(Some(name), kind, |watch, entry| watch.on_done(entry, &report))
+        {
+            return Err(Error::new(Step::Progress, Cause::Cancelled));
+        }
+        self.tell()
+    }
+
+    /// An entry could not be removed. That somebody else removed it is fine.
+    fn refused(&mut self, name: &CStr, kind: Kind, step: Step, errno: Errno) -> Result<()> {
+        if table::name_is_free(errno) {
+            self.counts.vanished = self.counts.vanished.saturating_add(1);
+            return self.tell();
+        }
+        self.ask(Some(name), kind, Error::new(step, Cause::System(errno)))?;
+        self.counts.failed = self.counts.failed.saturating_add(1);
+        self.here.stays = true;
+        Ok(())
+    }
+
+    /// This directory could not be read. It is counted when it is left.
+    fn failed_here(&mut self, error: Error) -> Result<()> {
+        if self.above.is_empty() && self.failures == Failures::Ask {
+            return Err(error);
+        }
+        self.ask(None, Kind::Directory, error)?;
+        self.here.stays = true;
+        Ok(())
+    }
+
+    /// Ends the removal with `error`, unless it is to go on.
+    fn ask(&mut self, name: Option<&CStr>, kind: Kind, error: Error) -> Result<()> {
+        if self.failures == Failures::GoOn {
+            self.first.get_or_insert(error);
+            return Ok(());
+        }
+        let fatal = matches!(error.cause, Cause::System(errno) if table::ends_a_tree(errno));
+        if !fatal && self.with_entry(name, kind, |watch, entry| watch.on_error(entry, &error)) {
+            return Ok(());
+        }
+        self.failed_path = self.with_entry(name, kind, |_, entry| entry.path.to_bytes().into());
+        Err(error)
+    }
+
+    /// Does something with an entry of this directory, or with the directory itself.
+    fn with_entry<T>(&mut self, name: Option<&CStr>, kind: Kind, act: impl FnOnce(&mut W, &Entry) -> T) -> T {
+        let below = usize::from(name.is_some());
+        let depth = u32::try_from(self.above.len().saturating_add(below)).unwrap_or(u32::MAX);
+        let mut path = self.path.clone();
+        match name {
+            Some(name) => path.extend_from_slice(name.to_bytes()),
+            None => drop(path.pop()), // the slash
+        }
+        let path = CString::new(path).unwrap_or_default(); // made of names, none of which has a NUL
+        act(self.watch, &Entry { kind: EntryKind::of(kind), depth, path: &path })
+    }
+
+    // ── Progress ──
+
+    fn look_for_a_stop(&self) -> Result<()> {
+        // What is cleaned up after the caller cancelled must be cleaned up all the same.
+        let stops = self.failures == Failures::Ask && self.watch.cancelled();
+        if stops { Err(Error::new(Step::Progress, Cause::Cancelled)) } else { Ok(()) }
+    }
+
+    fn tell(&mut self) -> Result<()> {
+        let done = self.counts.done();
+        if done % TOLD_EVERY != 0 || !self.watch.wants().progress {
+            return Ok(());
+        }
+        let progress = Progress {
+            phase: if self.failures == Failures::Ask { Phase::Copy } else { Phase::Cleanup },
+            entries_done: done,
+            entries_seen: self.counts.seen,
+            bytes_done: 0,
+            directories_open: u64::try_from(self.above.len()).unwrap_or(u64::MAX).saturating_add(1),
+        };
+        if self.watch.progress(&progress) {
+            Ok(())
+        } else {
+            Err(Error::new(Step::Progress, Cause::Cancelled))
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+#[path = "tests/removal.rs"]
+mod tests;
