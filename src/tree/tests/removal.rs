@@ -12,6 +12,8 @@ use crate::sys::errno::{EACCES, EBUSY, EEXIST, ENOENT, ENOTDIR, ENOTEMPTY};
 use crate::sys::{CWD, Common, Directories, Native};
 use crate::tree::Wants;
 
+type Meanwhile = Box<dyn FnMut(&str)>;
+
 /// What the caller's functions answer, and what they were told.
 #[derive(Default)]
 struct Caller {
@@ -25,7 +27,7 @@ struct Caller {
     errors: Vec<(String, i32, Step)>,
     progress: Vec<Progress>,
     /// Is called at each entry that is done.
-    meanwhile: Option<Box<dyn FnMut(&str)>>,
+    meanwhile: Option<Meanwhile>,
 }
 
 impl Watch for Caller {
@@ -256,7 +258,7 @@ fn the_caller_decides_of_what_cannot_be_removed() {
             let (outcome, report) = remove_at(&tree, &mut caller);
             (outcome, report, caller.errors)
         });
-        assert_eq!(errors, [failure.clone()]);
+        assert_eq!(errors, std::slice::from_ref(&failure));
         assert!(scene.tree().join("a/another's/file").exists());
         if skips {
             outcome.unwrap();
