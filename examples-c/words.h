@@ -89,6 +89,12 @@ static inline const char *step_in_words(uint32_t step)
         return "close the new file";
     case REFLINK_STEP_PROGRESS:
         return "go on";
+    case REFLINK_STEP_WALK:
+        return "read a directory";
+    case REFLINK_STEP_FILTER:
+        return "go on after the filter";
+    case REFLINK_STEP_CLEANUP:
+        return "remove what is no longer needed";
     case REFLINK_STEP_MAP:
         return "look where the bytes lie";
     /* make header: end */

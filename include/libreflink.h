@@ -125,6 +125,13 @@ const char *reflink_version_string(void);
  * written, or a read returns more bytes than requested. Most likely a bug in a file system.
  */
 #define REFLINK_ERR_INCONSISTENT -4102
+/** Of trees: the destination is inside the source, or what would be replaced is the source or contains it. */
+#define REFLINK_ERR_INTO_ITSELF -4103
+/**
+ * Of trees: two names of a directory are one name on the destination, which does not tell upper and lower case, or forms
+ * of a letter, apart.
+ */
+#define REFLINK_ERR_NAME_CLASH -4104
 
 /**
  * Says in English what a code means, for people.
@@ -352,6 +359,15 @@ struct reflink_options {
 #define REFLINK_STEP_CLOSE 10
 /** The progress function. */
 #define REFLINK_STEP_PROGRESS 11
+/** Of trees: opening or reading a directory. */
+#define REFLINK_STEP_WALK 12
+/** Of trees: `filter`. */
+#define REFLINK_STEP_FILTER 13
+/**
+ * Of trees: removing the replaced tree, when the name already holds the new one (REFLINK_PUBLISHED), or the unfinished
+ * one. A failure before that is the one that is returned.
+ */
+#define REFLINK_STEP_CLEANUP 14
 /** Asking where the bytes of a file lie. */
 #define REFLINK_STEP_MAP 15
 

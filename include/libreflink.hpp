@@ -60,6 +60,12 @@ enum class errc : int {
     append = REFLINK_ERR_APPEND,
     /// The system's answers contradict each other.
     inconsistent = REFLINK_ERR_INCONSISTENT,
+    /// Of trees: the destination is inside the source, or what would be replaced is the source or
+    /// contains it.
+    into_itself = REFLINK_ERR_INTO_ITSELF,
+    /// Of trees: two names of a directory are one name on the destination, which does not tell
+    /// upper and lower case, or forms of a letter, apart.
+    name_clash = REFLINK_ERR_NAME_CLASH,
     // make header: end
 };
 
@@ -196,6 +202,13 @@ enum class step : std::uint32_t {
     close = REFLINK_STEP_CLOSE,
     /// The progress function.
     progress = REFLINK_STEP_PROGRESS,
+    /// Of trees: opening or reading a directory.
+    walk = REFLINK_STEP_WALK,
+    /// Of trees: `filter`.
+    filter = REFLINK_STEP_FILTER,
+    /// Of trees: removing the replaced tree, when the name already holds the new one
+    /// (REFLINK_PUBLISHED), or the unfinished one.
+    cleanup = REFLINK_STEP_CLEANUP,
     /// Asking where the bytes of a file lie.
     map = REFLINK_STEP_MAP,
     // make header: end

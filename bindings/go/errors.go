@@ -33,6 +33,12 @@ var (
 
 	// ErrInconsistent: The system's answers contradict each other.
 	ErrInconsistent = errors.New("the file system's answers contradict each other")
+
+	// ErrIntoItself: Of trees: the destination is inside the source, or what would be replaced is the source or contains it.
+	ErrIntoItself = errors.New("one directory is inside the other")
+
+	// ErrNameClash: Of trees: two names of a directory are one name on the destination, which does not tell upper and lower case, or forms of a letter, apart.
+	ErrNameClash = errors.New("two names are one name on the destination")
 	// make header: end
 )
 
@@ -46,6 +52,8 @@ var own = map[int]error{
 	-4100: ErrOverlap,
 	-4101: ErrAppend,
 	-4102: ErrInconsistent,
+	-4103: ErrIntoItself,
+	-4104: ErrNameClash,
 	// make header: end
 }
 

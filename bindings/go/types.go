@@ -104,6 +104,15 @@ const (
 	// The progress function.
 	StepProgress Step = 11
 
+	// Of trees: opening or reading a directory.
+	StepWalk Step = 12
+
+	// Of trees: `filter`.
+	StepFilter Step = 13
+
+	// Of trees: removing the replaced tree, when the name already holds the new one (REFLINK_PUBLISHED), or the unfinished one.
+	StepCleanup Step = 14
+
 	// Asking where the bytes of a file lie.
 	StepMap Step = 15
 	// make header: end
@@ -180,6 +189,12 @@ func (s Step) String() string {
 		return "close"
 	case StepProgress:
 		return "progress"
+	case StepWalk:
+		return "walk"
+	case StepFilter:
+		return "filter"
+	case StepCleanup:
+		return "cleanup"
 	case StepMap:
 		return "map"
 	// make header: end

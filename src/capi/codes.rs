@@ -21,6 +21,11 @@ pub const REFLINK_ERR_APPEND: c_int = -4101;
 /// The system's answers contradict each other. For example, a file's size differs from what was
 /// written, or a read returns more bytes than requested. Most likely a bug in a file system.
 pub const REFLINK_ERR_INCONSISTENT: c_int = -4102;
+/// Of trees: the destination is inside the source, or what would be replaced is the source or contains it.
+pub const REFLINK_ERR_INTO_ITSELF: c_int = -4103;
+/// Of trees: two names of a directory are one name on the destination, which does not tell upper and lower case, or forms
+/// of a letter, apart.
+pub const REFLINK_ERR_NAME_CLASH: c_int = -4104;
 
 /// The number for an error of the engine.
 pub fn of(error: &Error) -> c_int {
@@ -34,8 +39,9 @@ pub fn of(error: &Error) -> c_int {
         Cause::SameFile => REFLINK_ERR_SAME_FILE,
         Cause::Overlap => REFLINK_ERR_OVERLAP,
         Cause::Append => REFLINK_ERR_APPEND,
-        // No function copies trees yet.
-        Cause::Inconsistent | Cause::IntoItself | Cause::NameClash => REFLINK_ERR_INCONSISTENT,
+        Cause::Inconsistent => REFLINK_ERR_INCONSISTENT,
+        Cause::IntoItself => REFLINK_ERR_INTO_ITSELF,
+        Cause::NameClash => REFLINK_ERR_NAME_CLASH,
         Cause::Cancelled => errno::ECANCELED.saturating_neg(),
     }
 }
@@ -52,6 +58,8 @@ const OWN: &[Code] = &[
         c"REFLINK_ERR_INCONSISTENT",
         c"The file system's answers contradict each other",
     ),
+    Code(REFLINK_ERR_INTO_ITSELF, c"REFLINK_ERR_INTO_ITSELF", c"One directory is inside the other"),
+    Code(REFLINK_ERR_NAME_CLASH, c"REFLINK_ERR_NAME_CLASH", c"Two names are one name on the destination"),
 ];
 
 fn find(code: c_int) -> Option<&'static Code> {
@@ -130,5 +138,6 @@ mod tests {
             [-4097, -4098, -4099, -4100]
         );
         assert_eq!([REFLINK_ERR_APPEND, REFLINK_ERR_INCONSISTENT], [-4101, -4102]);
+        assert_eq!([REFLINK_ERR_INTO_ITSELF, REFLINK_ERR_NAME_CLASH], [-4103, -4104]);
     }
 }

@@ -161,8 +161,13 @@ pub unsafe fn read(from: *const reflink_options, accepted: &Accepted) -> Result<
     }
     // SAFETY: not NULL, and the caller of this function vouches for the rest.
     let raw = unsafe { sized::read(from) }?;
-    accepted.check(&raw)?;
-    let options = Options {
+    Ok(Asked { options: checked(&raw, accepted)?, progress: raw.progress, user: raw.user })
+}
+
+/// What the engine is asked for. A value that is unknown, or that the function does not accept, is an error.
+pub fn checked(raw: &reflink_options, accepted: &Accepted) -> Result<Options, c_int> {
+    accepted.check(raw)?;
+    Ok(Options {
         mode: match raw.mode {
             REFLINK_AUTO => Mode::Auto,
             REFLINK_ALWAYS => Mode::Always,
@@ -189,6 +194,5 @@ pub unsafe fn read(from: *const reflink_options, accepted: &Accepted) -> Result<
         nofollow: raw.flags & REFLINK_NOFOLLOW != 0,
         best_effort_metadata: raw.flags & REFLINK_BEST_EFFORT_METADATA != 0,
         ..Options::default()
-    };
-    Ok(Asked { options, progress: raw.progress, user: raw.user })
+    })
 }

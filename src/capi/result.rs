@@ -64,6 +64,13 @@ pub const REFLINK_STEP_PUBLISH: u32 = 9;
 pub const REFLINK_STEP_CLOSE: u32 = 10;
 /// The progress function.
 pub const REFLINK_STEP_PROGRESS: u32 = 11;
+/// Of trees: opening or reading a directory.
+pub const REFLINK_STEP_WALK: u32 = 12;
+/// Of trees: `filter`.
+pub const REFLINK_STEP_FILTER: u32 = 13;
+/// Of trees: removing the replaced tree, when the name already holds the new one (REFLINK_PUBLISHED), or the unfinished
+/// one. A failure before that is the one that is returned.
+pub const REFLINK_STEP_CLEANUP: u32 = 14;
 /// Asking where the bytes of a file lie.
 pub const REFLINK_STEP_MAP: u32 = 15;
 
@@ -162,10 +169,14 @@ pub const STEPS: &[(u32, &CStr)] = &[
     (REFLINK_STEP_PUBLISH, c"give the new file its name"),
     (REFLINK_STEP_CLOSE, c"close the new file"),
     (REFLINK_STEP_PROGRESS, c"go on"),
+    (REFLINK_STEP_WALK, c"read a directory"),
+    (REFLINK_STEP_FILTER, c"go on after the filter"),
+    (REFLINK_STEP_CLEANUP, c"remove what is no longer needed"),
     (REFLINK_STEP_MAP, c"look where the bytes lie"),
 ];
 
-const fn method_number(method: Method) -> u32 {
+/// The number of a method.
+pub const fn method_number(method: Method) -> u32 {
     match method {
         Method::None => REFLINK_METHOD_NONE,
         Method::Clone => REFLINK_METHOD_CLONE,
@@ -189,15 +200,14 @@ pub const fn reason_number(reason: Reason) -> u32 {
     }
 }
 
-const fn step_number(step: Step) -> u32 {
+/// The number of a step.
+pub const fn step_number(step: Step) -> u32 {
     match step {
         Step::None => REFLINK_STEP_NONE,
         Step::Arguments(_) => REFLINK_STEP_ARGUMENTS,
         Step::OpenSource => REFLINK_STEP_OPEN_SOURCE,
-        // A probe reports no step, and no function copies trees or dedupes yet.
-        Step::Check(_) | Step::Probe | Step::Walk(_) | Step::Filter | Step::Cleanup | Step::Dedupe(_) => {
-            REFLINK_STEP_CHECK
-        }
+        // A probe reports no step, and no function dedupes yet.
+        Step::Check(_) | Step::Probe | Step::Dedupe(_) => REFLINK_STEP_CHECK,
         Step::Create => REFLINK_STEP_CREATE,
         Step::Clone(_) => REFLINK_STEP_CLONE,
         Step::Copy(_) => REFLINK_STEP_COPY,
@@ -206,6 +216,9 @@ const fn step_number(step: Step) -> u32 {
         Step::Publish => REFLINK_STEP_PUBLISH,
         Step::Close => REFLINK_STEP_CLOSE,
         Step::Progress => REFLINK_STEP_PROGRESS,
+        Step::Walk(_) => REFLINK_STEP_WALK,
+        Step::Filter => REFLINK_STEP_FILTER,
+        Step::Cleanup => REFLINK_STEP_CLEANUP,
         Step::Map(_) => REFLINK_STEP_MAP,
     }
 }
@@ -213,6 +226,30 @@ const fn step_number(step: Step) -> u32 {
 // SAFETY: integers.
 unsafe impl Extensible for reflink_result {
     const FIRST: usize = offset_of!(reflink_result, litter) + 32;
+}
+
+/// What a copy noted, in bits.
+pub fn report_flags(report: &Report) -> u32 {
+    bits(&[
+        (report.source_changed, REFLINK_SOURCE_CHANGED),
+        (report.metadata_incomplete, REFLINK_METADATA_INCOMPLETE),
+        (report.published, REFLINK_PUBLISHED),
+        (report.destination_changed, REFLINK_DESTINATION_CHANGED),
+    ])
+}
+
+/// On which side the call of a step was made.
+pub const fn side_flag(step: Step) -> u32 {
+    match step.side() {
+        Side::Neither => 0,
+        Side::Source => REFLINK_AT_SOURCE,
+        Side::Destination => REFLINK_AT_DESTINATION,
+    }
+}
+
+/// Those bits whose condition holds.
+pub fn bits(flags: &[(bool, u32)]) -> u32 {
+    flags.iter().filter(|flag| flag.0).fold(0, |all, flag| all | flag.1)
 }
 
 /// Tells the caller what was done, if the caller wants to know.
@@ -224,19 +261,11 @@ pub unsafe fn write(to: *mut reflink_result, report: &Report, error: Option<Erro
         return;
     }
     let step = error.map_or(Step::None, |error| error.step);
-    let flags = [
-        (report.source_changed, REFLINK_SOURCE_CHANGED),
-        (report.metadata_incomplete, REFLINK_METADATA_INCOMPLETE),
-        (report.published, REFLINK_PUBLISHED),
-        (report.destination_changed, REFLINK_DESTINATION_CHANGED),
-        (step.side() == Side::Source, REFLINK_AT_SOURCE),
-        (step.side() == Side::Destination, REFLINK_AT_DESTINATION),
-    ];
     let value = reflink_result {
         size: 0,
         step: step_number(step),
         reason: reason_number(report.reason),
-        flags: flags.iter().filter(|flag| flag.0).fold(0, |all, flag| all | flag.1),
+        flags: report_flags(report) | side_flag(step),
         os_error: error.map_or(0, |error| error.os_error()),
         clone_error: report.clone_error,
         method: method_number(report.method()),

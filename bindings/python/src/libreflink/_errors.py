@@ -19,6 +19,8 @@ _SAME_FILE = -4099
 _OVERLAP = -4100
 _APPEND = -4101
 _INCONSISTENT = -4102
+_INTO_ITSELF = -4103
+_NAME_CLASH = -4104
 # make header: end
 
 #: The errno to show for codes that are the library's own: what the kernel would say of the same thing.

@@ -100,6 +100,13 @@ class Step(_Number):
     CLOSE = 10
     #: The progress function.
     PROGRESS = 11
+    #: Of trees: opening or reading a directory.
+    WALK = 12
+    #: Of trees: `filter`.
+    FILTER = 13
+    #: Of trees: removing the replaced tree, when the name already holds the new one
+    #: (REFLINK_PUBLISHED), or the unfinished one.
+    CLEANUP = 14
     #: Asking where the bytes of a file lie.
     MAP = 15
     # make header: end

@@ -162,6 +162,13 @@ pub enum Step {
     Close,
     /// The progress function.
     Progress,
+    /// Of trees: opening or reading a directory.
+    Walk,
+    /// Of trees: `filter`.
+    Filter,
+    /// Of trees: removing the replaced tree, when the name already holds the new one
+    /// (REFLINK_PUBLISHED), or the unfinished one.
+    Cleanup,
     /// Asking where the bytes of a file lie.
     Map,
     // make header: end
@@ -185,6 +192,9 @@ impl From<u32> for Step {
             sys::REFLINK_STEP_PUBLISH => Self::Publish,
             sys::REFLINK_STEP_CLOSE => Self::Close,
             sys::REFLINK_STEP_PROGRESS => Self::Progress,
+            sys::REFLINK_STEP_WALK => Self::Walk,
+            sys::REFLINK_STEP_FILTER => Self::Filter,
+            sys::REFLINK_STEP_CLEANUP => Self::Cleanup,
             sys::REFLINK_STEP_MAP => Self::Map,
             // make header: end
             other => Self::Unknown(other),
@@ -208,6 +218,9 @@ impl fmt::Display for Step {
             Self::Publish => f.write_str("give the new file its name"),
             Self::Close => f.write_str("close the new file"),
             Self::Progress => f.write_str("go on"),
+            Self::Walk => f.write_str("read a directory"),
+            Self::Filter => f.write_str("go on after the filter"),
+            Self::Cleanup => f.write_str("remove what is no longer needed"),
             Self::Map => f.write_str("look where the bytes lie"),
             // make header: end
             Self::Unknown(number) => write!(f, "do a step unknown here ({number})"),

@@ -45,6 +45,11 @@ pub const REFLINK_ERR_APPEND: c_int = -4101;
 /// The system's answers contradict each other. For example, a file's size differs from what was
 /// written, or a read returns more bytes than requested. Most likely a bug in a file system.
 pub const REFLINK_ERR_INCONSISTENT: c_int = -4102;
+/// Of trees: the destination is inside the source, or what would be replaced is the source or contains it.
+pub const REFLINK_ERR_INTO_ITSELF: c_int = -4103;
+/// Of trees: two names of a directory are one name on the destination, which does not tell upper and lower case, or forms
+/// of a letter, apart.
+pub const REFLINK_ERR_NAME_CLASH: c_int = -4104;
 /// Clone if possible, else copy. Holes are kept either way. The default.
 pub const REFLINK_AUTO: u32 = 0;
 /// Clone or fail. A clone that is refused changes nothing. Into a file that is open already, a clone that
@@ -215,6 +220,13 @@ pub const REFLINK_STEP_PUBLISH: u32 = 9;
 pub const REFLINK_STEP_CLOSE: u32 = 10;
 /// The progress function.
 pub const REFLINK_STEP_PROGRESS: u32 = 11;
+/// Of trees: opening or reading a directory.
+pub const REFLINK_STEP_WALK: u32 = 12;
+/// Of trees: `filter`.
+pub const REFLINK_STEP_FILTER: u32 = 13;
+/// Of trees: removing the replaced tree, when the name already holds the new one (REFLINK_PUBLISHED), or the unfinished
+/// one. A failure before that is the one that is returned.
+pub const REFLINK_STEP_CLEANUP: u32 = 14;
 /// Asking where the bytes of a file lie.
 pub const REFLINK_STEP_MAP: u32 = 15;
 /// In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
