@@ -6,7 +6,7 @@ use super::check::check_size_limit;
 use super::data::{Flow, Stretch, whole_length};
 use super::metadata::{Target, Transfer, check_carried};
 use super::pair::Pair;
-use super::{Durability, Mode, Options, Progress, Reason, Report};
+use super::{Durability, IfExists, Mode, Options, Progress, Reason, Report};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::{Fd, Stat, Sys};
 
@@ -41,6 +41,10 @@ fn fill<S: Sys>(
     }
     let report = &mut progress.report;
     let made = finish(pair, stretch, report)?;
+    if options.if_exists == IfExists::Overwrite && options.preserve.times && report.copied_any() > 0 {
+        // This file is closed by the library, and servers that stamp a file when its data is flushed must do so before.
+        pair.sys.flush(pair.dst).at(Step::Close)?;
+    }
     let source = (pair.src, &pair.src_stat);
     Transfer::new(pair.sys, source, pair.dst, options, report).apply(&made, Target::Callers)?;
     if options.durability == Durability::Durable {

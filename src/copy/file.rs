@@ -12,7 +12,7 @@ use super::metadata::{self, Target, Transfer};
 use super::name::Destination;
 use super::progress::STEP;
 use super::source::Source;
-use super::{Durability, Mode, Options, Permissions, Progress, Reason, Report};
+use super::{Durability, IfExists, Mode, Options, Permissions, Progress, Reason, Report, overwrite};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::{Stat, Sys};
 
@@ -22,6 +22,9 @@ pub fn copy<S: Sys>(sys: &S, request: &Request, progress: &mut Progress) -> Resu
     let to = Destination::new(request.dst_dir, request.dst)?;
     let source = Source::open(sys, request.src_dir, request.src, !options.nofollow, Step::OpenSource)?;
     check_regular(&source.stat, Step::OpenSource)?;
+    if options.if_exists == IfExists::Overwrite && overwrite::copy(sys, &source, &to, options, progress)? {
+        return Ok(());
+    }
     copy_open(sys, source, &to, options, Known::new(sys), progress)
 }
 

@@ -14,6 +14,7 @@ mod job;
 pub mod metadata;
 pub mod name;
 mod options;
+mod overwrite;
 mod pair;
 mod progress;
 pub mod range;

@@ -21,6 +21,8 @@ pub enum IfExists {
     Fail,
     /// Replace it in one step.
     Replace,
+    /// Write into the file that is there; where none is, make one as [`IfExists::Fail`] does.
+    Overwrite,
 }
 
 /// What must hold of the destination's name when something stops the copy.
@@ -76,6 +78,8 @@ pub struct Options {
     pub preserve: Preserve,
     /// A symbolic link as the source is an error.
     pub nofollow: bool,
+    /// What a symbolic link at the destination points to is overwritten.
+    pub follow_destination: bool,
     /// Metadata that cannot be set is not an error.
     pub best_effort_metadata: bool,
 }

@@ -395,6 +395,8 @@ pub trait Sys: Common + Extensions + Directories + Maps {
     /// Opens a file to read it, without ever blocking on a FIFO or taking a terminal: what is neither a file nor a
     /// directory is not opened at all, and ENXIO.
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd>;
+    /// Opens a file that is there to write to it, as [`Sys::open_source`] does to read it, and changes nothing.
+    fn open_to_overwrite(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd>;
     /// Makes a scratch file to try things on, for reading and writing: unnamed, or of a new name.
     fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd>;
     /// Has the system report what [`Common::close`] would (NFS, SMB and FUSE report write errors there),

@@ -173,14 +173,14 @@ fn is_special(dir: Fd, name: &CStr, follow: bool) -> bool {
     stat_at(dir, name, flags).is_ok_and(|there| there.kind.is_special())
 }
 
-/// Opens a file to read it, as [`super::Sys::open_source`] says.
-pub fn open_to_read(dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
+/// Opens a file that is there for `access`, as [`super::Sys::open_source`] says.
+pub fn open_existing(dir: Fd, name: &CStr, access: c_int, follow: bool) -> Result<Fd> {
     if is_special(dir, name, follow) {
         return Err(Errno(errno::ENXIO));
     }
     // O_NONBLOCK: a FIFO may have replaced the file since the check, and its open would block.
     let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
-    open(dir, name, libc::O_RDONLY | libc::O_NONBLOCK | nofollow, 0)
+    open(dir, name, access | libc::O_NONBLOCK | nofollow, 0)
 }
 
 /// Makes a file of that name, for `access`.

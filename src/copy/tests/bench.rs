@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::copy::{Options, Progress, Report, descriptor, file, range};
+use crate::copy::{IfExists, Options, Progress, Report, descriptor, file, range};
 use crate::error::Result;
 use crate::sys::Fd;
 use crate::sys::Sys;
@@ -53,6 +53,8 @@ pub(crate) enum There {
     /// A file of that many bytes.
     File(u64),
     Symlink,
+    /// A symbolic link to a file of that many bytes.
+    LinkTo(u64),
     /// The source itself, for ranges.
     Source,
 }
@@ -150,6 +152,11 @@ impl Scenario {
                 let content = noise(size as usize, 9);
                 Some(world.disk.add_file(directory, "copy", &[Some(&content)], 0o606))
             }
+            There::LinkTo(size) => {
+                world.disk.add(directory, "copy", What::Symlink(b"elsewhere".to_vec()), 0o777);
+                let content = noise(size as usize, 9);
+                Some(world.disk.add_file(directory, "elsewhere", &[Some(&content)], 0o606))
+            }
         };
         drop(world);
         let src = model.open_for_caller(source, true, false, false);
@@ -197,6 +204,17 @@ impl Scenario {
             _ => {}
         });
         source
+    }
+
+    /// Whether it writes into a file that is there: the caller's, or with OVERWRITE the one that has the name.
+    pub(crate) fn in_place(&self) -> bool {
+        let overwrites = self.options.if_exists == IfExists::Overwrite;
+        let there = match self.there {
+            There::File(_) => true,
+            There::LinkTo(_) => self.options.follow_destination,
+            _ => false,
+        };
+        self.api != Api::File || (overwrites && there)
     }
 
     /// Runs it on a world that was set up.
@@ -268,11 +286,11 @@ impl Bench {
     fn watch(&self, scenario: &Scenario, target: Option<Ino>) {
         let range = scenario.ranges(self).0;
         let mut world = self.model.world_mut();
-        let target = target.filter(|_| scenario.api != Api::File);
+        let target = target.filter(|_| scenario.in_place());
         let callers = target.map(|ino| Callers {
             ino,
             range,
-            may_shrink: scenario.api == Api::Descriptor,
+            may_shrink: !matches!(scenario.api, Api::Range { .. }),
             before: world.disk.data(ino).clone(),
             mode: world.disk.inodes[ino].mode,
         });
@@ -280,7 +298,7 @@ impl Bench {
         let watch = &mut world.watch;
         watch.source = Some(self.source);
         watch.callers = callers;
-        if scenario.api == Api::File {
+        if !scenario.in_place() {
             watch.name = Some((self.directory, b"copy".to_vec()));
         }
         watch.unstaged = scenario.options.durability == crate::copy::Durability::Unstaged;
@@ -311,6 +329,11 @@ impl Bench {
     /// What stands under the destination's name.
     pub(crate) fn there(&self) -> Option<Ino> {
         self.model.world().disk.lookup(self.directory, b"copy")
+    }
+
+    /// The file that is written in place.
+    pub(crate) fn overwritten(&self) -> Option<Ino> {
+        self.model.world().watch.callers.as_ref().map(|callers| callers.ino)
     }
 
     /// The names beside source and destination, which must be none.

@@ -337,6 +337,29 @@ fn every_call_of_each_preserve_bit() {
 }
 
 #[test]
+fn every_call_of_a_copy_into_the_file_that_is_there() {
+    let mut all = Vec::new();
+    for (from, to, source) in volumes().into_iter().chain(foreign_volumes()) {
+        for mode in [Mode::Auto, Mode::Always] {
+            for (there, follow_destination) in [
+                (There::Nothing, false),
+                (There::File(700), false),
+                (There::File(9000), false),
+                (There::LinkTo(700), true),
+                (There::LinkTo(700), false),
+                (There::Symlink, true),
+            ] {
+                let preserve = Preserve { times: there == There::File(700), ..Preserve::default() };
+                let if_exists = IfExists::Overwrite;
+                let options = Options { mode, if_exists, follow_destination, preserve, ..Options::default() };
+                all.push(Scenario { options, from, source, there, ..Scenario::new(Api::File, to) });
+            }
+        }
+    }
+    attack_all("overwriting", &all);
+}
+
+#[test]
 fn every_call_of_each_choice_of_permissions() {
     let none = Preserve::default();
     let wide: fn(&super::Bench) = |bench| {

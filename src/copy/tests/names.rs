@@ -167,9 +167,7 @@ fn a_symlink_at_the_destination_is_never_followed() {
             drop(world);
             match if_exists {
                 IfExists::Replace => assert_copied(&bench, &outcome),
-                IfExists::Fail => {
-                    assert_eq!(outcome.result.map_err(|error| error.errno()), Err(EEXIST));
-                }
+                _ => assert_eq!(outcome.result.map_err(|error| error.errno()), Err(EEXIST)),
             }
         }
     }
@@ -602,4 +600,101 @@ fn metadata_arrives_as_documented() {
         let names: Vec<&[u8]> = copy.attributes.keys().map(Vec::as_slice).collect();
         assert_eq!(names, [b"security.capability".as_slice(), b"trusted.b", b"user.a"]);
     }
+}
+
+fn overwriting(there: There, follow_destination: bool) -> Scenario {
+    let options = Options { if_exists: IfExists::Overwrite, follow_destination, ..Options::default() };
+    Scenario { options, there, ..Scenario::file() }
+}
+
+/// The inode stays, and with it mode, owner and hard links; where there is none, a new file is made.
+#[test]
+fn what_is_overwritten_stays_the_same_file() {
+    for there in [There::File(0), There::File(700), There::File(9000), There::LinkTo(9000)] {
+        let one = overwriting(there, true);
+        let bench = one.set_up();
+        let ino = bench.overwritten().unwrap();
+        assert_eq!(one.run(&bench).result, Ok(()));
+        let world = bench.model.world();
+        let inode = &world.disk.inodes[ino];
+        assert!(inode.data().same_bytes(world.disk.data(bench.source)) && !inode.engines);
+        assert_eq!((inode.mode, inode.owner), (0o606, 0), "{there:?}");
+    }
+    let (bench, outcome) = overwriting(There::Nothing, false).play();
+    assert_copied(&bench, &outcome);
+    assert_eq!(mode_of(&bench), 0o640, "the source's");
+}
+
+/// 67: nor is anything made through a link that leads nowhere.
+#[test]
+fn a_link_is_overwritten_only_where_that_is_asked() {
+    for (there, follow, errno) in
+        [(There::LinkTo(700), false, ELOOP), (There::Symlink, false, ELOOP), (There::Symlink, true, ENOENT)]
+    {
+        let (bench, outcome) = overwriting(there, follow).play();
+        let told = outcome.result.map_err(|error| (error.step, error.errno()));
+        assert_eq!(told, Err((Step::Check(Side::Destination), errno)), "{there:?} {follow}");
+        assert_eq!(bench.model.count(Call::CreateUnnamed), 0);
+        assert!(!outcome.report.destination_changed && !outcome.report.published);
+    }
+}
+
+/// 66: also through a link, and where the file could not be opened for writing anyway.
+#[test]
+fn the_source_is_never_overwritten_by_itself() {
+    let by_link: fn(&Bench) = |bench| {
+        let what = What::Symlink(b"/from/source".to_vec());
+        bench.disk(|disk| _ = disk.add(bench.directory, "copy", what, 0o777));
+    };
+    let by_name: fn(&Bench) = |bench| {
+        bench.disk(|disk| _ = disk.names_mut(bench.directory).insert(b"copy".to_vec(), bench.source));
+    };
+    for arrange in [by_link, by_name] {
+        for mode in [0o640, 0o440] {
+            let one = Scenario { arrange, ..overwriting(There::Nothing, true) };
+            let bench = one.set_up();
+            bench.disk(|disk| disk.inodes[bench.source].mode = mode);
+            let outcome = one.run(&bench);
+            assert_eq!(outcome.result.map_err(|error| error.cause), Err(Cause::SameFile), "{mode:o}");
+            assert_eq!(bench.source_size(), 5220);
+        }
+    }
+}
+
+/// What is no regular file is neither opened nor written to.
+#[test]
+fn only_a_regular_file_is_overwritten() {
+    let fifo: fn(&Bench) = |bench| bench.disk(|disk| appears("fifo", disk, bench.directory));
+    let directory: fn(&Bench) = |bench| bench.disk(|disk| appears("directory", disk, bench.directory));
+    for (arrange, code) in [(fifo, crate::capi::codes::REFLINK_ERR_NOT_REGULAR), (directory, -EISDIR)] {
+        let (bench, outcome) = Scenario { arrange, ..overwriting(There::Nothing, false) }.play();
+        let told = outcome.result.map_err(|error| (error.step, crate::capi::codes::of(&error)));
+        assert_eq!(told, Err((Step::Check(Side::Destination), code)));
+        assert_eq!(bench.model.count(Call::CloneFile), 0);
+    }
+}
+
+/// Errors of what was written come out at the close, and what was there before is lost by then.
+#[test]
+fn a_close_that_fails_is_told_of_an_overwritten_file() {
+    let one = Scenario { from: Traits::EXT4, to: Traits::EXT4, ..overwriting(There::File(700), false) };
+    // One that looks for holes is closed first.
+    let (_, outcome) = with_fault(&one, (Call::Close, 2), Fault::Errno(EIO), Lasting::Once);
+    assert_eq!(outcome.result.map_err(|error| (error.step, error.errno())), Err((Step::Close, EIO)));
+    assert!(outcome.report.destination_changed && !outcome.report.published);
+}
+
+/// Servers that give a file the time of its flush, which comes with the close.
+#[test]
+fn times_of_an_overwritten_file_are_set_after_the_flush() {
+    let volume = Traits { stamps_at_flush: true, ..Traits::EXT4 };
+    let mut one = Scenario { from: volume, to: volume, ..overwriting(There::File(700), false) };
+    one.options.preserve.times = true;
+    one.arrange = |bench| {
+        bench.disk(|disk| disk.inodes[bench.source].modified.seconds = 5_000_000_000);
+    };
+    let (bench, outcome) = one.play();
+    assert_eq!(outcome.result, Ok(()));
+    let there = bench.overwritten().unwrap();
+    assert_eq!(bench.model.world().disk.inodes[there].modified.seconds, 5_000_000_000);
 }

@@ -6,7 +6,7 @@ use crate::copy::{Durability, Method, Mode, Reason, table};
 use crate::error::{Cause, Error, Side, Step};
 use crate::sys::Errno;
 use crate::sys::errno::{
-    EDQUOT, EEXIST, EINVAL, EIO, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS, EUCLEAN,
+    EDQUOT, EEXIST, EINVAL, EIO, ENOENT, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EROFS, EUCLEAN,
 };
 use crate::sys::model::fault::{Fault, Lasting, Odd};
 use crate::sys::model::system::System;
@@ -52,12 +52,19 @@ impl Judged<'_> {
         Some(format!("{broken}\n{result:?} {report:?}\n{}\n{}", world.label, world.story()))
     }
 
+    /// Whether a file that was there was written to. One that was said not to be there is not.
+    fn in_place(&self) -> bool {
+        let publishing = self.outcome.result.is_err_and(|error| error.step == Step::Publish);
+        self.scenario.in_place() && !publishing
+    }
+
     /// Method, counts, reason, step and flags of every outcome tell one story.
     fn contradiction(&self) -> Option<String> {
         let (report, mode) = (&self.outcome.report, self.scenario.options.mode);
         let (failed, by_name) = (self.outcome.result.is_err(), self.scenario.api == Api::File);
         let step = self.outcome.result.map_or_else(|error| error.step, |()| Step::None);
         let of_clone = matches!(step, Step::Clone(_));
+        let in_place = self.in_place();
         let (cloned, copied, rest) =
             (report.cloned > 0, report.kernel_copied > 0, report.copied_any() + report.holes > 0);
         let counted = match report.method() {
@@ -79,14 +86,17 @@ impl Judged<'_> {
             (!matches!(step, Step::OpenSource | Step::Create) || !begun, "bytes before there was a file"),
             (by_name || !report.published, "published without a name"),
             (failed || report.published == by_name, "success, and not published"),
-            (failed && !by_name || !report.destination_changed, "a new file is no changed destination"),
-            (!failed || by_name || !begun || report.destination_changed, "bytes, and nothing changed"),
+            (failed && in_place || !report.destination_changed, "a new file is no changed destination"),
+            (!failed || !in_place || !begun || report.destination_changed, "bytes, and nothing changed"),
         ];
         rules.into_iter().find(|(holds, _)| !holds).map(|(_, what)| format!("the report: {what}"))
     }
 
     /// The flag against the table of names.
     fn published_wrongly_told(&self) -> Option<String> {
+        if self.scenario.in_place() {
+            return None; // `contradiction` says all there is to it
+        }
         let world = self.bench.model.world();
         let there = world.disk.lookup(self.bench.directory, b"copy")?;
         let new = self.scenario.api == Api::File && world.disk.inodes[there].engines;
@@ -112,7 +122,8 @@ impl Judged<'_> {
         }
         let untouched = (inode.version, inode.meta_version) == (0, 0);
         let unseen = world.log.iter().any(|event| event.injected && event.call == Call::Stat);
-        let excused = !untouched || unseen || report.reason == Reason::Failure;
+        let closing = self.outcome.result.is_err_and(|error| error.step == Step::Close);
+        let excused = !untouched || unseen || closing || report.reason == Reason::Failure;
         (report.destination_changed && !excused)
             .then(|| "nothing was touched, and it is called changed".into())
     }
@@ -175,7 +186,7 @@ impl Judged<'_> {
             // Of a source that was only read, or of a draft that was thrown away; a caller's file is not closed.
             Call::Close => event
                 .of_copy
-                .is_none_or(|ino| self.scenario.api != Api::File || self.bench.there() != Some(ino)),
+                .is_none_or(|ino| ![self.bench.there(), self.bench.overwritten()].contains(&Some(ino))),
             // Whether CLONE_ACL is known.
             Call::CloneNew => event.fds == [-1, -1],
             // A clone that is all there, with an attribute too many.
@@ -240,11 +251,8 @@ impl Judged<'_> {
             }
             return Some(format!("succeeded where it is {error}"));
         }
-        match self.scenario.api {
-            Api::File => self.published(),
-            Api::Descriptor | Api::Range { .. } => self.range_is_there(),
-        }
-        .or_else(|| self.report())
+        let done = if self.scenario.in_place() { self.range_is_there() } else { self.published() };
+        done.or_else(|| self.report())
     }
 
     fn published(&self) -> Option<String> {
@@ -271,7 +279,7 @@ impl Judged<'_> {
     /// leaves nothing to see it by.
     fn clone_lied_unseen(&self) -> bool {
         self.injected.is_some_and(|injected| injected.fault == Fault::Odd(Odd::ShortClone))
-            && matches!(self.scenario.api, Api::Range { .. } | Api::Descriptor)
+            && self.scenario.in_place()
             && !matches!(self.scenario.there, There::File(0))
             && self.scenario.ranges(self.bench).0.start < 9000
     }
@@ -289,7 +297,8 @@ impl Judged<'_> {
             let world = self.bench.model.world();
             let ino = world.watch.callers.as_ref()?.ino;
             let as_long = world.disk.data(ino).size == to.end;
-            (self.scenario.api == Api::Descriptor && !as_long).then(|| "success, and the size differs".into())
+            (!matches!(self.scenario.api, Api::Range { .. }) && !as_long)
+                .then(|| "success, and the size differs".into())
         })
     }
 
@@ -321,10 +330,8 @@ impl Judged<'_> {
             return Some("the report does not add up".into());
         }
         let world = self.bench.model.world();
-        let ino = match self.scenario.api {
-            Api::File => world.disk.lookup(self.bench.directory, b"copy")?,
-            _ => world.watch.callers.as_ref()?.ino,
-        };
+        let callers = world.watch.callers.as_ref().map(|callers| callers.ino);
+        let ino = callers.or_else(|| world.disk.lookup(self.bench.directory, b"copy"))?;
         let crate::sys::model::disk::What::File(source) = &world.disk.inodes[self.bench.source].what else {
             return (report.cloned > 0).then(|| "a clone of a file that has no blocks".into());
         };
@@ -349,9 +356,8 @@ impl Judged<'_> {
     }
 
     fn failure(&self, error: Error) -> Option<String> {
-        self.unexplained(error).or_else(|| self.wrong_side(error)).or_else(|| match self.scenario.api {
-            Api::File => self.name_after_failure(error),
-            Api::Descriptor | Api::Range { .. } => self.callers_after_failure(),
+        self.unexplained(error).or_else(|| self.wrong_side(error)).or_else(|| {
+            if self.in_place() { self.callers_after_failure() } else { self.name_after_failure(error) }
         })
     }
 
@@ -453,15 +459,24 @@ impl Judged<'_> {
         // A reply that was lost: the name is there when it is asked for again.
         let lost = matches!(injected.fault, Fault::DoneThen(_)) && error.step == Step::Publish;
         // A name that is taken, and was not seen: then it is the clone that is not possible.
-        let unseen = self.untouched.result.is_err_and(|taken| taken.errno() == EEXIST)
-            && world.log.iter().any(|event| event.injected && event.call == Call::StatName)
-            && matches!(error.step, Step::Clone(_))
-            && not_possible(error);
+        // So of a link to nothing: then the name is taken, or the clone is not possible.
+        let refused = matches!(error.step, Step::Clone(_)) && not_possible(error);
+        let unseen = world.log.iter().any(|event| event.injected && event.call == Call::StatName)
+            && self.untouched.result.is_err_and(|seen| match seen.errno() {
+                EEXIST => refused,
+                ENOENT => refused || error.errno() == EEXIST,
+                _ => false,
+            });
+        // A file that is there, and was said not to be: a new one cannot have its name.
+        let not_found = world.log.iter().any(|event| {
+            event.injected && event.call == Call::OpenToOverwrite && event.outcome == Err(ENOENT)
+        }) && (refused || error.errno() == EEXIST);
         let same = |untouched: Error| {
             untouched.cause == error.cause || (error.errno() != 0 && untouched.errno() == error.errno())
         };
         let same_errno = self.untouched.result.is_err_and(same);
-        let explained = mine || odd || no_way || lost || unseen || same_errno || self.seen_as_unknown(error);
+        let explained =
+            mine || odd || no_way || lost || unseen || not_found || same_errno || self.seen_as_unknown(error);
         (!explained).then(|| format!("failed with {error}, which was not put in"))
     }
 

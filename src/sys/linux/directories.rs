@@ -75,7 +75,7 @@ pub fn enter_below(dir: Fd, path: &CStr) -> Result<Fd> {
 
 pub fn open_listed(dir: Fd, name: &CStr) -> Result<Fd> {
     match open(dir, name, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW, 0) {
-        Err(Errno(libc::EAGAIN)) => open_leased(dir, name, false),
+        Err(Errno(libc::EAGAIN)) => open_leased(dir, name, libc::O_RDONLY, false),
         outcome => outcome,
     }
 }

@@ -6,7 +6,7 @@ mod maps;
 mod time;
 mod volumes;
 
-use core::ffi::{CStr, c_char, c_void};
+use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
@@ -60,14 +60,21 @@ impl ProcPath {
 /// Opens a file that another process holds a lease on (fcntl(2), F_SETLEASE: Samba, NFS servers). An open that does not
 /// block says EAGAIN; one that does waits until the lease is given back, at most /proc/sys/fs/lease-break-time.
 /// O_PATH breaks no lease and never blocks: it holds what is seen to be a file, so that no FIFO is opened in its place.
-fn open_leased(dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
+fn open_leased(dir: Fd, name: &CStr, access: c_int, follow: bool) -> Result<Fd> {
     let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
     let found = Handle::new(&Native, open(dir, name, libc::O_PATH | nofollow, 0)?);
     if Native.stat(found.fd())?.kind != Kind::Regular {
         return Err(Errno(libc::EAGAIN));
     }
-    match open(libc::AT_FDCWD, ProcPath::new(found.fd()).as_c_str(), libc::O_RDONLY, 0) {
+    match open(libc::AT_FDCWD, ProcPath::new(found.fd()).as_c_str(), access, 0) {
         Err(Errno(libc::ENOENT)) => Err(Errno(libc::EAGAIN)), // no procfs
+        outcome => outcome,
+    }
+}
+
+fn open_existing(dir: Fd, name: &CStr, access: c_int, follow: bool) -> Result<Fd> {
+    match posix::open_existing(dir, name, access, follow) {
+        Err(Errno(libc::EAGAIN)) => open_leased(dir, name, access, follow),
         outcome => outcome,
     }
 }
@@ -308,10 +315,11 @@ impl Extensions for Native {
 
 impl Sys for Native {
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
-        match posix::open_to_read(dir, name, follow) {
-            Err(Errno(libc::EAGAIN)) => open_leased(dir, name, follow),
-            outcome => outcome,
-        }
+        open_existing(dir, name, libc::O_RDONLY, follow)
+    }
+
+    fn open_to_overwrite(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
+        open_existing(dir, name, libc::O_WRONLY, follow)
     }
 
     fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd> {

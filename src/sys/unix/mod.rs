@@ -23,8 +23,8 @@ use crate::sys::posix::retry;
 use crate::sys::posix::sync;
 use crate::sys::posix::{self, Native, create, raw_stat};
 
-/// What opening a source fails with, as an errno that the engine knows.
-fn of_source(said: Errno, follow: bool) -> Errno {
+/// What opening a file that is there fails with, as an errno that the engine knows.
+fn of_open(said: Errno, follow: bool) -> Errno {
     // The name of a socket (POSIX.1-2024, open); Linux says ENXIO.
     if said.is(errno::EOPNOTSUPP) {
         return Errno::standing_for(said.raw(), errno::ENXIO);
@@ -77,7 +77,11 @@ impl Maps for Native {}
 
 impl Sys for Native {
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
-        posix::open_to_read(dir, name, follow).map_err(|said| of_source(said, follow))
+        posix::open_existing(dir, name, libc::O_RDONLY, follow).map_err(|said| of_open(said, follow))
+    }
+
+    fn open_to_overwrite(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
+        posix::open_existing(dir, name, libc::O_WRONLY, follow).map_err(|said| of_open(said, follow))
     }
 
     fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd> {
@@ -167,12 +171,12 @@ mod tests {
 
     #[test]
     fn what_is_no_source_has_an_errno_that_the_engine_knows() {
-        let socket = of_source(Errno(errno::EOPNOTSUPP), true);
+        let socket = of_open(Errno(errno::EOPNOTSUPP), true);
         assert!(socket.is(errno::ENXIO) && socket.raw() == errno::EOPNOTSUPP);
-        assert_eq!(of_source(Errno(errno::EACCES), false), Errno(errno::EACCES));
-        assert_eq!(of_source(Errno(errno::EMLINK), true), Errno(errno::EMLINK));
+        assert_eq!(of_open(Errno(errno::EACCES), false), Errno(errno::EACCES));
+        assert_eq!(of_open(Errno(errno::EMLINK), true), Errno(errno::EMLINK));
         #[cfg(not(target_os = "netbsd"))]
-        assert!(of_source(Errno(errno::EMLINK), false).is(errno::ELOOP));
+        assert!(of_open(Errno(errno::EMLINK), false).is(errno::ELOOP));
         let there = Directory::new("sources");
         std::os::unix::fs::symlink("nothing", there.0.join("link")).unwrap();
         let said = Native.open_source(there.fd(), c"link", false).unwrap_err();

@@ -92,6 +92,25 @@ fn open_existing(name: &Name, access: u32, options: u32) -> Result<Fd> {
     calls::open(name, &how)
 }
 
+/// Opens a file, or what a symbolic link points to where it is to be followed.
+fn open_file(name: &Name, access: u32, follow: bool) -> Result<Fd> {
+    if follow {
+        return open_existing(name, access, 0);
+    }
+    let fd = open_existing(name, access, nt::FILE_OPEN_REPARSE_POINT)?;
+    let opened = Opened(fd);
+    let attributes = status::basic(fd)?.attributes;
+    if attributes & files::FILE_ATTRIBUTE_REPARSE_POINT == 0 {
+        core::mem::forget(opened);
+        return Ok(fd);
+    }
+    match status::stat(fd)?.kind {
+        // Kept in some other way than as bytes of its own: opened once more for whoever knows that way.
+        Kind::Regular | Kind::Directory => open_existing(&Name::again(fd), access, 0),
+        _ => Err(Errno(errno::ELOOP)),
+    }
+}
+
 /// Opens the name itself, to look at it.
 fn open_name(name: &Name, access: u32) -> Result<Opened> {
     open_existing(name, access, nt::FILE_OPEN_REPARSE_POINT).map(Opened)
@@ -333,23 +352,11 @@ impl Sys for Windows {
     const CLOSE_TELLS: bool = false;
 
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
-        let name = Name::new(dir, name)?;
-        let access = files::FILE_READ_DATA | files::FILE_READ_ATTRIBUTES;
-        if follow {
-            return open_existing(&name, access, 0);
-        }
-        let fd = open_existing(&name, access, nt::FILE_OPEN_REPARSE_POINT)?;
-        let opened = Opened(fd);
-        let attributes = status::basic(fd)?.attributes;
-        if attributes & files::FILE_ATTRIBUTE_REPARSE_POINT == 0 {
-            core::mem::forget(opened);
-            return Ok(fd);
-        }
-        match status::stat(fd)?.kind {
-            // Kept in some other way than as bytes of its own: opened once more for whoever knows that way.
-            Kind::Regular | Kind::Directory => open_existing(&Name::again(fd), access, 0),
-            _ => Err(Errno(errno::ELOOP)),
-        }
+        open_file(&Name::new(dir, name)?, files::FILE_READ_DATA | files::FILE_READ_ATTRIBUTES, follow)
+    }
+
+    fn open_to_overwrite(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
+        open_file(&Name::new(dir, name)?, READ_WRITE, follow)
     }
 
     fn create_scratch(&self, dir: Fd, name: Option<&CStr>) -> Result<Fd> {

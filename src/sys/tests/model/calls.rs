@@ -9,8 +9,8 @@ use super::fault::Odd;
 use super::system::{self, Cloning, System};
 use super::{About, Call, Errno, Model, Open, Result, World};
 use crate::sys::errno::{
-    EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENODATA, ENOENT, ENOTDIR, ENXIO, EOPNOTSUPP, EOVERFLOW, EPERM,
-    ERANGE, ESPIPE, EXDEV,
+    EACCES, EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENODATA, ENOENT, ENOTDIR, ENXIO, EOPNOTSUPP, EOVERFLOW,
+    EPERM, ERANGE, ESPIPE, EXDEV,
 };
 use crate::sys::{Access, Common, Dedupe, Extensions, Fd, Seals, Stat, Sys, Time, Volume};
 
@@ -86,6 +86,21 @@ impl World {
             return Err(Errno(EEXIST));
         }
         self.create(found.directory, Some(found), mode, read)
+    }
+
+    /// Opens a file that is there, to read it or to write to it.
+    fn open_file_there(&mut self, dir: Fd, name: &CStr, follow: bool, write: bool) -> Result<Fd> {
+        let found = self.disk.walk(self.directory(dir)?, name.to_bytes(), follow)?;
+        let ino = found.ino.ok_or(Errno(ENOENT))?;
+        match self.disk.inodes[ino].what {
+            What::Symlink(_) => Err(Errno(ELOOP)),
+            What::Fifo => Err(Errno(ENXIO)), // not opened: the backends look at the type first
+            What::Directory(_) if write => Err(Errno(EISDIR)),
+            _ if write && self.disk.inodes[ino].mode & 0o200 == 0 => Err(Errno(EACCES)),
+            _ => {
+                Ok(self.open_ino(Open { ino, read: !write, write, append: false, offset: 0, engines: true }))
+            }
+        }
     }
 
     fn create_without_name(&mut self, dir: Fd, path: &CStr, mode: u32, read: bool) -> Result<Fd> {
@@ -396,22 +411,13 @@ impl<K: Cloning> Sys for Model<K> {
 
     fn open_source(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
         self.call(Call::OpenSource, About::name(dir, name), |world, _| {
-            let found = world.disk.walk(world.directory(dir)?, name.to_bytes(), follow)?;
-            let ino = found.ino.ok_or(Errno(ENOENT))?;
-            if matches!(world.disk.inodes[ino].what, What::Symlink(_)) {
-                return Err(Errno(ELOOP));
-            }
-            if matches!(world.disk.inodes[ino].what, What::Fifo) {
-                return Err(Errno(ENXIO)); // not opened: the backends look at the type first
-            }
-            Ok(world.open_ino(Open {
-                ino,
-                read: true,
-                write: false,
-                append: false,
-                offset: 0,
-                engines: true,
-            }))
+            world.open_file_there(dir, name, follow, false)
+        })
+    }
+
+    fn open_to_overwrite(&self, dir: Fd, name: &CStr, follow: bool) -> Result<Fd> {
+        self.call(Call::OpenToOverwrite, About::name(dir, name), |world, _| {
+            world.open_file_there(dir, name, follow, true)
         })
     }
 

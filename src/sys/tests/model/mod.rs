@@ -41,6 +41,7 @@ const CALLS_AT_MOST: usize = 4000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
     OpenSource,
+    OpenToOverwrite,
     ReopenSource,
     OpenDirectory,
     CreateUnnamed,
