@@ -287,7 +287,11 @@ struct reflink_options {
                   const struct reflink_progress *progress);
   /** Passed to `progress`. */
   void *user;
-  /** NULL: not used by this version. */
+  /**
+   * NULL, or a number that is not 0 once the copy is to stop: with -ECANCELED, as `progress` stops it. Another
+   * thread sets it atomically, or a signal handler. The library looks at it between the steps that
+   * `progress` divides the work into, also where that is NULL, and before the copy gets its name.
+   */
   const volatile int *cancel;
   /** NULL. */
   void *reserved;
@@ -357,7 +361,7 @@ struct reflink_options {
 #define REFLINK_STEP_PUBLISH 9
 /** Closing. */
 #define REFLINK_STEP_CLOSE 10
-/** The progress function. */
+/** The progress function, or `cancel` of the options, stopped the copy. */
 #define REFLINK_STEP_PROGRESS 11
 /** Of trees: opening or reading a directory. */
 #define REFLINK_STEP_WALK 12
@@ -513,7 +517,7 @@ int reflink_copy_file(const char *src,
  *   or REFLINK_REPLACE can still be used.
  * - -EIO, -ENOSPC, -EDQUOT, -ENOMEM, -EROFS: a real failure. It is never hidden behind another
  *   method.
- * - -ECANCELED: the progress function returned non-zero.
+ * - -ECANCELED: the progress function returned non-zero, or `cancel` pointed to something else than 0.
  * - REFLINK_ERR_INCONSISTENT, REFLINK_ERR_PANIC: see there.
  *
  * Thread-safe. Blocks until done: the time of a clone grows with the number of the file's extents,

@@ -200,7 +200,7 @@ enum class step : std::uint32_t {
     publish = REFLINK_STEP_PUBLISH,
     /// Closing.
     close = REFLINK_STEP_CLOSE,
-    /// The progress function.
+    /// The progress function, or `cancel` of the options, stopped the copy.
     progress = REFLINK_STEP_PROGRESS,
     /// Of trees: opening or reading a directory.
     walk = REFLINK_STEP_WALK,

@@ -40,7 +40,7 @@ pub enum Step {
     Publish,
     /// Closing.
     Close,
-    /// The caller's progress function asked to stop.
+    /// The caller asked to stop, by its progress function or its flag.
     Progress,
     /// Trying out what a directory can do.
     Probe,
@@ -118,7 +118,7 @@ pub enum Cause {
     /// The system's answers contradict each other.
     #[error("the system's answers contradict each other")]
     Inconsistent,
-    /// The progress function asked to stop.
+    /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,
     /// The destination of a tree is inside its source, or the source inside what is to be replaced.

@@ -14,6 +14,7 @@ struct goreflink_how {
 	uint32_t mode, if_exists, durability, preserve;
 	uint64_t flags;
 	uintptr_t watcher;
+	const volatile int *cancel;
 };
 
 extern int goreflinkProgress(uintptr_t watcher, uint64_t done, uint64_t total);
@@ -31,6 +32,7 @@ static struct reflink_options goreflink_options(const struct goreflink_how *how)
 	options.durability = how->durability;
 	options.preserve = how->preserve;
 	options.flags = how->flags;
+	options.cancel = how->cancel;
 	if (how->watcher != 0) {
 		options.progress = goreflink_forward;
 		options.user = (void *)how->watcher;
@@ -63,21 +65,21 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"runtime/cgo"
 	"strings"
 	"syscall"
 	"unsafe"
 )
 
 // how turns the options into what C takes.
-func (c *config) how(watcher cgo.Handle) C.struct_goreflink_how {
+func (c *config) how(w *watcher) C.struct_goreflink_how {
 	return C.struct_goreflink_how{
 		mode:       C.uint32_t(c.mode),
 		if_exists:  C.uint32_t(c.ifExists),
 		durability: C.uint32_t(c.durability),
 		preserve:   C.uint32_t(c.preserve),
 		flags:      C.uint64_t(c.flags),
-		watcher:    C.uintptr_t(watcher),
+		watcher:    C.uintptr_t(w.handle),
+		cancel:     w.flag,
 	}
 }
 
@@ -91,7 +93,7 @@ func cString(name string) (*C.char, error) {
 
 func free(text *C.char) { C.free(unsafe.Pointer(text)) }
 
-func nativeCopyFile(src, dst string, c *config, watcher cgo.Handle) (int, Result, error) {
+func nativeCopyFile(src, dst string, c *config, w *watcher) (int, Result, error) {
 	source, err := cString(src)
 	if err != nil {
 		return 0, Result{}, err
@@ -103,27 +105,27 @@ func nativeCopyFile(src, dst string, c *config, watcher cgo.Handle) (int, Result
 	}
 	defer free(target)
 	raw := C.struct_reflink_result{size: C.sizeof_struct_reflink_result}
-	code := C.goreflink_copy_file(source, target, c.how(watcher), &raw)
+	code := C.goreflink_copy_file(source, target, c.how(w), &raw)
 	return int(code), resultOf(&raw), nil
 }
 
-func nativeCopyContent(src, dst *os.File, c *config, watcher cgo.Handle) (int, Result, error) {
+func nativeCopyContent(src, dst *os.File, c *config, w *watcher) (int, Result, error) {
 	raw := C.struct_reflink_result{size: C.sizeof_struct_reflink_result}
 	var code C.int
 	err := withDescriptors(src, dst, func(source, target C.int) {
-		code = C.goreflink_copy_fd(source, target, c.how(watcher), &raw)
+		code = C.goreflink_copy_fd(source, target, c.how(w), &raw)
 	})
 	return int(code), resultOf(&raw), err
 }
 
 type span struct{ src, dst, length uint64 }
 
-func nativeCopyRange(src, dst *os.File, at span, c *config, watcher cgo.Handle) (int, Result, error) {
+func nativeCopyRange(src, dst *os.File, at span, c *config, w *watcher) (int, Result, error) {
 	raw := C.struct_reflink_result{size: C.sizeof_struct_reflink_result}
 	var code C.int
 	err := withDescriptors(src, dst, func(source, target C.int) {
 		code = C.goreflink_copy_range(source, C.uint64_t(at.src), target, C.uint64_t(at.dst), C.uint64_t(at.length),
-			c.how(watcher), &raw)
+			c.how(w), &raw)
 	})
 	return int(code), resultOf(&raw), err
 }

@@ -5,7 +5,6 @@ package reflink
 import (
 	"context"
 	"os"
-	"runtime/cgo"
 	"syscall"
 )
 
@@ -111,12 +110,12 @@ func configured(ctx context.Context, options []Option) *config {
 
 // CopyFile copies the file src under the new name dst, sharing its blocks where the file system can.
 //
-// The context is asked wherever a progress function would be called, so that a context that can be cancelled means
+// The copy can be cancelled wherever a progress function would be called, so that a context that can be cancelled means
 // steps of at most 1 GiB for a clone too. Cancelled, the copy is gone, and the error is the context's.
 func CopyFile(ctx context.Context, src, dst string, options ...Option) (Result, error) {
 	c := configured(ctx, options)
-	code, result, w, err := watched(c, func(handle cgo.Handle) (int, Result, error) {
-		return nativeCopyFile(src, dst, c, handle)
+	code, result, w, err := watched(c, func(w *watcher) (int, Result, error) {
+		return nativeCopyFile(src, dst, c, w)
 	})
 	return outcome("copyfile", src, dst, code, result, w, err)
 }
@@ -125,8 +124,8 @@ func CopyFile(ctx context.Context, src, dst string, options ...Option) (Result, 
 // permission bits stay as they are. An error in the middle leaves dst partly written.
 func CopyContent(dst, src *os.File, options ...Option) (Result, error) {
 	c := configured(context.Background(), options)
-	code, result, w, err := watched(c, func(handle cgo.Handle) (int, Result, error) {
-		return nativeCopyContent(src, dst, c, handle)
+	code, result, w, err := watched(c, func(w *watcher) (int, Result, error) {
+		return nativeCopyContent(src, dst, c, w)
 	})
 	return outcome("copycontent", nameOf(src), nameOf(dst), code, result, w, err)
 }
@@ -143,11 +142,11 @@ func CopyRange(dst, src *os.File, dstOffset, srcOffset, length int64, options ..
 	if length == ToEOF {
 		at.length = numberToEof
 	}
-	code, result, w, err := watched(c, func(handle cgo.Handle) (int, Result, error) {
+	code, result, w, err := watched(c, func(w *watcher) (int, Result, error) {
 		if srcOffset < 0 || dstOffset < 0 || length < ToEOF {
 			return 0, Result{Step: StepArguments}, syscall.EINVAL
 		}
-		return nativeCopyRange(src, dst, at, c, handle)
+		return nativeCopyRange(src, dst, at, c, w)
 	})
 	return outcome("copyrange", nameOf(src), nameOf(dst), code, result, w, err)
 }

@@ -27,7 +27,7 @@ func TestClonesWhereTheFileSystemCan(t *testing.T) {
 		data := random(t, in(dir, "a"), size)
 		result, err := CopyFile(background, in(dir, "a"), in(dir, "b"))
 		check(t, err)
-		want := Result{Method: MethodClone, BytesCloned: size}
+		want := Result{Method: MethodClone, BytesCloned: size, Published: true}
 		if result != want {
 			t.Fatalf("%+v", result)
 		}

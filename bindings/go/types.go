@@ -101,7 +101,7 @@ const (
 	// Closing.
 	StepClose Step = 10
 
-	// The progress function.
+	// The progress function, or `cancel` of the options, stopped the copy.
 	StepProgress Step = 11
 
 	// Of trees: opening or reading a directory.

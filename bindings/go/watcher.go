@@ -1,19 +1,24 @@
-// What happens when the library calls back: the context is asked, then the caller's progress function.
+// What stops a copy: the context, through a flag that the library looks at, and the caller's progress function.
 
 package reflink
 
 // #include <stdint.h>
+// #include <stdlib.h>
 import "C"
 
 import (
 	"context"
 	"runtime/cgo"
+	"sync/atomic"
+	"unsafe"
 )
 
 // watcher is handed to C as the number of a cgo.Handle, and lives as long as the call.
 type watcher struct {
 	ctx      context.Context
 	progress func(done, total uint64) error
+	handle   cgo.Handle // 0: there is no progress function
+	flag     *C.int     // nil: the context cannot be cancelled
 	err      error
 	panicked bool
 	value    any
@@ -29,7 +34,7 @@ func (w *watcher) step(done, total uint64) (stop bool) {
 		}
 	}()
 	w.err = w.ctx.Err()
-	if w.err == nil && w.progress != nil {
+	if w.err == nil {
 		w.err = w.progress(done, total)
 	}
 	returned = true
@@ -42,22 +47,48 @@ func (w *watcher) again() {
 	}
 }
 
-// watched runs call with a handle to a watcher, where there is something to watch: without one, a clone is a single
-// call, of one instant of the source.
-func watched(c *config, call func(cgo.Handle) (int, Result, error)) (int, Result, *watcher, error) {
+// follow sets the flag once the context is cancelled, until the function that it returns is called. The flag is C's
+// memory: the library reads it while Go's collector runs.
+func (w *watcher) follow() (end func()) {
+	if w.ctx.Done() == nil {
+		return func() {}
+	}
+	w.flag = (*C.int)(C.calloc(1, C.sizeof_int))
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-w.ctx.Done():
+			atomic.StoreInt32((*int32)(unsafe.Pointer(w.flag)), 1)
+		case <-over:
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+		C.free(unsafe.Pointer(w.flag))
+	}
+}
+
+// watched runs call with a watcher. Where there is nothing to watch, a clone is a single call, of one instant of the
+// source.
+func watched(c *config, call func(*watcher) (int, Result, error)) (int, Result, *watcher, error) {
 	w := &watcher{ctx: c.ctx, progress: c.progress}
 	if err := c.ctx.Err(); err != nil {
 		w.err = err
 		return codeCanceled, Result{Step: StepProgress}, w, nil
 	}
-	if c.progress == nil && c.ctx.Done() == nil {
-		code, result, err := call(0)
-		return code, result, w, err
+	if c.progress != nil {
+		w.handle = cgo.NewHandle(w)
+		defer w.handle.Delete()
 	}
-	handle := cgo.NewHandle(w)
-	defer handle.Delete()
-	code, result, err := call(handle)
+	end := w.follow()
+	code, result, err := call(w)
+	end()
 	w.again()
+	if code == codeCanceled && w.err == nil {
+		w.err = c.ctx.Err()
+	}
 	return code, result, w, err
 }
 

@@ -90,6 +90,43 @@ func TestContextCancels(t *testing.T) {
 	})
 }
 
+// Without a progress function the library only has the flag to look at.
+func TestAContextAloneCancels(t *testing.T) {
+	withLarge(t, func(t *testing.T, dir string) {
+		for try := 0; ; try++ {
+			ctx, cancel := context.WithCancel(background)
+			go func() {
+				for ctx.Err() == nil {
+					if countDescriptorsOf(in(dir, "a")) > 0 { // the copy has begun
+						cancel()
+					}
+				}
+			}()
+			_, err := CopyFile(ctx, in(dir, "a"), in(dir, "b"), WithMode(Never))
+			cancel()
+			if errors.Is(err, context.Canceled) {
+				break
+			}
+			check(t, err) // it was done before it was cancelled
+			check(t, os.Remove(in(dir, "b")))
+			if try == 20 {
+				t.Fatal("never cancelled")
+			}
+		}
+		onlyThese(t, dir, "a")
+	})
+}
+
+func countDescriptorsOf(name string) (count int) {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, entry := range entries {
+		if target, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil && target == name {
+			count++
+		}
+	}
+	return count
+}
+
 func TestALargeCloneCanBeCancelled(t *testing.T) {
 	on(t, cloning, func(t *testing.T, dir string) {
 		file := open(t, in(dir, "a"), os.O_RDWR|os.O_CREATE)

@@ -2,6 +2,7 @@
 //! What they promise is in their comments, which are the text of the C header.
 
 use core::ffi::{c_char, c_int};
+use core::sync::atomic::AtomicI32;
 
 use super::accepted::{self, Accepted};
 use super::options::{self, Asked, reflink_handle, reflink_options, reflink_progress};
@@ -48,26 +49,18 @@ unsafe fn run_copy(
     })
 }
 
-/// Wraps the caller's progress function, if there is one.
+/// Wraps the caller's progress function and flag, where there are any.
 fn with_progress(asked: &Asked, work: impl FnOnce(&mut Progress) -> Result<()>) -> Result<()> {
-    match asked.progress {
-        None => work(&mut Progress::default()),
-        Some(progress) => {
-            let mut call = |done, total| {
-                let now = reflink_progress {
-                    size: size_of::<reflink_progress>() as u32,
-                    reserved: 0,
-                    bytes_done: done,
-                    bytes_total: total,
-                };
-                // SAFETY: the caller gave this function and this pointer to be called with each
-                // other, during this call.
-                unsafe { progress(asked.user, &raw const now) == 0 }
-            };
-            let callback: Callback = &mut call;
-            work(&mut Progress::new(Some(callback)))
-        }
-    }
+    let mut call = |done, total| {
+        let size = size_of::<reflink_progress>() as u32;
+        let now = reflink_progress { size, reserved: 0, bytes_done: done, bytes_total: total };
+        // SAFETY: the caller gave this function and this pointer to be called with each other, during this call.
+        asked.progress.is_none_or(|progress| unsafe { progress(asked.user, &raw const now) == 0 })
+    };
+    let callback = asked.progress.is_some().then_some(&mut call as Callback);
+    // SAFETY: NULL, or an int that the caller keeps for the whole call. Only atomic loads are made of it.
+    let flag = unsafe { asked.cancel.cast::<AtomicI32>().as_ref() };
+    work(&mut Progress::new(callback).cancelled_by(flag))
 }
 
 /// Copies a file under a new name, sharing its blocks where the file system can.
@@ -135,7 +128,7 @@ pub unsafe extern "C" fn reflink_copy_file(
 ///   or REFLINK_REPLACE can still be used.
 /// - -EIO, -ENOSPC, -EDQUOT, -ENOMEM, -EROFS: a real failure. It is never hidden behind another
 ///   method.
-/// - -ECANCELED: the progress function returned non-zero.
+/// - -ECANCELED: the progress function returned non-zero, or `cancel` pointed to something else than 0.
 /// - REFLINK_ERR_INCONSISTENT, REFLINK_ERR_PANIC: see there.
 ///
 /// Thread-safe. Blocks until done: the time of a clone grows with the number of the file's extents,

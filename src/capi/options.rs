@@ -122,7 +122,9 @@ pub struct reflink_options {
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
     /// Passed to `progress`.
     pub user: *mut c_void,
-    /// NULL: not used by this version.
+    /// NULL, or a number that is not 0 once the copy is to stop: with -ECANCELED, as `progress` stops it. Another
+    /// thread sets it atomically, or a signal handler. The library looks at it between the steps that
+    /// `progress` divides the work into, also where that is NULL, and before the copy gets its name.
     pub cancel: *const c_int,
     /// NULL.
     pub reserved: *mut c_void,
@@ -141,12 +143,19 @@ pub struct Asked {
     pub progress: Option<unsafe extern "C" fn(*mut c_void, *const reflink_progress) -> c_int>,
     /// The argument of the progress function.
     pub user: *mut c_void,
+    /// NULL, or what asks to stop once it is not 0.
+    pub cancel: *const c_int,
 }
 
 // Written out, since Rust 1.85 has no default for a pointer.
 impl Default for Asked {
     fn default() -> Self {
-        Self { options: Options::default(), progress: None, user: core::ptr::null_mut() }
+        Self {
+            options: Options::default(),
+            progress: None,
+            user: core::ptr::null_mut(),
+            cancel: core::ptr::null(),
+        }
     }
 }
 
@@ -161,7 +170,8 @@ pub unsafe fn read(from: *const reflink_options, accepted: &Accepted) -> Result<
     }
     // SAFETY: not NULL, and the caller of this function vouches for the rest.
     let raw = unsafe { sized::read(from) }?;
-    Ok(Asked { options: checked(&raw, accepted)?, progress: raw.progress, user: raw.user })
+    let options = checked(&raw, accepted)?;
+    Ok(Asked { options, progress: raw.progress, user: raw.user, cancel: raw.cancel })
 }
 
 /// What the engine is asked for. A value that is unknown, or that the function does not accept, is an error.

@@ -62,7 +62,7 @@ pub const REFLINK_STEP_SYNC: u32 = 8;
 pub const REFLINK_STEP_PUBLISH: u32 = 9;
 /// Closing.
 pub const REFLINK_STEP_CLOSE: u32 = 10;
-/// The progress function.
+/// The progress function, or `cancel` of the options, stopped the copy.
 pub const REFLINK_STEP_PROGRESS: u32 = 11;
 /// Of trees: opening or reading a directory.
 pub const REFLINK_STEP_WALK: u32 = 12;

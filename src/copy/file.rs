@@ -92,8 +92,10 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         Transfer::new(self.sys, from, draft.file.fd(), &options, &mut progress.report)
             .apply(&made, Target::New { given: self.mode_given })?;
         if self.options.durability == Durability::Durable {
+            progress.check()?;
             self.sys.sync(draft.file.fd()).at(Step::Sync)?;
         }
+        progress.check()?;
         let published = draft.publish(self, there)?;
         if published == Published::Yes && self.options.durability == Durability::Durable {
             draft.sync_directory()?;

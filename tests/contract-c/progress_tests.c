@@ -1,6 +1,8 @@
 /* Progress, and copies that end early: cancelled or killed, at each call; and many at once. */
 #include "contract.h"
 
+#include <signal.h>
+
 /* A long copy to the end: the kernel's copy call may be short, and every step adds up. */
 static void watched(void)
 {
@@ -70,6 +72,61 @@ static void cancelled(void)
                     remove_name("dst");
                     remove_name("old");
                 }
+}
+
+/* ---- Cancelled by a flag ---- */
+
+static volatile int asked_to_stop;
+
+static void on_signal(int number)
+{
+    signal(number, on_signal); /* System V takes it away at each signal */
+    asked_to_stop = 1;
+}
+
+static int raise_once(void *user, const struct reflink_progress *progress)
+{
+    (void)progress;
+    if (++*(int *)user == 1)
+        raise(SIGTERM);
+    return 0;
+}
+
+static void stopped_by_flag(struct copy *copy)
+{
+    copy_file(copy, "src", "dst");
+    EQUAL(copy->code, -ECANCELED);
+    EQUAL(copy->result.step, REFLINK_STEP_PROGRESS);
+    EQUAL(copy->result.os_error, 0);
+    only("src");
+}
+
+/* It is set before the call, or by a signal's handler during it. */
+static void cancelled_by_flag(void)
+{
+    void (*before)(int) = signal(SIGTERM, on_signal);
+    size_t m, d;
+    make_file("src", LARGE, 12);
+    for (m = 0; m < EACH; m++)
+        for (d = 0; d < EACH; d++) {
+            struct copy copy = copy_like(modes[m], REFLINK_FAIL, durabilities[d]);
+            int calls = 0;
+            if (!possible(modes[m], durabilities[d]))
+                continue;
+            copy.options.cancel = &asked_to_stop;
+            asked_to_stop = -1;
+            stopped_by_flag(&copy);
+            asked_to_stop = 0;
+            copy.options.progress = raise_once;
+            copy.options.user = &calls;
+            stopped_by_flag(&copy);
+            EQUAL(calls, 1);
+            asked_to_stop = 0;
+            EQUAL(copy_file(&copy, "src", "dst"), 0);
+            check_copied(&copy, "src", "dst", "not asked to stop");
+            remove_name("dst");
+        }
+    signal(SIGTERM, before);
 }
 
 /* ---- Killed ---- */
@@ -209,6 +266,6 @@ static void threads(void)
 }
 
 const struct test progress_tests[] = {
-    {"watched", watched}, {"cancelled", cancelled}, {"killed", killed}, {"threads", threads},
-    {NULL, NULL},
+    {"watched", watched}, {"cancelled", cancelled}, {"cancelled_by_flag", cancelled_by_flag},
+    {"killed", killed},   {"threads", threads},     {NULL, NULL},
 };

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicI32;
 
 use crate::copy::{IfExists, Options, Progress, Report, descriptor, file, range};
 use crate::error::Result;
@@ -224,12 +225,23 @@ impl Scenario {
 
     /// The same with a progress function, where the scenario has one.
     pub(crate) fn run_telling(&self, bench: &Bench, answer: impl Fn(u64, u64) -> bool) -> Outcome {
+        self.run_cancellable(bench, answer, None)
+    }
+
+    /// The same with a flag that may ask to stop.
+    pub(crate) fn run_cancellable(
+        &self,
+        bench: &Bench,
+        answer: impl Fn(u64, u64) -> bool,
+        flag: Option<&AtomicI32>,
+    ) -> Outcome {
         let told = RefCell::new(Vec::new());
         let mut callback = |done, total| {
             told.borrow_mut().push((done, total));
             answer(done, total)
         };
-        let mut progress = Progress::new(if self.watched { Some(&mut callback) } else { None });
+        let mut progress =
+            Progress::new(if self.watched { Some(&mut callback) } else { None }).cancelled_by(flag);
         let model = &bench.model;
         let result = match self.to.system {
             System::Linux => self.call(model, bench, &mut progress),

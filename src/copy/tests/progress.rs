@@ -1,9 +1,13 @@
 //! The progress function: when it is called, what it is told, and what a cancel at each of its calls leaves.
 
+use std::cell::Cell;
+use std::sync::atomic::AtomicI32;
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::data::{assert_copied, file};
 use super::{Api, Outcome, Scenario, Source, There};
 use crate::copy::{COPY_STEP, Durability, IfExists, Mode, Options, STEP};
-use crate::error::{Cause, Step};
+use crate::error::{Cause, Error, Step};
 use crate::sys::model::Call;
 use crate::sys::model::disk::Traits;
 use crate::sys::model::fault::{Fault, Lasting, Odd, Place};
@@ -27,7 +31,7 @@ fn scenarios() -> Vec<Scenario> {
         ] {
             for source in [Source::Plain, Source::Empty, Source::Sparse] {
                 let source = if from == Traits::PROC { Source::Pseudo } else { source };
-                for durability in [Durability::Atomic, Durability::Unstaged] {
+                for durability in [Durability::Atomic, Durability::Durable, Durability::Unstaged] {
                     for there in [There::Nothing, There::File(3000)] {
                         let if_exists = IfExists::Replace;
                         let options = Options { mode, durability, if_exists, ..Options::default() };
@@ -104,7 +108,7 @@ fn a_cancel_at_any_call_leaves_the_old_state() {
         for nth in 1..=calls {
             let bench = scenario.set_up();
             let old = bench.there();
-            let count = std::cell::Cell::new(0);
+            let count = Cell::new(0);
             let outcome = scenario.run_telling(&bench, |_, _| {
                 count.set(count.get() + 1);
                 count.get() != nth
@@ -118,6 +122,50 @@ fn a_cancel_at_any_call_leaves_the_old_state() {
         }
     }
     assert!(cancelled > 100, "{cancelled}");
+}
+
+/// A flag stops the copy before the next step, and after the last one before the copy gets its name.
+#[test]
+fn a_flag_cancels_between_the_steps() {
+    for scenario in scenarios() {
+        let calls = scenario.play().1.told.len();
+        for nth in 0..=calls {
+            let (bench, flag, told) = (scenario.set_up(), AtomicI32::new(0), Cell::new(0));
+            flag.store(i32::from(nth == 0), Relaxed);
+            let old = bench.there();
+            let set = |_, _| {
+                told.set(told.get() + 1);
+                flag.store(i32::from(told.get() == nth), Relaxed);
+                true
+            };
+            let outcome = scenario.run_cancellable(&bench, set, Some(&flag));
+            assert_eq!(outcome.result, Err(Error::new(Step::Progress, Cause::Cancelled)), "{nth}");
+            assert_eq!((outcome.told.len(), bench.there(), bench.litter()), (nth, old, vec![]));
+            assert_eq!((bench.model.count(Call::Sync), bench.model.world().leaked()), (0, vec![]));
+        }
+    }
+}
+
+/// Nobody is told of the steps, but the flag is looked at between them.
+#[test]
+fn a_flag_alone_divides_the_work_too() {
+    let flag = AtomicI32::new(0);
+    let scenario = file(Mode::Auto, Traits::XFS, Source::Huge);
+    let bench = scenario.set_up();
+    let outcome = scenario.run_cancellable(&bench, |_, _| unreachable!(), Some(&flag));
+    assert_copied(&bench, &outcome);
+    assert_eq!(bench.model.count(Call::CloneRange), 3);
+    flag.store(-1, Relaxed);
+    let ranged = Api::Range { src_offset: 100, dst_offset: 1124, length: 3000 };
+    for api in [Api::File, Api::Descriptor, ranged] {
+        let there = if api == Api::File { There::Nothing } else { There::File(9000) };
+        let scenario = Scenario { there, ..Scenario::new(api, Traits::XFS) };
+        let bench = scenario.set_up();
+        let outcome = scenario.run_cancellable(&bench, |_, _| true, Some(&flag));
+        assert_eq!(outcome.result.map_err(|error| error.cause), Err(Cause::Cancelled));
+        assert_eq!((outcome.report.total(), bench.litter()), (0, vec![]));
+        assert!(!outcome.report.destination_changed);
+    }
 }
 
 /// The data is copied once more: an unnamed file cannot get a name, or a clone came out short.
@@ -137,7 +185,7 @@ fn a_second_pass_is_told_from_its_beginning_and_can_be_cancelled() {
             if let Some(fault) = fault {
                 bench.model.world_mut().faults.plan(Place::Of(Call::CloneFile, 1), fault, Lasting::Once);
             }
-            let calls = std::cell::Cell::new(0);
+            let calls = Cell::new(0);
             let outcome = scenario.run_telling(&bench, |_, _| {
                 calls.set(calls.get() + 1);
                 calls.get() != stop_at

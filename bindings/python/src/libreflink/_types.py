@@ -98,7 +98,7 @@ class Step(_Number):
     PUBLISH = 9
     #: Closing.
     CLOSE = 10
-    #: The progress function.
+    #: The progress function, or `cancel` of the options, stopped the copy.
     PROGRESS = 11
     #: Of trees: opening or reading a directory.
     WALK = 12

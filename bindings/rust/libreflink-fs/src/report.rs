@@ -160,7 +160,7 @@ pub enum Step {
     Publish,
     /// Closing.
     Close,
-    /// The progress function.
+    /// The progress function, or `cancel` of the options, stopped the copy.
     Progress,
     /// Of trees: opening or reading a directory.
     Walk,

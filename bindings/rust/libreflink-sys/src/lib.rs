@@ -153,7 +153,9 @@ pub struct reflink_options {
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
     /// Passed to `progress`.
     pub user: *mut c_void,
-    /// NULL: not used by this version.
+    /// NULL, or a number that is not 0 once the copy is to stop: with -ECANCELED, as `progress` stops it. Another
+    /// thread sets it atomically, or a signal handler. The library looks at it between the steps that
+    /// `progress` divides the work into, also where that is NULL, and before the copy gets its name.
     pub cancel: *const c_int,
     /// NULL.
     pub reserved: *mut c_void,
@@ -218,7 +220,7 @@ pub const REFLINK_STEP_SYNC: u32 = 8;
 pub const REFLINK_STEP_PUBLISH: u32 = 9;
 /// Closing.
 pub const REFLINK_STEP_CLOSE: u32 = 10;
-/// The progress function.
+/// The progress function, or `cancel` of the options, stopped the copy.
 pub const REFLINK_STEP_PROGRESS: u32 = 11;
 /// Of trees: opening or reading a directory.
 pub const REFLINK_STEP_WALK: u32 = 12;
@@ -443,7 +445,7 @@ unsafe extern "C" {
     ///   or REFLINK_REPLACE can still be used.
     /// - -EIO, -ENOSPC, -EDQUOT, -ENOMEM, -EROFS: a real failure. It is never hidden behind another
     ///   method.
-    /// - -ECANCELED: the progress function returned non-zero.
+    /// - -ECANCELED: the progress function returned non-zero, or `cancel` pointed to something else than 0.
     /// - REFLINK_ERR_INCONSISTENT, REFLINK_ERR_PANIC: see there.
     ///
     /// Thread-safe. Blocks until done: the time of a clone grows with the number of the file's extents,
