@@ -7,7 +7,7 @@ use core::ffi::CStr;
 use super::disk::{Ino, Inode, KernelCopy, Traits, What};
 use super::fault::Odd;
 use super::system::{Apple, Cloning, System};
-use super::{About, Call, Errno, Model, Open, Result, World};
+use super::{About, Call, Errno, Model, Result, World};
 use crate::sys::Fd;
 use crate::sys::darwin::apfs::{self, ApfsCalls, CLONE_ACL, CLONE_NOFOLLOW, CLONE_NOOWNERCOPY};
 use crate::sys::errno::{EEXIST, EINVAL, ELOOP, ENOENT, ENOSYS, EOPNOTSUPP, EPERM, EXDEV};
@@ -83,14 +83,7 @@ impl ApfsCalls for Model<Apple> {
             if !file || world.disk.links(ino) != 1 {
                 return Err(Errno(ELOOP));
             }
-            Ok(world.open_ino(Open {
-                ino,
-                read: true,
-                write: false,
-                append: false,
-                offset: 0,
-                engines: true,
-            }))
+            Ok(world.open_to_read(ino, true))
         })
     }
 

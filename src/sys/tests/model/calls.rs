@@ -40,7 +40,7 @@ impl World {
     }
 
     /// Only what the engine made, and the caller's destination, may be changed.
-    fn owned(&self, ino: Ino) {
+    pub(super) fn owned(&self, ino: Ino) {
         let callers = self.watch.callers.as_ref().is_some_and(|callers| callers.ino == ino);
         if !self.disk.inodes[ino].engines && !callers {
             self.violated("a file that is not the copy was changed");
@@ -74,7 +74,9 @@ impl World {
         );
         self.disk.inodes[ino].engines = true;
         self.disk.inodes[ino].acl = default_acl;
+        self.disk.inodes[ino].nocow = self.disk.inodes[directory].nocow;
         if let Some(found) = name {
+            self.may_change(directory)?;
             self.disk.add_name(ino, &found)?;
         }
         Ok(self.open_ino(Open { ino, read, write: true, append: false, offset: 0, engines: true }))
@@ -94,7 +96,7 @@ impl World {
         let ino = found.ino.ok_or(Errno(ENOENT))?;
         match self.disk.inodes[ino].what {
             What::Symlink(_) => Err(Errno(ELOOP)),
-            What::Fifo => Err(Errno(ENXIO)), // not opened: the backends look at the type first
+            What::Fifo | What::Special(..) => Err(Errno(ENXIO)), // not opened: the backends look at the type first
             What::Directory(_) if write => Err(Errno(EISDIR)),
             _ if write && self.disk.inodes[ino].mode & 0o200 == 0 => Err(Errno(EACCES)),
             _ => {
@@ -311,6 +313,8 @@ impl World {
         if matches!(self.disk.inodes[ino].what, What::Directory(_)) {
             return Err(Errno(EISDIR));
         }
+        self.may_change(found.directory)?;
+        self.not_mounted(ino)?;
         if !self.disk.inodes[ino].engines {
             self.violated("somebody else's file was removed");
         }
@@ -319,7 +323,7 @@ impl World {
         if written && !self.disk.traits(ino).unlinks_open {
             return Err(Errno(EPERM));
         }
-        self.disk.names_mut(found.directory).remove(&found.leaf);
+        self.disk.set_name(found.directory, &found.leaf, None);
         Ok(())
     }
 
@@ -336,14 +340,15 @@ impl World {
         if self.disk.inodes[ino].volume != self.disk.inodes[new.directory].volume {
             return Err(Errno(EXDEV));
         }
-        match new.ino.map(|there| &self.disk.inodes[there].what) {
-            Some(What::Directory(_)) => return Err(Errno(EISDIR)),
-            _ if new.ino == Some(ino) => return Ok(()), // two names of one file: nothing happens (rename(2))
-            _ => {}
+        if new.ino == Some(ino) {
+            return Ok(()); // two names of one file: nothing happens (rename(2))
         }
+        self.may_take_place(ino, &new)?;
+        self.may_change(old.directory)?;
+        self.may_change(new.directory)?;
         self.disk.inodes[ino].unlocked()?;
-        self.disk.names_mut(old.directory).remove(&old.leaf);
-        self.disk.names_mut(new.directory).insert(new.leaf.clone(), ino);
+        self.disk.set_name(old.directory, &old.leaf, None);
+        self.disk.set_name(new.directory, &new.leaf, Some(ino));
         self.disk.inodes[ino].stored_as = Some((new.directory, new.leaf));
         self.disk.inodes[ino].changed = self.disk.tick();
         Ok(())
@@ -506,14 +511,7 @@ impl<K: Cloning> Common for Model<K> {
         self.call(Call::OpenDirectory, about, |world, _| {
             let ino = world.find_directory(dir, name)?;
             // O_PATH, which fsync refuses, where it is not to be synced.
-            Ok(world.open_ino(Open {
-                ino,
-                read: sync,
-                write: false,
-                append: false,
-                offset: 0,
-                engines: true,
-            }))
+            Ok(world.open_to_read(ino, sync))
         })
     }
 
@@ -639,6 +637,7 @@ impl<K: Cloning> Common for Model<K> {
             let ino = old.ino.ok_or(Errno(ENOENT))?;
             let found = world.disk.walk(world.directory(to_dir)?, to.to_bytes(), false)?;
             can_link(&world.disk, ino, &found)?;
+            world.may_change(found.directory)?;
             world.disk.add_name(ino, &found)
         })
     }
@@ -662,14 +661,7 @@ impl<K: Cloning> Extensions for Model<K> {
             if !world.procfs {
                 return Err(Errno(ENOENT));
             }
-            Ok(world.open_ino(Open {
-                ino,
-                read: true,
-                write: false,
-                append: false,
-                offset: 0,
-                engines: true,
-            }))
+            Ok(world.open_to_read(ino, true))
         })
     }
 

@@ -56,6 +56,10 @@ pub struct Traits {
     pub unnamed: bool,
     /// It knows RENAME_NOREPLACE.
     pub rename_new: bool,
+    /// It knows RENAME_EXCHANGE.
+    pub exchanges: bool,
+    /// Its directories say what kind of file a name stands for.
+    pub tells_kinds: bool,
     /// It has hard links.
     pub links: bool,
     /// It can give an unnamed file a name.
@@ -128,6 +132,8 @@ impl Traits {
         kernel_copy: KernelCopy::Shares,
         unnamed: true,
         rename_new: true,
+        exchanges: true,
+        tells_kinds: true,
         links: true,
         links_unnamed: true,
         tells_holes: true,
@@ -204,6 +210,8 @@ pub enum What {
     Symlink(Vec<u8>),
     /// A FIFO.
     Fifo,
+    /// A socket or a device, with its number.
+    Special(Kind, u64),
 }
 
 /// One inode.
@@ -235,6 +243,8 @@ pub struct Inode {
     pub default_acl: Option<Vec<(u8, u8)>>,
     /// Marked immutable.
     pub immutable: bool,
+    /// Another mount begins here.
+    pub mounted: bool,
     /// What the seals of a memfd forbid.
     pub seals: Seals,
     /// Where the last write ended.
@@ -336,6 +346,7 @@ impl Disk {
             group_entry: 7,
             default_acl: None,
             immutable: false,
+            mounted: false,
             seals: Seals::default(),
             written_to: 0,
             stored_as: None,
@@ -513,6 +524,34 @@ impl Disk {
         }
     }
 
+    /// Has a name stand for something else, or for nothing: a change of the directory.
+    pub fn set_name(&mut self, directory: Ino, name: &[u8], ino: Option<Ino>) {
+        let names = self.names_mut(directory);
+        match ino {
+            Some(ino) => drop(names.insert(name.to_vec(), ino)),
+            None => drop(names.remove(name)),
+        }
+        let now = self.tick();
+        let inode = &mut self.inodes[directory];
+        inode.version += 1;
+        (inode.modified, inode.changed) = (now, now);
+    }
+
+    /// The directory that has a directory in it; the root is in itself.
+    pub fn parent(&self, ino: Ino) -> Option<Ino> {
+        let holds = |(directory, _, named): (Ino, Vec<u8>, Ino)| (named == ino).then_some(directory);
+        if ino == ROOT { Some(ROOT) } else { self.all_names().into_iter().find_map(holds) }
+    }
+
+    /// Whether a directory is another one, or somewhere below it.
+    pub fn is_below(&self, mut ino: Ino, above: Ino) -> bool {
+        while ino != above && ino != ROOT {
+            let Some(parent) = self.parent(ino) else { return false };
+            ino = parent;
+        }
+        ino == above
+    }
+
     /// Gives an inode another name, which must be free.
     pub fn add_name(&mut self, ino: Ino, found: &Found) -> Result<()> {
         if found.ino.is_some() {
@@ -524,7 +563,7 @@ impl Disk {
         if matches!(self.inodes[ino].what, What::Directory(_)) {
             return Err(Errno(EISDIR));
         }
-        self.names_mut(found.directory).insert(found.leaf.clone(), ino);
+        self.set_name(found.directory, &found.leaf, Some(ino));
         self.inodes[ino].stored_as = Some((found.directory, found.leaf.clone()));
         self.inodes[ino].changed = self.tick();
         Ok(())
@@ -539,13 +578,14 @@ impl Disk {
             What::Directory(_) => (Kind::Directory, 0, 0),
             What::Symlink(to) => (Kind::Symlink, to.len() as u64, 0),
             What::Fifo => (Kind::Fifo, 0, 0),
+            What::Special(kind, _) => (*kind, 0, 0),
         };
         Stat {
             device: inode.volume as u64 + 10,
             inode: if self.volumes[inode.volume].one_number { 1 } else { ino as u64 },
             kind,
             links: self.links(ino) as u64,
-            device_number: 0,
+            device_number: if let What::Special(_, number) = inode.what { number } else { 0 },
             mode: inode.mode,
             owner: inode.owner,
             group: inode.group,

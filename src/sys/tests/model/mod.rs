@@ -82,6 +82,27 @@ pub enum Call {
     Unlink,
     CopyAcl,
     GroupEntry,
+    // What trees need.
+    Enter,
+    EnterSameMount,
+    EnterToRemove,
+    EnterParent,
+    EnterBelow,
+    OpenListed,
+    IsMountPoint,
+    ReadEntries,
+    ReadSymlink,
+    MakeDirectory,
+    MakeSymlink,
+    MakeSpecial,
+    RemoveDirectory,
+    Exchange,
+    SetNameMode,
+    SetNameOwner,
+    SetNameTimes,
+    NoCow,
+    SetNoCow,
+    SyncVolume,
     // What the rules of ReFS (`refs`) are made of.
     VolumeOf,
     SameVolume,
@@ -168,7 +189,17 @@ pub struct World {
     pub procfs: bool,
     /// How many records of a map come with one call.
     pub map_batch: usize,
+    /// Permission bits of directories count: an ordinary user runs the engine, and owns what it sees.
+    pub ordinary_user: bool,
+    /// So many names come from a directory in one call.
+    pub names_at_once: usize,
+    /// Directories are read from the last name to the first.
+    pub backwards: bool,
+    /// The most descriptors that the engine ever had open.
+    pub most_open: usize,
     open: BTreeMap<Fd, Open>,
+    /// The last name that was read from a directory.
+    listed: BTreeMap<Fd, Vec<u8>>,
     closed: BTreeSet<Fd>,
     drawn: u64,
     next_fd: Fd,
@@ -197,6 +228,11 @@ impl Model {
             random: Vec::new(),
             kernel_copy_usable: true,
             procfs: true,
+            ordinary_user: false,
+            names_at_once: 3,
+            backwards: false,
+            most_open: 0,
+            listed: BTreeMap::new(),
             map_batch: 3,
             open: BTreeMap::new(),
             closed: BTreeSet::new(),
@@ -245,10 +281,16 @@ impl<K> Model<K> {
 }
 
 impl World {
+    /// Opens for the engine what is not written to; without `read` only to find names in it (O_PATH).
+    fn open_to_read(&mut self, ino: Ino, read: bool) -> Fd {
+        self.open_ino(Open { ino, read, write: false, append: false, offset: 0, engines: true })
+    }
+
     fn open_ino(&mut self, open: Open) -> Fd {
         let fd = self.next_fd;
         self.next_fd += 1; // never the same twice, so that a call on a closed one is seen
         self.open.insert(fd, open);
+        self.most_open = self.most_open.max(self.leaked().len());
         fd
     }
 
@@ -436,6 +478,11 @@ impl Shown for super::Stat {
 impl Shown for bool {
     fn shown(&self) -> u64 {
         u64::from(*self)
+    }
+}
+impl Shown for std::ffi::CString {
+    fn shown(&self) -> u64 {
+        self.as_bytes().len() as u64
     }
 }
 impl Shown for Option<u32> {
