@@ -141,13 +141,12 @@ pub fn duplicate(fd: Fd) -> Result<Fd> {
     }
 }
 
-/// Has the file system's flush run, as the last close will: by the close of a duplicate. Where the host has no descriptor
-/// left for one, a sync tells what a close would, only later.
+/// Has the file system's flush run, as the last close will: by the close of a duplicate. Where there is none to be had (the
+/// host has no descriptor left, a filter forbids F_DUPFD), a sync tells what a close would, only later.
 pub fn flush(fd: Fd) -> Result<()> {
     match duplicate(fd) {
         Ok(duplicate) => Native.close(duplicate),
-        Err(said) if said.is(errno::EMFILE) => sync(fd),
-        Err(said) => Err(said),
+        Err(_) => sync(fd),
     }
 }
 

@@ -15,6 +15,7 @@ const PLACES: &[&str] = &["xfs-4k", "btrfs", "ext4", "tmpfs", "overlay-xfs"];
 
 pub const ALL: &[Attack] = &[
     Attack("seccomp_refuses_one_call", PLACES, refused_calls),
+    Attack("seccomp_refuses_duplicates", PLACES, refused_duplicates),
     Attack("landlock_withholds_rights", PLACES, landlock),
     Attack("few_descriptors", PLACES, few_descriptors),
     Attack("no_proc", PLACES, no_proc),
@@ -22,6 +23,7 @@ pub const ALL: &[Attack] = &[
 
 pub const CHILDREN: &[Child] = &[
     ("seccomp", in_seccomp),
+    ("duplicates", without_duplicates),
     ("landlock", in_landlock),
     ("few-descriptors", with_few_descriptors),
     ("no-proc", without_proc),
@@ -46,7 +48,11 @@ const ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
 const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 const ERRNO: u32 = 0x0005_0000;
 const ALLOW: u32 = 0x7fff_0000;
-const FLAGS_OF_OPENAT: u32 = if cfg!(target_endian = "big") { 16 + 2 * 8 + 4 } else { 16 + 2 * 8 };
+
+/// Where the lower half of an argument stands.
+const fn argument(number: u32) -> u32 {
+    16 + number * 8 + if cfg!(target_endian = "big") { 4 } else { 0 }
+}
 
 /// For each call given, the errno it answers.
 fn install_filter(refused: &[(libc::c_long, i32)]) {
@@ -80,9 +86,23 @@ pub fn refuse_unnamed() {
     install(&mut [
         statement(LOAD, 0),
         jump(EQUAL, libc::SYS_openat as u32, 3),
-        statement(LOAD, FLAGS_OF_OPENAT),
+        statement(LOAD, argument(2)),
         jump(ANY_BIT, bit, 1),
         statement(RETURN, ERRNO | libc::EOPNOTSUPP as u32),
+        statement(RETURN, ALLOW),
+    ]);
+}
+
+/// Answers EPERM to F_DUPFD_CLOEXEC.
+fn refuse_duplicates() {
+    let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
+    let jump = |code, k, jf| libc::sock_filter { code, jt: 0, jf, k };
+    install(&mut [
+        statement(LOAD, 0),
+        jump(EQUAL, FCNTL as u32, 3),
+        statement(LOAD, argument(1)),
+        jump(EQUAL, libc::F_DUPFD_CLOEXEC as u32, 1),
+        statement(RETURN, ERRNO | libc::EPERM as u32),
         statement(RETURN, ALLOW),
     ]);
 }
@@ -92,10 +112,14 @@ pub fn refuse_unnamed() {
 const LSEEK: libc::c_long = libc::SYS_lseek;
 #[cfg(target_pointer_width = "64")]
 const FSTATFS: libc::c_long = libc::SYS_fstatfs;
+#[cfg(target_pointer_width = "64")]
+const FCNTL: libc::c_long = libc::SYS_fcntl;
 #[cfg(target_pointer_width = "32")]
 const LSEEK: libc::c_long = libc::SYS__llseek;
 #[cfg(target_pointer_width = "32")]
 const FSTATFS: libc::c_long = libc::SYS_fstatfs64;
+#[cfg(target_pointer_width = "32")]
+const FCNTL: libc::c_long = libc::SYS_fcntl64;
 
 /// What a filter refuses, by name.
 const CALLS: &[(&str, &[libc::c_long])] = &[
@@ -192,6 +216,24 @@ fn in_seccomp(arguments: &[String]) {
     assert!(!no_clone || capability.clone != 1, "{what}: {capability:?}");
 }
 
+fn refused_duplicates(place: &Place) {
+    let room = room(place);
+    let output = child::command("duplicates", &[room.0.to_str().unwrap()]).output().unwrap();
+    if output.status.code() == Some(77) {
+        skip("no seccomp filters here");
+    }
+    child::check("F_DUPFD_CLOEXEC", output);
+}
+
+/// The flush before publishing is the close of a duplicate; without one it is a sync.
+fn without_duplicates(arguments: &[String]) {
+    let room = Path::new(&arguments[0]);
+    abi::library();
+    let content = fs::read(room.join("src")).unwrap();
+    refuse_duplicates();
+    everything_still_works(room, &content);
+}
+
 fn ways() -> Vec<(u32, u32, u32)> {
     let mut all = Vec::new();
     for mode in [abi::AUTO, abi::NEVER] {
@@ -202,6 +244,22 @@ fn ways() -> Vec<(u32, u32, u32)> {
         }
     }
     all
+}
+
+fn everything_still_works(room: &Path, content: &[u8]) {
+    for (mode, durability, if_exists) in ways() {
+        let how = Options { mode, durability, if_exists, ..Options::default() };
+        let dst = room.join("dst");
+        if if_exists == abi::REPLACE {
+            fs::write(&dst, b"old").unwrap();
+        }
+        let (code, outcome) = abi::copy_file(&room.join("src"), &dst, &how);
+        assert_eq!(code, 0, "{outcome:?}");
+        assert!(fs::read(&dst).unwrap() == content);
+        fs::remove_file(&dst).unwrap();
+        assert_eq!(files::names(room), ["old", "src"]);
+    }
+    descriptors_still_work(room, content);
 }
 
 /// The calls on descriptors: whole, and a range with edges; the offsets stay.
@@ -444,19 +502,7 @@ fn without_proc(arguments: &[String]) {
         assert_eq!(unsafe { libc::setresuid(65534, 65534, 65534) }, 0);
     }
     let room = Path::new("/");
-    for (mode, durability, if_exists) in ways() {
-        let how = Options { mode, durability, if_exists, ..Options::default() };
-        let dst = room.join("dst");
-        if if_exists == abi::REPLACE {
-            fs::write(&dst, b"old").unwrap();
-        }
-        let (code, outcome) = abi::copy_file(&room.join("src"), &dst, &how);
-        assert_eq!(code, 0, "{outcome:?}");
-        assert!(fs::read(&dst).unwrap() == content);
-        fs::remove_file(&dst).unwrap();
-        assert_eq!(files::names(room), ["old", "src"]);
-    }
-    descriptors_still_work(room, &content);
+    everything_still_works(room, &content);
     holes_are_found_by_reading(room);
 }
 
