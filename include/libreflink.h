@@ -66,6 +66,9 @@ typedef int reflink_handle;
 #define REFLINK_OPTIONS_INIT { sizeof(struct reflink_options), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 #define REFLINK_RESULT_INIT { sizeof(struct reflink_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 #define REFLINK_CAPABILITY_INIT { sizeof(struct reflink_capability), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+#define REFLINK_EXTENTS_RESULT_INIT \
+  { sizeof(struct reflink_extents_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define REFLINK_SHARED_RESULT_INIT { sizeof(struct reflink_shared_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* A caller that ignores the result takes a failed copy for a good one. */
 #if defined(__GNUC__) || defined(__clang__)
@@ -699,6 +702,261 @@ REFLINK_NODISCARD
 int reflink_probe_fd(reflink_handle src,
                      reflink_handle dst_dir,
                      struct reflink_capability *capability);
+
+/* ---- What is shared ---- */
+
+/**
+ * Do not write out what is not written yet. By default the whole file is written out first (as
+ * fdatasync(2) does, without waiting for the device), since a new or rewritten range has no place before. With
+ * this flag, and only if something is not written yet, such bytes are pending or unknown; nothing becomes false.
+ */
+#define REFLINK_MAP_NO_FLUSH 0x1000000000000000ULL
+
+/** In `flags` of struct reflink_extents_result: `bytes_exclusive` is exact. */
+#define REFLINK_EXACT 0x40
+/**
+ * In `flags` of struct reflink_extents_result and struct reflink_shared_result: a file changed during the call, or
+ * the file system's answers contradict each other. The sums of reflink_extents() then mix old and new.
+ * reflink_shared() reports all bytes as unknown.
+ */
+#define REFLINK_MAP_CHANGED 0x80
+
+/** Bytes in blocks. */
+#define REFLINK_EXTENT_DATA 1
+/** A hole: no blocks, reads as zeros. */
+#define REFLINK_EXTENT_HOLE 2
+/** Blocks that are reserved and not written yet: they read as zeros. */
+#define REFLINK_EXTENT_PREALLOCATED 3
+/** Bytes in the metadata of the file system: no blocks. */
+#define REFLINK_EXTENT_INLINE 4
+/** Bytes without a known place: not written out yet, or the file system does not say where. */
+#define REFLINK_EXTENT_PENDING 5
+
+/**
+ * In `flags` of struct reflink_extent: something else uses the blocks too: another file, a snapshot, or another
+ * place of the same file. On Btrfs this holds for a whole extent as soon as a part of it is used elsewhere. On XFS
+ * it can stay for a moment after the other file was removed.
+ */
+#define REFLINK_EXTENT_SHARED 0x1
+/**
+ * In `flags` of struct reflink_extent: compressed or encrypted. `length` is that of the file's bytes, and the blocks
+ * may be fewer.
+ */
+#define REFLINK_EXTENT_ENCODED 0x2
+/**
+ * In `flags` of struct reflink_extent: `place` is valid. Two extents on one volume hold the same blocks if both have
+ * this flag and REFLINK_EXTENT_SHARED and their places are equal. reflink_shared() makes this comparison safely.
+ */
+#define REFLINK_EXTENT_PLACE 0x4
+/** In `flags` of struct reflink_extent: behind the end of the file. */
+#define REFLINK_EXTENT_BEYOND_EOF 0x8
+
+/**
+ * The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs), or a sandbox forbids asking. `reason` and
+ * `os_error` say which.
+ */
+#define REFLINK_SHARING_UNKNOWN 0
+/** The file system gives out a map and never says what is shared, though files may share blocks (SMB). */
+#define REFLINK_SHARING_UNREPORTED 1
+/** The file system says what is shared, or cannot share anything (ext4). */
+#define REFLINK_SHARING_KNOWN 2
+
+/** It cannot be told whether any byte is shared. */
+#define REFLINK_SHARED_UNKNOWN 0
+/** Nothing is shared. */
+#define REFLINK_SHARED_NONE 1
+/** A part is shared. What is unknown may be too. */
+#define REFLINK_SHARED_PART 2
+/** Everything is shared: both ranges end together, nothing is apart, nothing is unknown. */
+#define REFLINK_SHARED_ALL 3
+
+/** A piece of a file. This structure has no size and never grows, since it comes in arrays. */
+struct reflink_extent {
+  /** Where it begins in the file. */
+  uint64_t offset;
+  /** Its length in bytes. */
+  uint64_t length;
+  /**
+   * With REFLINK_EXTENT_PLACE: where it lies on the volume, in bytes. A number to compare; it need not be an
+   * address of a device. Else 0.
+   */
+  uint64_t place;
+  /**
+   * REFLINK_EXTENT_DATA, REFLINK_EXTENT_HOLE, REFLINK_EXTENT_PREALLOCATED, REFLINK_EXTENT_INLINE or
+   * REFLINK_EXTENT_PENDING.
+   */
+  uint32_t kind;
+  /** REFLINK_EXTENT_SHARED, REFLINK_EXTENT_ENCODED, REFLINK_EXTENT_PLACE, REFLINK_EXTENT_BEYOND_EOF. */
+  uint32_t flags;
+  /** 0. */
+  uint64_t reserved;
+};
+
+/**
+ * What a range of a file is made of. Filled on success and on failure. The seven sums from `bytes_shared` to
+ * `bytes_pending` add up to `length`.
+ */
+struct reflink_extents_result {
+  /** sizeof(struct reflink_extents_result), as REFLINK_EXTENTS_RESULT_INIT sets it. */
+  uint32_t size;
+  /** REFLINK_STEP_*: which operation failed. */
+  uint32_t step;
+  /** REFLINK_REASON_*: why there is no map (REFLINK_SHARING_UNKNOWN). */
+  uint32_t reason;
+  /** REFLINK_EXACT, REFLINK_MAP_CHANGED, REFLINK_AT_SOURCE. */
+  uint32_t flags;
+  /** The raw error of the operating system behind a failure, or behind REFLINK_SHARING_UNKNOWN. 0 if none. */
+  int32_t os_error;
+  /**
+   * REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN. Only with the last one does
+   * `bytes_unshared` mean that nothing else uses these bytes.
+   */
+  uint32_t reported;
+  /** Bytes looked at: the range, up to the end of the file. 0 with REFLINK_SHARING_UNKNOWN. */
+  uint64_t length;
+  /** Bytes in blocks that something else uses too. */
+  uint64_t bytes_shared;
+  /** Bytes in blocks that nothing else uses, as far as the file system says. */
+  uint64_t bytes_unshared;
+  /** Bytes that are compressed or encrypted, shared or not. */
+  uint64_t bytes_encoded;
+  /** Bytes in preallocated blocks, up to the end of the file. */
+  uint64_t bytes_preallocated;
+  /** Bytes in holes. */
+  uint64_t bytes_hole;
+  /** Bytes in the metadata of the file system. */
+  uint64_t bytes_inline;
+  /** Bytes without a known place. */
+  uint64_t bytes_pending;
+  /** Those of `bytes_encoded` that are shared. */
+  uint64_t bytes_encoded_shared;
+  /** Those of `bytes_preallocated` that are shared (Btrfs). A write to them goes elsewhere. */
+  uint64_t bytes_preallocated_shared;
+  /**
+   * Bytes held behind the end of the file, as far as the range reaches there. The rest of the last block is not
+   * counted.
+   */
+  uint64_t bytes_beyond_eof;
+  /**
+   * Bytes that no other file uses: unshared data, and unshared preallocated blocks before and behind the end of
+   * the file. At least as many, unless REFLINK_EXACT is set; 0 unless `reported` is REFLINK_SHARING_KNOWN. Removing
+   * the file need not free them: it may be open, have other names, or be in a snapshot that was made later.
+   */
+  uint64_t bytes_exclusive;
+  /** Extents of the file in the range. Holes are not counted. */
+  uint64_t extents;
+};
+
+/**
+ * How two ranges relate. Filled on success and on failure. `bytes_same`, `bytes_apart`, `bytes_hole` and
+ * `bytes_unknown` add up to `length`.
+ */
+struct reflink_shared_result {
+  /** sizeof(struct reflink_shared_result), as REFLINK_SHARED_RESULT_INIT sets it. */
+  uint32_t size;
+  /** REFLINK_STEP_*: which operation failed. */
+  uint32_t step;
+  /**
+   * REFLINK_REASON_CROSS_DEVICE: the files lie on two volumes, which cannot share. Another REFLINK_REASON_*: why
+   * there is no map (REFLINK_SHARING_UNKNOWN).
+   */
+  uint32_t reason;
+  /** REFLINK_MAP_CHANGED, REFLINK_AT_SOURCE (`a`), REFLINK_AT_DESTINATION (`b`). */
+  uint32_t flags;
+  /** The raw error of the operating system behind a failure, or behind REFLINK_SHARING_UNKNOWN. 0 if none. */
+  int32_t os_error;
+  /** REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN: the least of both files. */
+  uint32_t reported;
+  /** REFLINK_SHARED_UNKNOWN, REFLINK_SHARED_NONE, REFLINK_SHARED_PART or REFLINK_SHARED_ALL. */
+  uint32_t verdict;
+  /** 0. */
+  uint32_t reserved;
+  /** Bytes looked at: the range, up to the later of both ends of file. */
+  uint64_t length;
+  /** Bytes that lie at one place in both. */
+  uint64_t bytes_same;
+  /** Bytes that lie at different places, or that only one of both has. */
+  uint64_t bytes_apart;
+  /** Bytes that are holes in both. */
+  uint64_t bytes_hole;
+  /** Bytes of which the file system does not say enough: compressed ones, those without a place. */
+  uint64_t bytes_unknown;
+  /** The first byte that is apart, counted from the beginning of the ranges; `length` if there is none. */
+  uint64_t first_apart;
+  /** The first byte that is unknown; `length` if there is none. */
+  uint64_t first_unknown;
+};
+
+/**
+ * Finds out what a range of an open file is made of: data, holes, preallocated blocks, and what of it is shared.
+ *
+ * Reports what the file system says (on Linux by FIEMAP). Where it says nothing, that is the answer, and the function
+ * returns 0: see `reported` of struct reflink_extents_result. The file is not changed, and its offset does not move.
+ *
+ * The answer is of the moment: another process may write at any time. REFLINK_MAP_CHANGED reports changes that were
+ * noticed during the call. Needs the same memory for every file.
+ *
+ * @param fd      A regular file, open for reading or writing.
+ * @param offset  Where the range begins, in bytes.
+ * @param length  The range's length in bytes, or REFLINK_TO_EOF, which includes blocks behind the end of the file.
+ * @param flags   0 or REFLINK_MAP_NO_FLUSH.
+ * @param result  Receives the sums, on success and on failure. May be NULL.
+ * @param each    Called with a batch of extents in order of their offsets, holes included, by the thread that called
+ *   the library; NULL for the sums only. The array is valid during the call. Non-zero cancels with -ECANCELED. It must
+ *   not throw, longjmp or call pthread_exit.
+ * @param user    Passed to `each`.
+ * @return 0, or a negative code, among others:
+ * - -EINVAL: an unknown flag, an offset or a length beyond 2^63-1, a structure that is too small; -E2BIG: one that is
+ *   too large.
+ * - -EBADF: the descriptor is closed, or open with O_PATH.
+ * - -EISDIR, REFLINK_ERR_NOT_REGULAR: not a regular file.
+ * - -EIO, -ENOSPC, -EDQUOT: writing the file out failed, or reading the map.
+ * - -ECANCELED: `each` returned non-zero.
+ * - REFLINK_ERR_INCONSISTENT, REFLINK_ERR_PANIC: see there.
+ *
+ * Thread-safe. The time grows with the number of extents in the range. Since 0.1.
+ */
+REFLINK_NODISCARD
+int reflink_extents(reflink_handle fd,
+                    uint64_t offset,
+                    uint64_t length,
+                    uint64_t flags,
+                    struct reflink_extents_result *result,
+                    int (*each)(void *user,
+                                const struct reflink_extent *extents,
+                                size_t count),
+                    void *user);
+
+/**
+ * Finds out whether two ranges share their blocks: whether their bytes lie at one place on the volume.
+ *
+ * REFLINK_SHARED_ALL in `verdict` is a proof. A byte counts as `bytes_same` only where the file system marks it as
+ * shared in both files, reports the same place for both, and neither file changed during the call. What
+ * cannot be proven is `bytes_unknown`. The following is never proven: compressed data, data in the metadata, files on
+ * overlayfs, on realtime devices of XFS and on SMB. Snapshots and subvolumes of one Btrfs volume can be compared.
+ *
+ * Compares places and not content: equal bytes at two places are `bytes_apart`. The range of one file with itself is
+ * `bytes_same`, also by two names of it. The files are not changed, and their offsets do not move.
+ *
+ * @param a         A regular file, open for reading or writing.
+ * @param a_offset  Where the range begins in it, in bytes.
+ * @param b         Another one, or the same.
+ * @param b_offset  Where the range begins in it. The offsets may differ.
+ * @param length    The ranges' length in bytes, or REFLINK_TO_EOF. Bytes that only one file has are `bytes_apart`.
+ * @param flags     0 or REFLINK_MAP_NO_FLUSH.
+ * @param result    Receives the answer, on success and on failure. May be NULL.
+ * @return 0, whatever the answer is, or a negative code: see reflink_extents().
+ *
+ * Thread-safe. The time grows with the number of extents in both ranges. Since 0.1.
+ */
+REFLINK_NODISCARD
+int reflink_shared(reflink_handle a,
+                   uint64_t a_offset,
+                   reflink_handle b,
+                   uint64_t b_offset,
+                   uint64_t length,
+                   uint64_t flags,
+                   struct reflink_shared_result *result);
 
 #ifdef __cplusplus
 }

@@ -214,6 +214,58 @@ enum class step : std::uint32_t {
     // make header: end
 };
 
+/// Whether the file system says what is shared. A newer library may report a value that is not
+/// listed.
+enum class sharing : std::uint32_t {
+    // make header: cpp REFLINK_SHARING_*
+    /// The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs), or a sandbox forbids
+    /// asking.
+    unknown = REFLINK_SHARING_UNKNOWN,
+    /// The file system gives out a map and never says what is shared, though files may share blocks
+    /// (SMB).
+    unreported = REFLINK_SHARING_UNREPORTED,
+    /// The file system says what is shared, or cannot share anything (ext4).
+    known = REFLINK_SHARING_KNOWN,
+    // make header: end
+};
+
+/// What two ranges share. A newer library may report a value that is not listed.
+enum class verdict : std::uint32_t {
+    // make header: cpp REFLINK_SHARED_*
+    /// It cannot be told whether any byte is shared.
+    unknown = REFLINK_SHARED_UNKNOWN,
+    /// Nothing is shared.
+    none = REFLINK_SHARED_NONE,
+    /// A part is shared.
+    part = REFLINK_SHARED_PART,
+    /// Everything is shared: both ranges end together, nothing is apart, nothing is unknown.
+    all = REFLINK_SHARED_ALL,
+    // make header: end
+};
+
+/// What a piece of a file is made of. A newer library may report a value that is not listed.
+enum class extent_kind : std::uint32_t {
+    // make header: cpp extent.kind
+    /// Bytes in blocks.
+    data = REFLINK_EXTENT_DATA,
+    /// A hole: no blocks, reads as zeros.
+    hole = REFLINK_EXTENT_HOLE,
+    /// Blocks that are reserved and not written yet: they read as zeros.
+    preallocated = REFLINK_EXTENT_PREALLOCATED,
+    /// Bytes in the metadata of the file system: no blocks.
+    inlined = REFLINK_EXTENT_INLINE,
+    /// Bytes without a known place: not written out yet, or the file system does not say where.
+    pending = REFLINK_EXTENT_PENDING,
+    // make header: end
+};
+
+/// How to look: a set of one.
+enum class map_flags : std::uint64_t {
+    none = 0,
+    /// Do not write out what is not written yet: more is pending or unknown, nothing false.
+    no_flush = REFLINK_MAP_NO_FLUSH,
+};
+
 /// Both sets together.
 constexpr preserve operator|(preserve left, preserve right) noexcept
 {
@@ -282,6 +334,62 @@ struct capability {
     bool sparse = false;           ///< Holes take no space and can be found.
     std::uint64_t granularity = 0; ///< The alignment of range clones, 0 if not known.
     std::string fs_name;           ///< For people, not for decisions.
+};
+
+/// A piece of a file.
+struct extent {
+    std::uint64_t offset = 0; ///< Where it begins in the file.
+    std::uint64_t length = 0; ///< Its length in bytes.
+    std::uint64_t place = 0;  ///< Where it lies on the volume, if `has_place`.
+    extent_kind kind = extent_kind::hole;
+    bool shared = false;     ///< Something else uses the blocks too.
+    bool encoded = false;    ///< Compressed or encrypted.
+    bool has_place = false;  ///< `place` is valid.
+    bool beyond_eof = false; ///< Behind the end of the file.
+};
+
+/// What a range of a file is made of. The seven sums from `bytes_shared` to `bytes_pending` add up
+/// to `length`.
+struct extents_result {
+    sharing reported = sharing::unknown; ///< Whether the file system says what is shared.
+    libreflink::reason reason = libreflink::reason::none; ///< Why there is no map.
+    libreflink::step step = libreflink::step::none;       ///< Which operation failed.
+    int os_error = 0;         ///< The raw error of the system behind a failure, or a missing map.
+    bool map_changed = false; ///< The file changed during the call.
+    bool exact = false;       ///< `bytes_exclusive` is exact, and not a minimum.
+    std::uint64_t length = 0; ///< Bytes looked at, up to the end of the file.
+    std::uint64_t bytes_shared = 0;              ///< Something else uses them too.
+    std::uint64_t bytes_unshared = 0;            ///< Nothing else uses them, as far as is said.
+    std::uint64_t bytes_encoded = 0;             ///< Compressed or encrypted, shared or not.
+    std::uint64_t bytes_preallocated = 0;        ///< Reserved blocks.
+    std::uint64_t bytes_hole = 0;                ///< Holes.
+    std::uint64_t bytes_inline = 0;              ///< In the metadata.
+    std::uint64_t bytes_pending = 0;             ///< Without a known place.
+    std::uint64_t bytes_encoded_shared = 0;      ///< Those of `bytes_encoded`.
+    std::uint64_t bytes_preallocated_shared = 0; ///< Those of `bytes_preallocated`.
+    std::uint64_t bytes_beyond_eof = 0;          ///< Held behind the end of the file.
+    std::uint64_t bytes_exclusive = 0;           ///< Of no other file, at least.
+    std::uint64_t extents = 0;                   ///< Extents, holes not counted.
+};
+
+/// How two ranges relate. `bytes_same`, `bytes_apart`, `bytes_hole` and `bytes_unknown` add up to
+/// `length`.
+struct shared_result {
+    libreflink::verdict verdict = libreflink::verdict::unknown;
+    sharing reported = sharing::unknown;                  ///< The least of both files.
+    libreflink::reason reason = libreflink::reason::none; ///< Two volumes, or why there is no map.
+    libreflink::step step = libreflink::step::none;       ///< Which operation failed.
+    int os_error = 0;         ///< The raw error of the system behind a failure, or a missing map.
+    bool map_changed = false; ///< A file changed during the call.
+    bool at_source = false;   ///< The call that failed was made on the first file.
+    bool at_destination = false;     ///< The call that failed was made on the second file.
+    std::uint64_t length = 0;        ///< Bytes looked at, up to the later of both ends.
+    std::uint64_t bytes_same = 0;    ///< At one place in both.
+    std::uint64_t bytes_apart = 0;   ///< At different places, or only in one file.
+    std::uint64_t bytes_hole = 0;    ///< Holes in both.
+    std::uint64_t bytes_unknown = 0; ///< Of which the file system does not say enough.
+    std::uint64_t first_apart = 0;   ///< The first that is apart, `length` if there is none.
+    std::uint64_t first_unknown = 0; ///< The first that is unknown, `length` if there is none.
 };
 
 namespace detail
@@ -698,6 +806,174 @@ inline result copy_range(reflink_handle src, std::uint64_t src_offset, reflink_h
     if (code)
         throw error("libreflink::probe_fd", code, result());
     return capability;
+}
+
+namespace detail
+{
+
+/// The caller's function for extents, and the exception that it threw.
+struct extents_call {
+    const std::function<bool(const libreflink::extent &)> &each;
+    std::exception_ptr thrown;
+
+    /// No exception may pass through the library, so it waits here for the end of the call.
+    static int give(void *user, const ::reflink_extent *extents, std::size_t count) noexcept
+    {
+        extents_call *self = static_cast<extents_call *>(user);
+        try {
+            for (std::size_t at = 0; at < count; at++) {
+                if (!self->each(converted(extents[at])))
+                    return 1;
+            }
+            return 0;
+        } catch (...) {
+            self->thrown = std::current_exception();
+            return 1;
+        }
+    }
+
+    static libreflink::extent converted(const ::reflink_extent &from)
+    {
+        libreflink::extent to;
+        to.offset = from.offset;
+        to.length = from.length;
+        to.place = from.place;
+        to.kind = static_cast<extent_kind>(from.kind);
+        to.shared = (from.flags & REFLINK_EXTENT_SHARED) != 0;
+        to.encoded = (from.flags & REFLINK_EXTENT_ENCODED) != 0;
+        to.has_place = (from.flags & REFLINK_EXTENT_PLACE) != 0;
+        to.beyond_eof = (from.flags & REFLINK_EXTENT_BEYOND_EOF) != 0;
+        return to;
+    }
+};
+
+inline libreflink::extents_result converted(const ::reflink_extents_result &from)
+{
+    libreflink::extents_result to;
+    to.reported = static_cast<sharing>(from.reported);
+    to.reason = static_cast<libreflink::reason>(from.reason);
+    to.step = static_cast<libreflink::step>(from.step);
+    to.os_error = from.os_error;
+    to.map_changed = (from.flags & REFLINK_MAP_CHANGED) != 0;
+    to.exact = (from.flags & REFLINK_EXACT) != 0;
+    to.length = from.length;
+    to.bytes_shared = from.bytes_shared;
+    to.bytes_unshared = from.bytes_unshared;
+    to.bytes_encoded = from.bytes_encoded;
+    to.bytes_preallocated = from.bytes_preallocated;
+    to.bytes_hole = from.bytes_hole;
+    to.bytes_inline = from.bytes_inline;
+    to.bytes_pending = from.bytes_pending;
+    to.bytes_encoded_shared = from.bytes_encoded_shared;
+    to.bytes_preallocated_shared = from.bytes_preallocated_shared;
+    to.bytes_beyond_eof = from.bytes_beyond_eof;
+    to.bytes_exclusive = from.bytes_exclusive;
+    to.extents = from.extents;
+    return to;
+}
+
+inline libreflink::shared_result converted(const ::reflink_shared_result &from)
+{
+    libreflink::shared_result to;
+    to.verdict = static_cast<libreflink::verdict>(from.verdict);
+    to.reported = static_cast<sharing>(from.reported);
+    to.reason = static_cast<libreflink::reason>(from.reason);
+    to.step = static_cast<libreflink::step>(from.step);
+    to.os_error = from.os_error;
+    to.map_changed = (from.flags & REFLINK_MAP_CHANGED) != 0;
+    to.at_source = (from.flags & REFLINK_AT_SOURCE) != 0;
+    to.at_destination = (from.flags & REFLINK_AT_DESTINATION) != 0;
+    to.length = from.length;
+    to.bytes_same = from.bytes_same;
+    to.bytes_apart = from.bytes_apart;
+    to.bytes_hole = from.bytes_hole;
+    to.bytes_unknown = from.bytes_unknown;
+    to.first_apart = from.first_apart;
+    to.first_unknown = from.first_unknown;
+    return to;
+}
+
+} // namespace detail
+
+/// Finds out what a range of an open file is made of: reflink_extents().
+///
+/// @param fd      A regular file, open for reading or writing.
+/// @param offset  Where the range begins, in bytes.
+/// @param length  The range's length in bytes, or libreflink::to_eof.
+/// @param flags   map_flags::none or map_flags::no_flush.
+/// @param each    Called with each extent in order, holes included; empty for the sums only. False
+/// cancels with std::errc::operation_canceled; what it throws is thrown on.
+/// @param error   Cleared on success, set on failure. That nobody says what is shared is no
+/// failure.
+/// @return The sums, after a failure those of what was seen.
+inline extents_result extents(reflink_handle fd, std::uint64_t offset, std::uint64_t length,
+                              map_flags flags, const std::function<bool(const extent &)> &each,
+                              std::error_code &error)
+{
+    ::reflink_extents_result result = REFLINK_EXTENTS_RESULT_INIT;
+    detail::extents_call call{each, nullptr};
+    error = make_error_code(::reflink_extents(fd, offset, length, static_cast<std::uint64_t>(flags),
+                                              &result, each ? &detail::extents_call::give : nullptr,
+                                              &call));
+    if (call.thrown)
+        std::rethrow_exception(call.thrown);
+    return detail::converted(result);
+}
+
+/// The same, and throws libreflink::error.
+inline extents_result extents(reflink_handle fd, std::uint64_t offset = 0,
+                              std::uint64_t length = to_eof, map_flags flags = map_flags::none,
+                              const std::function<bool(const extent &)> &each = nullptr)
+{
+    std::error_code code;
+    const extents_result found = extents(fd, offset, length, flags, each, code);
+    if (code) {
+        result details;
+        details.step = found.step;
+        details.os_error = found.os_error;
+        throw error("libreflink::extents", code, details);
+    }
+    return found;
+}
+
+/// Finds out whether two ranges share their blocks: reflink_shared(). verdict::all is a proof.
+///
+/// @param a         A regular file, open for reading or writing.
+/// @param a_offset  Where the range begins in it, in bytes.
+/// @param b         Another one, or the same.
+/// @param b_offset  Where the range begins in it, in bytes.
+/// @param length    The ranges' length in bytes, or libreflink::to_eof.
+/// @param flags     map_flags::none or map_flags::no_flush.
+/// @param error     Cleared on success, set on failure. No answer is a failure.
+/// @return The answer.
+[[nodiscard]] inline shared_result shared(reflink_handle a, std::uint64_t a_offset,
+                                          reflink_handle b, std::uint64_t b_offset,
+                                          std::uint64_t length, map_flags flags,
+                                          std::error_code &error)
+{
+    ::reflink_shared_result result = REFLINK_SHARED_RESULT_INIT;
+    error = make_error_code(::reflink_shared(a, a_offset, b, b_offset, length,
+                                             static_cast<std::uint64_t>(flags), &result));
+    return detail::converted(result);
+}
+
+/// The same, and throws libreflink::error.
+[[nodiscard]] inline shared_result shared(reflink_handle a, std::uint64_t a_offset,
+                                          reflink_handle b, std::uint64_t b_offset,
+                                          std::uint64_t length = to_eof,
+                                          map_flags flags = map_flags::none)
+{
+    std::error_code code;
+    const shared_result found = shared(a, a_offset, b, b_offset, length, flags, code);
+    if (code) {
+        result details;
+        details.step = found.step;
+        details.os_error = found.os_error;
+        details.at_source = found.at_source;
+        details.at_destination = found.at_destination;
+        throw error("libreflink::shared", code, details);
+    }
+    return found;
 }
 
 /// The version of the library that is loaded, to be compared with REFLINK_VERSION_NUMBER, which was

@@ -1,5 +1,5 @@
 //! The C interface: the only `extern "C"` of the crate. The header shows these files one after another, in this order:
-//! `version`, `codes`, `options`, `result`, `copies`, `capability`. Here is what their functions share.
+//! `version`, `codes`, `options`, `result`, `copies`, `capability`, `extents`. Here is what their functions share.
 
 // The functions' comments are the C header's text; what C callers must promise stands there in C's
 // words.
@@ -10,6 +10,7 @@ pub mod capability;
 pub mod codes;
 pub mod copies;
 mod errnos;
+pub mod extents;
 mod layout;
 pub mod options;
 pub mod result;

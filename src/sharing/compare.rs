@@ -43,6 +43,8 @@ pub struct Comparison {
     pub reported: Reported,
     /// Why there is no map of one of them.
     pub refused: Option<Errno>,
+    /// The files lie on two volumes.
+    pub two_volumes: bool,
     /// A file changed while the maps were fetched.
     pub changed: bool,
     /// Bytes looked at: up to the later of both ends.
@@ -201,6 +203,7 @@ pub fn compare<S: Sys>(sys: &S, a: &Span, b: &Span, flush: bool) -> Result<Compa
     let of_common = |span: &Span| Span { length: common, ..*span };
     let sides = [(of_common(a), &a_stat), (of_common(b), &b_stat)];
     let mut pair = Pair::new(sys, sides, flush, &mut batches)?;
+    found.two_volumes = pair.volumes == Volumes::Two;
     let mut at = 0;
     found.refused = no_map(walk(&mut pair, &mut at, &mut found))?;
     found.add(at, common.saturating_sub(at), Relation::Unknown);
@@ -213,7 +216,8 @@ pub fn compare<S: Sys>(sys: &S, a: &Span, b: &Span, flush: bool) -> Result<Compa
         sys.stat(span.fd).at(Step::Map(span.side)).map(|now| now.moved_since(before))
     };
     if pair.disordered() || moved(a, &a_stat)? || moved(b, &b_stat)? {
-        found = Comparison { changed: true, reported: found.reported, ..Comparison::of(length) };
+        let Comparison { reported, two_volumes, .. } = found;
+        found = Comparison { changed: true, reported, two_volumes, ..Comparison::of(length) };
         found.add(0, length, Relation::Unknown);
     }
     Ok(found)

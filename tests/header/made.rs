@@ -11,6 +11,7 @@ const PARTS: &[(&str, &str)] = &[
     ("result", "What was done"),
     ("copies", "Copies"),
     ("capability", "What a directory can do"),
+    ("extents", "What is shared"),
 ];
 
 fn root() -> &'static Path {

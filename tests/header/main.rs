@@ -120,9 +120,13 @@ int use(void)
     struct reflink_options options = REFLINK_OPTIONS_INIT;
     struct reflink_result result = REFLINK_RESULT_INIT;
     struct reflink_capability capability = REFLINK_CAPABILITY_INIT;
+    struct reflink_extents_result extents = REFLINK_EXTENTS_RESULT_INIT;
+    struct reflink_shared_result shared = REFLINK_SHARED_RESULT_INIT;
     uint64_t length = REFLINK_TO_EOF;
     options.flags = REFLINK_NOFOLLOW | REFLINK_BEST_EFFORT_METADATA;
     (void)capability;
+    (void)extents;
+    (void)shared;
     (void)length;
     return reflink_copy_file("a", "b", &options, &result);
 }

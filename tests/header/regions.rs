@@ -12,13 +12,16 @@ pub const FILES: &[&str] = &[
     "bindings/go/types.go",
     "bindings/go/errors.go",
     "bindings/go/reflink.go",
+    "bindings/go/sharing.go",
     "bindings/rust/libreflink-sys/src/lib.rs",
     "bindings/rust/libreflink-sys/src/layout.rs",
     "bindings/rust/libreflink-fs/src/options.rs",
     "bindings/rust/libreflink-fs/src/report.rs",
+    "bindings/rust/libreflink-fs/src/sharing.rs",
     "bindings/python/src/libreflink/_types.py",
     "bindings/python/src/libreflink/_errors.py",
     "bindings/python/src/libreflink/_copy.py",
+    "bindings/python/src/libreflink/_sharing.py",
 ];
 
 /// A number of the interface.
@@ -69,9 +72,11 @@ impl Interface {
     /// The numbers that a selector means: "REFLINK_STEP_*", or "options.mode", whose comment names them. Each with the rest of
     /// its name.
     fn select(&self, selector: &str) -> Vec<(&Number, String)> {
+        let mut common = "REFLINK_".to_owned();
         let patterns: Vec<String> = match selector.split_once('.') {
             None => vec![selector.to_owned()],
             Some((structure, member)) => {
+                let of_structure = format!("REFLINK_{}_", structure.to_uppercase());
                 let structure = format!("reflink_{structure}");
                 let of = self.header.structures.iter().find(|known| known.name == structure);
                 let members = of.map(|structure| structure.members.as_slice()).unwrap_or_default();
@@ -80,12 +85,18 @@ impl Interface {
                 let member = members.iter().find(|member| named(&member.declaration));
                 let text = &member.unwrap_or_else(|| panic!("no member {selector}")).text;
                 let word = |word: &str| word.trim_matches([',', '.', ':', ';']).to_owned();
-                text.split_whitespace().map(word).filter(|word| word.starts_with("REFLINK_")).collect()
+                let words: Vec<String> =
+                    text.split_whitespace().map(word).filter(|word| word.starts_with("REFLINK_")).collect();
+                // Those of struct reflink_extent are named after it too.
+                if words.iter().all(|word| word.starts_with(&of_structure)) {
+                    common = of_structure;
+                }
+                words
             }
         };
         let rest = |number: &Number, pattern: &String| match pattern.strip_suffix('*') {
             Some(prefix) => number.name.strip_prefix(prefix).map(ToOwned::to_owned),
-            None => (*pattern == number.name).then(|| number.name.trim_start_matches("REFLINK_").to_owned()),
+            None => (*pattern == number.name).then(|| number.name.trim_start_matches(&common).to_owned()),
         };
         let found =
             |number| patterns.iter().find_map(|pattern| rest(number, pattern)).map(|rest| (number, rest));
@@ -149,11 +160,15 @@ impl Interface {
             return refused(true).map(|(_, rest)| format!("Reason.{rest},\n")).collect();
         }
         let lines: Vec<String> = numbers.iter().map(|(number, rest)| one(format, number, rest)).collect();
-        lines.join(if ["go-Method", "go-Reason", "go-Step", "go-errors"].contains(&format) {
-            "\n"
-        } else {
-            ""
-        })
+        lines.join(
+            if ["go-Method", "go-Reason", "go-Step", "go-errors", "go-Sharing", "go-Verdict", "go-ExtentKind"]
+                .contains(&format)
+            {
+                "\n"
+            } else {
+                ""
+            },
+        )
     }
 }
 
@@ -164,7 +179,11 @@ fn one(format: &str, number: &Number, rest: &str) -> String {
     let lower = rest.to_lowercase();
     match format {
         "cpp" => {
-            let member = if lower == "auto" { "automatic" } else { &lower };
+            let member = match lower.as_str() {
+                "auto" => "automatic",
+                "inline" => "inlined",
+                other => other,
+            };
             format!("{}{member} = {name},\n", wrapped("/// ", comment))
         }
         "c-cases" => format!("case {name}:\n    return \"{}\";\n", text()),

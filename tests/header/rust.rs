@@ -94,10 +94,39 @@ fn initial(structure: &str, header: &str) -> String {
     )
 }
 
+/// The arguments of a function, some of which may be functions too.
+fn apart(arguments: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
+    for (at, letter) in arguments.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(arguments[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(arguments[start..].trim());
+    found
+}
+
+/// An argument that is too long for a line, as rustfmt breaks it.
+fn broken(argument: &str) -> String {
+    match argument.split_once("Option<").filter(|_| argument.len() > 101) {
+        Some((name, inner)) => format!("{name}Option<\n        {},\n    >", inner.trim_end_matches('>')),
+        None => argument.to_owned(),
+    }
+}
+
 /// The functions, as a block `unsafe extern` declares them.
 pub fn functions(sources: &str) -> String {
     let function = |item: &Item| {
-        let head = item.text.join("").replace(",)", ")").replace("(    ", "(").replace(",    ", ", ");
+        let head = item.text.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+        let head = [("( ", "("), (", )", ")"), ("< ", "<"), (", >", ">")]
+            .iter()
+            .fold(head, |head, (from, to)| head.replace(from, to));
         let signature = head.split_once(" fn ").expect("a function").1.trim_end_matches(" {");
         let safe = if item.declares("unsafe extern") { "" } else { "safe " };
         let mut declared = format!("pub {safe}fn {signature};");
@@ -105,7 +134,8 @@ pub fn functions(sources: &str) -> String {
         if declared.len() > 106 {
             let (name, rest) = declared.split_once('(').expect("arguments");
             let (arguments, end) = rest.rsplit_once(')').expect("arguments");
-            declared = format!("{name}(\n    {},\n){end}", arguments.replace(", ", ",\n    "));
+            let arguments: Vec<String> = apart(arguments).into_iter().map(broken).collect();
+            declared = format!("{name}(\n    {},\n){end}", arguments.join(",\n    "));
         }
         item.write(&declared) + "\n"
     };

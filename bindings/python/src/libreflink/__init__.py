@@ -11,23 +11,32 @@ written; where it cannot, the bytes are copied. The destination's name never sho
 
 from ._copy import copyfd, copyfile, copyfile_range, probe
 from ._native import library_path, library_version
+from ._sharing import Comparison, Extent, ExtentKind, Extents, Sharing, Verdict, extents, shared
 from ._shutil import copy, copy2, shutil_copyfile
 from ._types import Capability, Method, NotCloneable, Reason, Result, Step
 
 __all__ = [
     "Capability",
+    "Comparison",
+    "Extent",
+    "ExtentKind",
+    "Extents",
     "Method",
     "NotCloneable",
     "Reason",
     "Result",
+    "Sharing",
     "Step",
+    "Verdict",
     "copy",
     "copy2",
     "copyfd",
     "copyfile",
     "copyfile_range",
+    "extents",
     "library_path",
     "library_version",
     "probe",
+    "shared",
     "shutil_copyfile",
 ]

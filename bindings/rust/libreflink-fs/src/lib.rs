@@ -48,6 +48,7 @@ mod error;
 mod native;
 mod options;
 mod report;
+mod sharing;
 
 use std::io;
 use std::path::Path;
@@ -55,6 +56,7 @@ use std::path::Path;
 pub use error::CopyError;
 pub use options::{CopyOptions, Durability, IfExists, Mode};
 pub use report::{Capability, Method, Progress, Reason, Report, Step};
+pub use sharing::{Comparison, Extent, ExtentKind, Extents, Look, Sharing, Verdict};
 
 /// Copies a file under a new name with the default options: clones if possible, else copies, and fails if the name exists.
 ///

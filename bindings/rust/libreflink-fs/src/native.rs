@@ -8,13 +8,14 @@ use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 
 use libreflink_sys as sys;
 
 use crate::error::checked;
 use crate::options::CopyOptions;
 use crate::report::{Capability, Progress, Report};
+use crate::sharing::{Comparison, Extent, Extents, Look};
 
 type Callback<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
@@ -55,6 +56,100 @@ pub fn probe(src: Option<&Path>, dir: &Path) -> io::Result<Capability> {
     // SAFETY: names and structure are valid, and outlive the call.
     let code = unsafe { sys::reflink_probe(from, dir.as_ptr(), &raw mut found) };
     checked(code, report(&sys::reflink_result::default()), capability(&found))
+}
+
+type Each<'a> = &'a mut dyn FnMut(Extent) -> ControlFlow<()>;
+
+/// The function for extents, and its panic.
+struct Receiver<'a> {
+    each: Each<'a>,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+/// What the library calls; `user` is a `Receiver`.
+unsafe extern "C" fn receive(user: *mut c_void, extents: *const sys::reflink_extent, count: usize) -> c_int {
+    // SAFETY: `extents` gave the library a pointer to its receiver, which nothing else uses during the call; the array is
+    // the library's, valid until this function returns.
+    let (receiver, extents) =
+        unsafe { (&mut *user.cast::<Receiver<'_>>(), std::slice::from_raw_parts(extents, count)) };
+    let stops = || extents.iter().any(|raw| (receiver.each)(Extent::new(raw)).is_break());
+    catch_unwind(AssertUnwindSafe(stops)).map_or_else(
+        |panic| {
+            receiver.panic = Some(panic);
+            1
+        },
+        c_int::from,
+    )
+}
+
+pub fn extents(look: &Look, file: &File, each: Option<Each<'_>>) -> io::Result<Extents> {
+    let mut receiver = each.map(|each| Receiver { each, panic: None });
+    let mut raw = sys::reflink_extents_result::default();
+    let (offset, length) = (look.offsets[0], look.length.unwrap_or(sys::REFLINK_TO_EOF));
+    let function = receiver.is_some().then_some(receive as _);
+    let user = receiver.as_mut().map_or(null_mut(), |receiver| (&raw mut *receiver).cast());
+    // SAFETY: the file stays open, and structure and receiver valid, for the whole call.
+    let code = unsafe {
+        sys::reflink_extents(handle(file), offset, length, look.flags, &raw mut raw, function, user)
+    };
+    if let Some(panic) = receiver.and_then(|receiver| receiver.panic) {
+        resume_unwind(panic);
+    }
+    checked(
+        code,
+        looked(raw.step, raw.flags, raw.os_error),
+        Extents {
+            reported: raw.reported.into(),
+            reason: raw.reason.into(),
+            os_error: Some(raw.os_error).filter(|error| *error != 0),
+            changed: raw.flags & sys::REFLINK_MAP_CHANGED != 0,
+            exact: raw.flags & sys::REFLINK_EXACT != 0,
+            length: raw.length,
+            bytes_shared: raw.bytes_shared,
+            bytes_unshared: raw.bytes_unshared,
+            bytes_encoded: raw.bytes_encoded,
+            bytes_preallocated: raw.bytes_preallocated,
+            bytes_hole: raw.bytes_hole,
+            bytes_inline: raw.bytes_inline,
+            bytes_pending: raw.bytes_pending,
+            bytes_encoded_shared: raw.bytes_encoded_shared,
+            bytes_preallocated_shared: raw.bytes_preallocated_shared,
+            bytes_beyond_eof: raw.bytes_beyond_eof,
+            bytes_exclusive: raw.bytes_exclusive,
+            extents: raw.extents,
+        },
+    )
+}
+
+pub fn shared(look: &Look, a: &File, b: &File) -> io::Result<Comparison> {
+    let mut raw = sys::reflink_shared_result::default();
+    let ([a_offset, b_offset], length) = (look.offsets, look.length.unwrap_or(sys::REFLINK_TO_EOF));
+    let (a, b) = (handle(a), handle(b));
+    // SAFETY: the files stay open, and the structure valid, for the whole call.
+    let code = unsafe { sys::reflink_shared(a, a_offset, b, b_offset, length, look.flags, &raw mut raw) };
+    checked(
+        code,
+        looked(raw.step, raw.flags, raw.os_error),
+        Comparison {
+            verdict: raw.verdict.into(),
+            reported: raw.reported.into(),
+            reason: raw.reason.into(),
+            os_error: Some(raw.os_error).filter(|error| *error != 0),
+            changed: raw.flags & sys::REFLINK_MAP_CHANGED != 0,
+            length: raw.length,
+            bytes_same: raw.bytes_same,
+            bytes_apart: raw.bytes_apart,
+            bytes_hole: raw.bytes_hole,
+            bytes_unknown: raw.bytes_unknown,
+            first_apart: (raw.bytes_apart > 0).then_some(raw.first_apart),
+            first_unknown: (raw.bytes_unknown > 0).then_some(raw.first_unknown),
+        },
+    )
+}
+
+/// The report of a look that failed.
+fn looked(step: u32, flags: u32, os_error: i32) -> Report {
+    report(&sys::reflink_result { step, flags, os_error, ..Default::default() })
 }
 
 /// What a code means, in English.

@@ -74,5 +74,51 @@ layout! {
         dedupe_granularity: 56, 56;
         fs_name: 64, 64;
     }
+    reflink_extent (40, 40) {
+        offset: 0, 0;
+        length: 8, 8;
+        place: 16, 16;
+        kind: 24, 24;
+        flags: 28, 28;
+        reserved: 32, 32;
+    }
+    reflink_extents_result (128, 128) {
+        size: 0, 0;
+        step: 4, 4;
+        reason: 8, 8;
+        flags: 12, 12;
+        os_error: 16, 16;
+        reported: 20, 20;
+        length: 24, 24;
+        bytes_shared: 32, 32;
+        bytes_unshared: 40, 40;
+        bytes_encoded: 48, 48;
+        bytes_preallocated: 56, 56;
+        bytes_hole: 64, 64;
+        bytes_inline: 72, 72;
+        bytes_pending: 80, 80;
+        bytes_encoded_shared: 88, 88;
+        bytes_preallocated_shared: 96, 96;
+        bytes_beyond_eof: 104, 104;
+        bytes_exclusive: 112, 112;
+        extents: 120, 120;
+    }
+    reflink_shared_result (88, 88) {
+        size: 0, 0;
+        step: 4, 4;
+        reason: 8, 8;
+        flags: 12, 12;
+        os_error: 16, 16;
+        reported: 20, 20;
+        verdict: 24, 24;
+        reserved: 28, 28;
+        length: 32, 32;
+        bytes_same: 40, 40;
+        bytes_apart: 48, 48;
+        bytes_hole: 56, 56;
+        bytes_unknown: 64, 64;
+        first_apart: 72, 72;
+        first_unknown: 80, 80;
+    }
 }
 // make header: end

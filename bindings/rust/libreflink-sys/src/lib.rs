@@ -345,6 +345,175 @@ impl Default for reflink_capability {
         Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
     }
 }
+
+/// Do not write out what is not written yet. By default the whole file is written out first (as
+/// fdatasync(2) does, without waiting for the device), since a new or rewritten range has no place before. With
+/// this flag, and only if something is not written yet, such bytes are pending or unknown; nothing becomes false.
+pub const REFLINK_MAP_NO_FLUSH: u64 = 0x1000_0000_0000_0000;
+/// In `flags` of struct reflink_extents_result: `bytes_exclusive` is exact.
+pub const REFLINK_EXACT: u32 = 0x40;
+/// In `flags` of struct reflink_extents_result and struct reflink_shared_result: a file changed during the call, or
+/// the file system's answers contradict each other. The sums of reflink_extents() then mix old and new.
+/// reflink_shared() reports all bytes as unknown.
+pub const REFLINK_MAP_CHANGED: u32 = 0x80;
+/// Bytes in blocks.
+pub const REFLINK_EXTENT_DATA: u32 = 1;
+/// A hole: no blocks, reads as zeros.
+pub const REFLINK_EXTENT_HOLE: u32 = 2;
+/// Blocks that are reserved and not written yet: they read as zeros.
+pub const REFLINK_EXTENT_PREALLOCATED: u32 = 3;
+/// Bytes in the metadata of the file system: no blocks.
+pub const REFLINK_EXTENT_INLINE: u32 = 4;
+/// Bytes without a known place: not written out yet, or the file system does not say where.
+pub const REFLINK_EXTENT_PENDING: u32 = 5;
+/// In `flags` of struct reflink_extent: something else uses the blocks too: another file, a snapshot, or another
+/// place of the same file. On Btrfs this holds for a whole extent as soon as a part of it is used elsewhere. On XFS
+/// it can stay for a moment after the other file was removed.
+pub const REFLINK_EXTENT_SHARED: u32 = 0x1;
+/// In `flags` of struct reflink_extent: compressed or encrypted. `length` is that of the file's bytes, and the blocks
+/// may be fewer.
+pub const REFLINK_EXTENT_ENCODED: u32 = 0x2;
+/// In `flags` of struct reflink_extent: `place` is valid. Two extents on one volume hold the same blocks if both have
+/// this flag and REFLINK_EXTENT_SHARED and their places are equal. reflink_shared() makes this comparison safely.
+pub const REFLINK_EXTENT_PLACE: u32 = 0x4;
+/// In `flags` of struct reflink_extent: behind the end of the file.
+pub const REFLINK_EXTENT_BEYOND_EOF: u32 = 0x8;
+/// The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs), or a sandbox forbids asking. `reason` and
+/// `os_error` say which.
+pub const REFLINK_SHARING_UNKNOWN: u32 = 0;
+/// The file system gives out a map and never says what is shared, though files may share blocks (SMB).
+pub const REFLINK_SHARING_UNREPORTED: u32 = 1;
+/// The file system says what is shared, or cannot share anything (ext4).
+pub const REFLINK_SHARING_KNOWN: u32 = 2;
+/// It cannot be told whether any byte is shared.
+pub const REFLINK_SHARED_UNKNOWN: u32 = 0;
+/// Nothing is shared.
+pub const REFLINK_SHARED_NONE: u32 = 1;
+/// A part is shared. What is unknown may be too.
+pub const REFLINK_SHARED_PART: u32 = 2;
+/// Everything is shared: both ranges end together, nothing is apart, nothing is unknown.
+pub const REFLINK_SHARED_ALL: u32 = 3;
+
+/// A piece of a file. This structure has no size and never grows, since it comes in arrays.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_extent {
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// With REFLINK_EXTENT_PLACE: where it lies on the volume, in bytes. A number to compare; it need not be an
+    /// address of a device. Else 0.
+    pub place: u64,
+    /// REFLINK_EXTENT_DATA, REFLINK_EXTENT_HOLE, REFLINK_EXTENT_PREALLOCATED, REFLINK_EXTENT_INLINE or
+    /// REFLINK_EXTENT_PENDING.
+    pub kind: u32,
+    /// REFLINK_EXTENT_SHARED, REFLINK_EXTENT_ENCODED, REFLINK_EXTENT_PLACE, REFLINK_EXTENT_BEYOND_EOF.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u64,
+}
+
+/// What a range of a file is made of. Filled on success and on failure. The seven sums from `bytes_shared` to
+/// `bytes_pending` add up to `length`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_extents_result {
+    /// sizeof(struct reflink_extents_result), as REFLINK_EXTENTS_RESULT_INIT sets it.
+    pub size: u32,
+    /// REFLINK_STEP_*: which operation failed.
+    pub step: u32,
+    /// REFLINK_REASON_*: why there is no map (REFLINK_SHARING_UNKNOWN).
+    pub reason: u32,
+    /// REFLINK_EXACT, REFLINK_MAP_CHANGED, REFLINK_AT_SOURCE.
+    pub flags: u32,
+    /// The raw error of the operating system behind a failure, or behind REFLINK_SHARING_UNKNOWN. 0 if none.
+    pub os_error: i32,
+    /// REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN. Only with the last one does
+    /// `bytes_unshared` mean that nothing else uses these bytes.
+    pub reported: u32,
+    /// Bytes looked at: the range, up to the end of the file. 0 with REFLINK_SHARING_UNKNOWN.
+    pub length: u64,
+    /// Bytes in blocks that something else uses too.
+    pub bytes_shared: u64,
+    /// Bytes in blocks that nothing else uses, as far as the file system says.
+    pub bytes_unshared: u64,
+    /// Bytes that are compressed or encrypted, shared or not.
+    pub bytes_encoded: u64,
+    /// Bytes in preallocated blocks, up to the end of the file.
+    pub bytes_preallocated: u64,
+    /// Bytes in holes.
+    pub bytes_hole: u64,
+    /// Bytes in the metadata of the file system.
+    pub bytes_inline: u64,
+    /// Bytes without a known place.
+    pub bytes_pending: u64,
+    /// Those of `bytes_encoded` that are shared.
+    pub bytes_encoded_shared: u64,
+    /// Those of `bytes_preallocated` that are shared (Btrfs). A write to them goes elsewhere.
+    pub bytes_preallocated_shared: u64,
+    /// Bytes held behind the end of the file, as far as the range reaches there. The rest of the last block is not
+    /// counted.
+    pub bytes_beyond_eof: u64,
+    /// Bytes that no other file uses: unshared data, and unshared preallocated blocks before and behind the end of
+    /// the file. At least as many, unless REFLINK_EXACT is set; 0 unless `reported` is REFLINK_SHARING_KNOWN. Removing
+    /// the file need not free them: it may be open, have other names, or be in a snapshot that was made later.
+    pub bytes_exclusive: u64,
+    /// Extents of the file in the range. Holes are not counted.
+    pub extents: u64,
+}
+
+impl Default for reflink_extents_result {
+    fn default() -> Self {
+        // SAFETY: integers, and pointers that may be NULL.
+        Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
+    }
+}
+
+/// How two ranges relate. Filled on success and on failure. `bytes_same`, `bytes_apart`, `bytes_hole` and
+/// `bytes_unknown` add up to `length`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_shared_result {
+    /// sizeof(struct reflink_shared_result), as REFLINK_SHARED_RESULT_INIT sets it.
+    pub size: u32,
+    /// REFLINK_STEP_*: which operation failed.
+    pub step: u32,
+    /// REFLINK_REASON_CROSS_DEVICE: the files lie on two volumes, which cannot share. Another REFLINK_REASON_*: why
+    /// there is no map (REFLINK_SHARING_UNKNOWN).
+    pub reason: u32,
+    /// REFLINK_MAP_CHANGED, REFLINK_AT_SOURCE (`a`), REFLINK_AT_DESTINATION (`b`).
+    pub flags: u32,
+    /// The raw error of the operating system behind a failure, or behind REFLINK_SHARING_UNKNOWN. 0 if none.
+    pub os_error: i32,
+    /// REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN: the least of both files.
+    pub reported: u32,
+    /// REFLINK_SHARED_UNKNOWN, REFLINK_SHARED_NONE, REFLINK_SHARED_PART or REFLINK_SHARED_ALL.
+    pub verdict: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Bytes looked at: the range, up to the later of both ends of file.
+    pub length: u64,
+    /// Bytes that lie at one place in both.
+    pub bytes_same: u64,
+    /// Bytes that lie at different places, or that only one of both has.
+    pub bytes_apart: u64,
+    /// Bytes that are holes in both.
+    pub bytes_hole: u64,
+    /// Bytes of which the file system does not say enough: compressed ones, those without a place.
+    pub bytes_unknown: u64,
+    /// The first byte that is apart, counted from the beginning of the ranges; `length` if there is none.
+    pub first_apart: u64,
+    /// The first byte that is unknown; `length` if there is none.
+    pub first_unknown: u64,
+}
+
+impl Default for reflink_shared_result {
+    fn default() -> Self {
+        // SAFETY: integers, and pointers that may be NULL.
+        Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
+    }
+}
 // make header: end
 
 unsafe extern "C" {
@@ -581,6 +750,77 @@ unsafe extern "C" {
         src: reflink_handle,
         dst_dir: reflink_handle,
         capability: *mut reflink_capability,
+    ) -> c_int;
+
+    /// Finds out what a range of an open file is made of: data, holes, preallocated blocks, and what of it is shared.
+    ///
+    /// Reports what the file system says (on Linux by FIEMAP). Where it says nothing, that is the answer, and the function
+    /// returns 0: see `reported` of struct reflink_extents_result. The file is not changed, and its offset does not move.
+    ///
+    /// The answer is of the moment: another process may write at any time. REFLINK_MAP_CHANGED reports changes that were
+    /// noticed during the call. Needs the same memory for every file.
+    ///
+    /// - `fd`: A regular file, open for reading or writing.
+    /// - `offset`: Where the range begins, in bytes.
+    /// - `length`: The range's length in bytes, or REFLINK_TO_EOF, which includes blocks behind the end of the file.
+    /// - `flags`: 0 or REFLINK_MAP_NO_FLUSH.
+    /// - `result`: Receives the sums, on success and on failure. May be NULL.
+    /// - `each`: Called with a batch of extents in order of their offsets, holes included, by the thread that called
+    ///   the library; NULL for the sums only. The array is valid during the call. Non-zero cancels with -ECANCELED. It must
+    ///   not throw, longjmp or call pthread_exit.
+    /// - `user`: Passed to `each`.
+    ///
+    /// Returns: 0, or a negative code, among others:
+    /// - -EINVAL: an unknown flag, an offset or a length beyond 2^63-1, a structure that is too small; -E2BIG: one that is
+    ///   too large.
+    /// - -EBADF: the descriptor is closed, or open with O_PATH.
+    /// - -EISDIR, REFLINK_ERR_NOT_REGULAR: not a regular file.
+    /// - -EIO, -ENOSPC, -EDQUOT: writing the file out failed, or reading the map.
+    /// - -ECANCELED: `each` returned non-zero.
+    /// - REFLINK_ERR_INCONSISTENT, REFLINK_ERR_PANIC: see there.
+    ///
+    /// Thread-safe. The time grows with the number of extents in the range. Since 0.1.
+    pub fn reflink_extents(
+        fd: reflink_handle,
+        offset: u64,
+        length: u64,
+        flags: u64,
+        result: *mut reflink_extents_result,
+        each: Option<
+            unsafe extern "C" fn(user: *mut c_void, extents: *const reflink_extent, count: usize) -> c_int,
+        >,
+        user: *mut c_void,
+    ) -> c_int;
+
+    /// Finds out whether two ranges share their blocks: whether their bytes lie at one place on the volume.
+    ///
+    /// REFLINK_SHARED_ALL in `verdict` is a proof. A byte counts as `bytes_same` only where the file system marks it as
+    /// shared in both files, reports the same place for both, and neither file changed during the call. What
+    /// cannot be proven is `bytes_unknown`. The following is never proven: compressed data, data in the metadata, files on
+    /// overlayfs, on realtime devices of XFS and on SMB. Snapshots and subvolumes of one Btrfs volume can be compared.
+    ///
+    /// Compares places and not content: equal bytes at two places are `bytes_apart`. The range of one file with itself is
+    /// `bytes_same`, also by two names of it. The files are not changed, and their offsets do not move.
+    ///
+    /// - `a`: A regular file, open for reading or writing.
+    /// - `a_offset`: Where the range begins in it, in bytes.
+    /// - `b`: Another one, or the same.
+    /// - `b_offset`: Where the range begins in it. The offsets may differ.
+    /// - `length`: The ranges' length in bytes, or REFLINK_TO_EOF. Bytes that only one file has are `bytes_apart`.
+    /// - `flags`: 0 or REFLINK_MAP_NO_FLUSH.
+    /// - `result`: Receives the answer, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, whatever the answer is, or a negative code: see reflink_extents().
+    ///
+    /// Thread-safe. The time grows with the number of extents in both ranges. Since 0.1.
+    pub fn reflink_shared(
+        a: reflink_handle,
+        a_offset: u64,
+        b: reflink_handle,
+        b_offset: u64,
+        length: u64,
+        flags: u64,
+        result: *mut reflink_shared_result,
     ) -> c_int;
     // make header: end
 }
