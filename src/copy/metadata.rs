@@ -7,10 +7,13 @@ use super::{Options, Permissions, Report, table};
 use crate::error::{At, Result, Side, Step};
 use crate::sys::errno::{EOPNOTSUPP, EPERM};
 use crate::sys::posix_acl::{self, NAME as ACL};
-use crate::sys::{Errno, Fd, Stat, Sys, Time, read_whole};
+use crate::sys::{Errno, Fd, Kind, Stat, Sys, Time, read_whole};
 
 /// The bits that every copy gets. Set-id and sticky bits come only with a verified owner.
 pub(crate) const PERMISSIONS: u32 = 0o777;
+
+/// The set-gid bit.
+const SET_GID: u32 = 0o2000;
 
 /// What open(2) is given for a new file, before the umask.
 const NEW_FILE: u32 = 0o666;
@@ -219,7 +222,10 @@ impl<'a, S: Sys> Transfer<'a, S> {
             Permissions::Umask => source & given,
             Permissions::New => given,
         };
-        let wanted = (bits & PERMISSIONS) | special;
+        // A new directory has the set-gid bit of the one that it is in, and keeps it unless the source's bit counts.
+        let in_directory = self.source.kind == Kind::Directory && !takes_special;
+        let inherited = if in_directory { now.mode & SET_GID } else { 0 };
+        let wanted = (bits & PERMISSIONS) | special | inherited;
         if now.mode == wanted {
             return Ok(());
         }
@@ -229,7 +235,8 @@ impl<'a, S: Sys> Transfer<'a, S> {
             return Ok(());
         }
         let now = self.sys.stat(self.dst).at(Step::Metadata(Side::Destination))?;
-        let held = if now.mode == wanted { Ok(()) } else { Err(Errno::own(EPERM)) };
+        // The kernel drops the set-gid bit where the caller is not in the group (chmod(2)).
+        let held = if now.mode | inherited == wanted { Ok(()) } else { Err(Errno::own(EPERM)) };
         self.allow(Side::Destination, held).map(drop)
     }
 

@@ -121,6 +121,7 @@ fn with_nul<const ROOM: usize, T>(bytes: &[u8], work: impl FnOnce(&CStr) -> T) -
 }
 
 /// A private name: recognisable, and not to be guessed.
+#[derive(Clone, Copy)]
 pub struct PrivateName([u8; 32]);
 
 impl PrivateName {
@@ -130,6 +131,14 @@ impl PrivateName {
         let mut name = [0_u8; 32];
         // 9 + 16 bytes: room for the NUL, and short enough for any file system.
         let _ = write!(name.as_mut_slice(), ".reflink-{random:016x}");
+        Self(name)
+    }
+
+    /// The same for what was replaced: no name that looks like an unfinished copy's.
+    pub fn of_old(random: u64) -> Self {
+        use std::io::Write;
+        let mut name = [0_u8; 32];
+        let _ = write!(name.as_mut_slice(), ".reflink-old-{random:016x}");
         Self(name)
     }
 

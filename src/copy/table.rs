@@ -340,6 +340,34 @@ pub fn metadata_refused(errno: Errno) -> bool {
     )
 }
 
+/// Whether a name is no longer what its directory said of it, when it is opened: a symbolic link (ELOOP), a file in the
+/// place of a directory (ENOTDIR), a socket or a device (ENXIO).
+pub fn not_as_listed(errno: Errno) -> bool {
+    matches!(errno.number(), ELOOP | ENOTDIR | ENXIO)
+}
+
+/// Whether another mount begins at a name that was to be opened within one.
+pub fn is_other_mount(errno: Errno) -> bool {
+    errno.is(EXDEV)
+}
+
+/// Whether a clone was refused in a way that holds for each file of this pair of file systems.
+pub fn refuses_each_clone(errno: Errno) -> bool {
+    matches!(errno.number(), EXDEV | EOPNOTSUPP | ENOTTY)
+}
+
+/// Whether a file can get no further name: as many as there can be (EMLINK), none on this file system (EPERM,
+/// EOPNOTSUPP), not from that directory (EXDEV: Btrfs's subvolumes, project quotas).
+pub fn further_name_refused(errno: Errno) -> bool {
+    matches!(errno.number(), EMLINK | EPERM | EOPNOTSUPP | EXDEV)
+}
+
+/// Whether two names cannot change places here: not on this kernel or file system, or not these (overlayfs says EXDEV of a
+/// directory in a lower layer).
+pub fn exchange_unsupported(errno: Errno) -> bool {
+    matches!(errno.number(), EINVAL | ENOSYS | EOPNOTSUPP | EXDEV)
+}
+
 /// Whether a directory cannot be synced here at all: several network and FUSE file systems say
 /// EINVAL.
 pub fn directory_sync_unsupported(errno: Errno) -> bool {

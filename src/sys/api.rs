@@ -432,6 +432,13 @@ pub struct Handle<'s, S: Sys> {
     open: bool,
 }
 
+// SAFETY: a HANDLE means the same to all threads of a process, as a descriptor does, whose number has this anyway.
+#[cfg(windows)]
+unsafe impl<S: Sys + Sync> Send for Handle<'_, S> {}
+// SAFETY: as above.
+#[cfg(windows)]
+unsafe impl<S: Sys + Sync> Sync for Handle<'_, S> {}
+
 impl<'s, S: Sys> Handle<'s, S> {
     /// Takes over a descriptor.
     pub const fn new(sys: &'s S, fd: Fd) -> Self {

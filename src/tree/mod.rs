@@ -1,11 +1,24 @@
 //! Trees: a directory with all that is in it, copied beside the destination and published in one step; and its removal.
-//! This file has what a tree copy is asked to do, what it reports, and who is told of it while it runs.
+//! `copy` begins and ends it, `walk` goes from directory to directory, `file` and `entry` copy what is in them.
 
+mod copy;
+mod crew;
+mod directory;
+mod entry;
+mod file;
+mod into_itself;
+mod links;
+mod metadata;
+mod names;
 mod options;
+mod place;
+mod publish;
 pub mod remove;
 mod report;
+mod walk;
 mod watch;
 
+pub use copy::{Request, copy, copy_with_threads};
 pub use options::{IfExists, Options};
 pub use report::{Counts, Litter, Report};
 pub use watch::{Entry, EntryKind, Phase, Progress, Silent, Take, Wants, Watch};

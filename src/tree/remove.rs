@@ -53,7 +53,7 @@ pub fn clean_up<S: Sys, W: Watch>(sys: &S, dir: Fd, leaf: &CStr, watch: &mut W) 
 
 /// A path without slashes at its end: they say "directory", which is what is removed. What then ends in "." or ".." names no
 /// entry (rmdir(2): EINVAL).
-fn without_slashes(path: &CStr) -> Result<CString> {
+pub(super) fn without_slashes(path: &CStr) -> Result<CString> {
     let bytes = path.to_bytes();
     let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at.saturating_add(1));
     let kept = bytes.get(..end).unwrap_or_default();

@@ -1,6 +1,9 @@
 //! What a tree copy, or a removal, reports: what became of each entry, and what was left where.
 //! It is filled as the call goes, so that a failure can be explained too.
 
+use core::ffi::CStr;
+
+use super::file::Fate;
 use crate::copy::{self, Method, Reason};
 
 /// What became of the entries below the root. `seen` is the sum of all the others up to `not_reached`.
@@ -78,7 +81,7 @@ impl Counts {
     }
 
     /// Counts a file that was copied.
-    pub fn file(&mut self, report: &copy::Report) {
+    fn file(&mut self, report: &copy::Report) {
         let method = match report.method() {
             Method::None => &mut self.files_empty,
             Method::Clone => &mut self.files_cloned,
@@ -118,4 +121,46 @@ pub struct Report {
     pub litter: Option<Litter>,
     /// The entry that stopped the call, relative to the root: empty for the root itself, or where none did.
     pub failed_path: Vec<u8>,
+}
+
+impl Report {
+    /// Counts an entry, and notes of a file that was not cloned why, if it is the first.
+    pub(super) fn count(&mut self, fate: Fate, file: &copy::Report) {
+        let counts = &mut self.counts;
+        let number = match fate {
+            Fate::File => {
+                counts.file(file);
+                return self.note(file);
+            }
+            Fate::HardLink => &mut counts.hard_links,
+            Fate::Directory => &mut counts.directories,
+            Fate::Symlink => &mut counts.symlinks,
+            Fate::Special => &mut counts.specials,
+            Fate::SpecialLeftOut => &mut counts.specials_left_out,
+            Fate::MountLeftEmpty => &mut counts.mounts_left_empty,
+            Fate::LeftOut => &mut counts.left_out,
+            Fate::Kept => &mut counts.kept,
+            Fate::Failed => &mut counts.failed,
+            Fate::Vanished => &mut counts.vanished,
+        };
+        *number = number.saturating_add(1);
+        self.note(file);
+    }
+
+    /// Notes what is not a count.
+    pub(super) fn note(&mut self, file: &copy::Report) {
+        self.metadata_incomplete |= file.metadata_incomplete;
+        if self.reason == Reason::None {
+            (self.reason, self.clone_error) = (file.reason, file.clone_error);
+        }
+    }
+
+    /// Notes what is left beside the destination.
+    pub(super) fn leave(&mut self, name: &CStr) {
+        let mut litter = Litter::default();
+        for (to, from) in litter.iter_mut().zip(name.to_bytes_with_nul()) {
+            *to = *from;
+        }
+        self.litter = Some(litter);
+    }
 }

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 
 use crate::copy;
 use crate::error::{Error, Result};
-use crate::sys::{Fd, Kind};
+use crate::sys::{Fd, Kind, Stat};
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,14 @@ impl EntryKind {
             Kind::CharacterDevice => Self::CharacterDevice,
             Kind::BlockDevice => Self::BlockDevice,
             Kind::Regular | Kind::Other => Self::File,
+        }
+    }
+
+    /// The same of what was looked at, which tells a whiteout.
+    pub(super) const fn of_stat(stat: &Stat) -> Self {
+        match (stat.kind, stat.device_number) {
+            (Kind::CharacterDevice, 0) => Self::Whiteout,
+            (kind, _) => Self::of(kind),
         }
     }
 }

@@ -1,0 +1,204 @@
+//! Copies a tree: looks at both names, makes the directory that the copy is built in, has it filled, and publishes it.
+//! After any error the destination's name holds what it held before, or (after publishing) the complete new tree.
+
+use core::ffi::CStr;
+
+use super::crew::{self, Crew};
+use super::directory::Look;
+use super::file::Copier;
+use super::into_itself::check_outside;
+use super::metadata::{self, PRIVATE};
+use super::publish::Place;
+use super::remove::without_slashes;
+use super::walk::Walk;
+use super::{IfExists, Options, Report, Watch};
+use crate::copy::metadata::check_carried;
+use crate::copy::name::{Destination, with_private_name};
+use crate::copy::{Durability, table};
+use crate::error::{At, Cause, Error, Result, Side, Step};
+use crate::sys::errno::{EEXIST, ENOTDIR};
+use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
+
+/// A copy of a tree.
+pub struct Request<'a> {
+    /// The directory that `src` is relative to.
+    pub src_dir: Fd,
+    /// The source.
+    pub src: &'a CStr,
+    /// The directory that `dst` is relative to.
+    pub dst_dir: Fd,
+    /// The destination.
+    pub dst: &'a CStr,
+    /// How.
+    pub options: &'a Options,
+}
+
+/// One copy under way: what every part of it needs to know.
+pub(super) struct Job<'s, 'j, S: Sys> {
+    pub(super) sys: &'s S,
+    pub(super) options: &'j Options,
+    /// The directory that the destination is in.
+    pub(super) parent: Handle<'s, S>,
+    /// The destination's name there.
+    pub(super) leaf: &'j CStr,
+}
+
+/// The root of the copy, and where it stands.
+struct Root<'s, S: Sys> {
+    place: Place,
+    target: Handle<'s, S>,
+    look: Look,
+}
+
+/// Does it with the calling thread alone, and says in `report` what was done, whether or not it succeeds.
+pub fn copy<S: Sys>(sys: &S, request: &Request, watch: &mut dyn Watch, report: &mut Report) -> Result<()> {
+    run(sys, request, watch, report, |copier, watch, report, roots, look| {
+        Walk::run(copier, None, watch, report, roots, look)
+    })
+}
+
+/// Does it with as many threads as the options allow, all of which end before it returns.
+pub fn copy_with_threads<S: Sys + Sync>(
+    sys: &S,
+    request: &Request,
+    watch: &mut dyn Watch,
+    report: &mut Report,
+) -> Result<()> {
+    let helpers = request.options.threads.saturating_sub(1);
+    if helpers == 0 {
+        return copy(sys, request, watch, report);
+    }
+    run(sys, request, watch, report, |copier, watch, report, roots, look| {
+        let (crew, asked) = (Crew::new(), watch.wants().errors);
+        crew::with_helpers(&crew, helpers, copier, asked, || {
+            Walk::run(copier, Some(&crew), watch, report, roots, look)
+        })
+    })
+}
+
+fn run<'s, S: Sys>(
+    sys: &'s S,
+    request: &Request,
+    watch: &mut dyn Watch,
+    report: &mut Report,
+    walk: impl for<'c> FnOnce(
+        &'c Copier<'s, 'c, S>,
+        &'c mut dyn Watch,
+        &'c mut Report,
+        (Handle<'s, S>, Handle<'s, S>),
+        Look,
+    ) -> Result<()>,
+) -> Result<()> {
+    let options = request.options;
+    check_carried::<S>(&options.files)?;
+    let path = without_slashes(request.dst)?;
+    let to = Destination::new(request.dst_dir, &path)?;
+    let (source, stat) = open_source(sys, request)?;
+    let durable = options.files.durability == Durability::Durable;
+    let parent = to.with_parent(|parent| sys.open_directory(to.dir, parent, durable));
+    let parent = Handle::new(sys, parent.at(Step::Create)?);
+    let job = Job { sys, options, parent, leaf: to.leaf };
+    let there = job.look()?;
+    job.check_apart(source.fd(), &stat, there.as_ref())?;
+    if options.flush_source {
+        sys.sync_volume(source.fd()).at(Step::Sync)?;
+    }
+
+    let Root { mut place, target, look } = job.make_root(&stat, there.is_some())?;
+    let copier = Copier::new(sys, options, matches!(place, Place::Merged));
+    let filled =
+        job.prepare(target.fd(), &look).and_then(|()| walk(&copier, watch, report, (source, target), look));
+    let outcome = filled.and_then(|()| job.publish(&mut place, watch, report));
+    if outcome.is_err() && !report.published {
+        job.clean_up(&place, &look.target, watch, report);
+    }
+    outcome
+}
+
+/// Opens the source's root, which a symbolic link may lead to.
+fn open_source<'s, S: Sys>(sys: &'s S, request: &Request) -> Result<(Handle<'s, S>, Stat)> {
+    let fd = match sys.open_source(request.src_dir, request.src, !request.options.files.nofollow) {
+        Err(errno) if table::opens_no_file(errno) => return Err(Errno::own(ENOTDIR)).at(Step::OpenSource),
+        fd => fd.at(Step::OpenSource)?,
+    };
+    let source = Handle::new(sys, fd);
+    let stat = sys.stat(source.fd()).at(Step::OpenSource)?;
+    if stat.kind != Kind::Directory {
+        return Err(Errno::own(ENOTDIR)).at(Step::OpenSource);
+    }
+    Ok((source, stat))
+}
+
+impl<'s, S: Sys> Job<'s, '_, S> {
+    pub(super) fn replaces(&self) -> bool {
+        self.options.if_exists == IfExists::Replace
+    }
+
+    /// What stands under the destination's name, if the copy may go there.
+    pub(super) fn look(&self) -> Result<Option<Stat>> {
+        let there = match self.sys.stat_name(self.parent.fd(), self.leaf) {
+            Ok(there) => there,
+            Err(errno) if table::name_is_free(errno) => return Ok(None),
+            Err(errno) => return Err(errno).at(Step::Check(Side::Destination)),
+        };
+        let refused = match (self.options.if_exists, there.kind) {
+            (IfExists::Fail, _) => EEXIST,
+            (IfExists::Merge, kind) if kind != Kind::Directory => EEXIST,
+            (IfExists::Replace, kind) if kind != Kind::Directory && kind != Kind::Symlink => ENOTDIR,
+            _ => return Ok(Some(there)),
+        };
+        Err(Errno::own(refused)).at(Step::Publish)
+    }
+
+    /// Refuses a copy of a tree into itself, and one that would replace what the source is in.
+    fn check_apart(&self, source: Fd, stat: &Stat, there: Option<&Stat>) -> Result<()> {
+        check_outside(self.sys, self.parent.fd(), stat, Side::Destination)?;
+        let Some(there) = there.filter(|there| there.kind == Kind::Directory) else { return Ok(()) };
+        if there.same_file(stat) {
+            return Err(Error::new(Step::Check(Side::Neither), Cause::SameFile));
+        }
+        if self.replaces() { check_outside(self.sys, source, there, Side::Source) } else { Ok(()) }
+    }
+
+    /// Makes the directory that the copy is built in, or opens the one that it is merged into.
+    fn make_root(&self, source: &Stat, there: bool) -> Result<Root<'s, S>> {
+        let (sys, parent) = (self.sys, self.parent.fd());
+        let make = |name: &CStr| sys.make_directory(parent, name, PRIVATE);
+        let (place, opened) = if there && self.options.if_exists == IfExists::Merge {
+            (Place::Merged, sys.enter(parent, self.leaf))
+        } else if self.options.files.durability == Durability::Unstaged && !there {
+            make(self.leaf).at(Step::Create)?;
+            (Place::Final, sys.enter(parent, self.leaf))
+        } else {
+            let ((), name) = with_private_name(sys, make).at(Step::Create)?;
+            let opened = sys.enter(parent, name.as_c_str());
+            (Place::Private(name), opened)
+        };
+        let opened = opened.and_then(|fd| {
+            let target = Handle::new(sys, fd);
+            let stat = sys.stat(target.fd())?;
+            Ok((target, stat))
+        });
+        let made = !matches!(place, Place::Merged);
+        match opened {
+            Ok((target, stat)) => {
+                Ok(Root { place, target, look: Look { source: *source, target: stat, made } })
+            }
+            Err(errno) => {
+                if let Some(name) = place.name(self.leaf) {
+                    let _ = sys.remove_directory(parent, name); // it is empty, or not ours
+                }
+                Err(errno).at(Step::Create)
+            }
+        }
+    }
+
+    /// Has nothing inherited from the destination's parent, where the source's access control lists are copied.
+    fn prepare(&self, target: Fd, look: &Look) -> Result<()> {
+        if look.made { metadata::forget_inherited(self.sys, target, self.options) } else { Ok(()) }
+    }
+}
+
+#[cfg(all(test, unix))]
+#[path = "tests/copying.rs"]
+mod tests;

@@ -1,0 +1,198 @@
+//! The threads that copy files for the one that walks: batches of names go out, what became of each comes back.
+//! They call none of the caller's functions, take no signals, and end before the call returns.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::directory::Directory;
+use super::file::{Copier, Outcome};
+use super::names::Names;
+use crate::sys::{SignalsBlocked, Sys};
+
+/// Batches that wait for a thread. More would only hold more directories open.
+const WAITING_AT_MOST: usize = 4;
+
+/// How often the thread that waits for the others looks whether the caller wants to stop.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Enough for a copy, which goes a few functions deep and has its buffers elsewhere.
+const STACK: usize = 256 << 10;
+
+/// Files of one directory.
+pub(super) struct Batch<'s, S: Sys> {
+    pub(super) directory: Arc<Directory<'s, S>>,
+    pub(super) names: Names,
+}
+
+/// What became of them, in their order. Where the call was stopped the last ones have no outcome.
+pub(super) struct Finished<'s, S: Sys> {
+    pub(super) batch: Batch<'s, S>,
+    pub(super) outcomes: Vec<Outcome>,
+}
+
+struct State<'s, S: Sys> {
+    waiting: VecDeque<Batch<'s, S>>,
+    finished: VecDeque<Finished<'s, S>>,
+    /// Batches that threads are copying.
+    working: usize,
+    closed: bool,
+}
+
+/// What the threads share.
+pub(super) struct Crew<'s, S: Sys> {
+    state: Mutex<State<'s, S>>,
+    /// There is a batch, or no more will come.
+    work: Condvar,
+    /// A batch is finished.
+    news: Condvar,
+}
+
+impl<'s, S: Sys> Crew<'s, S> {
+    pub(super) fn new() -> Self {
+        let state = State { waiting: VecDeque::new(), finished: VecDeque::new(), working: 0, closed: false };
+        Self { state: Mutex::new(state), work: Condvar::new(), news: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<'s, S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a batch to the threads, or back where enough of them wait.
+    pub(super) fn submit(&self, batch: Batch<'s, S>) -> Option<Batch<'s, S>> {
+        let mut state = self.state();
+        if state.waiting.len() >= WAITING_AT_MOST {
+            return Some(batch);
+        }
+        state.waiting.push_back(batch);
+        drop(state);
+        self.work.notify_one();
+        None
+    }
+
+    /// Takes back a batch that no thread has begun.
+    pub(super) fn take_back(&self) -> Option<Batch<'s, S>> {
+        self.state().waiting.pop_back()
+    }
+
+    /// Takes what a thread has finished. `None`: nothing yet.
+    pub(super) fn take_finished(&self) -> Option<Finished<'s, S>> {
+        self.state().finished.pop_front()
+    }
+
+    /// Waits a moment for news. `false`: no thread has anything to do.
+    pub(super) fn wait(&self) -> bool {
+        let state = self.state();
+        if !state.finished.is_empty() {
+            return true;
+        }
+        if state.working == 0 && state.waiting.is_empty() {
+            return false;
+        }
+        drop(self.news.wait_timeout(state, LOOK));
+        true
+    }
+
+    /// No more batches will come: the threads end, those that wait are forgotten.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.waiting.clear();
+        drop(state);
+        self.work.notify_all();
+    }
+
+    fn next(&self) -> Option<Batch<'s, S>> {
+        let mut state = self.state();
+        loop {
+            if let Some(batch) = state.waiting.pop_front() {
+                state.working = state.working.saturating_add(1);
+                return Some(batch);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn finish(&self, finished: Finished<'s, S>) {
+        let mut state = self.state();
+        state.working = state.working.saturating_sub(1);
+        state.finished.push_back(finished);
+        drop(state);
+        self.news.notify_one();
+    }
+
+    /// What a thread does until the crew is closed. `asked`: failures are shown to the caller, who may skip them.
+    pub(super) fn work(&self, copier: &Copier<S>, asked: bool) {
+        while let Some(batch) = self.next() {
+            let working = Working { crew: self, stop: &copier.stop };
+            let mut outcomes = Vec::with_capacity(batch.names.count);
+            let going_on = || !copier.stop.load(Ordering::Relaxed);
+            for name in batch.names.iter() {
+                if !going_on() {
+                    break;
+                }
+                let outcome = copier.file(&batch.directory, name, &mut |_, _| going_on());
+                if let Outcome::Failed(error, _) = &outcome {
+                    if !asked || copier.ends_it(error) {
+                        copier.stop.store(true, Ordering::Relaxed);
+                    }
+                }
+                outcomes.push(outcome);
+            }
+            core::mem::forget(working);
+            self.finish(Finished { batch, outcomes });
+        }
+    }
+}
+
+/// Where a thread panics, the others end, and nobody waits for its batch; the panic itself comes out of the scope.
+struct Working<'c, 's, S: Sys> {
+    crew: &'c Crew<'s, S>,
+    stop: &'c AtomicBool,
+}
+
+impl<S: Sys> Drop for Working<'_, '_, S> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut state = self.crew.state();
+        state.working = state.working.saturating_sub(1);
+        self.crew.news.notify_one();
+    }
+}
+
+/// Runs `walk` while up to `helpers` more threads work. One that cannot be made is one less.
+pub(super) fn with_helpers<S: Sys + Sync, T>(
+    crew: &Crew<S>,
+    helpers: u32,
+    copier: &Copier<S>,
+    asked: bool,
+    walk: impl FnOnce() -> T,
+) -> T {
+    std::thread::scope(|scope| {
+        let closing = Closing(crew);
+        let blocked = SignalsBlocked::begin();
+        for _ in 0..helpers {
+            let helper = std::thread::Builder::new().stack_size(STACK);
+            if helper.spawn_scoped(scope, || crew.work(copier, asked)).is_err() {
+                break;
+            }
+        }
+        drop(blocked);
+        let outcome = walk();
+        drop(closing);
+        outcome
+    })
+}
+
+/// Ends the threads also where the walk panics: they are waited for.
+struct Closing<'c, 's, S: Sys>(&'c Crew<'s, S>);
+
+impl<S: Sys> Drop for Closing<'_, '_, S> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}

@@ -1,0 +1,55 @@
+//! A directory on both sides, open; and what is kept of it until it is finished.
+
+use std::sync::Arc;
+
+use super::names::Names;
+use super::place::Place;
+use crate::sys::{Handle, Stat, Sys};
+
+/// A directory of the source and the one that becomes its copy. Closed when the last who works in it lets it go.
+pub(super) struct Directory<'s, S: Sys> {
+    /// Open to be read.
+    pub(super) source: Handle<'s, S>,
+    /// Open for names to be made in it.
+    pub(super) target: Handle<'s, S>,
+    /// Where it is.
+    pub(super) place: Arc<Place>,
+    /// Counts the directories of a walk in the order in which they are entered.
+    pub(super) number: u64,
+}
+
+/// What both sides of a directory are.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    /// The source, when it was opened.
+    pub(super) source: Stat,
+    /// The copy, when it was opened.
+    pub(super) target: Stat,
+    /// This call made it, and gives it its metadata.
+    pub(super) made: bool,
+}
+
+/// A directory that is not finished yet.
+pub(super) struct Level<'s, S: Sys> {
+    /// `None`: closed, since the walk is far below it.
+    pub(super) directory: Option<Arc<Directory<'s, S>>>,
+    /// As [`Directory::number`].
+    pub(super) number: u64,
+    /// What it is.
+    pub(super) look: Look,
+    /// Subdirectories still to be copied.
+    pub(super) subdirectories: Names,
+    /// Batches and further names in it that are not done yet.
+    pub(super) out: usize,
+    /// It could not be read to its end, and was counted as failed.
+    pub(super) failed: bool,
+}
+
+impl<'s, S: Sys> Level<'s, S> {
+    /// Nothing of it was read yet.
+    pub(super) fn new(directory: Directory<'s, S>, look: Look) -> Self {
+        let number = directory.number;
+        let (directory, subdirectories) = (Some(Arc::new(directory)), Names::default());
+        Self { directory, number, look, subdirectories, out: 0, failed: false }
+    }
+}

@@ -1,0 +1,251 @@
+//! One entry that is no directory: what becomes of it, and how a regular file is copied.
+//! Files go through `copy::file`; what one file tells of its file system is not asked again for the next.
+
+use core::ffi::CStr;
+use core::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+
+use super::Options;
+use super::directory::Directory;
+use super::links::{Key, Links};
+use crate::copy::file::{Known, copy_open};
+use crate::copy::name::Destination;
+use crate::copy::source::Source;
+use crate::copy::{self, Callback, Durability, Mode, table};
+use crate::error::{At, Cause, Error, Result, Side, Step};
+use crate::sys::errno::EEXIST;
+use crate::sys::{Errno, Handle, Kind, Stat, Sys};
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    File,
+    HardLink,
+    Directory,
+    Symlink,
+    Special,
+    SpecialLeftOut,
+    MountLeftEmpty,
+    LeftOut,
+    Kept,
+    Failed,
+    Vanished,
+}
+
+impl Fate {
+    /// Whether the copy has something under the entry's name, of this call.
+    pub(super) const fn is_copied(self) -> bool {
+        matches!(
+            self,
+            Self::File
+                | Self::HardLink
+                | Self::Directory
+                | Self::Symlink
+                | Self::Special
+                | Self::MountLeftEmpty
+        )
+    }
+}
+
+/// How an attempt to copy an entry ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It is dealt with.
+    Done(Fate, copy::Report),
+    /// It is a further name of a file that somebody copies, or has copied.
+    Further(Key),
+    /// It is not what the directory said.
+    Changed,
+    /// It failed; what was done until then.
+    Failed(Error, copy::Report),
+}
+
+impl Outcome {
+    /// Nothing was done with data.
+    pub(super) fn without_data(outcome: Result<Fate>) -> Self {
+        match outcome {
+            Ok(fate) => Self::Done(fate, copy::Report::default()),
+            Err(error) => Self::Failed(error, copy::Report::default()),
+        }
+    }
+}
+
+/// What is known of a file system of the source.
+struct Volume {
+    device: u64,
+    /// A file of it was cloned: its sizes are real.
+    clones: bool,
+    /// What refuses every clone to the destination's file system.
+    refused: Option<Errno>,
+}
+
+/// Copies entries. The threads of one call share it.
+pub(super) struct Copier<'s, 'o, S: Sys> {
+    pub(super) sys: &'s S,
+    pub(super) options: &'o Options,
+    pub(super) links: Links,
+    /// Somebody met the end of the call: nobody begins another file.
+    pub(super) stop: AtomicBool,
+    /// How a file is copied.
+    files: copy::Options,
+    limit: u64,
+    volumes: Mutex<Vec<Volume>>,
+}
+
+impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
+    pub(super) fn new(sys: &'s S, options: &'o Options, merges: bool) -> Self {
+        let mut files = options.files;
+        if merges {
+            files.if_exists = copy::IfExists::Replace;
+        } else {
+            // In a tree that nobody sees yet, or that the caller wants unstaged, a file needs no name but its own.
+            (files.if_exists, files.durability) = (copy::IfExists::Fail, Durability::Unstaged);
+        }
+        let (links, stop, volumes) = (Links::default(), AtomicBool::new(false), Mutex::default());
+        Self { sys, options, links, stop, files, limit: sys.size_limit(), volumes }
+    }
+
+    /// Whether what is made may meet what was there before.
+    pub(super) fn merges(&self) -> bool {
+        self.files.if_exists == copy::IfExists::Replace
+    }
+
+    /// Copies what the directory calls a regular file. `steps` is told of the bytes done and in all.
+    pub(super) fn file(&self, directory: &Directory<S>, name: &CStr, steps: Callback) -> Outcome {
+        match self.open(directory, name) {
+            Ok(Ok(source)) => self.open_file(directory, name, source, steps),
+            Ok(Err(Fate::MountLeftEmpty)) => Outcome::without_data(self.empty_file(directory, name)),
+            Ok(Err(fate)) => Outcome::without_data(Ok(fate)),
+            Err(errno) if table::not_as_listed(errno) => Outcome::Changed,
+            Err(errno) => Outcome::without_data(Err(errno).at(Step::OpenSource)),
+        }
+    }
+
+    /// Opens a source, unless there is nothing to open.
+    fn open(
+        &self,
+        directory: &Directory<S>,
+        name: &CStr,
+    ) -> crate::sys::Result<core::result::Result<Source<'s, S>, Fate>> {
+        let dir = directory.source.fd();
+        if self.options.one_mount && self.sys.is_mount_point(dir, name)? {
+            return Ok(Err(Fate::MountLeftEmpty));
+        }
+        let file = match self.sys.open_listed(dir, name) {
+            Ok(fd) => Handle::new(self.sys, fd),
+            Err(errno) if table::name_is_free(errno) => return Ok(Err(Fate::Vanished)),
+            Err(errno) => return Err(errno),
+        };
+        let stat = self.sys.stat(file.fd())?;
+        Ok(Ok(Source { file, stat }))
+    }
+
+    fn open_file(
+        &self,
+        directory: &Directory<S>,
+        name: &CStr,
+        source: Source<S>,
+        steps: Callback,
+    ) -> Outcome {
+        let stat = source.stat;
+        if stat.kind != Kind::Regular {
+            return Outcome::Changed;
+        }
+        match self.look(directory, name) {
+            Ok(false) => {}
+            Ok(true) => return Outcome::without_data(Ok(Fate::Kept)),
+            Err(error) => return Outcome::without_data(Err(error)),
+        }
+        let key = self.key(&stat);
+        if key.is_some_and(|key| !self.links.begin(key, &stat)) {
+            return key.map_or(Outcome::Changed, Outcome::Further);
+        }
+        let mut progress = copy::Progress::with_whole_clones(steps);
+        let outcome = Destination::new(directory.target.fd(), name)
+            .and_then(|to| copy_open(self.sys, source, &to, &self.files, self.known(&stat), &mut progress));
+        let report = progress.report;
+        match (outcome, key) {
+            (Ok(()), Some(key)) => self.links.made(key, &directory.place, name),
+            (Err(_), Some(key)) => self.links.failed(key),
+            (_, None) => {}
+        }
+        match outcome {
+            Ok(()) => {
+                self.learn(&stat, &report);
+                Outcome::Done(Fate::File, report)
+            }
+            Err(error) => Outcome::Failed(self.explain(error), report),
+        }
+    }
+
+    /// The key under which further names of a file are found, if they are to be kept.
+    pub(super) fn key(&self, stat: &Stat) -> Option<Key> {
+        if self.options.split_links { None } else { Links::key(stat) }
+    }
+
+    /// Looks at what stands under a name where two trees are merged: `true` if it is to stay. A directory is no match for
+    /// anything else.
+    pub(super) fn look(&self, directory: &Directory<S>, name: &CStr) -> Result<bool> {
+        if !self.merges() {
+            return Ok(false);
+        }
+        match self.sys.stat_name(directory.target.fd(), name) {
+            Ok(there) if there.kind == Kind::Directory => {
+                Err(Errno::own(EEXIST)).at(Step::Check(Side::Destination))
+            }
+            Ok(_) => Ok(self.options.keep_existing),
+            Err(errno) if table::name_is_free(errno) => Ok(false),
+            Err(errno) => Err(errno).at(Step::Check(Side::Destination)),
+        }
+    }
+
+    /// What to report for `error`: in a tree of our own, a name that is taken is one that the file system folds.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match error.cause {
+            Cause::System(errno) if !self.merges() && table::name_is_taken(errno) => {
+                Error::new(error.step, Cause::NameClash)
+            }
+            _ => error,
+        }
+    }
+
+    fn known(&self, stat: &Stat) -> Known {
+        let mut known = Known { limit: self.limit, empty: false, clone_refused: None };
+        let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(volume) = volumes.iter().find(|volume| volume.device == stat.device) {
+            known.empty = volume.clones;
+            known.clone_refused = volume.refused;
+        }
+        known
+    }
+
+    /// Notes what the copy of a file tells of all files of its file system.
+    fn learn(&self, stat: &Stat, report: &copy::Report) {
+        let errno = Errno(report.clone_error.saturating_neg());
+        let refused =
+            (self.options.files.mode == Mode::Auto && table::refuses_each_clone(errno)).then_some(errno);
+        if !report.clone_succeeded && refused.is_none() {
+            return;
+        }
+        let mut volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
+        match volumes.iter_mut().find(|volume| volume.device == stat.device) {
+            Some(volume) => {
+                volume.clones |= report.clone_succeeded;
+                volume.refused = refused;
+            }
+            None => volumes.push(Volume { device: stat.device, clones: report.clone_succeeded, refused }),
+        }
+    }
+
+    /// Whether nothing after `error` can succeed, so that nobody is asked.
+    pub(super) fn ends_it(&self, error: &Error) -> bool {
+        match error.cause {
+            Cause::Cancelled => true,
+            Cause::System(errno) => {
+                table::ends_a_tree(errno)
+                    || (self.options.files.mode == Mode::Always && matches!(error.step, Step::Clone(_)))
+            }
+            _ => self.options.files.mode == Mode::Always && matches!(error.step, Step::Clone(_)),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Hard links: which files with several names were copied already, and where their copy is.
+//! An entry is dropped when all names of its file were seen, so that what is kept does not grow with the tree.
+
+use core::ffi::CStr;
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::place::Place;
+use crate::error::{At, Result, Step};
+use crate::sys::{Fd, Handle, Stat, Sys};
+
+/// A file of the source: its device and inode.
+pub(super) type Key = (u64, u64);
+
+/// Where the copy of a file is.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    /// The directory.
+    pub(super) place: Arc<Place>,
+    /// The name there.
+    pub(super) name: CString,
+}
+
+/// What is known of a file that has several names.
+#[derive(Debug)]
+pub(super) enum State {
+    /// It has no copy: the one who asks makes it.
+    Absent,
+    /// Its copy is being made.
+    UnderWay,
+    /// Its copy has this name.
+    Made(Made),
+}
+
+/// A file that has several names.
+#[derive(Debug)]
+struct Link {
+    made: Option<Made>,
+    /// How many names were not seen yet.
+    left: u64,
+}
+
+/// All of them. The threads of one call share it.
+#[derive(Debug, Default)]
+pub(super) struct Links(Mutex<HashMap<Key, Link>>);
+
+impl Links {
+    /// A panic elsewhere leaves nothing half done here.
+    fn table(&self) -> MutexGuard<'_, HashMap<Key, Link>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key of a file, if it has several names.
+    pub(super) fn key(stat: &Stat) -> Option<Key> {
+        (stat.links > 1).then_some((stat.device, stat.inode))
+    }
+
+    /// Whether the caller is to make the copy: it is the first to ask. Then [`Links::made`] or [`Links::failed`] must
+    /// follow.
+    pub(super) fn begin(&self, key: Key, stat: &Stat) -> bool {
+        let mut first = false;
+        self.table().entry(key).or_insert_with(|| {
+            first = true;
+            Link { made: None, left: stat.links.saturating_sub(1) }
+        });
+        first
+    }
+
+    /// The copy is there.
+    pub(super) fn made(&self, key: Key, place: &Arc<Place>, name: &CStr) {
+        let mut table = self.table();
+        let Some(link) = table.get_mut(&key) else { return };
+        link.made = Some(Made { place: Arc::clone(place), name: name.into() });
+        if link.left == 0 {
+            table.remove(&key);
+        }
+    }
+
+    /// There is no copy: the next name makes one.
+    pub(super) fn failed(&self, key: Key) {
+        self.table().remove(&key);
+    }
+
+    /// What is known of the file.
+    pub(super) fn state(&self, key: Key) -> State {
+        match self.table().get(&key) {
+            None => State::Absent,
+            Some(Link { made: None, .. }) => State::UnderWay,
+            Some(Link { made: Some(made), .. }) => State::Made(made.clone()),
+        }
+    }
+
+    /// One more name was dealt with.
+    pub(super) fn used(&self, key: Key) {
+        let mut table = self.table();
+        let Some(link) = table.get_mut(&key) else { return };
+        link.left = link.left.saturating_sub(1);
+        if link.left == 0 {
+            table.remove(&key);
+        }
+    }
+}
+
+/// Directories of the destination that further names are made from: the last one stays open.
+pub(super) struct LinkSource<'s, S: Sys> {
+    place: Arc<Place>,
+    handle: Handle<'s, S>,
+}
+
+impl<'s, S: Sys> LinkSource<'s, S> {
+    /// The descriptor of `place`, found from the root. `last` is what was found before.
+    pub(super) fn find(sys: &'s S, last: &mut Option<Self>, root: Fd, place: &Arc<Place>) -> Result<Fd> {
+        if let Some(found) = last.as_ref().filter(|found| Arc::ptr_eq(&found.place, place)) {
+            return Ok(found.handle.fd());
+        }
+        let handle = open_place(sys, root, place)?;
+        let fd = handle.fd();
+        *last = Some(Self { place: Arc::clone(place), handle });
+        Ok(fd)
+    }
+}
+
+/// The longest path that is opened at once: below PATH_MAX.
+const PIECE: usize = 4000;
+
+/// Opens a directory by its names from the root, as many at once as a path may have.
+fn open_place<'s, S: Sys>(sys: &'s S, root: Fd, place: &Place) -> Result<Handle<'s, S>> {
+    let mut at: Option<Handle<'s, S>> = None;
+    let mut path = Vec::new();
+    let enter = |at: &Option<Handle<'s, S>>, path: &mut Vec<u8>| -> Result<Handle<'s, S>> {
+        let whole = CString::new(core::mem::take(path)).unwrap_or_default();
+        let from = at.as_ref().map_or(root, Handle::fd);
+        Ok(Handle::new(sys, sys.enter_below(from, &whole).at(Step::Create)?))
+    };
+    for name in place.names() {
+        if !path.is_empty() && path.len().saturating_add(name.to_bytes().len()) > PIECE {
+            at = Some(enter(&at, &mut path)?);
+        }
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name.to_bytes());
+    }
+    if path.is_empty() {
+        path.push(b'.');
+    }
+    enter(&at, &mut path)
+}

@@ -1,0 +1,95 @@
+//! A directory's metadata: what is prepared before anything is made in it, and what is set when it is finished.
+//! Its mode and times come last: nothing could be made in a 0555 directory, and each new name changes the times.
+
+use core::ffi::CStr;
+
+use super::Options;
+use super::directory::{Directory, Look};
+use crate::copy::metadata::{Target, Transfer, mode_without_acl};
+use crate::copy::{self, Permissions, table};
+use crate::error::{At, Result, Side, Step};
+use crate::sys::{Fd, Sys, posix_acl, read_whole};
+
+/// The list that new files in a directory begin with (acl(5)).
+const DEFAULT_ACL: &CStr = c"system.posix_acl_default";
+
+/// The mode of a directory while it is being filled: nobody else can look in or change it.
+pub(super) const PRIVATE: u32 = 0o700;
+
+/// Has new files in a new directory be made as in the source: written in place (Btrfs: NOCOW) where the source's are,
+/// else no clone of them is possible.
+pub(super) fn prepare<S: Sys>(sys: &S, directory: &Directory<S>) -> Result<()> {
+    let (source, target) = (directory.source.fd(), directory.target.fd());
+    if sys.no_cow(source).at(Step::Metadata(Side::Source))?
+        && !sys.no_cow(target).at(Step::Metadata(Side::Destination))?
+    {
+        match sys.set_no_cow(target) {
+            Err(errno) if !table::metadata_refused(errno) => {
+                return Err(errno).at(Step::Metadata(Side::Destination));
+            }
+            _ => {} // another file system: what is made there is copied
+        }
+    }
+    Ok(())
+}
+
+/// Removes what a new root inherits from its parent, where the ACL comes from the source.
+pub(super) fn forget_inherited<S: Sys>(sys: &S, target: Fd, options: &Options) -> Result<()> {
+    if !options.files.preserve.acl || sys.group_entry(target).is_some() {
+        return Ok(());
+    }
+    for name in [DEFAULT_ACL, posix_acl::NAME] {
+        match sys.remove_attribute(target, name) {
+            Err(errno) if !table::acl_missing(errno) => {
+                return Err(errno).at(Step::Metadata(Side::Destination));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Gives a directory in which everything is made its source's metadata.
+pub(super) fn finish<S: Sys>(
+    sys: &S,
+    directory: &Directory<S>,
+    look: &Look,
+    options: &Options,
+    given: Option<u32>,
+    report: &mut copy::Report,
+) -> Result<()> {
+    let (source, target) = (directory.source.fd(), directory.target.fd());
+    let mut wanted = look.source;
+    let files = &options.files;
+    if files.preserve.acl {
+        default_acl(sys, source, target, options, report)?;
+    } else if files.permissions != Permissions::New {
+        wanted.mode = mode_without_acl(sys, (source, &wanted), files, report)?;
+    }
+    Transfer::new(sys, (source, &wanted), target, files, report).apply(&look.target, Target::New { given })
+}
+
+/// Copies the list that new files begin with.
+fn default_acl<S: Sys>(
+    sys: &S,
+    source: Fd,
+    target: Fd,
+    options: &Options,
+    report: &mut copy::Report,
+) -> Result<()> {
+    if sys.group_entry(source).is_some() {
+        return Ok(()); // no extended attribute here: the list of the directory has it
+    }
+    let outcome = match read_whole(|buffer| sys.get_attribute(source, DEFAULT_ACL, buffer)) {
+        Err(errno) if table::acl_missing(errno) => return Ok(()),
+        Err(errno) => Err(errno),
+        Ok(list) => sys.set_attribute(target, DEFAULT_ACL, &list),
+    };
+    match outcome {
+        Err(errno) if options.files.best_effort_metadata && table::metadata_refused(errno) => {
+            report.metadata_incomplete = true;
+            Ok(())
+        }
+        outcome => outcome.at(Step::Metadata(Side::Destination)),
+    }
+}

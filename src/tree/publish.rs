@@ -1,0 +1,200 @@
+//! Where a new tree is built, and how it gets its name: in a private directory beside the destination, then in one step.
+//! What it replaces waits under another private name until it is removed.
+
+use core::ffi::CStr;
+
+use super::copy::Job;
+use super::remove;
+use super::walk::cancelled;
+use super::{Phase, Progress, Report, Wants, Watch};
+use crate::copy::name::PrivateName;
+use crate::copy::{Durability, table};
+use crate::error::{At, Error, Result, Step};
+use crate::sys::errno::{EEXIST, EOPNOTSUPP};
+use crate::sys::{Errno, Kind, Stat, Sys};
+
+/// Where the root of the copy is.
+pub(super) enum Place {
+    /// Under a private name beside the destination.
+    Private(PrivateName),
+    /// Unfinished under its final name.
+    Final,
+    /// In the directory that was there before.
+    Merged,
+}
+
+impl Place {
+    /// The name of a root that this call made.
+    pub(super) fn name<'n>(&'n self, leaf: &'n CStr) -> Option<&'n CStr> {
+        match self {
+            Self::Private(name) => Some(name.as_c_str()),
+            Self::Final => Some(leaf),
+            Self::Merged => None,
+        }
+    }
+}
+
+impl<S: Sys> Job<'_, '_, S> {
+    /// Gives the finished tree its name, and removes what it replaces.
+    pub(super) fn publish(
+        &self,
+        place: &mut Place,
+        watch: &mut dyn Watch,
+        report: &mut Report,
+    ) -> Result<()> {
+        let durable = self.options.files.durability == Durability::Durable;
+        let mut old = None;
+        if let Place::Private(name) = place {
+            if durable {
+                tell(Phase::Sync, watch, report)?;
+                self.sys.sync_volume(self.parent.fd()).at(Step::Sync)?;
+            }
+            if watch.cancelled() {
+                return Err(cancelled());
+            }
+            old = self.rename(name, report)?;
+        }
+        report.published = true;
+        let synced = if durable { self.sync_parent() } else { Ok(()) };
+        let Some(old) = old else { return synced };
+        if self.options.keep_replaced || synced.is_err() {
+            report.leave(old.as_c_str());
+            return synced;
+        }
+        self.remove_replaced(&old, watch, report)
+    }
+
+    /// Makes the new name survive a power loss.
+    fn sync_parent(&self) -> Result<()> {
+        match self.sys.sync(self.parent.fd()) {
+            Err(errno) if !table::directory_sync_unsupported(errno) => Err(errno).at(Step::Sync),
+            _ => Ok(()),
+        }
+    }
+
+    // ── The name ──
+
+    /// Renames the private directory to the destination. Returns the name under which what it replaced is then.
+    fn rename(&self, private: &mut PrivateName, report: &mut Report) -> Result<Option<PrivateName>> {
+        if self.replaces() && self.look()?.is_some() {
+            // What is replaced must at no time have a name that looks like an unfinished copy's.
+            let old = PrivateName::of_old(self.sys.random());
+            self.rename_new(private.as_c_str(), old.as_c_str()).at(Step::Publish)?;
+            *private = old;
+            let parent = self.parent.fd();
+            match self.sys.exchange(parent, private.as_c_str(), parent, self.leaf) {
+                Ok(()) => return Ok(Some(*private)),
+                Err(errno) if table::name_is_free(errno) => {} // removed meanwhile
+                Err(errno) if table::exchange_unsupported(errno) => {
+                    return self.rename_twice(private.as_c_str(), errno, report).at(Step::Publish).map(Some);
+                }
+                Err(errno) => return Err(errno).at(Step::Publish),
+            }
+        }
+        self.rename_new(private.as_c_str(), self.leaf).at(Step::Publish).map(|()| None)
+    }
+
+    /// Renames to a name that must not exist. Where the system cannot promise that, a look says so: a rename of a
+    /// directory replaces nothing but an empty one (rename(2)).
+    fn rename_new(&self, from: &CStr, to: &CStr) -> crate::sys::Result<()> {
+        let parent = self.parent.fd();
+        match self.sys.rename_new(parent, from, parent, to) {
+            Err(errno) if table::rename_new_unsupported(errno) => match self.sys.stat_name(parent, to) {
+                Ok(_) => Err(Errno::own(EEXIST)),
+                Err(errno) if table::name_is_free(errno) => self.sys.rename_over(parent, from, parent, to),
+                Err(errno) => Err(errno),
+            },
+            outcome => outcome,
+        }
+    }
+
+    /// Where two names cannot change places: the old one away, the new one in, the old one back if that fails.
+    fn rename_twice(
+        &self,
+        new: &CStr,
+        refused: Errno,
+        report: &mut Report,
+    ) -> crate::sys::Result<PrivateName> {
+        if !self.options.two_renames {
+            return Err(Errno::standing_for(refused.raw(), EOPNOTSUPP));
+        }
+        let old = PrivateName::of_old(self.sys.random());
+        self.rename_new(self.leaf, old.as_c_str())?;
+        self.rename_new(new, self.leaf).map(|()| old).inspect_err(|_| {
+            if self.rename_new(old.as_c_str(), self.leaf).is_err() {
+                report.leave(old.as_c_str());
+            }
+        })
+    }
+
+    // ── Removing ──
+
+    /// Removes what was replaced. The new tree has its name by now: what cannot be removed is left.
+    fn remove_replaced(&self, old: &PrivateName, watch: &mut dyn Watch, report: &mut Report) -> Result<()> {
+        let (parent, name) = (self.parent.fd(), old.as_c_str());
+        let mut watch = Cleaning { watch, replaced: true };
+        let removed = match self.sys.stat_name(parent, name) {
+            Ok(there) if there.kind != Kind::Directory => self.sys.unlink(parent, name).at(Step::Cleanup),
+            Ok(_) => remove::clean_up(self.sys, parent, name, &mut watch),
+            Err(errno) => Err(errno).at(Step::Cleanup),
+        };
+        removed.map_err(|error| {
+            report.leave(name);
+            Error::new(Step::Cleanup, error.cause)
+        })
+    }
+
+    /// Removes an unfinished tree, after an error, which is the one to report.
+    pub(super) fn clean_up(&self, place: &Place, mine: &Stat, watch: &mut dyn Watch, report: &mut Report) {
+        let parent = self.parent.fd();
+        let Some(name) = place.name(self.leaf) else {
+            report.destination_changed = report.counts.files > 0 || report.counts.done() > report.counts.kept;
+            return;
+        };
+        let is_mine = self.sys.stat_name(parent, name).map(|there| there.same_file(mine));
+        if is_mine != Ok(true) {
+            return; // somebody moved it
+        }
+        let mut watch = Cleaning { watch, replaced: false };
+        let removed = remove::clean_up(self.sys, parent, name, &mut watch);
+        if removed.is_err() && matches!(place, Place::Private(_)) {
+            report.leave(name);
+        }
+    }
+}
+
+/// The caller's functions while something is removed that is not theirs to look at: only progress is left. A request to
+/// stop is why an unfinished tree is removed, so that it does not stop that; the removal of a replaced one it does.
+struct Cleaning<'w> {
+    watch: &'w mut dyn Watch,
+    replaced: bool,
+}
+
+impl Watch for Cleaning<'_> {
+    fn wants(&self) -> Wants {
+        Wants { progress: self.watch.wants().progress, ..Wants::default() }
+    }
+
+    fn progress(&mut self, progress: &Progress) -> bool {
+        self.watch.progress(&Progress { phase: Phase::Cleanup, ..*progress })
+    }
+
+    fn cancelled(&self) -> bool {
+        self.replaced && self.watch.cancelled()
+    }
+}
+
+fn tell(phase: Phase, watch: &mut dyn Watch, report: &Report) -> Result<()> {
+    if !watch.wants().progress {
+        return Ok(());
+    }
+    let counts = &report.counts;
+    let progress = Progress {
+        phase,
+        entries_done: counts.done(),
+        entries_seen: counts.seen,
+        bytes_done: counts.bytes(),
+        directories_open: 0,
+    };
+    if watch.progress(&progress) { Ok(()) } else { Err(cancelled()) }
+}

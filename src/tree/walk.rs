@@ -1,0 +1,726 @@
+//! The walk through the source: one directory after another, by a loop, with open directories and single names.
+//! The thread that called the library walks, makes the directories and calls the caller's functions.
+
+use core::ffi::CStr;
+use std::ffi::CString;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::crew::{Batch, Crew, Finished};
+use super::directory::{Directory, Level, Look};
+use super::file::{Copier, Fate, Outcome};
+use super::links::{Key, LinkSource, State};
+use super::metadata::{self, PRIVATE};
+use super::names::{Content, Names};
+use super::place::Place;
+use super::{Entry, EntryKind, Phase, Report, Take, Watch};
+use crate::copy::{self, Durability, Permissions, table};
+use crate::error::{At, Cause, Error, Result, Side, Step};
+use crate::sys::errno::{EEXIST, EINVAL};
+use crate::sys::{Errno, Handle, Kind, Listing, Stat, Sys};
+
+/// How many directories that are walked through are open at once, on both sides. Beyond, those far above are closed.
+const OPEN_AT_MOST: usize = 20;
+
+/// How many wait for their files though the walk has left them.
+const WAITING_AT_MOST: usize = 4;
+
+/// How many files are handed to a thread at once.
+const BATCH: usize = 64;
+
+/// After how many entries the caller is told how far it is.
+const NEWS: u32 = 64;
+
+/// A further name whose file is still being copied.
+struct Deferred<'s, S: Sys> {
+    directory: Arc<Directory<'s, S>>,
+    name: CString,
+    kind: EntryKind,
+    key: Key,
+}
+
+/// One copy of a tree under way.
+pub(super) struct Walk<'w, 's, S: Sys> {
+    sys: &'s S,
+    copier: &'w Copier<'s, 'w, S>,
+    crew: Option<&'w Crew<'s, S>>,
+    watch: &'w mut dyn Watch,
+    report: &'w mut Report,
+    /// From the root down to the directory where the walk is.
+    levels: Vec<Level<'s, S>>,
+    /// The levels before this one are closed.
+    first_open: usize,
+    /// Directories that the walk has left, but whose files are not all copied.
+    waiting: Vec<Level<'s, S>>,
+    deferred: Vec<Deferred<'s, S>>,
+    root: Arc<Directory<'s, S>>,
+    root_target: Stat,
+    link_source: Option<LinkSource<'s, S>>,
+    /// The permission bits that the system gives a new directory, where they count.
+    given: Option<u32>,
+    next_number: u64,
+    news: u32,
+    /// Files of the directory being read.
+    batch: Names,
+}
+
+impl<'w, 's, S: Sys> Walk<'w, 's, S> {
+    /// Copies all that is in the source's root into the target's, and gives that one its metadata.
+    pub(super) fn run(
+        copier: &'w Copier<'s, 'w, S>,
+        crew: Option<&'w Crew<'s, S>>,
+        watch: &'w mut dyn Watch,
+        report: &'w mut Report,
+        (source, target): (Handle<'s, S>, Handle<'s, S>),
+        look: Look,
+    ) -> Result<()> {
+        let level = Level::new(Directory { source, target, place: Place::root(), number: 0 }, look);
+        let Some(root) = level.directory.clone() else {
+            return Err(Error::new(Step::Walk(Side::Source), Cause::Inconsistent));
+        };
+        let mut walk = Self {
+            sys: copier.sys,
+            copier,
+            crew,
+            watch,
+            report,
+            levels: vec![level],
+            first_open: 0,
+            waiting: Vec::new(),
+            deferred: Vec::new(),
+            root,
+            root_target: look.target,
+            link_source: None,
+            given: None,
+            next_number: 1,
+            news: 0,
+            batch: Names::default(),
+        };
+        let outcome = walk.all();
+        if outcome.is_err() {
+            copier.stop.store(true, Ordering::Relaxed);
+            walk.count_the_rest();
+        }
+        let counts = &mut walk.report.counts;
+        counts.not_reached = counts.seen.saturating_sub(counts.done());
+        outcome
+    }
+
+    fn all(&mut self) -> Result<()> {
+        let mut listing = Listing::new().at(Step::Walk(Side::Source))?;
+        self.given = self.find_mode_given()?;
+        metadata::prepare(self.sys, &self.root)?;
+        self.read(&mut listing)?;
+        while let Some(level) = self.levels.last_mut() {
+            match level.subdirectories.pop() {
+                Some((name, content)) => self.enter(&name, content, &mut listing)?,
+                None => self.leave()?,
+            }
+        }
+        while !self.waiting.is_empty() {
+            self.collect(true)?;
+        }
+        self.tell(Phase::Copy, 0)
+    }
+
+    /// The permission bits of a new directory, seen on one in the root that is removed at once: to read the umask, a
+    /// process must change it.
+    fn find_mode_given(&self) -> Result<Option<u32>> {
+        if self.copier.options.files.permissions == Permissions::Source {
+            return Ok(None);
+        }
+        let (sys, root) = (self.sys, self.root.target.fd());
+        let make = |name: &CStr| sys.make_directory(root, name, 0o777);
+        let ((), name) = copy::name::with_private_name(sys, make).at(Step::Create)?;
+        let made = sys.stat_name(root, name.as_c_str()).at(Step::Create);
+        copy::retry::once_more(|| sys.remove_directory(root, name.as_c_str())).at(Step::Create)?;
+        Ok(Some(made?.mode))
+    }
+
+    // ── Directories ──
+
+    /// Reads the last level's directory: what is in it is copied, or kept for later.
+    fn read(&mut self, listing: &mut Listing) -> Result<()> {
+        let directory = self.here()?;
+        listing.begin();
+        loop {
+            match self.sys.read_entries(directory.source.fd(), listing) {
+                Ok(false) => break,
+                Ok(true) => {
+                    for entry in listing.entries() {
+                        self.listed(&directory, entry.name, entry.kind)?;
+                    }
+                }
+                Err(errno) => {
+                    self.submit(&directory)?;
+                    return self.fail_directory(
+                        &directory,
+                        Error::new(Step::Walk(Side::Source), Cause::System(errno)),
+                    );
+                }
+            }
+        }
+        self.submit(&directory)
+    }
+
+    /// The directory where the walk is.
+    fn here(&self) -> Result<Arc<Directory<'s, S>>> {
+        let open = self.levels.last().and_then(|level| level.directory.clone());
+        open.ok_or(Error::new(Step::Walk(Side::Source), Cause::Inconsistent))
+    }
+
+    /// One entry of the directory where the walk is.
+    fn listed(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr, kind: Option<Kind>) -> Result<()> {
+        let counts = &mut self.report.counts;
+        counts.seen = counts.seen.saturating_add(1);
+        self.tick()?;
+        let kind = match kind {
+            Some(kind) if !matches!(kind, Kind::CharacterDevice | Kind::Other) => EntryKind::of(kind),
+            // Not every file system says it here, and none which device it is.
+            _ => match self.sys.stat_name(directory.source.fd(), name) {
+                Ok(stat) => EntryKind::of_stat(&stat),
+                Err(errno) => return self.unopened(directory, name, EntryKind::File, errno),
+            },
+        };
+        let content = match self.filter(directory, name, kind)? {
+            Take::Whole => Content::Whole,
+            Take::Empty => Content::Nothing,
+            Take::LeaveOut => {
+                return self.done(directory, name, kind, Fate::LeftOut, &copy::Report::default());
+            }
+        };
+        match kind {
+            EntryKind::Directory => {
+                if let Some(level) = self.levels.last_mut() {
+                    level.subdirectories.push(name, content);
+                }
+                Ok(())
+            }
+            EntryKind::File => {
+                self.batch.push(name, content);
+                if self.batch.count < BATCH { Ok(()) } else { self.submit(directory) }
+            }
+            _ => {
+                let outcome = self.copier.node(directory, name);
+                self.dealt_with(directory, name, kind, outcome)
+            }
+        }
+    }
+
+    fn filter(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr, kind: EntryKind) -> Result<Take> {
+        if !self.watch.wants().filter {
+            return Ok(Take::Whole);
+        }
+        let path = directory.place.path_of(name);
+        let entry = Entry { kind, depth: directory.place.depth, path: &path };
+        let take = self.watch.filter(&entry, directory.source.fd());
+        let take = match take {
+            Ok(Take::Empty) if kind != EntryKind::Directory => Err(Errno::own(EINVAL)).at(Step::Filter),
+            take => take,
+        };
+        take.inspect_err(|_| self.report.failed_path = path.into_bytes())
+    }
+
+    /// Enters a subdirectory: opens it, makes its copy, and reads it.
+    fn enter(&mut self, name: &CStr, content: Content, listing: &mut Listing) -> Result<()> {
+        self.tick()?;
+        let parent = self.here()?;
+        let source = match self.open_source(&parent, name) {
+            Ok(fd) => Handle::new(self.sys, fd),
+            Err(errno) if self.copier.options.one_mount && table::is_other_mount(errno) => {
+                let outcome = Outcome::without_data(self.empty_directory(&parent, name));
+                return self.dealt_with(&parent, name, EntryKind::Directory, outcome);
+            }
+            Err(errno) => return self.unopened(&parent, name, EntryKind::Directory, errno),
+        };
+        match self.open_level(&parent, name, source) {
+            Ok(None) => {
+                self.done(&parent, name, EntryKind::Directory, Fate::LeftOut, &copy::Report::default())
+            }
+            Ok(Some(level)) => {
+                self.levels.push(level);
+                self.close_far_levels();
+                if content == Content::Whole { self.read(listing) } else { Ok(()) }
+            }
+            Err(error) => self.fail(&parent, name, EntryKind::Directory, error),
+        }
+    }
+
+    fn open_source(&self, parent: &Directory<S>, name: &CStr) -> crate::sys::Result<crate::sys::Fd> {
+        if self.copier.options.one_mount {
+            self.sys.enter_same_mount(parent.source.fd(), name)
+        } else {
+            self.sys.enter(parent.source.fd(), name)
+        }
+    }
+
+    /// Makes the copy of a directory. `None`: it is the copy itself, which can be seen in the source by a second mount.
+    fn open_level(
+        &mut self,
+        parent: &Directory<'s, S>,
+        name: &CStr,
+        source: Handle<'s, S>,
+    ) -> Result<Option<Level<'s, S>>> {
+        let source_stat = self.sys.stat(source.fd()).at(Step::Walk(Side::Source))?;
+        if source_stat.same_file(&self.root_target) {
+            return Ok(None);
+        }
+        let made = self.make_directory(parent, name)?;
+        let target = self.sys.enter(parent.target.fd(), name);
+        let target = Handle::new(self.sys, target.map_err(as_taken).at(Step::Create)?);
+        let target_stat = self.sys.stat(target.fd()).at(Step::Create)?;
+        let number = self.next_number;
+        self.next_number = self.next_number.saturating_add(1);
+        let directory = Directory { source, target, place: parent.place.below(name), number };
+        if made {
+            metadata::prepare(self.sys, &directory)?;
+        }
+        let look = Look { source: source_stat, target: target_stat, made };
+        Ok(Some(Level::new(directory, look)))
+    }
+
+    /// Makes a directory, which nobody else may look into until it is finished. `false`: it is there, and is merged into.
+    fn make_directory(&self, parent: &Directory<S>, name: &CStr) -> Result<bool> {
+        match self.sys.make_directory(parent.target.fd(), name, PRIVATE) {
+            Err(errno) if self.copier.merges() && table::name_is_taken(errno) => Ok(false),
+            outcome => outcome.at(Step::Create).map(|()| true).map_err(|error| self.copier.explain(error)),
+        }
+    }
+
+    /// Makes the directory that a mount point becomes.
+    fn empty_directory(&self, parent: &Directory<S>, name: &CStr) -> Result<Fate> {
+        let mode = self.sys.stat_name(parent.source.fd(), name).at(Step::Walk(Side::Source))?.mode;
+        if self.make_directory(parent, name)? {
+            let made = self.sys.enter(parent.target.fd(), name).at(Step::Create)?;
+            let made = Handle::new(self.sys, made);
+            self.sys
+                .set_mode(made.fd(), mode & self.given.unwrap_or(0o777) & 0o777)
+                .at(Step::Metadata(Side::Destination))?;
+        }
+        Ok(Fate::MountLeftEmpty)
+    }
+
+    /// Leaves the last level: opens the one above it again, if it was closed, and finishes it once all is in it.
+    fn leave(&mut self) -> Result<()> {
+        let Some(level) = self.levels.pop() else { return Ok(()) };
+        self.reopen_parent(&level)?;
+        if level.out == 0 {
+            return self.finish(level);
+        }
+        self.waiting.push(level);
+        while self.waiting.len() > WAITING_AT_MOST {
+            self.collect(true)?;
+        }
+        Ok(())
+    }
+
+    fn close_far_levels(&mut self) {
+        while self.levels.len().saturating_sub(self.first_open) > OPEN_AT_MOST {
+            if let Some(level) = self.levels.get_mut(self.first_open) {
+                level.directory = None;
+            }
+            self.first_open = self.first_open.saturating_add(1);
+        }
+    }
+
+    /// Climbs by "..", and looks whether it leads to where the walk came from: somebody may have moved the directory.
+    fn reopen_parent(&mut self, child: &Level<'s, S>) -> Result<()> {
+        let (Some(parent), Some(child)) = (self.levels.last_mut(), &child.directory) else { return Ok(()) };
+        if parent.directory.is_some() {
+            return Ok(());
+        }
+        let Some((place, _)) = child.place.in_parent() else { return Ok(()) };
+        let climb = |from: &Handle<S>, expected: &Stat| -> Result<Handle<'s, S>> {
+            let above = Handle::new(self.sys, self.sys.enter_parent(from.fd()).at(Step::Walk(Side::Source))?);
+            let there = self.sys.stat(above.fd()).at(Step::Walk(Side::Source))?;
+            if there.same_file(expected) {
+                Ok(above)
+            } else {
+                Err(Error::new(Step::Walk(Side::Source), Cause::Inconsistent))
+            }
+        };
+        let source = climb(&child.source, &parent.look.source)?;
+        let target = climb(&child.target, &parent.look.target)?;
+        let (place, number) = (Arc::clone(place), parent.number);
+        parent.directory = Some(Arc::new(Directory { source, target, place, number }));
+        self.first_open = self.levels.len().saturating_sub(1);
+        Ok(())
+    }
+
+    /// Gives a directory its metadata, now that all is in it.
+    fn finish(&mut self, level: Level<'s, S>) -> Result<()> {
+        let Some(directory) = level.directory else { return Ok(()) };
+        let mut file = copy::Report::default();
+        let outcome = self.set_metadata(&directory, &level.look, &mut file);
+        self.report.metadata_incomplete |= file.metadata_incomplete;
+        match (outcome, directory.place.in_parent()) {
+            (Ok(()), Some(_)) if level.failed => Ok(()),
+            (Ok(()), Some((parent, name))) => {
+                self.done_at(parent, name, EntryKind::Directory, Fate::Directory, &file)
+            }
+            (Err(error), Some(_)) if !level.failed => self.fail_directory(&directory, error),
+            (outcome, _) => outcome,
+        }
+    }
+
+    fn set_metadata(&self, directory: &Directory<S>, look: &Look, file: &mut copy::Report) -> Result<()> {
+        let options = self.copier.options;
+        if look.made {
+            metadata::finish(self.sys, directory, look, options, self.given, file)?;
+        }
+        if self.copier.merges() && options.files.durability == Durability::Durable {
+            self.sys.sync(directory.target.fd()).at(Step::Sync)?;
+        }
+        Ok(())
+    }
+
+    // ── Files ──
+
+    /// Hands the files that were read so far to the crew, or copies them here.
+    fn submit(&mut self, directory: &Arc<Directory<'s, S>>) -> Result<()> {
+        if self.batch.count == 0 {
+            return Ok(());
+        }
+        let names = core::mem::take(&mut self.batch);
+        let batch = Batch { directory: Arc::clone(directory), names };
+        let Some(crew) = self.crew else { return self.copy_here(&batch) };
+        match crew.submit(batch) {
+            Some(batch) => self.copy_here(&batch)?,
+            None => self.expect(directory.number),
+        }
+        self.collect(false)
+    }
+
+    fn copy_here(&mut self, batch: &Batch<'s, S>) -> Result<()> {
+        for name in batch.names.iter() {
+            self.tick()?;
+            self.copy_file(&batch.directory, name)?;
+        }
+        Ok(())
+    }
+
+    fn copy_file(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr) -> Result<()> {
+        let copier = self.copier;
+        let outcome = copier.file(directory, name, &mut |done, _| self.step(done));
+        self.dealt_with(directory, name, EntryKind::File, outcome)
+    }
+
+    /// Between two steps of a file: whether to go on.
+    fn step(&mut self, done: u64) -> bool {
+        let stop = self.watch.cancelled() || self.copier.stop.load(Ordering::Relaxed);
+        !stop && self.tell(Phase::Copy, done).is_ok()
+    }
+
+    /// One more part of a directory is being done elsewhere.
+    fn expect(&mut self, number: u64) {
+        if let Some(level) = self.level(number) {
+            level.out = level.out.saturating_add(1);
+        }
+    }
+
+    fn level(&mut self, number: u64) -> Option<&mut Level<'s, S>> {
+        match self.levels.binary_search_by_key(&number, |level| level.number) {
+            Ok(at) => self.levels.get_mut(at),
+            Err(_) => self.waiting.iter_mut().find(|level| level.number == number),
+        }
+    }
+
+    /// A part of a directory is done. Finishes the directory if it was the last one.
+    fn arrived(&mut self, number: u64) -> Result<()> {
+        let Some(level) = self.level(number) else { return Ok(()) };
+        level.out = level.out.saturating_sub(1);
+        match self.waiting.iter().position(|level| level.number == number && level.out == 0) {
+            Some(at) => {
+                let level = self.waiting.swap_remove(at);
+                self.finish(level)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes over what the crew has done. `wait`: until there is something; copies a batch itself rather than be idle.
+    fn collect(&mut self, wait: bool) -> Result<()> {
+        let Some(crew) = self.crew else { return self.retry_deferred() };
+        let mut wait = wait;
+        loop {
+            if let Some(finished) = crew.take_finished() {
+                self.take_over(finished)?;
+                wait = false;
+            } else if !wait {
+                return self.retry_deferred();
+            } else if let Some(batch) = crew.take_back() {
+                self.copy_here(&batch)?;
+                self.arrived(batch.directory.number)?;
+                wait = false;
+            } else {
+                self.look_for_cancel()?;
+                if self.copier.stop.load(Ordering::Relaxed) {
+                    return self.stopped(cancelled());
+                }
+                wait = crew.wait();
+            }
+        }
+    }
+
+    fn take_over(&mut self, finished: Finished<'s, S>) -> Result<()> {
+        let Finished { batch, outcomes } = finished;
+        for (name, outcome) in batch.names.iter().zip(outcomes) {
+            self.dealt_with(&batch.directory, name, EntryKind::File, outcome)?;
+        }
+        self.arrived(batch.directory.number)
+    }
+
+    /// After the failure that is reported: waits for the crew, and counts what it still finished.
+    fn count_the_rest(&mut self) {
+        let Some(crew) = self.crew else { return };
+        while crew.take_back().is_some() {}
+        while crew.wait() {
+            while let Some(finished) = crew.take_finished() {
+                for outcome in finished.outcomes {
+                    if let Outcome::Done(fate, report) = outcome {
+                        self.report.count(fate, &report);
+                    }
+                }
+            }
+        }
+    }
+
+    // ── Hard links ──
+
+    /// A further name of a file that was seen before.
+    fn further(
+        &mut self,
+        directory: &Arc<Directory<'s, S>>,
+        name: &CStr,
+        kind: EntryKind,
+        key: Key,
+    ) -> Result<()> {
+        match self.copier.links.state(key) {
+            State::Absent => self.copy_anew(directory, name, kind),
+            State::UnderWay => {
+                self.expect(directory.number);
+                self.deferred.push(Deferred {
+                    directory: Arc::clone(directory),
+                    name: name.into(),
+                    kind,
+                    key,
+                });
+                Ok(())
+            }
+            State::Made(made) => {
+                let from = if Arc::ptr_eq(&made.place, &directory.place) {
+                    Ok(directory.target.fd())
+                } else {
+                    LinkSource::find(self.sys, &mut self.link_source, self.root.target.fd(), &made.place)
+                };
+                match from.and_then(|from| self.copier.link((from, &made.name), directory, name)) {
+                    Ok(Some(fate)) => {
+                        self.copier.links.used(key);
+                        self.done(directory, name, kind, fate, &copy::Report::default())
+                    }
+                    Ok(None) => {
+                        self.copier.links.failed(key);
+                        self.copy_anew(directory, name, kind)
+                    }
+                    Err(error) => self.fail(directory, name, kind, error),
+                }
+            }
+        }
+    }
+
+    fn copy_anew(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr, kind: EntryKind) -> Result<()> {
+        if kind == EntryKind::File {
+            return self.copy_file(directory, name);
+        }
+        let outcome = self.copier.node(directory, name);
+        self.dealt_with(directory, name, kind, outcome)
+    }
+
+    /// Makes the further names whose file is copied now.
+    fn retry_deferred(&mut self) -> Result<()> {
+        for Deferred { directory, name, kind, key } in core::mem::take(&mut self.deferred) {
+            self.further(&directory, &name, kind, key)?;
+            self.arrived(directory.number)?;
+        }
+        Ok(())
+    }
+
+    // ── What became of an entry ──
+
+    fn dealt_with(
+        &mut self,
+        directory: &Arc<Directory<'s, S>>,
+        name: &CStr,
+        kind: EntryKind,
+        outcome: Outcome,
+    ) -> Result<()> {
+        match outcome {
+            Outcome::Done(fate, report) => self.done(directory, name, kind, fate, &report),
+            Outcome::Further(key) => self.further(directory, name, kind, key),
+            Outcome::Changed => self.changed(directory, name),
+            Outcome::Failed(error, _) if error.cause == Cause::Cancelled => self.stopped(error),
+            Outcome::Failed(error, report) => {
+                self.report.note(&report);
+                self.fail(directory, name, kind, error)
+            }
+        }
+    }
+
+    /// An entry is no longer what the directory said: it is taken as what it is now, once.
+    fn changed(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr) -> Result<()> {
+        let copier = self.copier;
+        let (kind, outcome) = match self.sys.stat_name(directory.source.fd(), name) {
+            Ok(stat) if stat.kind == Kind::Regular => {
+                (EntryKind::File, copier.file(directory, name, &mut |done, _| self.step(done)))
+            }
+            Ok(stat) if stat.kind == Kind::Directory => (EntryKind::Directory, Outcome::Changed),
+            Ok(stat) => (EntryKind::of_stat(&stat), copier.node(directory, name)),
+            Err(errno) => return self.unopened(directory, name, EntryKind::File, errno),
+        };
+        match outcome {
+            Outcome::Changed => {
+                self.fail(directory, name, kind, Error::new(Step::Walk(Side::Source), Cause::Inconsistent))
+            }
+            outcome => self.dealt_with(directory, name, kind, outcome),
+        }
+    }
+
+    /// An entry of the source that could not be opened, or looked at.
+    fn unopened(
+        &mut self,
+        directory: &Arc<Directory<'s, S>>,
+        name: &CStr,
+        kind: EntryKind,
+        errno: Errno,
+    ) -> Result<()> {
+        if table::name_is_free(errno) {
+            return self.done(directory, name, kind, Fate::Vanished, &copy::Report::default());
+        }
+        if kind == EntryKind::Directory && table::not_as_listed(errno) {
+            return self.changed(directory, name);
+        }
+        self.fail(directory, name, kind, Error::new(Step::OpenSource, Cause::System(errno)))
+    }
+
+    fn done(
+        &mut self,
+        directory: &Directory<S>,
+        name: &CStr,
+        kind: EntryKind,
+        fate: Fate,
+        report: &copy::Report,
+    ) -> Result<()> {
+        self.done_at(&directory.place, name, kind, fate, report)
+    }
+
+    fn done_at(
+        &mut self,
+        place: &Place,
+        name: &CStr,
+        kind: EntryKind,
+        fate: Fate,
+        report: &copy::Report,
+    ) -> Result<()> {
+        self.report.count(fate, report);
+        if !self.watch.wants().done || !fate.is_copied() {
+            return Ok(());
+        }
+        let path = place.path_of(name);
+        let entry = Entry { kind, depth: place.depth, path: &path };
+        if self.watch.on_done(&entry, report) { Ok(()) } else { Err(cancelled()) }
+    }
+
+    fn fail(&mut self, directory: &Directory<S>, name: &CStr, kind: EntryKind, error: Error) -> Result<()> {
+        self.fail_at(&directory.place, name, kind, error)
+    }
+
+    /// The failure of a directory that is entered already.
+    fn fail_directory(&mut self, directory: &Arc<Directory<'s, S>>, error: Error) -> Result<()> {
+        let Some((parent, name)) = directory.place.in_parent() else { return Err(error) };
+        self.fail_at(parent, name, EntryKind::Directory, error)?;
+        if let Some(level) = self.level(directory.number) {
+            level.failed = true;
+        }
+        Ok(())
+    }
+
+    fn fail_at(&mut self, place: &Place, name: &CStr, kind: EntryKind, error: Error) -> Result<()> {
+        let path = place.path_of(name);
+        let entry = Entry { kind, depth: place.depth, path: &path };
+        let asked = self.watch.wants().errors && !self.copier.ends_it(&error);
+        if asked && self.watch.on_error(&entry, &error) {
+            self.report.count(Fate::Failed, &copy::Report::default());
+            return Ok(());
+        }
+        self.report.failed_path = path.into_bytes();
+        Err(error)
+    }
+
+    // ── The caller ──
+
+    /// Before each entry: whether to go on, and now and then how far it is.
+    fn tick(&mut self) -> Result<()> {
+        self.look_for_cancel()?;
+        if self.copier.stop.load(Ordering::Relaxed) {
+            return self.stopped(cancelled());
+        }
+        self.news = self.news.saturating_add(1);
+        if self.news < NEWS {
+            return Ok(());
+        }
+        self.tell(Phase::Copy, 0)
+    }
+
+    fn look_for_cancel(&self) -> Result<()> {
+        if self.watch.cancelled() { Err(cancelled()) } else { Ok(()) }
+    }
+
+    /// A file was broken off: since the caller wants to stop, or since another thread failed, whose error is found then.
+    fn stopped(&mut self, error: Error) -> Result<()> {
+        let Some(crew) = self.crew.filter(|_| self.copier.stop.load(Ordering::Relaxed)) else {
+            return Err(error);
+        };
+        loop {
+            while let Some(finished) = crew.take_finished() {
+                for (name, outcome) in finished.batch.names.iter().zip(finished.outcomes) {
+                    match outcome {
+                        Outcome::Failed(found, _) if found.cause == Cause::Cancelled => {}
+                        outcome => {
+                            self.dealt_with(&finished.batch.directory, name, EntryKind::File, outcome)?
+                        }
+                    }
+                }
+            }
+            if !crew.wait() {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Tells the caller how far it is, `current` bytes of a file that is being copied among it.
+    fn tell(&mut self, phase: Phase, current: u64) -> Result<()> {
+        self.news = 0;
+        if !self.watch.wants().progress {
+            return Ok(());
+        }
+        let counts = &self.report.counts;
+        let progress = super::Progress {
+            phase,
+            entries_done: counts.done(),
+            entries_seen: counts.seen,
+            bytes_done: counts.bytes().saturating_add(current),
+            directories_open: self.levels.len().saturating_add(self.waiting.len()) as u64,
+        };
+        if self.watch.progress(&progress) { Ok(()) } else { Err(cancelled()) }
+    }
+}
+
+/// The error of a call that the caller wants to end.
+pub(super) const fn cancelled() -> Error {
+    Error::new(Step::Progress, Cause::Cancelled)
+}
+
+/// What stands where a directory is to be is something else.
+fn as_taken(errno: Errno) -> Errno {
+    if table::not_as_listed(errno) { Errno::own(EEXIST) } else { errno }
+}
