@@ -83,6 +83,8 @@ impl Counts {
     /// Counts a file that was copied.
     fn file(&mut self, report: &copy::Report) {
         let method = match report.method() {
+            // Also where the clone of nothing was made, to see whether one is possible.
+            _ if report.total() == 0 => &mut self.files_empty,
             Method::None => &mut self.files_empty,
             Method::Clone => &mut self.files_cloned,
             Method::Mixed => &mut self.files_mixed,
