@@ -401,14 +401,15 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
 
     fn copy_file(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr) -> Result<()> {
         let copier = self.copier;
-        let outcome = copier.file(directory, name, &mut |done, _| self.step(done));
+        let outcome = copier.file(directory, name, &mut |done, total| self.step(done, total));
         self.dealt_with(directory, name, EntryKind::File, outcome)
     }
 
     /// Between two steps of a file: whether to go on.
-    fn step(&mut self, done: u64) -> bool {
+    fn step(&mut self, done: u64, total: u64) -> bool {
         let stop = self.watch.cancelled() || self.copier.stop.load(Ordering::Relaxed);
-        !stop && self.tell(Phase::Copy, done).is_ok()
+        let between = done > 0 && done < total;
+        !stop && (!between || self.tell(Phase::Copy, done).is_ok())
     }
 
     /// One more part of a directory is being done elsewhere.
@@ -571,7 +572,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         let copier = self.copier;
         let (kind, outcome) = match self.sys.stat_name(directory.source.fd(), name) {
             Ok(stat) if stat.kind == Kind::Regular => {
-                (EntryKind::File, copier.file(directory, name, &mut |done, _| self.step(done)))
+                (EntryKind::File, copier.file(directory, name, &mut |done, total| self.step(done, total)))
             }
             Ok(stat) if stat.kind == Kind::Directory => (EntryKind::Directory, Outcome::Changed),
             Ok(stat) => (EntryKind::of_stat(&stat), copier.node(directory, name)),
