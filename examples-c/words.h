@@ -97,6 +97,8 @@ static inline const char *step_in_words(uint32_t step)
         return "remove what is no longer needed";
     case REFLINK_STEP_MAP:
         return "look where the bytes lie";
+    case REFLINK_STEP_DEDUPE:
+        return "compare and share the ranges";
     /* make header: end */
     default:
         return "do it";

@@ -69,6 +69,8 @@ typedef int reflink_handle;
 #define REFLINK_EXTENTS_RESULT_INIT \
   { sizeof(struct reflink_extents_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define REFLINK_SHARED_RESULT_INIT { sizeof(struct reflink_shared_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define REFLINK_DEDUPE_OPTIONS_INIT { sizeof(struct reflink_dedupe_options), 0, 0, NULL, NULL, NULL, NULL }
+#define REFLINK_DEDUPE_RESULT_INIT { sizeof(struct reflink_dedupe_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* A caller that ignores the result takes a failed copy for a good one. */
 #if defined(__GNUC__) || defined(__clang__)
@@ -377,6 +379,8 @@ struct reflink_options {
 #define REFLINK_STEP_CLEANUP 14
 /** Asking where the bytes of a file lie. */
 #define REFLINK_STEP_MAP 15
+/** Comparing two ranges and making them share their blocks. */
+#define REFLINK_STEP_DEDUPE 16
 
 /**
  * In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
@@ -957,6 +961,161 @@ int reflink_shared(reflink_handle a,
                    uint64_t length,
                    uint64_t flags,
                    struct reflink_shared_result *result);
+
+/* ---- Equal files that share ---- */
+
+/**
+ * Go on behind a difference: whole blocks that hold the same bytes are shared, also between others that differ.
+ * Without it the call stops at the first difference.
+ */
+#define REFLINK_DEDUPE_CONTINUE 0x100000000000000ULL
+
+/**
+ * How to make equal files share. NULL instead of a pointer to it means all defaults, and 0 means the default
+ * for each member.
+ */
+struct reflink_dedupe_options {
+  /** sizeof(struct reflink_dedupe_options), as REFLINK_DEDUPE_OPTIONS_INIT sets it. */
+  uint32_t size;
+  /** REFLINK_ATOMIC, or REFLINK_DURABLE: the destination is synced at the end. */
+  uint32_t durability;
+  /** REFLINK_DEDUPE_CONTINUE. */
+  uint64_t flags;
+  /**
+   * Called at the beginning, between steps of at most 16 MiB and at the end, by the thread that called the
+   * library; non-zero cancels with -ECANCELED. It must not throw, longjmp or call pthread_exit.
+   */
+  int (*progress)(void *user,
+                  const struct reflink_progress *progress);
+  /** Passed to `progress`. */
+  void *user;
+  /**
+   * NULL, or an int that another thread (atomically) or a signal handler sets: if it is not 0, the call ends with
+   * -ECANCELED at the next step.
+   */
+  const volatile int *cancel;
+  /** NULL. */
+  void *reserved;
+};
+
+/**
+ * What was compared and shared. Filled on success and on failure. All `bytes_` members but `bytes_verified`
+ * add up to `length`.
+ */
+struct reflink_dedupe_result {
+  /** sizeof(struct reflink_dedupe_result), as REFLINK_DEDUPE_RESULT_INIT sets it. */
+  uint32_t size;
+  /** REFLINK_STEP_*: which operation failed. */
+  uint32_t step;
+  /** REFLINK_REASON_*: why bytes were skipped, or what failed. A difference has no reason. */
+  uint32_t reason;
+  /** REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION. */
+  uint32_t flags;
+  /** The raw error of the operating system behind a failure, 0 if none. */
+  int32_t os_error;
+  /** The -errno by which the system refused to share, 0 if it did not. */
+  int32_t dedupe_error;
+  /** Bytes of the range, up to the end of the longer file. */
+  uint64_t length;
+  /**
+   * Bytes that the system compared, found to be the same, and shared. They say what was done and not what was
+   * gained: an extent stays on the disk for as long as any file, or any snapshot, has a part of it.
+   */
+  uint64_t bytes_deduped;
+  /** Bytes that were shared before: a range with itself. */
+  uint64_t bytes_already;
+  /** Bytes of the blocks in which something differs, and bytes that only one of both files has. */
+  uint64_t bytes_different;
+  /**
+   * Bytes that could not be asked for: parts of blocks, a file that cannot be shared, no support, a limit.
+   * Nothing is known of them.
+   */
+  uint64_t bytes_skipped;
+  /** Bytes behind the difference or the error that ended the call. Nothing is known of them. */
+  uint64_t bytes_not_reached;
+  /** 0: not used by this version. */
+  uint64_t bytes_verified;
+  /**
+   * The first byte that was found to differ, or that only one of both files has, counted from the beginning
+   * of the range; `length` where none was. Bytes that were skipped may differ before it.
+   */
+  uint64_t first_difference;
+};
+
+/**
+ * Makes the equal parts of two open files share their blocks.
+ *
+ * Does what reflink_dedupe_range() does, from the beginning of both files to the end of the longer.
+ *
+ * @param src      A regular file, open for reading. Its blocks stay.
+ * @param dst      A regular file, open for reading or writing. Its blocks are replaced by those of `src`.
+ * @param options  How to do it, or NULL for the defaults.
+ * @param result   Says what was done, on success and on failure. May be NULL.
+ * @return 0, or a negative code: see reflink_dedupe_range().
+ *
+ * Thread-safe. Since 0.1.
+ */
+REFLINK_NODISCARD
+int reflink_dedupe_fd(reflink_handle src,
+                      reflink_handle dst,
+                      const struct reflink_dedupe_options *options,
+                      struct reflink_dedupe_result *result);
+
+/**
+ * Makes ranges of two open files share their blocks where both hold the same bytes, so that they take the space
+ * of one.
+ *
+ * The kernel compares and shares, with both files locked: no other program can write in between. Nothing is
+ * shared that was not compared in this way. Nothing that a file shows changes: not its bytes, its size, its
+ * times of change or its mode. So files in use are safe, also programs that run and files that others write.
+ *
+ * A difference is an answer: the call returns 0, `bytes_different` is not 0, and `first_difference` says where. What is
+ * equal before it is shared. With REFLINK_DEDUPE_CONTINUE, so is what is equal behind it.
+ *
+ * Only whole blocks can be shared, and the part of a block at the end of both files. Other parts of blocks at
+ * the edges of the range are skipped. Where the offsets are not at the same place within a block, nothing can be
+ * shared: the call returns 0, `bytes_skipped` is the length, and `reason` is REFLINK_REASON_FILE. The same holds for a
+ * file that the file system does not share: a swap file, or one of both without copy-on-write (Btrfs).
+ *
+ * Errors of the system that are not about this file end the call with their code.
+ * What was shared before stays shared. Only Linux can compare and share in one call (Btrfs, XFS, OCFS2,
+ * bcachefs). On other systems the answer is -EOPNOTSUPP. An imitation would lose what others write in between.
+ *
+ * The system locks both files for each step of at most 16 MiB: others wait to write, and on XFS also to read.
+ * To find the first difference the library reads both files around it, which can set their time of last access.
+ *
+ * @param src         A regular file, open for reading. Its blocks stay.
+ * @param src_offset  Where the range begins in it, in bytes.
+ * @param dst         A regular file, open in any way except O_PATH. Who opened it only for reading needs to be its
+ *                    owner, to be allowed to write to it, or privileged. (Before Linux 4.19 only the last.)
+ * @param dst_offset  Where the range begins in it, in bytes.
+ * @param length      The range's length in bytes, or REFLINK_TO_EOF. It ends at the end of the longer file at the
+ *                    latest. What only one file has is different. 0 only checks the descriptors.
+ * @param options     How to do it, or NULL for the defaults.
+ * @param result      Says what was done, on success and on failure. May be NULL.
+ * @return 0, or a negative code, among others:
+ * - -EINVAL: an offset or a length beyond 2^63-1, an unknown flag or value, a structure that is too small; -E2BIG:
+ *   one that is too large.
+ * - -EBADF: a descriptor is closed, or not open for its use.
+ * - -EISDIR, REFLINK_ERR_NOT_REGULAR: one of them is not a regular file.
+ * - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap. (The same range is shared already.)
+ * - -EOPNOTSUPP, -ENOTTY, -EXDEV: not on this file system, not between these two.
+ * - -EPERM: not allowed, or the destination is immutable, or one of both lies in a lower layer of an overlay.
+ * - -EROFS: the destination's mount is read-only. (Read-only snapshots of Btrfs can be shared into.)
+ * - -EAGAIN: not now (Btrfs, while a snapshot is being sent).
+ * - -EIO, -ENOSPC, -EDQUOT, -ENOMEM: a real failure.
+ * - -ECANCELED: the progress function returned non-zero, or `cancel` pointed to something else than 0.
+ *
+ * Thread-safe. Blocks until done: it reads both files. Since 0.1.
+ */
+REFLINK_NODISCARD
+int reflink_dedupe_range(reflink_handle src,
+                         uint64_t src_offset,
+                         reflink_handle dst,
+                         uint64_t dst_offset,
+                         uint64_t length,
+                         const struct reflink_dedupe_options *options,
+                         struct reflink_dedupe_result *result);
 
 #ifdef __cplusplus
 }

@@ -211,6 +211,8 @@ enum class step : std::uint32_t {
     cleanup = REFLINK_STEP_CLEANUP,
     /// Asking where the bytes of a file lie.
     map = REFLINK_STEP_MAP,
+    /// Comparing two ranges and making them share their blocks.
+    dedupe = REFLINK_STEP_DEDUPE,
     // make header: end
 };
 
@@ -319,6 +321,31 @@ struct result {
     std::uint64_t bytes_hole = 0;   ///< Bytes left as holes.
 };
 
+/// How to make equal files share. As it is made, it holds the defaults.
+struct dedupe_options {
+    bool past_differences = false; ///< Go on behind a difference (REFLINK_DEDUPE_CONTINUE).
+    bool durable = false;          ///< Sync the destination at the end.
+    /// Called between steps of at most 16 MiB; as libreflink::options::progress.
+    std::function<bool(const libreflink::progress &)> progress;
+};
+
+/// What was compared and shared. The first five numbers of bytes add up to `length`.
+struct dedupe_result {
+    libreflink::step step = libreflink::step::none;       ///< Which operation failed.
+    libreflink::reason reason = libreflink::reason::none; ///< Why bytes were skipped.
+    std::error_code dedupe_error;                         ///< What refused to share.
+    int os_error = 0;       ///< The raw error of the operating system behind a failure, 0 if none.
+    bool at_source = false; ///< The call that failed was made on the source.
+    bool at_destination = false;         ///< The call that failed was made on the destination.
+    std::uint64_t length = 0;            ///< Bytes up to the end of the longer file.
+    std::uint64_t bytes_deduped = 0;     ///< Bytes compared by the system, and shared.
+    std::uint64_t bytes_already = 0;     ///< Bytes that were shared before.
+    std::uint64_t bytes_different = 0;   ///< Bytes of blocks that differ, or of one file only.
+    std::uint64_t bytes_skipped = 0;     ///< Bytes that could not be asked for.
+    std::uint64_t bytes_not_reached = 0; ///< Bytes behind what ended the call.
+    std::uint64_t first_difference = 0;  ///< `length` where none was found.
+};
+
 /// Whether clones are possible somewhere.
 enum class answer : std::int32_t { unknown = -1, no = 0, yes = 1 };
 
@@ -415,6 +442,8 @@ class category final : public std::error_category
         case errc::same_file:
         case errc::overlap:
         case errc::append:
+        case errc::into_itself:
+        case errc::name_clash:
             return std::errc::invalid_argument;
         case errc::inconsistent:
             return std::errc::io_error;
@@ -464,6 +493,16 @@ class error : public std::filesystem::filesystem_error
     error(const char *what, std::error_code code, const libreflink::result &result)
         : filesystem_error(what, code), result_(result)
     {
+    }
+
+    error(const char *what, std::error_code code, const libreflink::dedupe_result &from)
+        : filesystem_error(what, code)
+    {
+        result_.step = from.step;
+        result_.reason = from.reason;
+        result_.os_error = from.os_error;
+        result_.at_source = from.at_source;
+        result_.at_destination = from.at_destination;
     }
 
     error(const char *what, const std::filesystem::path &path1, const std::filesystem::path &path2,
@@ -594,6 +633,73 @@ class call
     const libreflink::options &from_;
     ::reflink_options to_ = REFLINK_OPTIONS_INIT;
     ::reflink_result result_ = REFLINK_RESULT_INIT;
+    std::exception_ptr thrown_;
+};
+
+/// The same for dedupe.
+class dedupe_call
+{
+  public:
+    explicit dedupe_call(const libreflink::dedupe_options &from) : from_(from)
+    {
+        to_.durability = from.durable ? REFLINK_DURABLE : REFLINK_ATOMIC;
+        to_.flags = from.past_differences ? REFLINK_DEDUPE_CONTINUE : 0;
+        if (from.progress) {
+            to_.progress = &dedupe_call::step;
+            to_.user = this;
+        }
+    }
+
+    dedupe_call(const dedupe_call &) = delete;
+    dedupe_call &operator=(const dedupe_call &) = delete;
+
+    const ::reflink_dedupe_options *options() const noexcept
+    {
+        return &to_;
+    }
+    ::reflink_dedupe_result *result() noexcept
+    {
+        return &result_;
+    }
+
+    libreflink::dedupe_result finish(int code, std::error_code &error) const
+    {
+        if (thrown_)
+            std::rethrow_exception(thrown_);
+        error = make_error_code(code);
+        libreflink::dedupe_result result;
+        result.step = static_cast<libreflink::step>(result_.step);
+        result.reason = static_cast<libreflink::reason>(result_.reason);
+        result.dedupe_error = make_error_code(result_.dedupe_error);
+        result.os_error = result_.os_error;
+        result.at_source = (result_.flags & REFLINK_AT_SOURCE) != 0;
+        result.at_destination = (result_.flags & REFLINK_AT_DESTINATION) != 0;
+        result.length = result_.length;
+        result.bytes_deduped = result_.bytes_deduped;
+        result.bytes_already = result_.bytes_already;
+        result.bytes_different = result_.bytes_different;
+        result.bytes_skipped = result_.bytes_skipped;
+        result.bytes_not_reached = result_.bytes_not_reached;
+        result.first_difference = result_.first_difference;
+        return result;
+    }
+
+  private:
+    static int step(void *user, const ::reflink_progress *at) noexcept
+    {
+        dedupe_call *self = static_cast<dedupe_call *>(user);
+        try {
+            return self->from_.progress(libreflink::progress{at->bytes_done, at->bytes_total}) ? 0
+                                                                                               : 1;
+        } catch (...) {
+            self->thrown_ = std::current_exception();
+            return 1;
+        }
+    }
+
+    const libreflink::dedupe_options &from_;
+    ::reflink_dedupe_options to_ = REFLINK_DEDUPE_OPTIONS_INIT;
+    ::reflink_dedupe_result result_ = REFLINK_DEDUPE_RESULT_INIT;
     std::exception_ptr thrown_;
 };
 
@@ -741,6 +847,59 @@ inline result copy_range(reflink_handle src, std::uint64_t src_offset, reflink_h
     const result result = copy_range(src, src_offset, dst, dst_offset, length, options, code);
     if (code)
         throw error("libreflink::copy_range", code, result);
+    return result;
+}
+
+/// Makes ranges of two open files share their blocks where both hold the same bytes:
+/// reflink_dedupe_range(). Nothing that a file shows changes.
+///
+/// @param src         A regular file, open for reading. Its blocks stay.
+/// @param src_offset  Where the range begins in it, in bytes.
+/// @param dst         A regular file, open for reading or writing.
+/// @param dst_offset  Where the range begins in it, in bytes.
+/// @param length      The range's length in bytes, or libreflink::to_eof.
+/// @param options     How to do it.
+/// @param error       Cleared on success, set on failure. A difference is no failure.
+/// @return What was compared and shared, or how far it got.
+inline dedupe_result dedupe_range(reflink_handle src, std::uint64_t src_offset, reflink_handle dst,
+                                  std::uint64_t dst_offset, std::uint64_t length,
+                                  const dedupe_options &options, std::error_code &error)
+{
+    detail::dedupe_call call(options);
+    const int code = ::reflink_dedupe_range(src, src_offset, dst, dst_offset, length,
+                                            call.options(), call.result());
+    return call.finish(code, error);
+}
+
+/// The same, and throws libreflink::error.
+inline dedupe_result dedupe_range(reflink_handle src, std::uint64_t src_offset, reflink_handle dst,
+                                  std::uint64_t dst_offset, std::uint64_t length,
+                                  const dedupe_options &options = {})
+{
+    std::error_code code;
+    const dedupe_result result =
+        dedupe_range(src, src_offset, dst, dst_offset, length, options, code);
+    if (code)
+        throw error("libreflink::dedupe_range", code, result);
+    return result;
+}
+
+/// The same from the beginning of both files to the end of the longer: reflink_dedupe_fd().
+inline dedupe_result dedupe_fd(reflink_handle src, reflink_handle dst,
+                               const dedupe_options &options, std::error_code &error)
+{
+    detail::dedupe_call call(options);
+    return call.finish(::reflink_dedupe_fd(src, dst, call.options(), call.result()), error);
+}
+
+/// The same, and throws libreflink::error.
+inline dedupe_result dedupe_fd(reflink_handle src, reflink_handle dst,
+                               const dedupe_options &options = {})
+{
+    std::error_code code;
+    const dedupe_result result = dedupe_fd(src, dst, options, code);
+    if (code)
+        throw error("libreflink::dedupe_fd", code, result);
     return result;
 }
 

@@ -39,7 +39,7 @@ stand_in() { # HEADER LIBRARY
 without_growth() { # HEADER
     awk '
         FNR == 1 { file++ }
-        /^struct reflink_[a-z]+ \{/ { name = $2; members = 0 }
+        /^struct reflink_[a-z_]+ \{/ { name = $2; members = 0 }
         file == 1 { if (name && /;$/ && !/^};/) { known[name]++ } }
         file == 2 {
             grown = name && members >= known[name] && (name in known)

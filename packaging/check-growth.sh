@@ -27,7 +27,7 @@ sed -i -E -e '0,/^    pub reserved: \*mut .*/s//&\n    \/\/\/ New.\n    pub late
     -e 's/^    pub fs_name: .*/&\n    \/\/\/ New.\n    pub later: u64,/' \
     -e 's/^        litter: .*/&\n        later: 0x4c4c_4c4c_4c4c_4c4c,/' \
     -e 's/^        fs_name,/&\n        later: 0x4c4c_4c4c_4c4c_4c4c,/' "$capi"/*.rs
-if [ "$(cat "$capi"/*.rs | grep -c 'pub later: u64')" != 3 ] || [ "$(cat "$capi"/*.rs | grep -c 'later: 0x4c')" != 2 ]; then
+if [ "$(cat "$capi"/*.rs | grep -c 'pub later: u64')" -lt 3 ] || [ "$(cat "$capi"/*.rs | grep -c 'later: 0x4c')" != 2 ]; then
     echo "check-growth.sh: src/capi is written in another way now" >&2
     exit 2
 fi
@@ -47,7 +47,7 @@ done
 sed -E -e 's/^  void \*reserved;/&\n  uint64_t later;/' -e 's/^  char litter.*/&\n  uint64_t later;/' \
     -e 's/^  char fs_name.*/&\n  uint64_t later;/' include/libreflink.h > "$work/first/libreflink.h"
 sed -i -E -e '/INIT \{/s/ \}$/, 0 }/' "$work/first/libreflink.h"
-[ "$(grep -c 'uint64_t later;' "$work/first/libreflink.h")" = 3 ] || exit 2
+[ "$(grep -c 'uint64_t later;' "$work/first/libreflink.h")" -ge 3 ] || exit 2
 # consumer_sizes assumes that its header is the older one, so it cannot test this.
 $CC -std=c99 -Wall -Werror -D_POSIX_C_SOURCE=200809L -I"$work/first" -o "$work/use" tests/c/consumer_use.c -L"$1" -lreflink
 mkdir "$work/run/later"

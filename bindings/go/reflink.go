@@ -31,7 +31,7 @@ const (
 
 // The numbers of the options and of flags in results, as C has them.
 const (
-	// make header: go-values options.mode options.if_exists options.durability options.preserve options.flags result.flags REFLINK_TO_EOF
+	// make header: go-values options.mode options.if_exists options.durability options.preserve options.flags dedupe_options.flags result.flags REFLINK_TO_EOF
 	numberAuto               = 0
 	numberAlways             = 0x1
 	numberNever              = 0x2
@@ -46,6 +46,7 @@ const (
 	numberAcl                = 0x80000
 	numberNofollow           = 0x100000000
 	numberBestEffortMetadata = 0x200000000
+	numberDedupeContinue     = 0x100000000000000
 	numberSourceChanged      = 0x1
 	numberMetadataIncomplete = 0x2
 	numberPublished          = 0x4

@@ -115,6 +115,9 @@ const (
 
 	// Asking where the bytes of a file lie.
 	StepMap Step = 15
+
+	// Comparing two ranges and making them share their blocks.
+	StepDedupe Step = 16
 	// make header: end
 )
 
@@ -197,6 +200,8 @@ func (s Step) String() string {
 		return "cleanup"
 	case StepMap:
 		return "map"
+	case StepDedupe:
+		return "dedupe"
 	// make header: end
 	default:
 		return fmt.Sprintf("unknown (%d)", uint32(s))

@@ -50,7 +50,7 @@ unsafe fn run_copy(
 }
 
 /// Wraps the caller's progress function and flag, where there are any.
-fn with_progress(asked: &Asked, work: impl FnOnce(&mut Progress) -> Result<()>) -> Result<()> {
+pub fn with_progress(asked: &Asked, work: impl FnOnce(&mut Progress) -> Result<()>) -> Result<()> {
     let mut call = |done, total| {
         let size = size_of::<reflink_progress>() as u32;
         let now = reflink_progress { size, reserved: 0, bytes_done: done, bytes_total: total };

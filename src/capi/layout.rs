@@ -4,6 +4,7 @@
 use core::mem::offset_of;
 
 use super::capability::reflink_capability;
+use super::dedupe::{reflink_dedupe_options, reflink_dedupe_result};
 use super::extents::{reflink_extent, reflink_extents_result, reflink_shared_result};
 use super::options::{reflink_options, reflink_progress};
 use super::result::reflink_result;
@@ -58,6 +59,31 @@ layout! {
         bytes_hole: 48, 48;
         clone_offset: 56, 56;
         litter: 64, 64;
+    }
+    reflink_dedupe_options (48, 32) {
+        size: 0, 0;
+        durability: 4, 4;
+        flags: 8, 8;
+        progress: 16, 16;
+        user: 24, 20;
+        cancel: 32, 24;
+        reserved: 40, 28;
+    }
+    reflink_dedupe_result (88, 88) {
+        size: 0, 0;
+        step: 4, 4;
+        reason: 8, 8;
+        flags: 12, 12;
+        os_error: 16, 16;
+        dedupe_error: 20, 20;
+        length: 24, 24;
+        bytes_deduped: 32, 32;
+        bytes_already: 40, 40;
+        bytes_different: 48, 48;
+        bytes_skipped: 56, 56;
+        bytes_not_reached: 64, 64;
+        bytes_verified: 72, 72;
+        first_difference: 80, 80;
     }
     reflink_capability (96, 96) {
         size: 0, 0;

@@ -1,5 +1,5 @@
 //! The C interface: the only `extern "C"` of the crate. The header shows these files one after another, in this order:
-//! `version`, `codes`, `options`, `result`, `copies`, `capability`, `extents`. Here is what their functions share.
+//! `version`, `codes`, `options`, `result`, `copies`, `capability`, `extents`, `dedupe`. Here is what their functions share.
 
 // The functions' comments are the C header's text; what C callers must promise stands there in C's
 // words.
@@ -9,6 +9,7 @@ mod accepted;
 pub mod capability;
 pub mod codes;
 pub mod copies;
+pub mod dedupe;
 mod errnos;
 pub mod extents;
 mod layout;

@@ -73,6 +73,8 @@ pub const REFLINK_STEP_FILTER: u32 = 13;
 pub const REFLINK_STEP_CLEANUP: u32 = 14;
 /// Asking where the bytes of a file lie.
 pub const REFLINK_STEP_MAP: u32 = 15;
+/// Comparing two ranges and making them share their blocks.
+pub const REFLINK_STEP_DEDUPE: u32 = 16;
 
 /// In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
 /// the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
@@ -173,6 +175,7 @@ pub const STEPS: &[(u32, &CStr)] = &[
     (REFLINK_STEP_FILTER, c"go on after the filter"),
     (REFLINK_STEP_CLEANUP, c"remove what is no longer needed"),
     (REFLINK_STEP_MAP, c"look where the bytes lie"),
+    (REFLINK_STEP_DEDUPE, c"compare and share the ranges"),
 ];
 
 /// The number of a method.
@@ -206,8 +209,8 @@ pub const fn step_number(step: Step) -> u32 {
         Step::None => REFLINK_STEP_NONE,
         Step::Arguments(_) => REFLINK_STEP_ARGUMENTS,
         Step::OpenSource => REFLINK_STEP_OPEN_SOURCE,
-        // A probe reports no step, and no function dedupes yet.
-        Step::Check(_) | Step::Probe | Step::Dedupe(_) => REFLINK_STEP_CHECK,
+        // A probe reports no step.
+        Step::Check(_) | Step::Probe => REFLINK_STEP_CHECK,
         Step::Create => REFLINK_STEP_CREATE,
         Step::Clone(_) => REFLINK_STEP_CLONE,
         Step::Copy(_) => REFLINK_STEP_COPY,
@@ -220,6 +223,7 @@ pub const fn step_number(step: Step) -> u32 {
         Step::Filter => REFLINK_STEP_FILTER,
         Step::Cleanup => REFLINK_STEP_CLEANUP,
         Step::Map(_) => REFLINK_STEP_MAP,
+        Step::Dedupe(_) => REFLINK_STEP_DEDUPE,
     }
 }
 

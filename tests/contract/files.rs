@@ -121,14 +121,15 @@ pub struct Extents {
     pub shared: u64,
 }
 
+/// As the kernel has it (linux/fiemap.h).
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct FiemapExtent {
-    logical: u64,
-    physical: u64,
-    length: u64,
+pub struct FiemapExtent {
+    pub logical: u64,
+    pub physical: u64,
+    pub length: u64,
     reserved: [u64; 2],
-    flags: u32,
+    pub flags: u32,
     reserved2: [u32; 3],
 }
 
@@ -147,11 +148,11 @@ const FIEMAP_SYNC: u32 = 1;
 const EXTENT_LAST: u32 = 1;
 const EXTENT_SHARED: u32 = 0x2000;
 
-/// The extents of a range of a file, cut to it. `None` where the file system has no FIEMAP.
-pub fn extents(path: &Path, start: u64, length: u64) -> Option<Extents> {
+/// All extents of a range of a file. `None` where the file system has no FIEMAP.
+pub fn extent_list(path: &Path, start: u64, length: u64) -> Option<Vec<FiemapExtent>> {
     let file = File::open(path).unwrap();
     let end = start + length;
-    let (mut at, mut sum) = (start, Extents::default());
+    let (mut at, mut all) = (start, Vec::new());
     while at < end {
         let mut map: Fiemap = unsafe { std::mem::zeroed() };
         (map.start, map.length, map.flags, map.extent_count) = (at, end - at, FIEMAP_SYNC, 128);
@@ -160,19 +161,24 @@ pub fn extents(path: &Path, start: u64, length: u64) -> Option<Extents> {
         if unsafe { libc::ioctl(file.as_raw_fd(), request, &raw mut map) } != 0 {
             return None;
         }
-        if map.mapped_extents == 0 {
-            break;
+        let found = &map.extents[..map.mapped_extents as usize];
+        all.extend(found);
+        match found.last() {
+            Some(last) if last.flags & EXTENT_LAST == 0 => at = at.max(last.logical + last.length),
+            _ => break,
         }
-        for extent in &map.extents[..map.mapped_extents as usize] {
-            let (from, to) = (extent.logical.max(at), (extent.logical + extent.length).min(end));
-            let bytes = to.saturating_sub(from);
-            sum.mapped += bytes;
-            sum.shared += if extent.flags & EXTENT_SHARED != 0 { bytes } else { 0 };
-            at = at.max(to);
-            if extent.flags & EXTENT_LAST != 0 {
-                return Some(sum);
-            }
-        }
+    }
+    Some(all)
+}
+
+/// The extents of a range of a file, cut to it.
+pub fn extents(path: &Path, start: u64, length: u64) -> Option<Extents> {
+    let mut sum = Extents::default();
+    for extent in extent_list(path, start, length)? {
+        let (from, to) = (extent.logical.max(start), (extent.logical + extent.length).min(start + length));
+        let bytes = to.saturating_sub(from);
+        sum.mapped += bytes;
+        sum.shared += if extent.flags & EXTENT_SHARED != 0 { bytes } else { 0 };
     }
     Some(sum)
 }

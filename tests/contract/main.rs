@@ -3,6 +3,7 @@
 
 mod abi;
 mod child;
+mod dedupe;
 mod descriptors;
 mod files;
 mod host;
@@ -64,7 +65,13 @@ fn contract_trial(place: &Place, contract: &'static Contract) -> Trial {
 
 fn main() {
     if child::is_one() {
-        return child::main(&[host::CHILDREN, limits::CHILDREN, metadata::CHILDREN, probing::CHILDREN]);
+        return child::main(&[
+            host::CHILDREN,
+            limits::CHILDREN,
+            metadata::CHILDREN,
+            probing::CHILDREN,
+            dedupe::CHILDREN,
+        ]);
     }
     let arguments = Arguments::from_args();
     abi::build();
@@ -82,6 +89,7 @@ fn main() {
         metadata::ALL,
         descriptors::ALL,
         ranges::ALL,
+        dedupe::ALL,
         probing::ALL,
         limits::ALL,
         host::ALL,

@@ -12,6 +12,7 @@ const PARTS: &[(&str, &str)] = &[
     ("copies", "Copies"),
     ("capability", "What a directory can do"),
     ("extents", "What is shared"),
+    ("dedupe", "Equal files that share"),
 ];
 
 fn root() -> &'static Path {

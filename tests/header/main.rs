@@ -122,8 +122,13 @@ int use(void)
     struct reflink_capability capability = REFLINK_CAPABILITY_INIT;
     struct reflink_extents_result extents = REFLINK_EXTENTS_RESULT_INIT;
     struct reflink_shared_result shared = REFLINK_SHARED_RESULT_INIT;
+    struct reflink_dedupe_options dedupe = REFLINK_DEDUPE_OPTIONS_INIT;
+    struct reflink_dedupe_result deduped = REFLINK_DEDUPE_RESULT_INIT;
     uint64_t length = REFLINK_TO_EOF;
     options.flags = REFLINK_NOFOLLOW | REFLINK_BEST_EFFORT_METADATA;
+    dedupe.flags = REFLINK_DEDUPE_CONTINUE;
+    (void)dedupe;
+    (void)deduped;
     (void)capability;
     (void)extents;
     (void)shared;

@@ -44,7 +44,7 @@ _PRESERVE = {
     "acl": 0x80000,
     # make header: end
 }
-# make header: python-values options.if_exists options.durability options.flags REFLINK_TO_EOF
+# make header: python-values options.if_exists options.durability options.flags dedupe_options.flags REFLINK_TO_EOF
 _FAIL = 0
 _REPLACE = 0x10
 _ATOMIC = 0
@@ -52,6 +52,7 @@ _DURABLE = 0x100
 _UNSTAGED = 0x200
 _NOFOLLOW = 0x100000000
 _BEST_EFFORT_METADATA = 0x200000000
+_DEDUPE_CONTINUE = 0x100000000000000
 _TO_EOF = 0x7fffffffffffffff
 # make header: end
 _AT_FDCWD = -100 if sys.platform != "darwin" else -2

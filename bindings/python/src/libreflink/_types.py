@@ -109,6 +109,8 @@ class Step(_Number):
     CLEANUP = 14
     #: Asking where the bytes of a file lie.
     MAP = 15
+    #: Comparing two ranges and making them share their blocks.
+    DEDUPE = 16
     # make header: end
 
 

@@ -171,6 +171,8 @@ pub enum Step {
     Cleanup,
     /// Asking where the bytes of a file lie.
     Map,
+    /// Comparing two ranges and making them share their blocks.
+    Dedupe,
     // make header: end
     /// A number of a newer library.
     Unknown(u32),
@@ -196,6 +198,7 @@ impl From<u32> for Step {
             sys::REFLINK_STEP_FILTER => Self::Filter,
             sys::REFLINK_STEP_CLEANUP => Self::Cleanup,
             sys::REFLINK_STEP_MAP => Self::Map,
+            sys::REFLINK_STEP_DEDUPE => Self::Dedupe,
             // make header: end
             other => Self::Unknown(other),
         }
@@ -222,6 +225,7 @@ impl fmt::Display for Step {
             Self::Filter => f.write_str("go on after the filter"),
             Self::Cleanup => f.write_str("remove what is no longer needed"),
             Self::Map => f.write_str("look where the bytes lie"),
+            Self::Dedupe => f.write_str("compare and share the ranges"),
             // make header: end
             Self::Unknown(number) => write!(f, "do a step unknown here ({number})"),
         }

@@ -231,6 +231,8 @@ pub const REFLINK_STEP_FILTER: u32 = 13;
 pub const REFLINK_STEP_CLEANUP: u32 = 14;
 /// Asking where the bytes of a file lie.
 pub const REFLINK_STEP_MAP: u32 = 15;
+/// Comparing two ranges and making them share their blocks.
+pub const REFLINK_STEP_DEDUPE: u32 = 16;
 /// In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
 /// the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
 /// size is checked.
@@ -509,6 +511,85 @@ pub struct reflink_shared_result {
 }
 
 impl Default for reflink_shared_result {
+    fn default() -> Self {
+        // SAFETY: integers, and pointers that may be NULL.
+        Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
+    }
+}
+
+/// Go on behind a difference: whole blocks that hold the same bytes are shared, also between others that differ.
+/// Without it the call stops at the first difference.
+pub const REFLINK_DEDUPE_CONTINUE: u64 = 0x100_0000_0000_0000;
+
+/// How to make equal files share. NULL instead of a pointer to it means all defaults, and 0 means the default
+/// for each member.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_dedupe_options {
+    /// sizeof(struct reflink_dedupe_options), as REFLINK_DEDUPE_OPTIONS_INIT sets it.
+    pub size: u32,
+    /// REFLINK_ATOMIC, or REFLINK_DURABLE: the destination is synced at the end.
+    pub durability: u32,
+    /// REFLINK_DEDUPE_CONTINUE.
+    pub flags: u64,
+    /// Called at the beginning, between steps of at most 16 MiB and at the end, by the thread that called the
+    /// library; non-zero cancels with -ECANCELED. It must not throw, longjmp or call pthread_exit.
+    pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
+    /// Passed to `progress`.
+    pub user: *mut c_void,
+    /// NULL, or an int that another thread (atomically) or a signal handler sets: if it is not 0, the call ends with
+    /// -ECANCELED at the next step.
+    pub cancel: *const c_int,
+    /// NULL.
+    pub reserved: *mut c_void,
+}
+
+impl Default for reflink_dedupe_options {
+    fn default() -> Self {
+        // SAFETY: integers, and pointers that may be NULL.
+        Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
+    }
+}
+
+/// What was compared and shared. Filled on success and on failure. All `bytes_` members but `bytes_verified`
+/// add up to `length`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_dedupe_result {
+    /// sizeof(struct reflink_dedupe_result), as REFLINK_DEDUPE_RESULT_INIT sets it.
+    pub size: u32,
+    /// REFLINK_STEP_*: which operation failed.
+    pub step: u32,
+    /// REFLINK_REASON_*: why bytes were skipped, or what failed. A difference has no reason.
+    pub reason: u32,
+    /// REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
+    pub flags: u32,
+    /// The raw error of the operating system behind a failure, 0 if none.
+    pub os_error: i32,
+    /// The -errno by which the system refused to share, 0 if it did not.
+    pub dedupe_error: i32,
+    /// Bytes of the range, up to the end of the longer file.
+    pub length: u64,
+    /// Bytes that the system compared, found to be the same, and shared. They say what was done and not what was
+    /// gained: an extent stays on the disk for as long as any file, or any snapshot, has a part of it.
+    pub bytes_deduped: u64,
+    /// Bytes that were shared before: a range with itself.
+    pub bytes_already: u64,
+    /// Bytes of the blocks in which something differs, and bytes that only one of both files has.
+    pub bytes_different: u64,
+    /// Bytes that could not be asked for: parts of blocks, a file that cannot be shared, no support, a limit.
+    /// Nothing is known of them.
+    pub bytes_skipped: u64,
+    /// Bytes behind the difference or the error that ended the call. Nothing is known of them.
+    pub bytes_not_reached: u64,
+    /// 0: not used by this version.
+    pub bytes_verified: u64,
+    /// The first byte that was found to differ, or that only one of both files has, counted from the beginning
+    /// of the range; `length` where none was. Bytes that were skipped may differ before it.
+    pub first_difference: u64,
+}
+
+impl Default for reflink_dedupe_result {
     fn default() -> Self {
         // SAFETY: integers, and pointers that may be NULL.
         Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
@@ -821,6 +902,81 @@ unsafe extern "C" {
         length: u64,
         flags: u64,
         result: *mut reflink_shared_result,
+    ) -> c_int;
+
+    /// Makes the equal parts of two open files share their blocks.
+    ///
+    /// Does what reflink_dedupe_range() does, from the beginning of both files to the end of the longer.
+    ///
+    /// - `src`: A regular file, open for reading. Its blocks stay.
+    /// - `dst`: A regular file, open for reading or writing. Its blocks are replaced by those of `src`.
+    /// - `options`: How to do it, or NULL for the defaults.
+    /// - `result`: Says what was done, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, or a negative code: see reflink_dedupe_range().
+    ///
+    /// Thread-safe. Since 0.1.
+    pub fn reflink_dedupe_fd(
+        src: reflink_handle,
+        dst: reflink_handle,
+        options: *const reflink_dedupe_options,
+        result: *mut reflink_dedupe_result,
+    ) -> c_int;
+
+    /// Makes ranges of two open files share their blocks where both hold the same bytes, so that they take the space
+    /// of one.
+    ///
+    /// The kernel compares and shares, with both files locked: no other program can write in between. Nothing is
+    /// shared that was not compared in this way. Nothing that a file shows changes: not its bytes, its size, its
+    /// times of change or its mode. So files in use are safe, also programs that run and files that others write.
+    ///
+    /// A difference is an answer: the call returns 0, `bytes_different` is not 0, and `first_difference` says where. What is
+    /// equal before it is shared. With REFLINK_DEDUPE_CONTINUE, so is what is equal behind it.
+    ///
+    /// Only whole blocks can be shared, and the part of a block at the end of both files. Other parts of blocks at
+    /// the edges of the range are skipped. Where the offsets are not at the same place within a block, nothing can be
+    /// shared: the call returns 0, `bytes_skipped` is the length, and `reason` is REFLINK_REASON_FILE. The same holds for a
+    /// file that the file system does not share: a swap file, or one of both without copy-on-write (Btrfs).
+    ///
+    /// Errors of the system that are not about this file end the call with their code.
+    /// What was shared before stays shared. Only Linux can compare and share in one call (Btrfs, XFS, OCFS2,
+    /// bcachefs). On other systems the answer is -EOPNOTSUPP. An imitation would lose what others write in between.
+    ///
+    /// The system locks both files for each step of at most 16 MiB: others wait to write, and on XFS also to read.
+    /// To find the first difference the library reads both files around it, which can set their time of last access.
+    ///
+    /// - `src`: A regular file, open for reading. Its blocks stay.
+    /// - `src_offset`: Where the range begins in it, in bytes.
+    /// - `dst`: A regular file, open in any way except O_PATH. Who opened it only for reading needs to be its
+    ///                    owner, to be allowed to write to it, or privileged. (Before Linux 4.19 only the last.)
+    /// - `dst_offset`: Where the range begins in it, in bytes.
+    /// - `length`: The range's length in bytes, or REFLINK_TO_EOF. It ends at the end of the longer file at the
+    ///                    latest. What only one file has is different. 0 only checks the descriptors.
+    /// - `options`: How to do it, or NULL for the defaults.
+    /// - `result`: Says what was done, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, or a negative code, among others:
+    /// - -EINVAL: an offset or a length beyond 2^63-1, an unknown flag or value, a structure that is too small; -E2BIG:
+    ///   one that is too large.
+    /// - -EBADF: a descriptor is closed, or not open for its use.
+    /// - -EISDIR, REFLINK_ERR_NOT_REGULAR: one of them is not a regular file.
+    /// - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap. (The same range is shared already.)
+    /// - -EOPNOTSUPP, -ENOTTY, -EXDEV: not on this file system, not between these two.
+    /// - -EPERM: not allowed, or the destination is immutable, or one of both lies in a lower layer of an overlay.
+    /// - -EROFS: the destination's mount is read-only. (Read-only snapshots of Btrfs can be shared into.)
+    /// - -EAGAIN: not now (Btrfs, while a snapshot is being sent).
+    /// - -EIO, -ENOSPC, -EDQUOT, -ENOMEM: a real failure.
+    /// - -ECANCELED: the progress function returned non-zero, or `cancel` pointed to something else than 0.
+    ///
+    /// Thread-safe. Blocks until done: it reads both files. Since 0.1.
+    pub fn reflink_dedupe_range(
+        src: reflink_handle,
+        src_offset: u64,
+        dst: reflink_handle,
+        dst_offset: u64,
+        length: u64,
+        options: *const reflink_dedupe_options,
+        result: *mut reflink_dedupe_result,
     ) -> c_int;
     // make header: end
 }
