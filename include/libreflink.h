@@ -451,7 +451,7 @@ struct reflink_result {
   uint64_t bytes_copied;
   /** Bytes left as holes. The three add up to the length; after an error, to how far it got at least. */
   uint64_t bytes_hole;
-  /** 0: not used by this version. */
+  /** Of reflink_copy_range(): where `bytes_cloned` begin, from the range's beginning. */
   uint64_t clone_offset;
   /** Empty: not used by this version. */
   char litter[32];

@@ -130,7 +130,7 @@ pub struct reflink_result {
     pub bytes_copied: u64,
     /// Bytes left as holes. The three add up to the length; after an error, to how far it got at least.
     pub bytes_hole: u64,
-    /// 0: not used by this version.
+    /// Of reflink_copy_range(): where `bytes_cloned` begin, from the range's beginning.
     pub clone_offset: u64,
     /// Empty: not used by this version.
     pub litter: [core::ffi::c_char; 32],
@@ -277,7 +277,7 @@ pub unsafe fn write(to: *mut reflink_result, report: &Report, error: Option<Erro
         bytes_cloned: report.cloned,
         bytes_copied: report.copied_any(),
         bytes_hole: report.holes,
-        clone_offset: 0,
+        clone_offset: report.clone_offset,
         litter: [0; 32],
     };
     // SAFETY: checked, and not NULL.

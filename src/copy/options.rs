@@ -80,6 +80,8 @@ pub struct Options {
     pub nofollow: bool,
     /// What a symbolic link at the destination points to is overwritten.
     pub follow_destination: bool,
+    /// Of a range, the whole blocks are cloned, and nothing else is written.
+    pub share_only: bool,
     /// Metadata that cannot be set is not an error.
     pub best_effort_metadata: bool,
 }

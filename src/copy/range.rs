@@ -5,7 +5,7 @@ use super::alignment::{Plan, plan, units};
 use super::check::check_size_limit;
 use super::data::{Flow, Stretch};
 use super::pair::Pair;
-use super::{Durability, Mode, Options, Progress, Reason, Report};
+use super::{Durability, Mode, Options, Progress, Reason, Report, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EFBIG, EINVAL};
 use crate::sys::{Errno, Fd, Sys};
@@ -60,6 +60,7 @@ fn fill<S: Sys>(
             progress.report.reason = Reason::NotAsked;
             stretch.copy_to_end(progress)?;
         }
+        _ if options.share_only => share_what_fits(pair, stretch, options.mode, progress)?,
         Mode::Always => clone_or_fail(pair, stretch, progress)?,
         Mode::Auto => clone_middle(pair, stretch, progress)?,
     }
@@ -94,7 +95,7 @@ fn overlap(one: u64, other: u64, length: u64) -> bool {
 /// AUTO: heads and tails are copied, middles cloned, and what the kernel will not clone is copied
 /// too.
 fn clone_middle<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &mut Progress) -> Result<()> {
-    clone_what_fits(pair, stretch, progress)?;
+    clone_what_fits(pair, stretch, Edges::Copy, progress)?;
     let report = &mut progress.report;
     if report.reason == Reason::None && report.cloned < stretch.length {
         report.reason = Reason::File; // not all of it falls on whole blocks of both files
@@ -110,9 +111,46 @@ fn clone_middle<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &mut
     stretch.copy_to_end(progress)
 }
 
-/// Copies the head and clones the middle, by the smallest unit that the file system takes. The rest is left.
-fn clone_what_fits<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &mut Progress) -> Result<()> {
-    let mut refused_with = 0;
+/// SHARE_ONLY: clones the whole blocks, and leaves the rest as it is. ALWAYS fails where there is nothing to share.
+fn share_what_fits<S: Sys>(
+    pair: &Pair<S>,
+    stretch: &mut Stretch<S>,
+    mode: Mode,
+    progress: &mut Progress,
+) -> Result<()> {
+    if stretch.sizeless {
+        return stretch.try_clone_nothing(&mut progress.report).map(drop);
+    }
+    clone_what_fits(pair, stretch, Edges::Leave, progress)?;
+    let report = &mut progress.report;
+    report.left_out = report.cloned < stretch.length;
+    if report.left_out && report.reason == Reason::None {
+        report.reason = Reason::File;
+    }
+    if report.cloned == 0 {
+        stretch.done = 0;
+        if mode == Mode::Always {
+            return Err(Errno::own(EINVAL)).at(Step::Clone(Side::Neither));
+        }
+    }
+    Ok(())
+}
+
+/// What becomes of bytes that share their block with others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edges {
+    Copy,
+    Leave,
+}
+
+/// Passes the head and clones the middle, by the smallest unit that the file system takes. The rest is left.
+fn clone_what_fits<S: Sys>(
+    pair: &Pair<S>,
+    stretch: &mut Stretch<S>,
+    edges: Edges,
+    progress: &mut Progress,
+) -> Result<()> {
+    let (mut refused_with, mut refusal) = (0, Ok(()));
     // Within one file the kernel shares no partial block at the end (EINVAL, seen on XFS and Btrfs): as if
     // the destination always went on.
     let dst_size = if pair.one_file() { u64::MAX } else { pair.dst_stat.size };
@@ -124,20 +162,34 @@ fn clone_what_fits<S: Sys>(pair: &Pair<S>, stretch: &mut Stretch<S>, progress: &
         let (from, to) = (stretch.src_position(), stretch.dst_position());
         let left = stretch.length.saturating_sub(base);
         let Some(plan) = plan(from, to, left, unit, pair.src_stat.size, dst_size) else { continue };
-        stretch.copy_until(base.saturating_add(plan.head), true, progress)?;
-        let flow = stretch.clone_until(base.saturating_add(plan.middle), progress)?;
-        let report = &mut progress.report;
-        if flow == Flow::Finished {
-            report.clone_error = 0;
-            report.reason = Reason::None;
-            break;
+        let start = base.saturating_add(plan.head);
+        match edges {
+            Edges::Copy => stretch.copy_until(start, true, progress)?,
+            Edges::Leave => stretch.done = start,
         }
-        if report.reason != Reason::File || report.cloned > 0 {
-            break;
+        let outcome = stretch.clone_until(base.saturating_add(plan.middle), progress);
+        let report = &mut progress.report;
+        if report.cloned > 0 {
+            report.clone_offset = start;
+        }
+        match outcome {
+            Ok(Flow::Finished) => {
+                (report.clone_error, report.reason) = (0, Reason::None);
+                return Ok(());
+            }
+            Ok(Flow::NextMethod) if report.reason == Reason::File && report.cloned == 0 => {}
+            Err(error) if says_unaligned(&error) && report.cloned == 0 => refusal = Err(error),
+            other => return other.map(drop),
         }
         refused_with = unit; // it may have been the alignment: a larger unit is next
     }
-    Ok(())
+    refusal
+}
+
+/// Whether a clone that was demanded may have been refused for its alignment.
+fn says_unaligned(error: &Error) -> bool {
+    let Error { step: Step::Clone(_), cause: Cause::System(errno) } = error else { return false };
+    table::alignment_refused(*errno)
 }
 
 /// A clone that left out its end (openzfs#15728) is seen by the size, until what is copied behind it
@@ -155,7 +207,7 @@ fn check_reached<S: Sys>(pair: &Pair<S>, stretch: &Stretch<S>, report: &mut Repo
 /// The error of a destination that is shorter than what was done; what is said to be cloned counts no more.
 fn came_out_short(report: &mut Report) -> Error {
     let step = if report.cloned > 0 { Step::Clone } else { Step::Copy };
-    (report.cloned, report.reason) = (0, Reason::Failure);
+    (report.cloned, report.clone_offset, report.reason) = (0, 0, Reason::Failure);
     Error::new(step(Side::Destination), Cause::Inconsistent)
 }
 

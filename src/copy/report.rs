@@ -11,6 +11,10 @@ use crate::sys::Errno;
 pub struct Report {
     /// Bytes that share their blocks with the source.
     pub cloned: u64,
+    /// Where these begin, from a range's beginning.
+    pub clone_offset: u64,
+    /// A part of the range was left as it is, since only whole blocks were to be shared.
+    pub left_out: bool,
     /// Bytes that the kernel's copy call moved: shared or not, it does not say.
     pub kernel_copied: u64,
     /// Bytes read and written.
@@ -84,6 +88,7 @@ impl Report {
         let rest = self.copied_any().saturating_add(self.holes);
         match (self.cloned, rest) {
             (_, 0) if self.clone_broke_off => Method::Mixed,
+            (1.., 0) if self.left_out => Method::Mixed,
             (0, 0) if !self.clone_succeeded => Method::None,
             (_, 0) => Method::Clone,
             (1.., _) => Method::Mixed,

@@ -487,6 +487,41 @@ fn every_call_of_a_range_on_another_system() {
 }
 
 #[test]
+fn every_call_of_a_range_that_only_shares() {
+    let ranges = [
+        (0, 0, 2048),         // aligned
+        (0, 0, TO_END),       // by a larger unit too
+        (1024, 3072, TO_END), // to the end of both
+        (100, 1124, 3000),    // congruent
+        (100, 2148, TO_END),  // congruent, to the end
+        (100, 101, 3000),     // not congruent
+        (500, 20_980, 3000),  // beyond the destination's end
+        (10, 10, 500),        // less than a block
+    ];
+    let odd_units = Traits { clone_unit: 4096, preferred: 4096, ..Traits::XFS };
+    let mut all = Vec::new();
+    for (from, to, source) in
+        volumes().into_iter().chain(foreign_volumes()).chain([(odd_units, odd_units, Source::Plain)])
+    {
+        for (src_offset, dst_offset, length) in ranges {
+            for mode in [Mode::Auto, Mode::Always] {
+                let api = Api::Range { src_offset, dst_offset, length };
+                let options = Options { mode, share_only: true, ..Options::default() };
+                let there = There::File(9000);
+                all.push(Scenario { options, from, source, there, ..Scenario::new(api, to) });
+            }
+        }
+    }
+    for mode in [Mode::Auto, Mode::Always] {
+        let api = Api::Range { src_offset: 0, dst_offset: 0, length: TO_END };
+        let options = Options { mode, share_only: true, ..Options::default() };
+        let (source, there) = (Source::Huge, There::File(0)); // in more than one step
+        all.push(Scenario { options, source, there, watched: true, ..Scenario::new(api, Traits::XFS) });
+    }
+    attack_all("ranges, sharing only", &all);
+}
+
+#[test]
 fn every_call_of_a_range() {
     let ranges = [
         (0, 0, 2048),         // aligned

@@ -4,7 +4,7 @@ use super::data::with_fault;
 use super::{Api, Bench, Scenario, Source, There};
 use crate::copy::alignment::{Plan, plan};
 use crate::copy::range::LARGEST as TO_END;
-use crate::copy::{Mode, Options, Reason};
+use crate::copy::{Method, Mode, Options, Reason};
 use crate::error::{Cause, Side, Step};
 use crate::sys::errno::*;
 use crate::sys::model::Call;
@@ -279,5 +279,117 @@ fn holes_are_not_looked_for_where_there_is_no_room_for_one() {
         for call in [Call::ReopenSource, Call::SeekData] {
             assert_eq!(bench.model.count(call) > 0, asked, "{call:?} of {source:?}");
         }
+    }
+}
+
+fn sharing(
+    mode: Mode,
+    src_offset: u64,
+    dst_offset: u64,
+    length: u64,
+    there: u64,
+    volume: Traits,
+) -> Scenario {
+    let options = Options { mode, share_only: true, ..Options::default() };
+    Scenario { options, ..range(src_offset, dst_offset, length, there, volume) }
+}
+
+/// Where the shared bytes begin and how many they are, for each way a range can fall on blocks. What else is written is
+/// the verdicts' and the watch's to see.
+#[test]
+fn whole_blocks_are_shared_and_nothing_else_is_written() {
+    for (src_offset, dst_offset, length, there, offset, cloned, whole) in [
+        (0, 0, 2048, 9000, 0, 2048, true),
+        (0, 0, TO_END, 9000, 0, 5120, false), // the last partial block would land inside
+        (0, 0, TO_END, 5220, 0, 5220, true),  // it becomes the destination's last
+        (1024, 3072, TO_END, 0, 0, 4196, true),
+        (100, 1124, 3000, 9000, 924, 2048, false),
+        (100, 100, TO_END, 5220, 924, 4196, false),
+        (1000, 1000, 48, 9000, 0, 0, false),
+        (100, 101, 3000, 9000, 0, 0, false),
+    ] {
+        for volume in [Traits::XFS, Traits::REFS, Traits::ZFS] {
+            for mode in [Mode::Auto, Mode::Always] {
+                let (bench, outcome) = sharing(mode, src_offset, dst_offset, length, there, volume).play();
+                let case = format!("{} {mode:?} {src_offset} {dst_offset} {length} {there}", volume.name);
+                let refused = mode == Mode::Always && cloned == 0;
+                let told = outcome.result.map_err(|error| (error.step, error.errno()));
+                assert_eq!(
+                    told,
+                    if refused { Err((Step::Clone(Side::Neither), EINVAL)) } else { Ok(()) },
+                    "{case}"
+                );
+                let report = outcome.report;
+                assert_eq!(
+                    (report.clone_offset, report.cloned, report.total()),
+                    (offset, cloned, cloned),
+                    "{case}"
+                );
+                let method = match (cloned, whole) {
+                    (0, _) => Method::None,
+                    (_, true) => Method::Clone,
+                    _ => Method::Mixed,
+                };
+                let reason = if whole { Reason::None } else { Reason::File };
+                assert_eq!((report.method(), report.reason), (method, reason), "{case}");
+                for call in [Call::KernelCopy, Call::WriteAt, Call::PunchHole] {
+                    assert_eq!(bench.model.count(call), 0, "{call:?} {case}");
+                }
+                if cloned == 0 {
+                    let there = &bench.model.world().disk.inodes[bench.there().unwrap()];
+                    assert_eq!((there.version, report.destination_changed), (0, false), "{case}");
+                }
+            }
+        }
+    }
+}
+
+/// Not possible there: AUTO says why and leaves the file alone, ALWAYS fails.
+#[test]
+fn a_volume_that_cannot_clone_shares_nothing() {
+    for (mode, expected) in [(Mode::Auto, Ok(())), (Mode::Always, Err(EOPNOTSUPP))] {
+        let (bench, outcome) = sharing(mode, 0, 0, 4096, 9000, Traits::EXT4).play();
+        assert_eq!(outcome.result.map_err(|error| error.errno()), expected);
+        let report = outcome.report;
+        assert_eq!(
+            (report.total(), report.reason, report.clone_error),
+            (0, Reason::Unsupported, -EOPNOTSUPP)
+        );
+        assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
+    }
+}
+
+/// EINVAL moves on to a larger unit, also where only a clone will do; the head is then longer.
+#[test]
+fn sharing_finds_a_larger_unit_where_the_first_is_refused() {
+    let zfs = Traits { clone_unit: 4096, preferred: 4096, ..Traits::XFS };
+    for mode in [Mode::Auto, Mode::Always] {
+        let (bench, outcome) = sharing(mode, 1024, 1024, TO_END, 2000, zfs).play();
+        assert_eq!(outcome.result, Ok(()));
+        assert_eq!((outcome.report.clone_offset, outcome.report.cloned), (3072, 1124));
+        assert_eq!(bench.model.count(Call::CloneRange), 2);
+        // No unit fits.
+        let (_, outcome) = sharing(mode, 1024, 1024, 2048, 9000, zfs).play();
+        let expected = if mode == Mode::Auto { Ok(()) } else { Err(EINVAL) };
+        assert_eq!(outcome.result.map_err(|error| error.errno()), expected);
+        assert_eq!((outcome.report.clone_offset, outcome.report.cloned), (0, 0));
+        assert!(!outcome.report.destination_changed);
+    }
+}
+
+/// /proc has no blocks to share, and an empty file none either.
+#[test]
+fn a_source_without_blocks_shares_nothing() {
+    for (source, from, mode, expected) in [
+        (Source::Empty, Traits::XFS, Mode::Auto, Ok(())),
+        (Source::Empty, Traits::XFS, Mode::Always, Ok(())),
+        (Source::Pseudo, Traits::PROC, Mode::Auto, Ok(())),
+        (Source::Pseudo, Traits::PROC, Mode::Always, Err(EXDEV)),
+    ] {
+        let one = Scenario { source, from, ..sharing(mode, 0, 0, TO_END, 700, Traits::XFS) };
+        let (bench, outcome) = one.play();
+        assert_eq!(outcome.result.map_err(|error| error.errno()), expected, "{source:?} {mode:?}");
+        assert_eq!(outcome.report.total(), 0);
+        assert_eq!(bench.model.world().disk.inodes[bench.there().unwrap()].version, 0);
     }
 }

@@ -71,6 +71,7 @@ impl Judged<'_> {
             Method::None => !cloned && !rest,
             Method::Clone => !rest && (cloned || self.bench.source_size() == 0),
             Method::Mixed if failed && !rest => cloned || (report.destination_changed && of_clone),
+            Method::Mixed if report.left_out => cloned && !rest && self.scenario.options.share_only,
             Method::Mixed => cloned && rest,
             Method::KernelCopy => !cloned && copied,
             Method::Copy => !cloned && !copied && rest,
@@ -83,6 +84,7 @@ impl Judged<'_> {
             ((report.reason == Reason::NotAsked) <= (mode == Mode::Never), "a reason of NEVER"),
             (mode != Mode::Never || !(cloned || refused || of_clone), "NEVER, and a clone"),
             (mode != Mode::Always || !rest, "ALWAYS, and bytes copied"),
+            (cloned || report.clone_offset == 0, "nothing cloned, and a place for it"),
             (!matches!(step, Step::OpenSource | Step::Create) || !begun, "bytes before there was a file"),
             (by_name || !report.published, "published without a name"),
             (failed || report.published == by_name, "success, and not published"),
@@ -290,6 +292,9 @@ impl Judged<'_> {
         if self.source_cut_short() || self.clone_lied_unseen() {
             return None;
         }
+        if self.scenario.options.share_only {
+            return self.shared_only();
+        }
         if total != to.end - to.start {
             return Some(format!("success, and {total} bytes done of {}", to.end - to.start));
         }
@@ -300,6 +305,34 @@ impl Judged<'_> {
             (!matches!(self.scenario.api, Api::Range { .. }) && !as_long)
                 .then(|| "success, and the size differs".into())
         })
+    }
+
+    /// What is called shared holds the source's bytes, and all other bytes are what they were.
+    fn shared_only(&self) -> Option<String> {
+        let (to, from) = self.scenario.ranges(self.bench);
+        let report = &self.outcome.report;
+        if report.cloned != report.total() {
+            return Some("something else than shared bytes is told".into());
+        }
+        if let Some(differs) = self.stretch_differs(
+            to.start + report.clone_offset,
+            from.start + report.clone_offset,
+            report.cloned,
+        ) {
+            return Some(differs);
+        }
+        let odd = matches!(self.injected.map(|injected| injected.fault), Some(Fault::Odd(_)));
+        if odd || self.begun_or_stuck() {
+            return None; // a part was cloned of what was refused
+        }
+        let world = self.bench.model.world();
+        let callers = world.watch.callers.as_ref()?;
+        let (now, before) = (world.disk.data(callers.ino), &callers.before);
+        let head = to.start + report.clone_offset;
+        let tail = head + report.cloned;
+        let kept = now.same_stretch(0, before, 0, head.min(before.size))
+            && (tail >= before.size || now.same_stretch(tail, before, tail, before.size - tail));
+        (!kept).then(|| "bytes were written that are not shared".into())
     }
 
     fn stretch_differs(&self, to: u64, from: u64, length: u64) -> Option<String> {
@@ -326,7 +359,12 @@ impl Judged<'_> {
     fn report(&self) -> Option<String> {
         let report = &self.outcome.report;
         let (to, from) = self.scenario.ranges(self.bench);
-        if report.total() != to.end - to.start && !self.source_cut_short() && !self.clone_lied_unseen() {
+        let share_only = self.scenario.options.share_only;
+        if report.total() != to.end - to.start
+            && !share_only
+            && !self.source_cut_short()
+            && !self.clone_lied_unseen()
+        {
             return Some("the report does not add up".into());
         }
         let world = self.bench.model.world();
@@ -339,7 +377,10 @@ impl Judged<'_> {
         if report.cloned > found.shared + found.holes && !self.clone_lied_unseen() {
             return Some(format!("{} bytes are called cloned, and it is {found:?}", report.cloned));
         }
-        if report.cloned == 0 && report.kernel_copied == 0 && found.shared > 0 {
+        // A part was cloned of what was refused: nothing is copied over it then.
+        let odd = matches!(self.injected, Some(Injected { fault: Fault::Odd(_), .. }));
+        let refused_late = share_only && (odd || self.begun_or_stuck());
+        if report.cloned == 0 && report.kernel_copied == 0 && found.shared > 0 && !refused_late {
             return Some(format!("{} bytes are shared, and nobody says so", found.shared));
         }
         if self.scenario.options.mode == Mode::Never && found.shared > 0 {
@@ -348,7 +389,7 @@ impl Judged<'_> {
         if self.scenario.options.mode == Mode::Always && report.cloned < report.total() {
             return Some("copied, though a clone was asked for".into());
         }
-        let all_cloned = report.cloned == report.total();
+        let all_cloned = report.cloned == if share_only { to.end - to.start } else { report.total() };
         if all_cloned != (report.reason == Reason::None) && report.total() > 0 {
             return Some(format!("the reason is {:?} for {} bytes cloned", report.reason, report.cloned));
         }
@@ -423,7 +464,8 @@ impl Judged<'_> {
         if dirty {
             return None;
         }
-        if let Some(differs) = self.stretch_differs(to.start, from.start, total) {
+        let skipped = if self.scenario.options.share_only { self.outcome.report.clone_offset } else { 0 };
+        if let Some(differs) = self.stretch_differs(to.start + skipped, from.start + skipped, total) {
             return Some(differs);
         }
         let world = self.bench.model.world();
