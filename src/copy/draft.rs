@@ -40,11 +40,13 @@ pub(super) struct Draft<'s, S: Sys> {
     place: Place,
     /// It was made as a clone (`clone_as_new`), with all of the source's data and metadata.
     pub(super) cloned: bool,
+    /// What it was when its data was there.
+    pub(super) made: Option<Stat>,
 }
 
 impl<'s, S: Sys> Draft<'s, S> {
     fn new(sys: &'s S, fd: Fd, directory: Option<Handle<'s, S>>, place: Place) -> Self {
-        Self { sys, file: Handle::new(sys, fd), directory, place, cloned: false }
+        Self { sys, file: Handle::new(sys, fd), directory, place, cloned: false, made: None }
     }
 
     /// An empty file. `there`: something stands under the name, to be replaced.
@@ -321,9 +323,8 @@ impl<'s, S: Sys> Draft<'s, S> {
     /// Closes the copy. A clone has written nothing that a close could still lose.
     pub(super) fn close(self, to: &Destination, report: &mut Report) -> Result<()> {
         let may_lose = self.is_final() && report.copied_any() > 0;
-        let identity = if may_lose { self.sys.stat(self.file.fd()).ok() } else { None };
         let closed = self.file.close();
-        if let (Err(_), Some(mine)) = (closed, identity) {
+        if let (Err(_), true, Some(mine)) = (closed, may_lose, self.made) {
             // Not yet promised to anyone: what close could not save goes, as after any other error.
             if self.sys.stat_name(to.dir, to.path).is_ok_and(|there| there.same_file(&mine)) {
                 report.published = self.sys.unlink(to.dir, to.path).is_err();

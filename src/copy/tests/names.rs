@@ -504,6 +504,28 @@ fn errors_of_a_close_come_out() {
     }
 }
 
+/// Each call more is seen in the time of a small clone (docs/performance.md). What is here keeps a promise.
+#[test]
+fn a_small_clone_makes_no_other_call() {
+    use Call::*;
+    let expected = [
+        (
+            Durability::Unstaged,
+            vec![OpenSource, Stat, GetAttribute, CreateNew, CloneFile, Stat, Close, Close],
+        ),
+        (
+            Durability::Atomic,
+            vec![OpenSource, Stat, GetAttribute, CreateUnnamed, CloneFile, Stat, LinkUnnamed, Close, Close],
+        ),
+    ];
+    for (durability, calls) in expected {
+        let options = Options { durability, ..Options::default() };
+        let (bench, outcome) = Scenario { options, ..Scenario::new(Api::File, Traits::XFS) }.play();
+        assert_copied(&bench, &outcome);
+        assert_eq!(bench.model.world().calls_made(), calls, "{durability:?}");
+    }
+}
+
 /// The source's close comes last, and what it says is nothing to the copy.
 #[test]
 fn a_copy_is_not_worse_for_what_its_sources_close_says() {
