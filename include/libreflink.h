@@ -71,6 +71,10 @@ typedef int reflink_handle;
 #define REFLINK_SHARED_RESULT_INIT { sizeof(struct reflink_shared_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define REFLINK_DEDUPE_OPTIONS_INIT { sizeof(struct reflink_dedupe_options), 0, 0, NULL, NULL, NULL, NULL }
 #define REFLINK_DEDUPE_RESULT_INIT { sizeof(struct reflink_dedupe_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define REFLINK_TREE_OPTIONS_INIT \
+  { sizeof(struct reflink_tree_options), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
+#define REFLINK_TREE_RESULT_INIT \
+  { sizeof(struct reflink_tree_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 
 /* A caller that ignores the result takes a failed copy for a good one. */
 #if defined(__GNUC__) || defined(__clang__)
@@ -406,6 +410,11 @@ struct reflink_options {
  * it is not set, the content of the destination is unchanged.
  */
 #define REFLINK_DESTINATION_CHANGED 0x8
+/**
+ * In `flags` of a result: something of the library's own, or the replaced tree, was left beside the destination. `litter`
+ * has its name.
+ */
+#define REFLINK_LITTER 0x20
 /**
  * In `flags` of struct reflink_result, after a failure: the call that failed was made on the source ("error
  * reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
@@ -1116,6 +1125,410 @@ int reflink_dedupe_range(reflink_handle src,
                          uint64_t length,
                          const struct reflink_dedupe_options *options,
                          struct reflink_dedupe_result *result);
+
+/* ---- Trees: how to copy ---- */
+
+/**
+ * Of trees: copy into the directory that is there, each entry atomically. What is in it and not in the source stays.
+ * A directory there keeps its mode, owner and times. A directory against anything else, either way, is -EEXIST for that
+ * entry (see `on_error`). A symbolic link there is replaced, never entered. Other entries are replaced, unless
+ * REFLINK_TREE_KEEP_EXISTING is set. After an error what was done so far stays: REFLINK_DESTINATION_CHANGED.
+ */
+#define REFLINK_MERGE 0x40
+
+/**
+ * Of trees: each name of a file becomes a file of its own. Without it, names of one file in the source are names of one
+ * file in the copy.
+ */
+#define REFLINK_TREE_SPLIT_LINKS 0x10000000000ULL
+/**
+ * Of trees: leave out FIFOs, sockets and devices, and count them in `specials_left_out`. Without it they are made anew.
+ * They are never opened.
+ */
+#define REFLINK_TREE_SKIP_SPECIAL 0x20000000000ULL
+/**
+ * Of trees: do not enter what is mounted below the source. A mount point becomes an empty directory, a mounted file an
+ * empty file. Both are counted in `mounts_left_empty`. A Btrfs subvolume is not a mount.
+ */
+#define REFLINK_TREE_ONE_MOUNT 0x40000000000ULL
+/**
+ * Of trees, with REFLINK_REPLACE: where two names cannot be exchanged in one step, rename the old tree away, then give the
+ * new one its name. Between the two there is nothing under the name. The old tree waits as ".reflink-old-" and 16
+ * hexadecimal digits, and gets its name back if the second rename fails.
+ */
+#define REFLINK_TREE_TWO_RENAMES 0x80000000000ULL
+/**
+ * Of trees: write the source's file system through to the device first (syncfs(2)). On XFS, cloning files that were
+ * written a moment ago takes many times as long, since each clone writes its file out first. The flush writes other
+ * programs' data too.
+ */
+#define REFLINK_TREE_FLUSH_SOURCE 0x100000000000ULL
+/** Of trees, with REFLINK_MERGE: what is there stays as it is, and is counted in `entries_kept`. */
+#define REFLINK_TREE_KEEP_EXISTING 0x200000000000ULL
+/**
+ * Of trees, with REFLINK_REPLACE: the old tree stays beside the new one, under the name in `litter`, so that it can be
+ * put back or removed later.
+ */
+#define REFLINK_TREE_KEEP_REPLACED 0x800000000000ULL
+
+/** A regular file. */
+#define REFLINK_ENTRY_FILE 1
+/** A directory. */
+#define REFLINK_ENTRY_DIRECTORY 2
+/** A symbolic link. */
+#define REFLINK_ENTRY_SYMLINK 3
+/** A FIFO. */
+#define REFLINK_ENTRY_FIFO 4
+/** A socket. */
+#define REFLINK_ENTRY_SOCKET 5
+/** A character device. */
+#define REFLINK_ENTRY_CHARACTER_DEVICE 6
+/** A block device. */
+#define REFLINK_ENTRY_BLOCK_DEVICE 7
+/** The mark of a deleted name in overlayfs: the character device 0:0. */
+#define REFLINK_ENTRY_WHITEOUT 8
+
+/** From `filter`: copy the entry. */
+#define REFLINK_TAKE 0
+/** From `filter`: leave the entry out, a directory with all that is in it. */
+#define REFLINK_LEAVE_OUT 1
+/** From `filter`: make the directory, and leave out what is in it. */
+#define REFLINK_TAKE_EMPTY 2
+
+/** From `on_error`: stop, with this error. */
+#define REFLINK_STOP 0
+/** From `on_error`: leave this entry out and go on. */
+#define REFLINK_SKIP 1
+
+/** Copying; or removing, in reflink_remove_tree(). */
+#define REFLINK_PHASE_COPY 1
+/** Writing through to the device. */
+#define REFLINK_PHASE_SYNC 2
+/** Removing the replaced tree, or the unfinished one. Non-zero from `progress` leaves the rest, REFLINK_LITTER. */
+#define REFLINK_PHASE_CLEANUP 3
+
+/** An entry of a tree, for the caller's functions. It is valid during the call only, with all that it points to. */
+struct reflink_tree_entry {
+  /** sizeof(struct reflink_tree_entry) as the library knows it: see REFLINK_HAS. */
+  uint32_t size;
+  /** REFLINK_ENTRY_*. */
+  uint32_t kind;
+  /** How deep it is: 1 is in the root. */
+  uint32_t depth;
+  /** For `on_error`, REFLINK_STEP_*: which operation failed. */
+  uint32_t step;
+  /** For `on_error`: the error, as functions return it. */
+  int32_t code;
+  /** For `on_error`: the raw error of the operating system, 0 if none. */
+  int32_t os_error;
+  /** For `on_done`, REFLINK_METHOD_*: how a file's data was copied. */
+  uint32_t method;
+  /**
+   * REFLINK_AT_SOURCE or REFLINK_AT_DESTINATION for `on_error`; REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE
+   * for `on_done`.
+   */
+  uint32_t flags;
+  /** For `on_done`: the file's length in bytes. */
+  uint64_t bytes;
+  /** The path relative to the root, with '/' on every system. It may be longer than PATH_MAX. */
+  const char *path;
+  /** The last part of the path. */
+  const char *name;
+  /** The length of `path`, without the NUL. */
+  size_t path_length;
+  /**
+   * For `filter`: the open directory of the source that `name` is in, for fstatat(2) or openat(2). It must not be
+   * closed or read with readdir(3). Else -1.
+   */
+  intptr_t source_dir;
+};
+
+/** How far a copy of a tree is. Valid during the call of the progress function only. */
+struct reflink_tree_progress {
+  /** sizeof(struct reflink_tree_progress) as the library knows it. */
+  uint32_t size;
+  /** REFLINK_PHASE_*. */
+  uint32_t phase;
+  /** Entries that are done. */
+  uint64_t entries_done;
+  /** Entries read from directories so far: the best total there is without a second walk. */
+  uint64_t entries_seen;
+  /** Bytes of files that are done, cloned ones and holes included. */
+  uint64_t bytes_done;
+  /** Directories that are being worked on. */
+  uint64_t directories_open;
+};
+
+/**
+ * How to copy a tree. NULL instead of a pointer to it means all defaults, and 0 means the default for each member. The
+ * first members, up to `flags`, are those of struct reflink_options; `if_exists` accepts other values, and there are
+ * more flags.
+ *
+ * All functions are called by the thread that called the library, one at a time. None may throw, longjmp or call
+ * pthread_exit. NULL is none.
+ */
+struct reflink_tree_options {
+  /** sizeof(struct reflink_tree_options), as REFLINK_TREE_OPTIONS_INIT sets it. */
+  uint32_t size;
+  /**
+   * REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER, decided for each file. With REFLINK_ALWAYS, the first file that
+   * cannot be cloned ends the call.
+   */
+  uint32_t mode;
+  /** REFLINK_FAIL, REFLINK_REPLACE or REFLINK_MERGE. REFLINK_REPLACE replaces a directory or a symbolic link. */
+  uint32_t if_exists;
+  /**
+   * REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED. REFLINK_DURABLE syncs the file system once before the tree
+   * gets its name; with REFLINK_MERGE it syncs each file before that gets its name.
+   */
+  uint32_t durability;
+  /** REFLINK_PERMISSIONS_*, of files and directories. */
+  uint32_t permissions;
+  /** REFLINK_PRESERVE_* bits, of every entry and of the root. */
+  uint32_t preserve;
+  /**
+   * REFLINK_NOFOLLOW, which refuses a symbolic link as the source (one below it is copied and never followed);
+   * REFLINK_BEST_EFFORT_METADATA, REFLINK_TREE_SPLIT_LINKS, REFLINK_TREE_SKIP_SPECIAL, REFLINK_TREE_ONE_MOUNT,
+   * REFLINK_TREE_TWO_RENAMES, REFLINK_TREE_FLUSH_SOURCE, REFLINK_TREE_KEEP_EXISTING, REFLINK_TREE_KEEP_REPLACED.
+   */
+  uint64_t flags;
+  /**
+   * Called every 64 entries or more often, and between stretches of a large file that is copied. Non-zero cancels with
+   * -ECANCELED. A clone is one call, also with it.
+   */
+  int (*progress)(void *user,
+                  const struct reflink_tree_progress *progress);
+  /** Passed to each function. */
+  void *user;
+  /** Non-zero there cancels, as in struct reflink_options. NULL: nobody cancels. */
+  const volatile int *cancel;
+  /**
+   * Called for each entry below the root before it is opened. Returns REFLINK_TAKE, REFLINK_LEAVE_OUT or, for a
+   * directory, REFLINK_TAKE_EMPTY. A negative number from -4095 to -1 ends the call with that code, a lower one with
+   * -ECANCELED, another positive one with -EINVAL.
+   */
+  int (*filter)(void *user,
+                const struct reflink_tree_entry *entry);
+  /**
+   * Called for each entry that failed. REFLINK_SKIP leaves it out and goes on; anything else ends the call with its
+   * error. Not asked about -ENOSPC, -EDQUOT, -EROFS, -ENOMEM, -EMFILE and -ENFILE, which end the call, as every
+   * failure does without this function.
+   */
+  int (*on_error)(void *user,
+                  const struct reflink_tree_entry *entry);
+  /** Called for each entry that is finished, for a list of what was copied. Non-zero cancels with -ECANCELED. */
+  int (*on_done)(void *user,
+                 const struct reflink_tree_entry *entry);
+  /**
+   * Receives the path of the entry that ended the call, relative to the root and NUL-terminated, cut to
+   * `failed_path_size`. Empty where it was the root, or where no entry did. NULL: not wanted.
+   */
+  char *failed_path;
+  /** How many bytes there is room for at `failed_path`. */
+  size_t failed_path_size;
+  /**
+   * The most threads that work at once, the calling one among them. 0 and 1: that one alone, and no thread is made.
+   * Threads that are made block all signals and are gone when the call returns.
+   */
+  uint32_t threads;
+  /** 0. */
+  uint32_t reserved;
+};
+
+/* ---- Trees: what was done ---- */
+
+/** In `flags` of struct reflink_tree_result: entries failed and were skipped, because `on_error` said so. */
+#define REFLINK_TREE_INCOMPLETE 0x10
+
+/**
+ * What was done with a tree, or why it failed. Filled on success and on failure.
+ *
+ * Every entry below the root that was read is counted once: files + hard_links + directories + symlinks + specials +
+ * specials_left_out + mounts_left_empty + entries_left_out + entries_kept + entries_failed + entries_vanished +
+ * entries_not_reached. In reflink_remove_tree() the first five count what was removed, each name of a file in `files`.
+ */
+struct reflink_tree_result {
+  /** sizeof(struct reflink_tree_result), as REFLINK_TREE_RESULT_INIT sets it. */
+  uint32_t size;
+  /** REFLINK_STEP_*: which operation failed. */
+  uint32_t step;
+  /** REFLINK_REASON_*: why the first file that was not cloned was not. */
+  uint32_t reason;
+  /**
+   * REFLINK_PUBLISHED, REFLINK_TREE_INCOMPLETE, REFLINK_LITTER, REFLINK_METADATA_INCOMPLETE,
+   * REFLINK_DESTINATION_CHANGED, REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
+   */
+  uint32_t flags;
+  /** The raw error of the operating system behind a failure, 0 if none. */
+  int32_t os_error;
+  /** The -errno that refused that clone, 0 if none did. */
+  int32_t clone_error;
+  /** The length of the path that `failed_path` receives, before cutting, without the NUL. */
+  uint64_t failed_path_length;
+  /** Files, each counted once, whatever number of names it has. */
+  uint64_t files;
+  /** Further names of files that were copied. */
+  uint64_t hard_links;
+  /** Directories. */
+  uint64_t directories;
+  /** Symbolic links. */
+  uint64_t symlinks;
+  /** FIFOs, sockets, devices and whiteouts. */
+  uint64_t specials;
+  /** The same, left out because of REFLINK_TREE_SKIP_SPECIAL. */
+  uint64_t specials_left_out;
+  /** Mount points left empty because of REFLINK_TREE_ONE_MOUNT. */
+  uint64_t mounts_left_empty;
+  /** Left out by `filter`. What is in a directory that was left out is not counted. */
+  uint64_t entries_left_out;
+  /** Not replaced because of REFLINK_TREE_KEEP_EXISTING. */
+  uint64_t entries_kept;
+  /** Skipped by `on_error`. */
+  uint64_t entries_failed;
+  /** Gone from the source between reading the directory and opening the entry. */
+  uint64_t entries_vanished;
+  /** Read from a directory, and not done when the call ended. */
+  uint64_t entries_not_reached;
+  /** Of `files`: cloned. This one and the four after it add up to `files`. */
+  uint64_t files_cloned;
+  /** Of `files`: copied by the kernel, which may have shared blocks. */
+  uint64_t files_kernel_copied;
+  /** Of `files`: read and written. */
+  uint64_t files_copied;
+  /** Of `files`: cloned in part. */
+  uint64_t files_mixed;
+  /** Of `files`: empty, so that there was nothing to clone. */
+  uint64_t files_empty;
+  /** Of `files`: changed while they were copied, see REFLINK_SOURCE_CHANGED. */
+  uint64_t files_changed;
+  /** Bytes that share their blocks with the source. */
+  uint64_t bytes_cloned;
+  /** Bytes copied. */
+  uint64_t bytes_copied;
+  /** Bytes left as holes. */
+  uint64_t bytes_hole;
+  /** With REFLINK_LITTER: the name of what was left beside the destination, NUL-terminated. Else empty. */
+  char litter[32];
+};
+
+/* ---- Trees: copies and removal ---- */
+
+/**
+ * Copies a directory with all that is in it, sharing the blocks of its files where the file system can.
+ *
+ * Does what reflink_copy_tree_at() does, with both names relative to the current directory.
+ *
+ * @param src      The directory to copy. A symbolic link is followed, unless REFLINK_NOFOLLOW is set.
+ * @param dst      The name to give the copy.
+ * @param options  How to copy, or NULL for the defaults.
+ * @param result   Says what was done, on success and on failure. May be NULL.
+ * @return 0, or a negative code: see reflink_copy_tree_at().
+ *
+ * Thread-safe. Since 0.1.
+ */
+REFLINK_NODISCARD
+int reflink_copy_tree(const char *src,
+                      const char *dst,
+                      const struct reflink_tree_options *options,
+                      struct reflink_tree_result *result);
+
+/**
+ * Copies a directory with all that is in it, both names relative to open directories.
+ *
+ * The copy is built in a private directory beside the destination, ".reflink-" and 16 hexadecimal digits, which only
+ * its owner may enter. It gets its name in one step, when it is complete. After any error, signal or kill the name holds
+ * what it held before, or the complete new tree. An error removes the private directory, a kill leaves it. (Exceptions
+ * are asked for: REFLINK_MERGE, REFLINK_UNSTAGED, REFLINK_TREE_TWO_RENAMES.) Exceptions in time are failures after the
+ * name was given: REFLINK_PUBLISHED says that it was.
+ *
+ * Each file is copied as reflink_copy_file_at() does it, and the method is decided for each. Hard links within the tree
+ * stay hard links. Symbolic links are copied byte for byte. FIFOs, sockets, devices and whiteouts are made anew and
+ * never opened. Directories get their permission bits and times last, so that one that forbids writing can be copied.
+ * Files that others change meanwhile are copied as reflink_copy_file_at() says; the copy is not of one instant.
+ *
+ * Below the two names nothing is followed: each entry is reached by one name from an open directory, so that nobody who
+ * swaps entries meanwhile can lead the call elsewhere. The depth is not limited, nor is the length of paths. At most 64
+ * descriptors are open, and 4 more for each thread.
+ *
+ * Not copied: inode flags (except NOCOW of directories on Btrfs), project ids, fs-verity, creation times.
+ *
+ * @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
+ * @param src      The directory to copy.
+ * @param dst_dir  An open directory that `dst` is relative to, or AT_FDCWD (on Windows NULL).
+ * @param dst      The name to give the copy. Its parent must exist.
+ * @param options  How to copy, or NULL for the defaults.
+ * @param result   Says what was done, on success and on failure. May be NULL.
+ * @return 0, or a negative code, among others:
+ * - -EINVAL: a NULL name, a value that is unknown or in the wrong member, a flag without what it belongs to
+ *   (REFLINK_TREE_KEEP_EXISTING without REFLINK_MERGE), a `failed_path_size` without `failed_path`.
+ * - -ENOTDIR: the source is not a directory; with REFLINK_REPLACE, the destination is a file.
+ * - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
+ * - -EEXIST: the destination exists, also as an empty directory, and neither REFLINK_REPLACE nor REFLINK_MERGE is set.
+ * - REFLINK_ERR_INTO_ITSELF: the destination is in the source, or it is or contains the source and would be replaced.
+ * - REFLINK_ERR_NAME_CLASH: two names of one directory are one name on the destination, which does not tell upper and
+ *   lower case or forms of a letter apart.
+ * - -EOPNOTSUPP at REFLINK_STEP_PUBLISH: with REFLINK_REPLACE, two names cannot be exchanged there: see
+ *   REFLINK_TREE_TWO_RENAMES.
+ * - with REFLINK_ALWAYS what reflink_copy_file_at() returns for the first file that cannot be cloned.
+ * - -ECANCELED: a function or `cancel` said so. With REFLINK_PUBLISHED: while the replaced tree was being removed.
+ * - any error of an entry. `failed_path` says of which.
+ *
+ * Thread-safe. Since 0.1.
+ */
+REFLINK_NODISCARD
+int reflink_copy_tree_at(reflink_handle src_dir,
+                         const char *src,
+                         reflink_handle dst_dir,
+                         const char *dst,
+                         const struct reflink_tree_options *options,
+                         struct reflink_tree_result *result);
+
+/**
+ * Removes a directory with all that is in it.
+ *
+ * Does what reflink_remove_tree_at() does, with the name relative to the current directory.
+ *
+ * @param name     The directory to remove.
+ * @param options  See reflink_remove_tree_at(), or NULL.
+ * @param result   Says what was done, on success and on failure. May be NULL.
+ * @return 0, or a negative code: see reflink_remove_tree_at().
+ *
+ * Thread-safe. Since 0.1.
+ */
+REFLINK_NODISCARD
+int reflink_remove_tree(const char *name,
+                        const struct reflink_tree_options *options,
+                        struct reflink_tree_result *result);
+
+/**
+ * Removes a directory with all that is in it, its name relative to an open directory.
+ *
+ * Each entry is reached by one name from an open directory, and no symbolic link is followed, so that nobody who swaps
+ * entries meanwhile can lead the call elsewhere. Directories that forbid their owner to write or enter are given these
+ * rights first. A mount point is never entered: -EBUSY for that entry. Entries that others remove meanwhile are no error.
+ *
+ * Of the options `progress`, `cancel`, `on_error`, `on_done`, `failed_path` and `threads` mean something; `flags`, `filter` and
+ * everything from `mode` to `preserve` must be 0. An entry that `on_error` skips stays, with the directories that it is in.
+ * After an error what was removed so far stays removed.
+ *
+ * @param dir      An open directory that `name` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
+ * @param name     The directory to remove: a name or a path. Its last part is not followed.
+ * @param options  As above, or NULL.
+ * @param result   Says what was done, on success and on failure. May be NULL.
+ * @return 0, or a negative code, among others:
+ * - -EINVAL: a NULL name, an option that means nothing here.
+ * - -ENOTDIR: it is a file or a symbolic link.
+ * - -EBUSY: something is mounted in it.
+ * - -ECANCELED: a function or `cancel` said so.
+ * - any error of an entry. `failed_path` says of which.
+ *
+ * Thread-safe. Since 0.1.
+ */
+REFLINK_NODISCARD
+int reflink_remove_tree_at(reflink_handle dir,
+                           const char *name,
+                           const struct reflink_tree_options *options,
+                           struct reflink_tree_result *result);
 
 #ifdef __cplusplus
 }

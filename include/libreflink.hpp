@@ -29,11 +29,13 @@
 #error "libreflink.hpp needs C++17; libreflink.h does with C++11"
 #endif
 
+#include <cerrno>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -268,6 +270,88 @@ enum class map_flags : std::uint64_t {
     no_flush = REFLINK_MAP_NO_FLUSH,
 };
 
+/// What a copy of a tree does where the destination exists.
+enum class tree_if_exists : std::uint32_t {
+    // make header: cpp tree_options.if_exists
+    /// Fail with -EEXIST where the destination exists, also as a dangling symbolic link.
+    fail = REFLINK_FAIL,
+    /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
+    /// rename: other processes see the old file or the complete new one.
+    replace = REFLINK_REPLACE,
+    /// Of trees: copy into the directory that is there, each entry atomically.
+    merge = REFLINK_MERGE,
+    // make header: end
+};
+
+/// Further wishes for a tree: a set, made with |.
+enum class tree_flags : std::uint64_t {
+    none = 0,
+    // make header: cpp tree_options.flags
+    /// Refuse a symbolic link as the source, with -ELOOP.
+    nofollow = REFLINK_NOFOLLOW,
+    /// Succeed where the file system refuses to read or to set metadata, or has no room for it.
+    best_effort_metadata = REFLINK_BEST_EFFORT_METADATA,
+    /// Of trees: each name of a file becomes a file of its own.
+    tree_split_links = REFLINK_TREE_SPLIT_LINKS,
+    /// Of trees: leave out FIFOs, sockets and devices, and count them in `specials_left_out`.
+    tree_skip_special = REFLINK_TREE_SKIP_SPECIAL,
+    /// Of trees: do not enter what is mounted below the source.
+    tree_one_mount = REFLINK_TREE_ONE_MOUNT,
+    /// Of trees, with REFLINK_REPLACE: where two names cannot be exchanged in one step, rename the
+    /// old tree away, then give the new one its name.
+    tree_two_renames = REFLINK_TREE_TWO_RENAMES,
+    /// Of trees: write the source's file system through to the device first (syncfs(2)).
+    tree_flush_source = REFLINK_TREE_FLUSH_SOURCE,
+    /// Of trees, with REFLINK_MERGE: what is there stays as it is, and is counted in
+    /// `entries_kept`.
+    tree_keep_existing = REFLINK_TREE_KEEP_EXISTING,
+    /// Of trees, with REFLINK_REPLACE: the old tree stays beside the new one, under the name in
+    /// `litter`, so that it can be put back or removed later.
+    tree_keep_replaced = REFLINK_TREE_KEEP_REPLACED,
+    // make header: end
+};
+
+/// What an entry of a tree is.
+enum class entry_kind : std::uint32_t {
+    // make header: cpp REFLINK_ENTRY_*
+    /// A regular file.
+    file = REFLINK_ENTRY_FILE,
+    /// A directory.
+    directory = REFLINK_ENTRY_DIRECTORY,
+    /// A symbolic link.
+    symlink = REFLINK_ENTRY_SYMLINK,
+    /// A FIFO.
+    fifo = REFLINK_ENTRY_FIFO,
+    /// A socket.
+    socket = REFLINK_ENTRY_SOCKET,
+    /// A character device.
+    character_device = REFLINK_ENTRY_CHARACTER_DEVICE,
+    /// A block device.
+    block_device = REFLINK_ENTRY_BLOCK_DEVICE,
+    /// The mark of a deleted name in overlayfs: the character device 0:0.
+    whiteout = REFLINK_ENTRY_WHITEOUT,
+    // make header: end
+};
+
+/// What the call is doing.
+enum class phase : std::uint32_t {
+    // make header: cpp REFLINK_PHASE_*
+    /// Copying; or removing, in reflink_remove_tree().
+    copy = REFLINK_PHASE_COPY,
+    /// Writing through to the device.
+    sync = REFLINK_PHASE_SYNC,
+    /// Removing the replaced tree, or the unfinished one.
+    cleanup = REFLINK_PHASE_CLEANUP,
+    // make header: end
+};
+
+/// What a filter decides of an entry.
+enum class take : int {
+    whole = REFLINK_TAKE,          ///< It is copied.
+    leave_out = REFLINK_LEAVE_OUT, ///< It is left out, with all that is in it.
+    empty = REFLINK_TAKE_EMPTY,    ///< A directory without what is in it.
+};
+
 /// Both sets together.
 constexpr preserve operator|(preserve left, preserve right) noexcept
 {
@@ -279,6 +363,13 @@ constexpr preserve operator|(preserve left, preserve right) noexcept
 constexpr flags operator|(flags left, flags right) noexcept
 {
     return static_cast<flags>(static_cast<std::uint64_t>(left) | static_cast<std::uint64_t>(right));
+}
+
+/// Both sets together.
+constexpr tree_flags operator|(tree_flags left, tree_flags right) noexcept
+{
+    return static_cast<tree_flags>(static_cast<std::uint64_t>(left) |
+                                   static_cast<std::uint64_t>(right));
 }
 
 /// How far a copy is.
@@ -344,6 +435,81 @@ struct dedupe_result {
     std::uint64_t bytes_skipped = 0;     ///< Bytes that could not be asked for.
     std::uint64_t bytes_not_reached = 0; ///< Bytes behind what ended the call.
     std::uint64_t first_difference = 0;  ///< `length` where none was found.
+};
+
+/// An entry of a tree, for the caller's functions. What it refers to is gone when the function
+/// returns.
+struct tree_entry {
+    entry_kind kind = entry_kind::file;       ///< What it is.
+    std::uint32_t depth = 0;                  ///< 1 is in the root.
+    std::string_view path;                    ///< Relative to the root, with '/'.
+    std::string_view name;                    ///< The last part of it.
+    std::intptr_t source_dir = -1;            ///< For `filter`: the open directory that it is in.
+    std::error_code error;                    ///< For `on_error`.
+    libreflink::step step = step::none;       ///< For `on_error`.
+    libreflink::method method = method::none; ///< For `on_done`: how a file's data was copied.
+    std::uint64_t bytes = 0;                  ///< For `on_done`: the file's length.
+};
+
+/// How far a copy of a tree is.
+struct tree_progress {
+    libreflink::phase phase;
+    std::uint64_t entries_done;
+    std::uint64_t entries_seen; ///< Read from directories so far: the best total there is.
+    std::uint64_t bytes_done;   ///< Cloned bytes and holes included.
+    std::uint64_t directories_open;
+};
+
+/// How to copy a tree. As it is made, it holds the defaults. The functions are called by the thread
+/// that called the library; what one throws ends the call, and is thrown on once it is undone.
+struct tree_options {
+    libreflink::mode mode = libreflink::mode::automatic;
+    libreflink::tree_if_exists if_exists = libreflink::tree_if_exists::fail;
+    libreflink::durability durability = libreflink::durability::atomic;
+    libreflink::preserve preserve = libreflink::preserve::nothing;
+    libreflink::tree_flags flags = libreflink::tree_flags::none;
+    std::uint32_t threads = 0;                           ///< 0 and 1: the calling one alone.
+    std::function<bool(const tree_progress &)> progress; ///< false cancels.
+    std::function<take(const tree_entry &)> filter;      ///< Not for the removal.
+    std::function<bool(const tree_entry &)> on_error;    ///< true leaves the entry out and goes on.
+    std::function<bool(const tree_entry &)> on_done;     ///< false cancels.
+};
+
+/// What was done with a tree, or why it failed. The counts are those of struct reflink_tree_result.
+struct tree_result {
+    libreflink::reason reason = libreflink::reason::none;
+    libreflink::step step = libreflink::step::none; ///< Which operation failed.
+    std::error_code clone_error;                    ///< What refused the first clone.
+    int os_error = 0;                 ///< The raw error of the operating system, 0 if none.
+    bool published = false;           ///< The name holds the new tree, also after an error.
+    bool incomplete = false;          ///< Entries failed, and `on_error` left them out.
+    bool destination_changed = false; ///< After an error: what was there was changed.
+    bool metadata_incomplete = false; ///< Some metadata could not be set, and was let pass.
+    bool at_source = false;           ///< The call that failed was made on the source.
+    bool at_destination = false;      ///< The call that failed was made on the destination.
+    std::string failed_path;          ///< The entry that ended the call, cut to 4095 bytes.
+    std::string litter;               ///< The name of what was left beside the destination.
+    std::uint64_t files = 0;
+    std::uint64_t hard_links = 0;
+    std::uint64_t directories = 0;
+    std::uint64_t symlinks = 0;
+    std::uint64_t specials = 0;
+    std::uint64_t specials_left_out = 0;
+    std::uint64_t mounts_left_empty = 0;
+    std::uint64_t entries_left_out = 0;
+    std::uint64_t entries_kept = 0;
+    std::uint64_t entries_failed = 0;
+    std::uint64_t entries_vanished = 0;
+    std::uint64_t entries_not_reached = 0;
+    std::uint64_t files_cloned = 0;
+    std::uint64_t files_kernel_copied = 0;
+    std::uint64_t files_copied = 0;
+    std::uint64_t files_mixed = 0;
+    std::uint64_t files_empty = 0;
+    std::uint64_t files_changed = 0;
+    std::uint64_t bytes_cloned = 0;
+    std::uint64_t bytes_copied = 0;
+    std::uint64_t bytes_hole = 0;
 };
 
 /// Whether clones are possible somewhere.
@@ -501,6 +667,20 @@ class error : public std::filesystem::filesystem_error
         result_.step = from.step;
         result_.reason = from.reason;
         result_.os_error = from.os_error;
+        result_.at_source = from.at_source;
+        result_.at_destination = from.at_destination;
+    }
+
+    error(const char *what, const std::filesystem::path &path1, const std::filesystem::path &path2,
+          std::error_code code, const libreflink::tree_result &from)
+        : filesystem_error(what, path1, path2, code)
+    {
+        result_.step = from.step;
+        result_.reason = from.reason;
+        result_.clone_error = from.clone_error;
+        result_.os_error = from.os_error;
+        result_.published = from.published;
+        result_.destination_changed = from.destination_changed;
         result_.at_source = from.at_source;
         result_.at_destination = from.at_destination;
     }
@@ -703,6 +883,157 @@ class dedupe_call
     std::exception_ptr thrown_;
 };
 
+/// The same for trees.
+class tree_call
+{
+  public:
+    explicit tree_call(const libreflink::tree_options &from) : from_(from)
+    {
+        to_.mode = static_cast<std::uint32_t>(from.mode);
+        to_.if_exists = static_cast<std::uint32_t>(from.if_exists);
+        to_.durability = static_cast<std::uint32_t>(from.durability);
+        to_.preserve = static_cast<std::uint32_t>(from.preserve);
+        to_.flags = static_cast<std::uint64_t>(from.flags);
+        to_.threads = from.threads;
+        to_.progress = from.progress ? &tree_call::progress : nullptr;
+        to_.filter = from.filter ? &tree_call::filter : nullptr;
+        to_.on_error = from.on_error ? &tree_call::on_error : nullptr;
+        to_.on_done = from.on_done ? &tree_call::on_done : nullptr;
+        to_.user = this;
+        to_.failed_path = failed_path_;
+        to_.failed_path_size = sizeof(failed_path_);
+    }
+
+    tree_call(const tree_call &) = delete;
+    tree_call &operator=(const tree_call &) = delete;
+
+    const ::reflink_tree_options *options() const noexcept
+    {
+        return &to_;
+    }
+    ::reflink_tree_result *result() noexcept
+    {
+        return &result_;
+    }
+
+    libreflink::tree_result finish(int code, std::error_code &error) const
+    {
+        if (thrown_)
+            std::rethrow_exception(thrown_);
+        error = make_error_code(code);
+        libreflink::tree_result result;
+        result.reason = static_cast<libreflink::reason>(result_.reason);
+        result.step = static_cast<libreflink::step>(result_.step);
+        result.clone_error = make_error_code(result_.clone_error);
+        result.os_error = result_.os_error;
+        result.published = (result_.flags & REFLINK_PUBLISHED) != 0;
+        result.incomplete = (result_.flags & REFLINK_TREE_INCOMPLETE) != 0;
+        result.destination_changed = (result_.flags & REFLINK_DESTINATION_CHANGED) != 0;
+        result.metadata_incomplete = (result_.flags & REFLINK_METADATA_INCOMPLETE) != 0;
+        result.at_source = (result_.flags & REFLINK_AT_SOURCE) != 0;
+        result.at_destination = (result_.flags & REFLINK_AT_DESTINATION) != 0;
+        result.failed_path = failed_path_;
+        if ((result_.flags & REFLINK_LITTER) != 0)
+            result.litter = result_.litter;
+        result.files = result_.files;
+        result.hard_links = result_.hard_links;
+        result.directories = result_.directories;
+        result.symlinks = result_.symlinks;
+        result.specials = result_.specials;
+        result.specials_left_out = result_.specials_left_out;
+        result.mounts_left_empty = result_.mounts_left_empty;
+        result.entries_left_out = result_.entries_left_out;
+        result.entries_kept = result_.entries_kept;
+        result.entries_failed = result_.entries_failed;
+        result.entries_vanished = result_.entries_vanished;
+        result.entries_not_reached = result_.entries_not_reached;
+        result.files_cloned = result_.files_cloned;
+        result.files_kernel_copied = result_.files_kernel_copied;
+        result.files_copied = result_.files_copied;
+        result.files_mixed = result_.files_mixed;
+        result.files_empty = result_.files_empty;
+        result.files_changed = result_.files_changed;
+        result.bytes_cloned = result_.bytes_cloned;
+        result.bytes_copied = result_.bytes_copied;
+        result.bytes_hole = result_.bytes_hole;
+        return result;
+    }
+
+    /// A name that no directory can have.
+    static libreflink::tree_result refuse(std::error_code &error)
+    {
+        error = std::make_error_code(std::errc::invalid_argument);
+        libreflink::tree_result result;
+        result.step = libreflink::step::arguments;
+        return result;
+    }
+
+  private:
+    /// No exception may pass through the library, so it waits here for the end of the call.
+    template <class Ask> static int guarded(void *user, int otherwise, const Ask &ask) noexcept
+    {
+        tree_call *self = static_cast<tree_call *>(user);
+        try {
+            return ask(self->from_);
+        } catch (...) {
+            self->thrown_ = std::current_exception();
+            return otherwise;
+        }
+    }
+
+    static libreflink::tree_entry entry(const ::reflink_tree_entry &from)
+    {
+        libreflink::tree_entry to;
+        to.kind = static_cast<entry_kind>(from.kind);
+        to.depth = from.depth;
+        to.path = std::string_view(from.path, from.path_length);
+        to.name = from.name;
+        to.source_dir = from.source_dir;
+        to.error = make_error_code(from.code);
+        to.step = static_cast<libreflink::step>(from.step);
+        to.method = static_cast<libreflink::method>(from.method);
+        to.bytes = from.bytes;
+        return to;
+    }
+
+    static int progress(void *user, const ::reflink_tree_progress *at) noexcept
+    {
+        return guarded(user, 1, [at](const libreflink::tree_options &options) {
+            const libreflink::tree_progress now{static_cast<libreflink::phase>(at->phase),
+                                                at->entries_done, at->entries_seen, at->bytes_done,
+                                                at->directories_open};
+            return options.progress(now) ? 0 : 1;
+        });
+    }
+
+    static int filter(void *user, const ::reflink_tree_entry *at) noexcept
+    {
+        return guarded(user, -ECANCELED, [at](const libreflink::tree_options &options) {
+            return static_cast<int>(options.filter(entry(*at)));
+        });
+    }
+
+    static int on_error(void *user, const ::reflink_tree_entry *at) noexcept
+    {
+        return guarded(user, REFLINK_STOP, [at](const libreflink::tree_options &options) {
+            return options.on_error(entry(*at)) ? REFLINK_SKIP : REFLINK_STOP;
+        });
+    }
+
+    static int on_done(void *user, const ::reflink_tree_entry *at) noexcept
+    {
+        return guarded(user, 1, [at](const libreflink::tree_options &options) {
+            return options.on_done(entry(*at)) ? 0 : 1;
+        });
+    }
+
+    const libreflink::tree_options &from_;
+    ::reflink_tree_options to_ = REFLINK_TREE_OPTIONS_INIT;
+    ::reflink_tree_result result_ = REFLINK_TREE_RESULT_INIT;
+    char failed_path_[4096] = {};
+    std::exception_ptr thrown_;
+};
+
 inline libreflink::capability converted(const ::reflink_capability &from)
 {
     libreflink::capability to;
@@ -791,6 +1122,74 @@ inline result copy_file(const std::filesystem::path &src, const std::filesystem:
     const result result = copy_file(src, dst, options, code);
     if (code)
         throw error("libreflink::copy_file", src, dst, code, result);
+    return result;
+}
+
+/// Copies a directory with all that is in it, both names relative to open directories:
+/// reflink_copy_tree_at().
+///
+/// @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h>.
+/// @param src      The directory to copy.
+/// @param dst_dir  An open directory that `dst` is relative to, or AT_FDCWD.
+/// @param dst      The name to give the copy.
+/// @param options  How to copy.
+/// @param error    Cleared on success, set on failure.
+/// @return What was done, or how far it got.
+inline tree_result copy_tree_at(reflink_handle src_dir, const std::filesystem::path &src,
+                                reflink_handle dst_dir, const std::filesystem::path &dst,
+                                const tree_options &options, std::error_code &error)
+{
+    const detail::native_name from(src), to(dst);
+    if (!from.valid() || !to.valid())
+        return detail::tree_call::refuse(error);
+    detail::tree_call call(options);
+    const int code = ::reflink_copy_tree_at(src_dir, from.get(), dst_dir, to.get(), call.options(),
+                                            call.result());
+    return call.finish(code, error);
+}
+
+/// Copies a directory with all that is in it: reflink_copy_tree(). As above.
+inline tree_result copy_tree(const std::filesystem::path &src, const std::filesystem::path &dst,
+                             const tree_options &options, std::error_code &error)
+{
+    const detail::native_name from(src), to(dst);
+    if (!from.valid() || !to.valid())
+        return detail::tree_call::refuse(error);
+    detail::tree_call call(options);
+    const int code = ::reflink_copy_tree(from.get(), to.get(), call.options(), call.result());
+    return call.finish(code, error);
+}
+
+/// The same, and throws libreflink::error.
+inline tree_result copy_tree(const std::filesystem::path &src, const std::filesystem::path &dst,
+                             const tree_options &options = {})
+{
+    std::error_code code;
+    const tree_result result = copy_tree(src, dst, options, code);
+    if (code)
+        throw error("libreflink::copy_tree", src, dst, code, result);
+    return result;
+}
+
+/// Removes a directory with all that is in it: reflink_remove_tree(). Of the options only the
+/// functions but `filter`, and `threads`, mean something.
+inline tree_result remove_tree(const std::filesystem::path &name, const tree_options &options,
+                               std::error_code &error)
+{
+    const detail::native_name native(name);
+    if (!native.valid())
+        return detail::tree_call::refuse(error);
+    detail::tree_call call(options);
+    return call.finish(::reflink_remove_tree(native.get(), call.options(), call.result()), error);
+}
+
+/// The same, and throws libreflink::error.
+inline tree_result remove_tree(const std::filesystem::path &name, const tree_options &options = {})
+{
+    std::error_code code;
+    const tree_result result = remove_tree(name, options, code);
+    if (code)
+        throw error("libreflink::remove_tree", name, std::filesystem::path(), code, result);
     return result;
 }
 

@@ -93,7 +93,9 @@ fn header() {
 
 fn code() {
     let mut defined = BTreeSet::new();
-    for entry in std::fs::read_dir(root().join("src/capi")).expect("src/capi").flatten() {
+    let files =
+        |folder: &str| std::fs::read_dir(root().join(folder)).expect("a folder of src/capi").flatten();
+    for entry in files("src/capi").chain(files("src/capi/trees")).filter(|entry| entry.path().is_file()) {
         let text = std::fs::read_to_string(entry.path()).expect("a source file");
         let mut lines = text.lines();
         while let Some(line) = lines.next() {

@@ -44,6 +44,10 @@ pub const OPEN_FILES: Accepted = Accepted {
 pub const RANGES: Accepted =
     Accepted { if_exists: 0, durability: REFLINK_DURABLE, permissions: 0, preserve: 0, flags: 0 };
 
+/// Each file of a tree: what a tree has besides is read in `trees`.
+pub const TREES: Accepted =
+    Accepted { if_exists: 0, flags: REFLINK_NOFOLLOW | REFLINK_BEST_EFFORT_METADATA, ..NAMES };
+
 impl Accepted {
     /// Refuses what does not belong. Of two values of one member, of which each is accepted, the caller of this says more.
     pub fn check(&self, raw: &reflink_options) -> Result<(), c_int> {

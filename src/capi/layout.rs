@@ -8,6 +8,8 @@ use super::dedupe::{reflink_dedupe_options, reflink_dedupe_result};
 use super::extents::{reflink_extent, reflink_extents_result, reflink_shared_result};
 use super::options::{reflink_options, reflink_progress};
 use super::result::reflink_result;
+use super::trees::options::{reflink_tree_entry, reflink_tree_options, reflink_tree_progress};
+use super::trees::result::reflink_tree_result;
 
 macro_rules! layout {
     ($($structure:ident ($wide:expr, $narrow:expr) { $($member:ident: $at_wide:expr, $at_narrow:expr;)* })*) => {$(
@@ -147,5 +149,78 @@ layout! {
         bytes_unknown: 64, 64;
         first_apart: 72, 72;
         first_unknown: 80, 80;
+    }
+    reflink_tree_entry (72, 56) {
+        size: 0, 0;
+        kind: 4, 4;
+        depth: 8, 8;
+        step: 12, 12;
+        code: 16, 16;
+        os_error: 20, 20;
+        method: 24, 24;
+        flags: 28, 28;
+        bytes: 32, 32;
+        path: 40, 40;
+        name: 48, 44;
+        path_length: 56, 48;
+        source_dir: 64, 52;
+    }
+    reflink_tree_progress (40, 40) {
+        size: 0, 0;
+        phase: 4, 4;
+        entries_done: 8, 8;
+        entries_seen: 16, 16;
+        bytes_done: 24, 24;
+        directories_open: 32, 32;
+    }
+    reflink_tree_options (104, 72) {
+        size: 0, 0;
+        mode: 4, 4;
+        if_exists: 8, 8;
+        durability: 12, 12;
+        permissions: 16, 16;
+        preserve: 20, 20;
+        flags: 24, 24;
+        progress: 32, 32;
+        user: 40, 36;
+        cancel: 48, 40;
+        filter: 56, 44;
+        on_error: 64, 48;
+        on_done: 72, 52;
+        failed_path: 80, 56;
+        failed_path_size: 88, 60;
+        threads: 96, 64;
+        reserved: 100, 68;
+    }
+    reflink_tree_result (232, 232) {
+        size: 0, 0;
+        step: 4, 4;
+        reason: 8, 8;
+        flags: 12, 12;
+        os_error: 16, 16;
+        clone_error: 20, 20;
+        failed_path_length: 24, 24;
+        files: 32, 32;
+        hard_links: 40, 40;
+        directories: 48, 48;
+        symlinks: 56, 56;
+        specials: 64, 64;
+        specials_left_out: 72, 72;
+        mounts_left_empty: 80, 80;
+        entries_left_out: 88, 88;
+        entries_kept: 96, 96;
+        entries_failed: 104, 104;
+        entries_vanished: 112, 112;
+        entries_not_reached: 120, 120;
+        files_cloned: 128, 128;
+        files_kernel_copied: 136, 136;
+        files_copied: 144, 144;
+        files_mixed: 152, 152;
+        files_empty: 160, 160;
+        files_changed: 168, 168;
+        bytes_cloned: 176, 176;
+        bytes_copied: 184, 184;
+        bytes_hole: 192, 192;
+        litter: 200, 200;
     }
 }

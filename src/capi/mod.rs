@@ -1,5 +1,5 @@
 //! The C interface: the only `extern "C"` of the crate. The header shows these files one after another, in this order:
-//! `version`, `codes`, `options`, `result`, `copies`, `capability`, `extents`, `dedupe`. Here is what their functions share.
+//! `version`, `codes`, `options`, `result`, `copies`, `capability`, `extents`, `dedupe`, `trees`. Here is what they share.
 
 // The functions' comments are the C header's text; what C callers must promise stands there in C's
 // words.
@@ -16,6 +16,7 @@ mod layout;
 pub mod options;
 pub mod result;
 pub mod sized;
+pub mod trees;
 pub mod version;
 
 use core::ffi::{CStr, c_char, c_int};

@@ -92,6 +92,9 @@ pub const REFLINK_PUBLISHED: u32 = 0x4;
 /// destination was changed, or may have been. The bytes that the result counts are there; more may be. If
 /// it is not set, the content of the destination is unchanged.
 pub const REFLINK_DESTINATION_CHANGED: u32 = 0x8;
+/// In `flags` of a result: something of the library's own, or the replaced tree, was left beside the destination. `litter`
+/// has its name.
+pub const REFLINK_LITTER: u32 = 0x20;
 /// In `flags` of struct reflink_result, after a failure: the call that failed was made on the source ("error
 /// reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
 /// once, or on none of them.

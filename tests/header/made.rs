@@ -13,6 +13,9 @@ const PARTS: &[(&str, &str)] = &[
     ("capability", "What a directory can do"),
     ("extents", "What is shared"),
     ("dedupe", "Equal files that share"),
+    ("trees/options", "Trees: how to copy"),
+    ("trees/result", "Trees: what was done"),
+    ("trees/functions", "Trees: copies and removal"),
 ];
 
 fn root() -> &'static Path {
@@ -43,9 +46,11 @@ pub fn header_from(files: &[PathBuf]) -> String {
         .expect("cbindgen cannot read src/capi");
     let mut written = Vec::new();
     bindings.write(&mut written);
-    // Rust has no type for memory that others change, so cbindgen cannot write it.
-    let written =
-        String::from_utf8(written).expect("UTF-8").replace("const int *cancel", "const volatile int *cancel");
+    // Rust has no type for memory that others change, and cbindgen takes each isize for a difference.
+    let written = String::from_utf8(written)
+        .expect("UTF-8")
+        .replace("const int *cancel", "const volatile int *cancel")
+        .replace("ptrdiff_t source_dir", "intptr_t source_dir");
     in_order(&written)
 }
 

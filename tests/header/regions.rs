@@ -13,6 +13,7 @@ pub const FILES: &[&str] = &[
     "bindings/go/errors.go",
     "bindings/go/reflink.go",
     "bindings/go/sharing.go",
+    "bindings/go/tree.go",
     "bindings/rust/libreflink-sys/src/lib.rs",
     "bindings/rust/libreflink-sys/src/layout.rs",
     "bindings/rust/libreflink-fs/src/options.rs",
@@ -21,6 +22,7 @@ pub const FILES: &[&str] = &[
     "bindings/python/src/libreflink/_types.py",
     "bindings/python/src/libreflink/_errors.py",
     "bindings/python/src/libreflink/_copy.py",
+    "bindings/python/src/libreflink/_tree.py",
     "bindings/python/src/libreflink/_sharing.py",
 ];
 

@@ -249,6 +249,9 @@ pub const REFLINK_PUBLISHED: u32 = 0x4;
 /// destination was changed, or may have been. The bytes that the result counts are there; more may be. If
 /// it is not set, the content of the destination is unchanged.
 pub const REFLINK_DESTINATION_CHANGED: u32 = 0x8;
+/// In `flags` of a result: something of the library's own, or the replaced tree, was left beside the destination. `litter`
+/// has its name.
+pub const REFLINK_LITTER: u32 = 0x20;
 /// In `flags` of struct reflink_result, after a failure: the call that failed was made on the source ("error
 /// reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
 /// once, or on none of them.
@@ -590,6 +593,261 @@ pub struct reflink_dedupe_result {
 }
 
 impl Default for reflink_dedupe_result {
+    fn default() -> Self {
+        // SAFETY: integers, and pointers that may be NULL.
+        Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
+    }
+}
+
+/// Of trees: copy into the directory that is there, each entry atomically. What is in it and not in the source stays.
+/// A directory there keeps its mode, owner and times. A directory against anything else, either way, is -EEXIST for that
+/// entry (see `on_error`). A symbolic link there is replaced, never entered. Other entries are replaced, unless
+/// REFLINK_TREE_KEEP_EXISTING is set. After an error what was done so far stays: REFLINK_DESTINATION_CHANGED.
+pub const REFLINK_MERGE: u32 = 0x40;
+/// Of trees: each name of a file becomes a file of its own. Without it, names of one file in the source are names of one
+/// file in the copy.
+pub const REFLINK_TREE_SPLIT_LINKS: u64 = 0x100_0000_0000;
+/// Of trees: leave out FIFOs, sockets and devices, and count them in `specials_left_out`. Without it they are made anew.
+/// They are never opened.
+pub const REFLINK_TREE_SKIP_SPECIAL: u64 = 0x200_0000_0000;
+/// Of trees: do not enter what is mounted below the source. A mount point becomes an empty directory, a mounted file an
+/// empty file. Both are counted in `mounts_left_empty`. A Btrfs subvolume is not a mount.
+pub const REFLINK_TREE_ONE_MOUNT: u64 = 0x400_0000_0000;
+/// Of trees, with REFLINK_REPLACE: where two names cannot be exchanged in one step, rename the old tree away, then give the
+/// new one its name. Between the two there is nothing under the name. The old tree waits as ".reflink-old-" and 16
+/// hexadecimal digits, and gets its name back if the second rename fails.
+pub const REFLINK_TREE_TWO_RENAMES: u64 = 0x800_0000_0000;
+/// Of trees: write the source's file system through to the device first (syncfs(2)). On XFS, cloning files that were
+/// written a moment ago takes many times as long, since each clone writes its file out first. The flush writes other
+/// programs' data too.
+pub const REFLINK_TREE_FLUSH_SOURCE: u64 = 0x1000_0000_0000;
+/// Of trees, with REFLINK_MERGE: what is there stays as it is, and is counted in `entries_kept`.
+pub const REFLINK_TREE_KEEP_EXISTING: u64 = 0x2000_0000_0000;
+/// Of trees, with REFLINK_REPLACE: the old tree stays beside the new one, under the name in `litter`, so that it can be
+/// put back or removed later.
+pub const REFLINK_TREE_KEEP_REPLACED: u64 = 0x8000_0000_0000;
+/// A regular file.
+pub const REFLINK_ENTRY_FILE: u32 = 1;
+/// A directory.
+pub const REFLINK_ENTRY_DIRECTORY: u32 = 2;
+/// A symbolic link.
+pub const REFLINK_ENTRY_SYMLINK: u32 = 3;
+/// A FIFO.
+pub const REFLINK_ENTRY_FIFO: u32 = 4;
+/// A socket.
+pub const REFLINK_ENTRY_SOCKET: u32 = 5;
+/// A character device.
+pub const REFLINK_ENTRY_CHARACTER_DEVICE: u32 = 6;
+/// A block device.
+pub const REFLINK_ENTRY_BLOCK_DEVICE: u32 = 7;
+/// The mark of a deleted name in overlayfs: the character device 0:0.
+pub const REFLINK_ENTRY_WHITEOUT: u32 = 8;
+/// From `filter`: copy the entry.
+pub const REFLINK_TAKE: c_int = 0;
+/// From `filter`: leave the entry out, a directory with all that is in it.
+pub const REFLINK_LEAVE_OUT: c_int = 1;
+/// From `filter`: make the directory, and leave out what is in it.
+pub const REFLINK_TAKE_EMPTY: c_int = 2;
+/// From `on_error`: stop, with this error.
+pub const REFLINK_STOP: c_int = 0;
+/// From `on_error`: leave this entry out and go on.
+pub const REFLINK_SKIP: c_int = 1;
+/// Copying; or removing, in reflink_remove_tree().
+pub const REFLINK_PHASE_COPY: u32 = 1;
+/// Writing through to the device.
+pub const REFLINK_PHASE_SYNC: u32 = 2;
+/// Removing the replaced tree, or the unfinished one. Non-zero from `progress` leaves the rest, REFLINK_LITTER.
+pub const REFLINK_PHASE_CLEANUP: u32 = 3;
+
+/// An entry of a tree, for the caller's functions. It is valid during the call only, with all that it points to.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_tree_entry {
+    /// sizeof(struct reflink_tree_entry) as the library knows it: see REFLINK_HAS.
+    pub size: u32,
+    /// REFLINK_ENTRY_*.
+    pub kind: u32,
+    /// How deep it is: 1 is in the root.
+    pub depth: u32,
+    /// For `on_error`, REFLINK_STEP_*: which operation failed.
+    pub step: u32,
+    /// For `on_error`: the error, as functions return it.
+    pub code: i32,
+    /// For `on_error`: the raw error of the operating system, 0 if none.
+    pub os_error: i32,
+    /// For `on_done`, REFLINK_METHOD_*: how a file's data was copied.
+    pub method: u32,
+    /// REFLINK_AT_SOURCE or REFLINK_AT_DESTINATION for `on_error`; REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE
+    /// for `on_done`.
+    pub flags: u32,
+    /// For `on_done`: the file's length in bytes.
+    pub bytes: u64,
+    /// The path relative to the root, with '/' on every system. It may be longer than PATH_MAX.
+    pub path: *const c_char,
+    /// The last part of the path.
+    pub name: *const c_char,
+    /// The length of `path`, without the NUL.
+    pub path_length: usize,
+    /// For `filter`: the open directory of the source that `name` is in, for fstatat(2) or openat(2). It must not be
+    /// closed or read with readdir(3). Else -1.
+    pub source_dir: isize,
+}
+
+/// How far a copy of a tree is. Valid during the call of the progress function only.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_tree_progress {
+    /// sizeof(struct reflink_tree_progress) as the library knows it.
+    pub size: u32,
+    /// REFLINK_PHASE_*.
+    pub phase: u32,
+    /// Entries that are done.
+    pub entries_done: u64,
+    /// Entries read from directories so far: the best total there is without a second walk.
+    pub entries_seen: u64,
+    /// Bytes of files that are done, cloned ones and holes included.
+    pub bytes_done: u64,
+    /// Directories that are being worked on.
+    pub directories_open: u64,
+}
+
+/// How to copy a tree. NULL instead of a pointer to it means all defaults, and 0 means the default for each member. The
+/// first members, up to `flags`, are those of struct reflink_options; `if_exists` accepts other values, and there are
+/// more flags.
+///
+/// All functions are called by the thread that called the library, one at a time. None may throw, longjmp or call
+/// pthread_exit. NULL is none.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_tree_options {
+    /// sizeof(struct reflink_tree_options), as REFLINK_TREE_OPTIONS_INIT sets it.
+    pub size: u32,
+    /// REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER, decided for each file. With REFLINK_ALWAYS, the first file that
+    /// cannot be cloned ends the call.
+    pub mode: u32,
+    /// REFLINK_FAIL, REFLINK_REPLACE or REFLINK_MERGE. REFLINK_REPLACE replaces a directory or a symbolic link.
+    pub if_exists: u32,
+    /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED. REFLINK_DURABLE syncs the file system once before the tree
+    /// gets its name; with REFLINK_MERGE it syncs each file before that gets its name.
+    pub durability: u32,
+    /// REFLINK_PERMISSIONS_*, of files and directories.
+    pub permissions: u32,
+    /// REFLINK_PRESERVE_* bits, of every entry and of the root.
+    pub preserve: u32,
+    /// REFLINK_NOFOLLOW, which refuses a symbolic link as the source (one below it is copied and never followed);
+    /// REFLINK_BEST_EFFORT_METADATA, REFLINK_TREE_SPLIT_LINKS, REFLINK_TREE_SKIP_SPECIAL, REFLINK_TREE_ONE_MOUNT,
+    /// REFLINK_TREE_TWO_RENAMES, REFLINK_TREE_FLUSH_SOURCE, REFLINK_TREE_KEEP_EXISTING, REFLINK_TREE_KEEP_REPLACED.
+    pub flags: u64,
+    /// Called every 64 entries or more often, and between stretches of a large file that is copied. Non-zero cancels with
+    /// -ECANCELED. A clone is one call, also with it.
+    pub progress:
+        Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_tree_progress) -> c_int>,
+    /// Passed to each function.
+    pub user: *mut c_void,
+    /// Non-zero there cancels, as in struct reflink_options. NULL: nobody cancels.
+    pub cancel: *const c_int,
+    /// Called for each entry below the root before it is opened. Returns REFLINK_TAKE, REFLINK_LEAVE_OUT or, for a
+    /// directory, REFLINK_TAKE_EMPTY. A negative number from -4095 to -1 ends the call with that code, a lower one with
+    /// -ECANCELED, another positive one with -EINVAL.
+    pub filter: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
+    /// Called for each entry that failed. REFLINK_SKIP leaves it out and goes on; anything else ends the call with its
+    /// error. Not asked about -ENOSPC, -EDQUOT, -EROFS, -ENOMEM, -EMFILE and -ENFILE, which end the call, as every
+    /// failure does without this function.
+    pub on_error: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
+    /// Called for each entry that is finished, for a list of what was copied. Non-zero cancels with -ECANCELED.
+    pub on_done: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
+    /// Receives the path of the entry that ended the call, relative to the root and NUL-terminated, cut to
+    /// `failed_path_size`. Empty where it was the root, or where no entry did. NULL: not wanted.
+    pub failed_path: *mut c_char,
+    /// How many bytes there is room for at `failed_path`.
+    pub failed_path_size: usize,
+    /// The most threads that work at once, the calling one among them. 0 and 1: that one alone, and no thread is made.
+    /// Threads that are made block all signals and are gone when the call returns.
+    pub threads: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+impl Default for reflink_tree_options {
+    fn default() -> Self {
+        // SAFETY: integers, and pointers that may be NULL.
+        Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
+    }
+}
+
+/// In `flags` of struct reflink_tree_result: entries failed and were skipped, because `on_error` said so.
+pub const REFLINK_TREE_INCOMPLETE: u32 = 0x10;
+
+/// What was done with a tree, or why it failed. Filled on success and on failure.
+///
+/// Every entry below the root that was read is counted once: files + hard_links + directories + symlinks + specials +
+/// specials_left_out + mounts_left_empty + entries_left_out + entries_kept + entries_failed + entries_vanished +
+/// entries_not_reached. In reflink_remove_tree() the first five count what was removed, each name of a file in `files`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct reflink_tree_result {
+    /// sizeof(struct reflink_tree_result), as REFLINK_TREE_RESULT_INIT sets it.
+    pub size: u32,
+    /// REFLINK_STEP_*: which operation failed.
+    pub step: u32,
+    /// REFLINK_REASON_*: why the first file that was not cloned was not.
+    pub reason: u32,
+    /// REFLINK_PUBLISHED, REFLINK_TREE_INCOMPLETE, REFLINK_LITTER, REFLINK_METADATA_INCOMPLETE,
+    /// REFLINK_DESTINATION_CHANGED, REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
+    pub flags: u32,
+    /// The raw error of the operating system behind a failure, 0 if none.
+    pub os_error: i32,
+    /// The -errno that refused that clone, 0 if none did.
+    pub clone_error: i32,
+    /// The length of the path that `failed_path` receives, before cutting, without the NUL.
+    pub failed_path_length: u64,
+    /// Files, each counted once, whatever number of names it has.
+    pub files: u64,
+    /// Further names of files that were copied.
+    pub hard_links: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// FIFOs, sockets, devices and whiteouts.
+    pub specials: u64,
+    /// The same, left out because of REFLINK_TREE_SKIP_SPECIAL.
+    pub specials_left_out: u64,
+    /// Mount points left empty because of REFLINK_TREE_ONE_MOUNT.
+    pub mounts_left_empty: u64,
+    /// Left out by `filter`. What is in a directory that was left out is not counted.
+    pub entries_left_out: u64,
+    /// Not replaced because of REFLINK_TREE_KEEP_EXISTING.
+    pub entries_kept: u64,
+    /// Skipped by `on_error`.
+    pub entries_failed: u64,
+    /// Gone from the source between reading the directory and opening the entry.
+    pub entries_vanished: u64,
+    /// Read from a directory, and not done when the call ended.
+    pub entries_not_reached: u64,
+    /// Of `files`: cloned. This one and the four after it add up to `files`.
+    pub files_cloned: u64,
+    /// Of `files`: copied by the kernel, which may have shared blocks.
+    pub files_kernel_copied: u64,
+    /// Of `files`: read and written.
+    pub files_copied: u64,
+    /// Of `files`: cloned in part.
+    pub files_mixed: u64,
+    /// Of `files`: empty, so that there was nothing to clone.
+    pub files_empty: u64,
+    /// Of `files`: changed while they were copied, see REFLINK_SOURCE_CHANGED.
+    pub files_changed: u64,
+    /// Bytes that share their blocks with the source.
+    pub bytes_cloned: u64,
+    /// Bytes copied.
+    pub bytes_copied: u64,
+    /// Bytes left as holes.
+    pub bytes_hole: u64,
+    /// With REFLINK_LITTER: the name of what was left beside the destination, NUL-terminated. Else empty.
+    pub litter: [c_char; 32],
+}
+
+impl Default for reflink_tree_result {
     fn default() -> Self {
         // SAFETY: integers, and pointers that may be NULL.
         Self { size: size_of::<Self>() as u32, ..unsafe { core::mem::zeroed() } }
@@ -977,6 +1235,123 @@ unsafe extern "C" {
         length: u64,
         options: *const reflink_dedupe_options,
         result: *mut reflink_dedupe_result,
+    ) -> c_int;
+
+    /// Copies a directory with all that is in it, sharing the blocks of its files where the file system can.
+    ///
+    /// Does what reflink_copy_tree_at() does, with both names relative to the current directory.
+    ///
+    /// - `src`: The directory to copy. A symbolic link is followed, unless REFLINK_NOFOLLOW is set.
+    /// - `dst`: The name to give the copy.
+    /// - `options`: How to copy, or NULL for the defaults.
+    /// - `result`: Says what was done, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, or a negative code: see reflink_copy_tree_at().
+    ///
+    /// Thread-safe. Since 0.1.
+    pub fn reflink_copy_tree(
+        src: *const c_char,
+        dst: *const c_char,
+        options: *const reflink_tree_options,
+        result: *mut reflink_tree_result,
+    ) -> c_int;
+
+    /// Copies a directory with all that is in it, both names relative to open directories.
+    ///
+    /// The copy is built in a private directory beside the destination, ".reflink-" and 16 hexadecimal digits, which only
+    /// its owner may enter. It gets its name in one step, when it is complete. After any error, signal or kill the name holds
+    /// what it held before, or the complete new tree. An error removes the private directory, a kill leaves it. (Exceptions
+    /// are asked for: REFLINK_MERGE, REFLINK_UNSTAGED, REFLINK_TREE_TWO_RENAMES.) Exceptions in time are failures after the
+    /// name was given: REFLINK_PUBLISHED says that it was.
+    ///
+    /// Each file is copied as reflink_copy_file_at() does it, and the method is decided for each. Hard links within the tree
+    /// stay hard links. Symbolic links are copied byte for byte. FIFOs, sockets, devices and whiteouts are made anew and
+    /// never opened. Directories get their permission bits and times last, so that one that forbids writing can be copied.
+    /// Files that others change meanwhile are copied as reflink_copy_file_at() says; the copy is not of one instant.
+    ///
+    /// Below the two names nothing is followed: each entry is reached by one name from an open directory, so that nobody who
+    /// swaps entries meanwhile can lead the call elsewhere. The depth is not limited, nor is the length of paths. At most 64
+    /// descriptors are open, and 4 more for each thread.
+    ///
+    /// Not copied: inode flags (except NOCOW of directories on Btrfs), project ids, fs-verity, creation times.
+    ///
+    /// - `src_dir`: An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
+    /// - `src`: The directory to copy.
+    /// - `dst_dir`: An open directory that `dst` is relative to, or AT_FDCWD (on Windows NULL).
+    /// - `dst`: The name to give the copy. Its parent must exist.
+    /// - `options`: How to copy, or NULL for the defaults.
+    /// - `result`: Says what was done, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, or a negative code, among others:
+    /// - -EINVAL: a NULL name, a value that is unknown or in the wrong member, a flag without what it belongs to
+    ///   (REFLINK_TREE_KEEP_EXISTING without REFLINK_MERGE), a `failed_path_size` without `failed_path`.
+    /// - -ENOTDIR: the source is not a directory; with REFLINK_REPLACE, the destination is a file.
+    /// - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
+    /// - -EEXIST: the destination exists, also as an empty directory, and neither REFLINK_REPLACE nor REFLINK_MERGE is set.
+    /// - REFLINK_ERR_INTO_ITSELF: the destination is in the source, or it is or contains the source and would be replaced.
+    /// - REFLINK_ERR_NAME_CLASH: two names of one directory are one name on the destination, which does not tell upper and
+    ///   lower case or forms of a letter apart.
+    /// - -EOPNOTSUPP at REFLINK_STEP_PUBLISH: with REFLINK_REPLACE, two names cannot be exchanged there: see
+    ///   REFLINK_TREE_TWO_RENAMES.
+    /// - with REFLINK_ALWAYS what reflink_copy_file_at() returns for the first file that cannot be cloned.
+    /// - -ECANCELED: a function or `cancel` said so. With REFLINK_PUBLISHED: while the replaced tree was being removed.
+    /// - any error of an entry. `failed_path` says of which.
+    ///
+    /// Thread-safe. Since 0.1.
+    pub fn reflink_copy_tree_at(
+        src_dir: reflink_handle,
+        src: *const c_char,
+        dst_dir: reflink_handle,
+        dst: *const c_char,
+        options: *const reflink_tree_options,
+        result: *mut reflink_tree_result,
+    ) -> c_int;
+
+    /// Removes a directory with all that is in it.
+    ///
+    /// Does what reflink_remove_tree_at() does, with the name relative to the current directory.
+    ///
+    /// - `name`: The directory to remove.
+    /// - `options`: See reflink_remove_tree_at(), or NULL.
+    /// - `result`: Says what was done, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, or a negative code: see reflink_remove_tree_at().
+    ///
+    /// Thread-safe. Since 0.1.
+    pub fn reflink_remove_tree(
+        name: *const c_char,
+        options: *const reflink_tree_options,
+        result: *mut reflink_tree_result,
+    ) -> c_int;
+
+    /// Removes a directory with all that is in it, its name relative to an open directory.
+    ///
+    /// Each entry is reached by one name from an open directory, and no symbolic link is followed, so that nobody who swaps
+    /// entries meanwhile can lead the call elsewhere. Directories that forbid their owner to write or enter are given these
+    /// rights first. A mount point is never entered: -EBUSY for that entry. Entries that others remove meanwhile are no error.
+    ///
+    /// Of the options `progress`, `cancel`, `on_error`, `on_done`, `failed_path` and `threads` mean something; `flags`, `filter` and
+    /// everything from `mode` to `preserve` must be 0. An entry that `on_error` skips stays, with the directories that it is in.
+    /// After an error what was removed so far stays removed.
+    ///
+    /// - `dir`: An open directory that `name` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
+    /// - `name`: The directory to remove: a name or a path. Its last part is not followed.
+    /// - `options`: As above, or NULL.
+    /// - `result`: Says what was done, on success and on failure. May be NULL.
+    ///
+    /// Returns: 0, or a negative code, among others:
+    /// - -EINVAL: a NULL name, an option that means nothing here.
+    /// - -ENOTDIR: it is a file or a symbolic link.
+    /// - -EBUSY: something is mounted in it.
+    /// - -ECANCELED: a function or `cancel` said so.
+    /// - any error of an entry. `failed_path` says of which.
+    ///
+    /// Thread-safe. Since 0.1.
+    pub fn reflink_remove_tree_at(
+        dir: reflink_handle,
+        name: *const c_char,
+        options: *const reflink_tree_options,
+        result: *mut reflink_tree_result,
     ) -> c_int;
     // make header: end
 }
