@@ -202,6 +202,11 @@ pub fn access_denied(errno: Errno) -> bool {
     errno.is(EACCES)
 }
 
+/// Whether permission bits cannot be changed because the file is somebody else's.
+pub fn is_anothers(errno: Errno) -> bool {
+    matches!(errno.number(), EPERM | EACCES)
+}
+
 /// What a removal calls the error of entering another mount: EBUSY, as rmdir(2) does.
 pub fn busy_mount(errno: Errno) -> Errno {
     if errno.is(EXDEV) { Errno::standing_for(errno.raw(), EBUSY) } else { errno }

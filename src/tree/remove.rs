@@ -173,7 +173,7 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
             } else if let Some(name) = self.here.subdirectories.pop() {
                 self.descend(name)?;
             } else if self.above.is_empty() {
-                if self.here.stays || self.remove_root()? {
+                if self.remove_root()? {
                     return Ok(());
                 }
             } else {
@@ -271,13 +271,12 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
         let left = replace(&mut self.here, level);
         let emptied = replace(&mut self.directory, parent);
         self.path.truncate(self.here.path);
-        if left.stays {
-            self.here.stays = true;
-            self.counts.failed = self.counts.failed.saturating_add(1);
-            return Ok(());
-        }
         match self.attempt(|sys, fd| sys.remove_directory(fd, &left.name)) {
             Ok(()) => self.removed(&left.name, Kind::Directory),
+            Err(_) if left.stays => {
+                self.stays();
+                Ok(())
+            }
             Err(errno) if table::not_empty(errno) && left.readings < READINGS_AT_MOST => {
                 self.return_to(left, emptied)
             }
@@ -312,6 +311,7 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
     /// Removes the root, and says whether the removal is at its end.
     fn remove_root(&mut self) -> Result<bool> {
         match self.sys.remove_directory(self.outside, &self.here.name) {
+            Err(_) if self.here.stays => Ok(true),
             Err(errno) if table::not_empty(errno) && self.here.readings < READINGS_AT_MOST => {
                 self.read_again().map(|()| false)
             }
@@ -326,15 +326,21 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
     /// Makes a call in this directory, once more where that was forbidden and its owner can be given the right to it.
     fn attempt<T>(&mut self, call: impl Fn(&S, Fd) -> sys::Result<T>) -> sys::Result<T> {
         match call(self.sys, self.directory.fd()) {
-            Err(errno) if table::access_denied(errno) && self.unlock() => call(self.sys, self.directory.fd()),
+            Err(errno) if table::access_denied(errno) && !replace(&mut self.here.unlocked, true) => {
+                match self.unlock() {
+                    Ok(()) => call(self.sys, self.directory.fd()),
+                    Err(refused) if table::is_anothers(refused) => Err(errno),
+                    Err(failed) => Err(failed),
+                }
+            }
             outcome => outcome,
         }
     }
 
-    fn unlock(&mut self) -> bool {
+    fn unlock(&self) -> sys::Result<()> {
         let fd = self.directory.fd();
-        let unlock = || self.sys.stat(fd).and_then(|stat| self.sys.set_mode(fd, stat.mode | 0o700));
-        !replace(&mut self.here.unlocked, true) && unlock().is_ok()
+        let mode = self.sys.stat(fd)?.mode;
+        self.sys.set_mode(fd, mode | 0o700)
     }
 
     // ── What becomes of entries ──
@@ -363,9 +369,14 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
             return self.tell();
         }
         self.ask(Some(name), kind, Error::new(step, Cause::System(errno)))?;
+        self.stays();
+        Ok(())
+    }
+
+    /// An entry of this directory stays, and so does the directory.
+    fn stays(&mut self) {
         self.counts.failed = self.counts.failed.saturating_add(1);
         self.here.stays = true;
-        Ok(())
     }
 
     /// This directory could not be read. It is counted when it is left.
@@ -433,6 +444,9 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
     }
 }
 
+#[cfg(all(test, unix))]
+#[path = "tests/removal_over_model.rs"]
+mod over_model;
 #[cfg(all(test, unix))]
 #[path = "tests/removal.rs"]
 mod tests;

@@ -4,11 +4,11 @@
 use std::ffi::CString;
 use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::sys::errno::{EACCES, EBUSY, EEXIST, ENOENT, ENOTDIR, ENOTEMPTY};
+use crate::sys::errno::{EBUSY, EEXIST, ENOENT, ENOTDIR, ENOTEMPTY};
 use crate::sys::{CWD, Common, Directories, Native};
 use crate::tree::Wants;
 
@@ -17,14 +17,12 @@ type Meanwhile = Box<dyn FnMut(&str)>;
 /// What the caller's functions answer, and what they were told.
 #[derive(Default)]
 struct Caller {
-    skips: bool,
     /// Cancels at this entry that is done, from 1.
     cancels_done_at: usize,
     /// Cancels at this report of progress, from 1.
     cancels_progress_at: usize,
     cancelled: bool,
     done: Vec<(String, EntryKind, u32)>,
-    errors: Vec<(String, i32, Step)>,
     progress: Vec<Progress>,
     /// Is called at each entry that is done.
     meanwhile: Option<Meanwhile>,
@@ -32,12 +30,7 @@ struct Caller {
 
 impl Watch for Caller {
     fn wants(&self) -> Wants {
-        Wants { filter: false, errors: true, done: true, progress: true }
-    }
-
-    fn on_error(&mut self, entry: &Entry, error: &Error) -> bool {
-        self.errors.push((entry.path.to_str().unwrap().into(), error.errno(), error.step));
-        self.skips
+        Wants { filter: false, errors: false, done: true, progress: true }
     }
 
     fn on_done(&mut self, entry: &Entry, _: &copy::Report) -> bool {
@@ -229,68 +222,6 @@ fn directories_that_their_owner_locked_are_removed_by_their_owner() {
     outcome.unwrap();
     assert!(!scene.tree().exists());
     assert_eq!((report.counts.files, report.counts.directories), (10, 10));
-}
-
-/// A directory of another owner's in the tree, which may be looked into and not changed.
-fn with_anothers(scene: &Scene) {
-    let tree = scene.tree();
-    fs::create_dir_all(tree.join("a/another's")).unwrap();
-    fs::write(tree.join("a/another's/file"), "").unwrap();
-    fs::write(tree.join("a/file"), "").unwrap();
-    fs::write(tree.join("file"), "").unwrap();
-    give(&scene.0);
-    chown(tree.join("a/another's"), Some(0), Some(0)).unwrap();
-}
-
-#[test]
-fn the_caller_decides_of_what_cannot_be_removed() {
-    if !is_root() {
-        eprintln!("SKIPPED: another owner's directory needs root");
-        return;
-    }
-    let failure = ("a/another's/file".to_string(), EACCES, Step::Cleanup);
-    for skips in [false, true] {
-        let scene = Scene::new(if skips { "skipped" } else { "stopped" });
-        with_anothers(&scene);
-        let tree = scene.tree();
-        let (outcome, report, errors) = as_user(move || {
-            let mut caller = Caller { skips, ..Caller::default() };
-            let (outcome, report) = remove_at(&tree, &mut caller);
-            (outcome, report, caller.errors)
-        });
-        assert_eq!(errors, std::slice::from_ref(&failure));
-        assert!(scene.tree().join("a/another's/file").exists());
-        if skips {
-            outcome.unwrap();
-            assert_eq!(report.failed_path, b"");
-            let wanted = Counts { seen: 5, files: 2, failed: 3, ..Counts::default() };
-            assert_eq!(report.counts, wanted);
-            assert!(!scene.tree().join("a/file").exists() && !scene.tree().join("file").exists());
-        } else {
-            assert_eq!(errno(outcome), EACCES);
-            assert_eq!(report.failed_path, b"a/another's/file");
-            assert!(report.counts.failed == 0 && report.counts.not_reached > 0, "{:?}", report.counts);
-        }
-    }
-}
-
-#[test]
-fn a_clean_up_removes_all_that_it_can_and_reports_the_first_failure() {
-    if !is_root() {
-        eprintln!("SKIPPED: another owner's directory needs root");
-        return;
-    }
-    let scene = Scene::new("clean-up");
-    with_anothers(&scene);
-    let top = scene.0.clone();
-    let (outcome, errors) = as_user(move || {
-        let directory = Handle::new(&Native, Native.open_directory(CWD, &c_path(&top), false).unwrap());
-        let mut caller = Caller { cancelled: true, ..Caller::default() };
-        (clean_up(&Native, directory.fd(), c"tree", &mut caller), caller.errors)
-    });
-    assert_eq!((errno(outcome), errors), (EACCES, vec![]));
-    let left = |path: &str| scene.tree().join(path).exists();
-    assert_eq!(["a/another's/file", "a/file", "file"].map(left), [true, false, false]);
 }
 
 #[test]

@@ -315,6 +315,9 @@ impl World {
         }
         self.may_change(found.directory)?;
         self.not_mounted(ino)?;
+        if self.disk.inodes[ino].immutable {
+            return Err(Errno(EPERM));
+        }
         if !self.disk.inodes[ino].engines {
             self.violated("somebody else's file was removed");
         }
