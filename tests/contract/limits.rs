@@ -320,11 +320,12 @@ fn signals_do_not_end_a_copy(place: &Place) {
     }
 }
 
+/// Two closes are one call more than close_range, and take less time (docs/performance.md).
 fn a_small_clone_takes_few_calls(place: &Place) {
     need_strace();
     let room = Room::new(&place.dir);
     let src = files::file(&room.path("src"), &files::bytes(93, 20_000));
-    for (durability, most) in [(abi::UNSTAGED, 9), (abi::ATOMIC, 10)] {
+    for (durability, most) in [(abi::UNSTAGED, 10), (abi::ATOMIC, 11)] {
         let dst = room.path(&format!("dst-{durability}"));
         let (fine, calls) = traced(&src, &dst, [abi::AUTO, durability, 0], None, &room.path("log")).unwrap();
         assert!(fine && calls.len() <= most, "{} calls: {calls:#?}", calls.len());
