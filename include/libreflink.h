@@ -440,7 +440,7 @@ struct reflink_result {
   uint32_t reason;
   /**
    * REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED,
-   * REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
+   * REFLINK_LITTER, REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
    */
   uint32_t flags;
   /**
@@ -462,7 +462,7 @@ struct reflink_result {
   uint64_t bytes_hole;
   /** Of reflink_copy_range(): where `bytes_cloned` begin, from the range's beginning. */
   uint64_t clone_offset;
-  /** Empty: not used by this version. */
+  /** With REFLINK_LITTER the private name, NUL-terminated; else empty. */
   char litter[32];
 };
 

@@ -410,6 +410,7 @@ struct result {
     std::uint64_t bytes_cloned = 0; ///< Bytes that share their blocks with the source.
     std::uint64_t bytes_copied = 0; ///< Bytes copied.
     std::uint64_t bytes_hole = 0;   ///< Bytes left as holes.
+    std::string litter; ///< The private name that could not be removed beside the destination.
 };
 
 /// How to make equal files share. As it is made, it holds the defaults.
@@ -784,6 +785,8 @@ class call
         result.bytes_cloned = result_.bytes_cloned;
         result.bytes_copied = result_.bytes_copied;
         result.bytes_hole = result_.bytes_hole;
+        if ((result_.flags & REFLINK_LITTER) != 0)
+            result.litter = result_.litter;
         return result;
     }
 

@@ -152,7 +152,7 @@ struct Name<'s, S: Sys> {
 
 impl<S: Sys> Drop for Name<'_, S> {
     fn drop(&mut self) {
-        retry::removal(|| self.sys.unlink(self.directory, self.name.as_c_str()));
+        retry::removal(|| self.sys.unlink(self.directory, self.name.as_c_str()).map(|()| true));
     }
 }
 

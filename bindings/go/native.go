@@ -189,7 +189,15 @@ func resultOf(raw *C.struct_reflink_result) Result {
 		DestinationChanged: raw.flags&C.REFLINK_DESTINATION_CHANGED != 0,
 		AtSource:           raw.flags&C.REFLINK_AT_SOURCE != 0,
 		AtDestination:      raw.flags&C.REFLINK_AT_DESTINATION != 0,
+		Litter:             litterOf(raw),
 	}
+}
+
+func litterOf(raw *C.struct_reflink_result) string {
+	if raw.flags&C.REFLINK_LITTER == 0 {
+		return ""
+	}
+	return C.GoString(&raw.litter[0])
 }
 
 func capabilityOf(raw *C.struct_reflink_capability) Capability {

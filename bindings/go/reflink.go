@@ -51,6 +51,7 @@ const (
 	numberMetadataIncomplete = 0x2
 	numberPublished          = 0x4
 	numberDestinationChanged = 0x8
+	numberLitter             = 0x20
 	numberAtSource           = 0x100
 	numberAtDestination      = 0x200
 	numberToEof              = 0x7fffffffffffffff

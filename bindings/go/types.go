@@ -231,6 +231,8 @@ type Result struct {
 	AtSource bool
 	// AtDestination: the call that failed was made on the destination, its name or its directory ("error writing").
 	AtDestination bool
+	// Litter is the private name that could not be removed beside the destination, "" if there is none.
+	Litter string
 }
 
 // Length is the number of bytes dealt with, in whichever way.

@@ -1,10 +1,11 @@
 //! What was done, or why it failed: methods, reasons and steps, in numbers and in words, and the structure that has them.
 //! The engine has no numbers: here each of its answers gets one.
 
-use core::ffi::CStr;
+use core::ffi::{CStr, c_char};
 use core::mem::offset_of;
 
 use super::sized::{self, Extensible};
+use crate::copy::name::PrivateName;
 use crate::copy::{Method, Report};
 use crate::error::{Error, Reason, Side, Step};
 
@@ -116,7 +117,7 @@ pub struct reflink_result {
     /// REFLINK_REASON_*: why not everything was cloned.
     pub reason: u32,
     /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED,
-    /// REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
+    /// REFLINK_LITTER, REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
     pub flags: u32,
     /// The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
     /// code), 0 if none: the library refused it itself.
@@ -135,8 +136,8 @@ pub struct reflink_result {
     pub bytes_hole: u64,
     /// Of reflink_copy_range(): where `bytes_cloned` begin, from the range's beginning.
     pub clone_offset: u64,
-    /// Empty: not used by this version.
-    pub litter: [core::ffi::c_char; 32],
+    /// With REFLINK_LITTER the private name, NUL-terminated; else empty.
+    pub litter: [c_char; 32],
 }
 
 /// The methods in words.
@@ -242,6 +243,7 @@ pub fn report_flags(report: &Report) -> u32 {
         (report.metadata_incomplete, REFLINK_METADATA_INCOMPLETE),
         (report.published, REFLINK_PUBLISHED),
         (report.destination_changed, REFLINK_DESTINATION_CHANGED),
+        (report.litter.is_some(), REFLINK_LITTER),
     ])
 }
 
@@ -257,6 +259,11 @@ pub const fn side_flag(step: Step) -> u32 {
 /// Those bits whose condition holds.
 pub fn bits(flags: &[(bool, u32)]) -> u32 {
     flags.iter().filter(|flag| flag.0).fold(0, |all, flag| all | flag.1)
+}
+
+/// Bytes as characters of C, which are signed on one processor and unsigned on another.
+pub fn chars(bytes: &[u8; 32]) -> [c_char; 32] {
+    bytes.map(|byte| c_char::from_ne_bytes([byte]))
 }
 
 /// Tells the caller what was done, if the caller wants to know.
@@ -281,7 +288,7 @@ pub unsafe fn write(to: *mut reflink_result, report: &Report, error: Option<Erro
         bytes_copied: report.copied_any(),
         bytes_hole: report.holes,
         clone_offset: report.clone_offset,
-        litter: [0; 32],
+        litter: chars(report.litter.as_ref().map_or(&[0; 32], PrivateName::bytes)),
     };
     // SAFETY: checked, and not NULL.
     unsafe { sized::write(to, &value) };

@@ -35,11 +35,11 @@ pub fn clone<'s, S: Sys>(job: &Job<'s, '_, S>, progress: &mut Progress) -> Resul
     match kept {
         Ok(true) => Ok(Some(draft)),
         Ok(false) => {
-            draft.discard(job.to);
+            draft.discard(job);
             Ok(None)
         }
         Err(error) => {
-            draft.discard(job.to);
+            draft.discard(job);
             Err(error)
         }
     }

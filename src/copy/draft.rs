@@ -7,7 +7,6 @@ use super::job::Job;
 use super::name::{Destination, PrivateName, with_private_name};
 use super::{Durability, Report, metadata, retry, table};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::EEXIST;
 use crate::sys::{Errno, Fd, Handle, Stat, Sys};
 
 /// What became of giving the file its name.
@@ -79,8 +78,8 @@ impl<'s, S: Sys> Draft<'s, S> {
         let mode = metadata::mode_to_create(&job.source.stat, job.options, true);
         let mut draft = Self::create_named(job, directory, mode)?;
         if job.is_long() && !job.replaces() {
-            if let Err(error) = draft.check_publishable() {
-                draft.discard(job.to);
+            if let Err(error) = draft.check_publishable(job) {
+                draft.discard(job);
                 return Err(error);
             }
         }
@@ -92,8 +91,7 @@ impl<'s, S: Sys> Draft<'s, S> {
         let create = |dir: Fd, name: &CStr| {
             job.sys.create_new(dir, name, mode).inspect_err(|errno| {
                 if !table::name_is_taken(*errno) {
-                    // Landlock lets a file be made that it then refuses to open; nobody else's has this name.
-                    let _ = job.sys.unlink(dir, name);
+                    job.remove_if_made(dir, name); // nobody else's has this name
                 }
             })
         };
@@ -115,18 +113,18 @@ impl<'s, S: Sys> Draft<'s, S> {
         let Self { file, directory, place, .. } = scratch;
         drop(file); // before its name is removed: see `discard`
         if let (Some(directory), Place::Private(name)) = (directory, place) {
-            retry::once_more(|| sys.unlink(directory.fd(), name.as_c_str())).at(Step::Create)?;
+            job.remove_own(directory.fd(), name.as_c_str()).at(Step::Create)?;
         }
         Ok(made?.mode)
     }
 
     /// Whether the finished file can be given a new name here, tried before a long copy with another private name.
-    fn check_publishable(&mut self) -> Result<()> {
+    fn check_publishable(&mut self, job: &Job<'s, '_, S>) -> Result<()> {
         let (directory, name) = self.named()?;
         let (sys, name) = (self.sys, name.as_c_str());
         let lost = |new: &CStr, errno: &Errno| {
             if !table::name_is_taken(*errno) {
-                let _ = sys.unlink(directory, new); // a server may have done it, and its reply was lost
+                job.remove_if_made(directory, new);
             }
         };
         let rename = |new: &CStr| {
@@ -143,7 +141,7 @@ impl<'s, S: Sys> Draft<'s, S> {
         let link =
             |new: &CStr| sys.link(directory, name, directory, new).inspect_err(|errno| lost(new, errno));
         let ((), second) = with_private_name(sys, link).map_err(table::no_new_name).at(Step::Publish)?;
-        retry::once_more(|| sys.unlink(directory, second.as_c_str())).at(Step::Publish)
+        job.remove_own(directory, second.as_c_str()).at(Step::Publish)
     }
 
     /// Makes a file under its final name. `None`: something stands there that is to be replaced, and
@@ -298,14 +296,15 @@ impl<'s, S: Sys> Draft<'s, S> {
     /// Removes the name that an unfinished file stands under, if it is still this file's. Closes the file first: some
     /// servers store a file when it is closed, and would bring it back (rclone#6006); others do not unlink what is open
     /// for writing (mountpoint-s3#995).
-    pub(super) fn discard(self, to: &Destination) {
+    pub(super) fn discard(self, job: &Job<'s, '_, S>) {
         let Self { sys, file, directory, place, .. } = self;
         let (dir, name, private) = match (&directory, &place) {
             (Some(directory), Place::Private(name)) => (directory.fd(), name.as_c_str(), true),
-            (_, Place::Final) => (to.dir, to.path, false),
+            (_, Place::Final) => (job.to.dir, job.to.path, false),
             _ => return,
         };
-        let Ok(mine) = retry::once_more(|| sys.stat(file.fd())) else { return };
+        let left = || job.litter.set(private.then(|| PrivateName::of(name)));
+        let Ok(mine) = retry::once_more(|| sys.stat(file.fd())) else { return left() };
         let theirs = |there: Stat| !mine.same_file(&there);
         let before = retry::once_more(|| sys.stat_name(dir, name));
         if before.is_ok_and(theirs) {
@@ -314,10 +313,15 @@ impl<'s, S: Sys> Draft<'s, S> {
         let _ = file.close(); // the error before this one is the one to report
         // What a server stores now may be another inode. Under a private name that was this file's it is nobody else's.
         let sure = private && !before.is_err_and(|errno| !table::name_is_free(errno));
-        retry::removal(|| match sys.stat_name(dir, name)? {
-            there if !sure && theirs(there) => Err(Errno(EEXIST)),
-            _ => sys.unlink(dir, name),
+        let gone = retry::removal(|| match sys.stat_name(dir, name) {
+            Ok(there) if !sure && theirs(there) => Ok(false),
+            Ok(_) => sys.unlink(dir, name).map(|()| true),
+            Err(errno) if table::name_is_free(errno) => Ok(false),
+            Err(errno) => Err(errno),
         });
+        if !gone {
+            left();
+        }
     }
 
     /// Closes the copy. A clone has written nothing that a close could still lose.

@@ -1,6 +1,8 @@
 //! Copies from name to name: opens the source once, builds the new file where nobody sees it, publishes it in one step.
 //! After any error the destination's name holds what it held before, or (after publishing) the complete new file.
 
+use core::cell::Cell;
+
 use super::check::{check_regular, check_size_limit};
 use super::clone_as_new;
 use super::data::{Flow, Ownership, Stretch, whole_length};
@@ -41,40 +43,47 @@ pub(crate) fn copy_open<S: Sys>(
         let from = (source.file.fd(), &source.stat);
         source.stat.mode = metadata::mode_without_acl(sys, from, options, &mut progress.report)?;
     }
-    let mut job = Job { sys, source: &source, to, options, known, mode_given: None };
-    check_size_limit(source.stat.size, known.limit)?;
-    let there = job.look_first()?;
-    if job.needs_mode_given() {
-        job.mode_given = Some(Draft::find_mode_given(&job)?);
-    }
-
-    let cloned = clone_as_new::clone(&job, progress);
-    let mut draft = match cloned.map_err(|error| job.explain(error, &mut progress.report))? {
-        Some(draft) => draft,
-        None => Draft::create(&job, there)?,
-    };
-    let mut outcome = job.build(&mut draft, there, progress);
-    if outcome == Ok(Published::NotThisWay) {
-        // It has data but cannot get a name: once more, as a file that has one from the start.
-        let metadata_incomplete = progress.report.metadata_incomplete;
-        progress.report = Report { metadata_incomplete, ..Report::default() };
-        drop(draft);
-        draft = Draft::create_private(&job, None)?;
-        outcome = job.build(&mut draft, there, progress);
-    }
+    let litter = Cell::new(None);
+    let mut job = Job { sys, source: &source, to, options, known, mode_given: None, litter };
+    let made = job.make(progress);
     let report = &mut progress.report;
-    if let Err(error) = outcome {
-        report.published = draft.is_published(to, &error);
-        report.clone_broke_off =
-            report.cloned > 0 && !report.source_changed && report.cloned < source.stat.size;
-        draft.discard(to);
-        return Err(job.explain(error, &mut progress.report));
-    }
+    report.litter = job.litter.get();
+    let draft = made?;
     report.published = true;
     draft.close(to, report)
 }
 
 impl<'s, S: Sys> Job<'s, '_, S> {
+    /// Makes the copy and gives it its name.
+    fn make(&mut self, progress: &mut Progress) -> Result<Draft<'s, S>> {
+        let size = self.source.stat.size;
+        check_size_limit(size, self.known.limit)?;
+        let there = self.look_first()?;
+        if self.needs_mode_given() {
+            self.mode_given = Some(Draft::find_mode_given(self)?);
+        }
+        let cloned = clone_as_new::clone(self, progress);
+        let mut draft = match cloned.map_err(|error| self.explain(error, &mut progress.report))? {
+            Some(draft) => draft,
+            None => Draft::create(self, there)?,
+        };
+        let mut outcome = self.build(&mut draft, there, progress);
+        if outcome == Ok(Published::NotThisWay) {
+            // It has data but cannot get a name: once more, as a file that has one from the start.
+            let metadata_incomplete = progress.report.metadata_incomplete;
+            progress.report = Report { metadata_incomplete, ..Report::default() };
+            drop(draft);
+            draft = Draft::create_private(self, None)?;
+            outcome = self.build(&mut draft, there, progress);
+        }
+        let Err(error) = outcome else { return Ok(draft) };
+        let report = &mut progress.report;
+        report.published = draft.is_published(self.to, &error);
+        report.clone_broke_off = report.cloned > 0 && !report.source_changed && report.cloned < size;
+        draft.discard(self);
+        Err(self.explain(error, report))
+    }
+
     /// Data, metadata, sync, name: in this order. `there`: something stands under the name already.
     fn build(&self, draft: &mut Draft<'s, S>, there: bool, progress: &mut Progress) -> Result<Published> {
         let (made, options) = if draft.cloned {

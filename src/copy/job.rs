@@ -1,12 +1,13 @@
 //! One copy from name to name: what every step of it needs to know, the source among it.
 //! And what stands under the destination's name, which is looked at more than once.
 
+use core::cell::Cell;
 use core::ffi::CStr;
 
 use super::check::{check_regular, is_source};
-use super::name::Destination;
+use super::name::{Destination, PrivateName};
 use super::source::Source;
-use super::{Durability, IfExists, Mode, Options, Permissions, Reason, Report, table};
+use super::{Durability, IfExists, Mode, Options, Permissions, Reason, Report, retry, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::EEXIST;
 use crate::sys::{Errno, Fd, Handle, Kind, Sys};
@@ -41,6 +42,8 @@ pub(super) struct Job<'s, 'j, S: Sys> {
     pub(super) known: Known,
     /// The permission bits that the system gives a new file there, where they must be known before the file is made.
     pub(super) mode_given: Option<u32>,
+    /// The private name that could not be removed.
+    pub(super) litter: Cell<Option<PrivateName>>,
 }
 
 /// What is known before a file is opened: of the process, and from earlier files of the same tree.
@@ -132,6 +135,24 @@ impl<'s, S: Sys> Job<'s, '_, S> {
             }
         }
         error
+    }
+
+    /// Removes a private name that a call which failed may have made: Landlock lets a file be made that it then refuses to
+    /// open, and a server's reply can be lost.
+    pub(super) fn remove_if_made(&self, dir: Fd, name: &CStr) {
+        let Err(errno) = self.sys.unlink(dir, name) else { return };
+        if !table::name_is_free(errno) && self.sys.stat_name(dir, name).is_ok() {
+            self.litter.set(Some(PrivateName::of(name)));
+        }
+    }
+
+    /// Removes a private name that is this copy's own. Tried twice: it would stay for good.
+    pub(super) fn remove_own(&self, dir: Fd, name: &CStr) -> crate::sys::Result<()> {
+        let removed = retry::once_more(|| self.sys.unlink(dir, name));
+        if removed.is_err() {
+            self.litter.set(Some(PrivateName::of(name)));
+        }
+        removed
     }
 
     /// Whether the copy may take more than about a second.

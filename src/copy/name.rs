@@ -121,10 +121,24 @@ fn with_nul<const ROOM: usize, T>(bytes: &[u8], work: impl FnOnce(&CStr) -> T) -
 }
 
 /// A private name: recognisable, and not to be guessed.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrivateName([u8; 32]);
 
 impl PrivateName {
+    /// The name that such a C string is. (A longer one is cut.)
+    pub fn of(name: &CStr) -> Self {
+        let mut bytes = [0; 32];
+        for (room, byte) in bytes.iter_mut().take(31).zip(name.to_bytes()) {
+            *room = *byte;
+        }
+        Self(bytes)
+    }
+
+    /// The name and the NUL after it, and zeros.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// From 64 random bits.
     pub fn new(random: u64) -> Self {
         use std::io::Write;

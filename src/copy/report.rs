@@ -1,6 +1,7 @@
 //! What a copy reports: how many bytes came over in which way, and why not everything was cloned.
 //! It is filled as the copy goes, so that a failure can be explained too.
 
+use super::name::PrivateName;
 use super::{Mode, table};
 use crate::error::{Cause, Error, Reason, Result, Side, Step};
 use crate::sys::Errno;
@@ -37,6 +38,8 @@ pub struct Report {
     pub published: bool,
     /// It failed, and the file that was there before was changed, or may have been.
     pub destination_changed: bool,
+    /// The private name that was left beside the destination.
+    pub litter: Option<PrivateName>,
 }
 
 /// How the data came over.

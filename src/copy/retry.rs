@@ -51,20 +51,22 @@ pub fn clone<S: Sys, T>(sys: &S, src: Fd, only_method: bool, call: impl Fn() -> 
 const REMOVALS_AT_MOST: u32 = 8;
 const FAILURES_AT_MOST: u32 = 2;
 
-/// Removes a name until it is seen to be gone. `attempt` fails where there is nothing
-/// to remove; that is believed once it was removed, or the second time.
-pub fn removal(attempt: impl Fn() -> Result<()>) {
+/// Removes a name until it is seen to be gone, and returns whether it is. `attempt` returns whether there was something to
+/// remove; that there was nothing is believed once it was removed, or the second time.
+pub fn removal(attempt: impl Fn() -> Result<bool>) -> bool {
     let (mut removed, mut failures) = (false, 0_u32);
     for _ in 0..REMOVALS_AT_MOST {
-        match attempt() {
-            Ok(()) => removed = true,
+        let attempt = attempt();
+        match attempt {
+            Ok(true) => removed = true,
             Err(errno) if table::still_open(errno) => {}
-            Err(_) => failures = failures.saturating_add(1),
+            Ok(false) | Err(_) => failures = failures.saturating_add(1),
         }
         if failures == FAILURES_AT_MOST || (removed && failures > 0) {
-            return;
+            return removed || attempt == Ok(false);
         }
     }
+    removed
 }
 
 /// Tries something a second time if it failed: what it was to remove would stay for good.

@@ -83,6 +83,7 @@ static void judge_flags(const struct copy *copy, bool by_name)
     bool published = copy->result.flags & REFLINK_PUBLISHED;
     bool changed = copy->result.flags & REFLINK_DESTINATION_CHANGED;
     CHECK(by_name ? !changed : !published);
+    CHECK(!(copy->result.flags & REFLINK_LITTER) && !copy->result.litter[0]);
     if (copy->code == 0)
         CHECK(published == by_name && !changed);
     else

@@ -44,6 +44,7 @@ pub const STEP_PROGRESS: u32 = 11;
 pub const METADATA_INCOMPLETE: u32 = 2;
 pub const PUBLISHED: u32 = 4;
 pub const DESTINATION_CHANGED: u32 = 8;
+pub const LITTER: u32 = 0x20;
 pub const AT_SOURCE: u32 = 0x100;
 pub const AT_DESTINATION: u32 = 0x200;
 
@@ -133,6 +134,12 @@ impl Outcome {
             clone_offset: 1 << 60,
             litter: [b'!'; 32],
         }
+    }
+
+    /// The private name that was left. Of the tortures.
+    #[allow(dead_code)]
+    pub fn litter(&self) -> &str {
+        CStr::from_bytes_until_nul(&self.litter).unwrap().to_str().unwrap()
     }
 
     pub fn total(&self) -> u64 {
@@ -320,6 +327,7 @@ fn check(code: c_int, outcome: &Outcome, by_name: bool) {
         outcome.method <= METHOD_COPY && outcome.reason <= 7 && outcome.step <= STEP_PROGRESS,
         "{outcome:?}"
     );
+    assert_eq!(outcome.flags & LITTER != 0, outcome.litter != [0; 32], "{outcome:?}");
     assert!(outcome.clone_error <= 0 && outcome.os_error >= 0, "{outcome:?}");
     assert!(
         [outcome.cloned, outcome.copied, outcome.holes].iter().all(|bytes| *bytes != 1 << 60),

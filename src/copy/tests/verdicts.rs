@@ -149,7 +149,20 @@ impl Judged<'_> {
     fn litter(&self) -> Option<String> {
         let litter = self.bench.litter();
         let excused = self.cannot_clean() || self.unlink_failed_twice();
-        (!litter.is_empty() && !excused).then(|| format!("left behind: {litter:?}"))
+        let told = self.outcome.report.litter.map(|name| name.as_c_str().to_str().unwrap().to_owned());
+        match told {
+            _ if !litter.is_empty() && !excused => Some(format!("left behind: {litter:?}")),
+            None if litter.is_empty() || self.cannot_look() => None,
+            Some(name) if litter.contains(&name) || self.cannot_look() => None,
+            told => Some(format!("left behind: {litter:?}, reported: {told:?}")),
+        }
+    }
+
+    /// Whether nobody can tell if a name is there.
+    fn cannot_look(&self) -> bool {
+        let world = self.bench.model.world();
+        self.injected.is_some_and(|injected| injected.lasting == Lasting::All)
+            || world.log.iter().any(|event| event.call == Call::StatName && event.injected)
     }
 
     fn unlink_failed_twice(&self) -> bool {

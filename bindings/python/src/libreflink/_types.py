@@ -11,6 +11,7 @@ _SOURCE_CHANGED = 0x1
 _METADATA_INCOMPLETE = 0x2
 _PUBLISHED = 0x4
 _DESTINATION_CHANGED = 0x8
+_LITTER = 0x20
 _AT_SOURCE = 0x100
 _AT_DESTINATION = 0x200
 # make header: end
@@ -149,6 +150,8 @@ class Result:
     at_source: bool
     #: The call that failed was made on the destination, its name or its directory ("error writing").
     at_destination: bool
+    #: The private name that could not be removed beside the destination, or None.
+    litter: Optional[str]
 
     @property
     def cloned(self) -> bool:
@@ -180,6 +183,7 @@ class Result:
             destination_changed=bool(raw.flags & _DESTINATION_CHANGED),
             at_source=bool(raw.flags & _AT_SOURCE),
             at_destination=bool(raw.flags & _AT_DESTINATION),
+            litter=bytes(raw.litter).rstrip(b"\0").decode() if raw.flags & _LITTER else None,
         )
         return result
 

@@ -2,7 +2,7 @@
 //! A panic never crosses the library: it is kept, and continues when the library has cleaned up.
 
 use std::any::Any;
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
@@ -228,12 +228,11 @@ fn report(raw: &sys::reflink_result) -> Report {
         destination_changed: raw.flags & sys::REFLINK_DESTINATION_CHANGED != 0,
         at_source: raw.flags & sys::REFLINK_AT_SOURCE != 0,
         at_destination: raw.flags & sys::REFLINK_AT_DESTINATION != 0,
+        litter: (raw.flags & sys::REFLINK_LITTER != 0).then(|| text_of(&raw.litter)),
     }
 }
 
 fn capability(raw: &sys::reflink_capability) -> Capability {
-    // A C character is signed on one processor and unsigned on another.
-    let name = raw.fs_name.iter().take_while(|byte| **byte != 0).flat_map(|byte| byte.to_ne_bytes());
     Capability {
         clone: match raw.clone {
             0 => Some(false),
@@ -248,8 +247,14 @@ fn capability(raw: &sys::reflink_capability) -> Capability {
         unnamed_files: raw.unnamed_files == 1,
         sparse: raw.sparse == 1,
         granularity: raw.granularity,
-        fs_name: String::from_utf8_lossy(&name.collect::<Vec<u8>>()).into_owned(),
+        fs_name: text_of(&raw.fs_name),
     }
+}
+
+/// A text in a structure. A C character is signed on one processor and unsigned on another.
+fn text_of(characters: &[c_char]) -> String {
+    let bytes = characters.iter().take_while(|byte| **byte != 0).flat_map(|byte| byte.to_ne_bytes());
+    String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
 }
 
 /// A -errno that may be 0.

@@ -264,6 +264,8 @@ pub struct Report {
     pub at_source: bool,
     /// The call that failed was made on the destination, its name or its directory ("error writing").
     pub at_destination: bool,
+    /// The private name that could not be removed beside the destination.
+    pub litter: Option<String>,
 }
 
 impl Report {

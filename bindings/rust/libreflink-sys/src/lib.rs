@@ -272,7 +272,7 @@ pub struct reflink_result {
     /// REFLINK_REASON_*: why not everything was cloned.
     pub reason: u32,
     /// REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE, REFLINK_PUBLISHED, REFLINK_DESTINATION_CHANGED,
-    /// REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
+    /// REFLINK_LITTER, REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
     pub flags: u32,
     /// The raw error of the operating system behind a failure (errno, positive; on Windows a Win32
     /// code), 0 if none: the library refused it itself.
@@ -291,8 +291,8 @@ pub struct reflink_result {
     pub bytes_hole: u64,
     /// Of reflink_copy_range(): where `bytes_cloned` begin, from the range's beginning.
     pub clone_offset: u64,
-    /// Empty: not used by this version.
-    pub litter: [core::ffi::c_char; 32],
+    /// With REFLINK_LITTER the private name, NUL-terminated; else empty.
+    pub litter: [c_char; 32],
 }
 
 impl Default for reflink_result {
