@@ -50,6 +50,33 @@ static void copies(const fs::path &source, const fs::path &copy)
     libreflink::copy_file_at(AT_FDCWD, source, AT_FDCWD, copy, options);
 }
 
+static void looks(const fs::path &source)
+{
+    const int file = open(source.c_str(), O_RDONLY);
+    std::uint64_t seen = 0;
+    const auto each = [&seen](const libreflink::extent &extent) {
+        seen += extent.beyond_eof ? 0 : extent.length;
+        return true;
+    };
+    const libreflink::extents_result sums =
+        libreflink::extents(file, 0, libreflink::to_eof, libreflink::map_flags::no_flush, each);
+    CHECK(sums.length == seen); // both 0 where the file system says nothing
+    CHECK(libreflink::shared(file, 0, file, 0).verdict == libreflink::verdict::all);
+    std::error_code error;
+    CHECK(libreflink::extents(-1, 0, 1, libreflink::map_flags::none, {}, error).length == 0);
+    CHECK(error == std::errc::bad_file_descriptor);
+    bool thrown = false;
+    try {
+        libreflink::extents(
+            file, 0, libreflink::to_eof, libreflink::map_flags::none,
+            [](const libreflink::extent &) -> bool { throw std::runtime_error("mine"); });
+    } catch (const std::runtime_error &) {
+        thrown = true;
+    }
+    CHECK(thrown == (sums.reported != libreflink::sharing::unknown));
+    close(file);
+}
+
 static void failures(const fs::path &source, const fs::path &copy)
 {
     std::error_code error;
@@ -160,6 +187,7 @@ int main(int argc, char **argv)
     progress("source");
     descriptors("source");
     probes("source");
+    looks("source");
     std::printf("libreflink %s\n", libreflink::version_string());
     return 0;
 }

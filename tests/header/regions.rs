@@ -207,7 +207,8 @@ fn one(format: &str, number: &Number, rest: &str) -> String {
         "rust-texts" => format!("Self::{} => f.write_str(\"{}\"),\n", camel("", rest), text()),
         "python-enum" => format!("{}{rest} = {value}\n", wrapped("#: ", comment)),
         "python-names" => format!("\"{lower}\": {value},\n"),
-        "python-values" => format!("_{rest} = {value}\n"),
+        // ruff wants upper-case digits.
+        "python-values" => format!("_{rest} = {}\n", value.to_uppercase().replace("0X", "0x")),
         _ => {
             let kind = format.strip_prefix("go-").unwrap_or_else(|| panic!("no format {format}"));
             format!("// {comment}\n{} {kind} = {value}\n", of_kind(name))

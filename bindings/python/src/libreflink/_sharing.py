@@ -19,7 +19,7 @@ _SHARED = 0x1
 _ENCODED = 0x2
 _PLACE = 0x4
 _BEYOND_EOF = 0x8
-_TO_EOF = 0x7fffffffffffffff
+_TO_EOF = 0x7FFFFFFFFFFFFFFF
 # make header: end
 _STOP = 1
 
@@ -168,8 +168,12 @@ class Comparison:
         return self.verdict is Verdict.ALL
 
 
-_SUMS = tuple(name for name in Extents.__dataclass_fields__ if name.startswith("bytes_")) + ("length", "extents")
-_COMPARED = tuple(name for name in Comparison.__dataclass_fields__ if name.startswith("bytes_")) + ("length",)
+def _sums(of: Any, *others: str) -> list[str]:
+    """Name the members that are C's under the same names."""
+    return [*others, *(name for name in of.__dataclass_fields__ if name.startswith("bytes_"))]
+
+
+_SUMS, _COMPARED = _sums(Extents, "length", "extents"), _sums(Comparison, "length")
 
 
 def _length(count: Optional[int], *offsets: int) -> int:
