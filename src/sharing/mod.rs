@@ -59,7 +59,7 @@ impl Reported {
     pub fn of<S: Sys>(said: Said, map: &Pieces<'_, '_, S>) -> Self {
         let known = match said {
             Said::Always => true,
-            Said::IfLocated => map.says_shared || map.says_where,
+            Said::AsItsMaps => map.says_shared || map.says_where || !map.says_offsets,
             Said::Never => map.says_shared,
         };
         if known { Self::Known } else { Self::Unreported }

@@ -30,8 +30,10 @@ pub struct Pieces<'s, 'b, S: Sys> {
     pub disordered: bool,
     /// A record was marked as shared.
     pub says_shared: bool,
-    /// A record had an address of its own.
+    /// Data had an address of its own.
     pub says_where: bool,
+    /// Data had an address that was its offset in the file.
+    pub says_offsets: bool,
 }
 
 impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
@@ -55,6 +57,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
             disordered: false,
             says_shared: false,
             says_where: false,
+            says_offsets: false,
         })
     }
 
@@ -100,7 +103,8 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         self.disordered |= record.length == 0 || record.offset < self.before;
         self.before = record.end();
         self.says_shared |= record.shared;
-        self.says_where |= record.located;
+        self.says_where |= record.content == Content::Data && !record.vague;
+        self.says_offsets |= record.vague;
         let mut part = record.within(self.at, self.end)?;
         if !self.flush || part.content != Content::Data {
             part.place = None;

@@ -92,7 +92,7 @@ impl World {
 
 fn data(offset: u64, length: u64, place: u64) -> Record {
     let content = Content::Data;
-    Record { place: Some(place), content, shared: true, located: true, ..Record::hole(offset, length) }
+    Record { place: Some(place), content, shared: true, ..Record::hole(offset, length) }
 }
 
 fn last(record: Record) -> Record {
@@ -142,7 +142,7 @@ fn a_range_is_cut_at_both_ends() {
 fn that_nobody_says_is_an_answer_of_its_own() {
     for (said, reported, exclusive) in [
         (Said::Always, Reported::Known, 6244),
-        (Said::IfLocated, Reported::Known, 6244),
+        (Said::AsItsMaps, Reported::Known, 6244),
         (Said::Never, Reported::Unreported, 0),
     ] {
         let world = World::of(Traits { said, ..Traits::XFS });
@@ -162,10 +162,10 @@ fn that_nobody_says_is_an_answer_of_its_own() {
 
 #[test]
 fn an_overlay_over_addresses_that_are_offsets_says_nothing() {
-    let world = World::of(Traits { said: Said::IfLocated, ..Traits::XFS });
+    let world = World::of(Traits { said: Said::AsItsMaps, ..Traits::XFS });
     world.lie(0, |_| {
         let record = data(0, 8292, 0);
-        vec![last(Record { shared: false, located: false, ..record })]
+        vec![last(Record { shared: false, vague: true, ..record })]
     });
     assert_eq!(world.account(0, 0, LARGEST).1.reported, Reported::Unreported);
 }

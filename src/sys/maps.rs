@@ -35,8 +35,8 @@ pub struct Record {
     pub content: Content,
     /// Something else refers to it too: another file, or another place of this one.
     pub shared: bool,
-    /// The address is more than the offset in the file once more, which is all that SMB says.
-    pub located: bool,
+    /// The address of its data is only the offset in the file once more, which is all that SMB says.
+    pub vague: bool,
     /// Nothing follows in this file.
     pub last: bool,
 }
@@ -45,7 +45,7 @@ impl Record {
     /// A hole.
     pub const fn hole(offset: u64, length: u64) -> Self {
         let content = Content::Hole;
-        Self { offset, length, place: None, content, shared: false, located: false, last: false }
+        Self { offset, length, place: None, content, shared: false, vague: false, last: false }
     }
 
     /// Where it ends in the file.
@@ -105,8 +105,8 @@ impl Batch {
 pub enum Said {
     /// What is shared is marked, or nothing can be.
     Always,
-    /// Only its maps tell: an overlay's layer may be of any kind.
-    IfLocated,
+    /// As its maps say: an overlay's layer may be of any kind.
+    AsItsMaps,
     /// Nothing is ever marked, though it may be shared; or the file system is not known.
     Never,
 }

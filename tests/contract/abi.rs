@@ -200,6 +200,8 @@ type Probe = unsafe extern "C" fn(*const c_char, *const c_char, *mut Capability)
 type ProbeFd = unsafe extern "C" fn(c_int, c_int, *mut Capability) -> c_int;
 
 pub struct Library {
+    /// A function by its name, for those whose types stand with their tests.
+    pub symbol: fn(&CStr) -> *mut c_void,
     pub copy_file: CopyFile,
     pub copy_fd: CopyFd,
     pub copy_range: CopyRange,
@@ -232,31 +234,32 @@ pub fn build() {
     assert!(status.success(), "the library does not build");
 }
 
+/// A function of the library under test. Loaded again, it is the same one.
+fn symbol(name: &CStr) -> *mut c_void {
+    let file = CString::new(path().as_os_str().as_bytes()).unwrap();
+    let handle = unsafe { libc::dlopen(file.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    assert!(!handle.is_null(), "{} cannot be loaded", path().display());
+    let found = unsafe { libc::dlsym(handle, name.as_ptr()) };
+    assert!(!found.is_null(), "{name:?} is not exported");
+    found
+}
+
 pub fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let file = CString::new(path().as_os_str().as_bytes()).unwrap();
-        let handle = unsafe { libc::dlopen(file.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        assert!(!handle.is_null(), "{} cannot be loaded", path().display());
-        let symbol = |name: &CStr| {
-            let found = unsafe { libc::dlsym(handle, name.as_ptr()) };
-            assert!(!found.is_null(), "{name:?} is not exported");
-            found
-        };
-        unsafe {
-            Library {
-                copy_file: std::mem::transmute::<*mut c_void, CopyFile>(symbol(c"reflink_copy_file")),
-                copy_fd: std::mem::transmute::<*mut c_void, CopyFd>(symbol(c"reflink_copy_fd")),
-                copy_range: std::mem::transmute::<*mut c_void, CopyRange>(symbol(c"reflink_copy_range")),
-                probe: std::mem::transmute::<*mut c_void, Probe>(symbol(c"reflink_probe")),
-                probe_fd: std::mem::transmute::<*mut c_void, ProbeFd>(symbol(c"reflink_probe_fd")),
-                version_number: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> u32>(symbol(
-                    c"reflink_version_number",
-                )),
-                version_string: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *const c_char>(
-                    symbol(c"reflink_version_string"),
-                ),
-            }
+    LIBRARY.get_or_init(|| unsafe {
+        Library {
+            symbol,
+            copy_file: std::mem::transmute::<*mut c_void, CopyFile>(symbol(c"reflink_copy_file")),
+            copy_fd: std::mem::transmute::<*mut c_void, CopyFd>(symbol(c"reflink_copy_fd")),
+            copy_range: std::mem::transmute::<*mut c_void, CopyRange>(symbol(c"reflink_copy_range")),
+            probe: std::mem::transmute::<*mut c_void, Probe>(symbol(c"reflink_probe")),
+            probe_fd: std::mem::transmute::<*mut c_void, ProbeFd>(symbol(c"reflink_probe_fd")),
+            version_number: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> u32>(symbol(
+                c"reflink_version_number",
+            )),
+            version_string: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *const c_char>(
+                symbol(c"reflink_version_string"),
+            ),
         }
     })
 }
@@ -266,7 +269,7 @@ pub fn c_path(path: &Path) -> CString {
 }
 
 /// Runs a call with errno set to a mark, and checks that it is still there.
-fn with_errno_watched(call: impl FnOnce() -> c_int) -> c_int {
+pub fn with_errno_watched(call: impl FnOnce() -> c_int) -> c_int {
     unsafe { *libc::__errno_location() = 4242 };
     let code = call();
     assert_eq!(unsafe { *libc::__errno_location() }, 4242, "errno was changed (code {code})");

@@ -15,6 +15,7 @@ mod pairs;
 mod portable;
 mod probing;
 mod ranges;
+mod sharing;
 mod skipping;
 mod structs;
 mod whole;
@@ -90,6 +91,7 @@ fn main() {
         descriptors::ALL,
         ranges::ALL,
         dedupe::ALL,
+        sharing::ALL,
         probing::ALL,
         limits::ALL,
         host::ALL,

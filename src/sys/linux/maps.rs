@@ -114,7 +114,7 @@ fn record(extent: &Extent) -> Record {
         place: (flags & !harmless == 0).then_some(extent.physical),
         content,
         shared: any(SHARED),
-        located: extent.physical != 0 && extent.physical != extent.logical,
+        vague: content == Content::Data && extent.physical == extent.logical,
         last: any(LAST),
     }
 }
@@ -160,7 +160,7 @@ impl Maps for Native {
         match self.volume(fd).map_or("unknown", |volume| volume.name) {
             "xfs" | "btrfs" | "ocfs2" | "bcachefs" => Said::Always,
             "ext4" | "f2fs" | "nilfs2" | "gfs2" | "ntfs3" => Said::Always, // nothing can be shared there
-            "overlay" => Said::IfLocated,
+            "overlay" => Said::AsItsMaps,
             _ => Said::Never,
         }
     }

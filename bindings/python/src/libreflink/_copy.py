@@ -53,7 +53,7 @@ _UNSTAGED = 0x200
 _NOFOLLOW = 0x100000000
 _BEST_EFFORT_METADATA = 0x200000000
 _DEDUPE_CONTINUE = 0x100000000000000
-_TO_EOF = 0x7fffffffffffffff
+_TO_EOF = 0x7FFFFFFFFFFFFFFF
 # make header: end
 _AT_FDCWD = -100 if sys.platform != "darwin" else -2
 _CANCEL = 1

@@ -31,7 +31,7 @@ impl World {
                 place: Some(address),
                 content: Content::Data,
                 shared: self.disk.traits(ino).said == Said::Always && references(address) > 1,
-                located: self.disk.traits(ino).said != Said::Never,
+                vague: self.disk.traits(ino).said == Said::Never,
                 last: Some(offset) == last,
             })
             .collect()

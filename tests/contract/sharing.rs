@@ -1,0 +1,599 @@
+//! What files are made of and what they share, against what the file systems' own tools say of them.
+//! Each row of what can become of a clone is made, and a false "shared" looked for in each.
+
+use std::ffi::{c_int, c_void};
+use std::fs::{self, File, OpenOptions};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::abi::{self, TO_EOF, library};
+use crate::files::{self, Room};
+use crate::lab::Place;
+use crate::whole::options;
+use crate::{Contract, Where, skip};
+
+pub const ALL: &[Contract] = &[
+    Contract("the_sums_are_the_tools", Where::Everywhere, the_sums_are_the_tools),
+    Contract(
+        "a_clone_is_shared_until_it_is_written",
+        Where::IfCloning,
+        a_clone_is_shared_until_it_is_written,
+    ),
+    Contract("a_copy_is_apart", Where::Everywhere, a_copy_is_apart),
+    Contract("a_clone_at_another_offset", Where::IfCloning, a_clone_at_another_offset),
+    Contract("one_file_is_itself", Where::Everywhere, one_file_is_itself),
+    Contract("ends_and_holes", Where::IfCloning, ends_and_holes),
+    Contract("what_is_exclusive_is_freed", Where::Everywhere, what_is_exclusive_is_freed),
+    Contract("no_flush_writes_nothing", Where::Everywhere, no_flush_writes_nothing),
+    Contract("any_open_descriptor_will_do", Where::Everywhere, any_open_descriptor_will_do),
+    Contract("bad_requests_are_refused", Where::Everywhere, bad_requests_are_refused),
+    Contract("the_pieces_add_up_to_the_sums", Where::Everywhere, the_pieces_add_up_to_the_sums),
+];
+
+// ── The interface, written down by hand ──
+
+const NO_FLUSH: u64 = 1 << 60;
+const KNOWN: u32 = 2;
+const NONE: u32 = 1;
+const PART: u32 = 2;
+const EVERYTHING: u32 = 3;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Piece {
+    pub offset: u64,
+    pub length: u64,
+    pub place: u64,
+    pub kind: u32,
+    pub flags: u32,
+    reserved: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    size: u32,
+    step: u32,
+    reason: u32,
+    flags: u32,
+    os_error: i32,
+    pub reported: u32,
+    pub length: u64,
+    shared: u64,
+    unshared: u64,
+    encoded: u64,
+    preallocated: u64,
+    hole: u64,
+    inline: u64,
+    pending: u64,
+    encoded_shared: u64,
+    preallocated_shared: u64,
+    beyond_eof: u64,
+    exclusive: u64,
+    extents: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shared {
+    size: u32,
+    step: u32,
+    reason: u32,
+    flags: u32,
+    os_error: i32,
+    reported: u32,
+    pub verdict: u32,
+    reserved: u32,
+    pub length: u64,
+    pub same: u64,
+    pub apart: u64,
+    pub hole: u64,
+    pub unknown: u64,
+    first_apart: u64,
+    first_unknown: u64,
+}
+
+type Each = unsafe extern "C" fn(*mut c_void, *const Piece, usize) -> c_int;
+type ExtentsFn = unsafe extern "C" fn(c_int, u64, u64, u64, *mut Sums, Option<Each>, *mut c_void) -> c_int;
+type SharedFn = unsafe extern "C" fn(c_int, u64, c_int, u64, u64, u64, *mut Shared) -> c_int;
+
+fn functions() -> (ExtentsFn, SharedFn) {
+    unsafe {
+        (
+            std::mem::transmute::<*mut c_void, ExtentsFn>((library().symbol)(c"reflink_extents")),
+            std::mem::transmute::<*mut c_void, SharedFn>((library().symbol)(c"reflink_shared")),
+        )
+    }
+}
+
+unsafe extern "C" fn collect(user: *mut c_void, pieces: *const Piece, count: usize) -> c_int {
+    assert!(count > 0);
+    let seen = unsafe { &mut *user.cast::<Vec<Piece>>() };
+    seen.extend_from_slice(unsafe { std::slice::from_raw_parts(pieces, count) });
+    0
+}
+
+unsafe extern "C" fn stop(_: *mut c_void, _: *const Piece, _: usize) -> c_int {
+    1
+}
+
+/// The sums and the pieces; what must hold of all results is checked.
+pub fn extents_of(fd: c_int, offset: u64, length: u64, flags: u64) -> (c_int, Sums, Vec<Piece>) {
+    let rubbish = Sums { size: size_of::<Sums>() as u32, length: 1 << 60, step: 77, ..Sums::default() };
+    let (mut sums, mut seen) = (rubbish, Vec::<Piece>::new());
+    let code = abi::with_errno_watched(|| unsafe {
+        (functions().0)(fd, offset, length, flags, &raw mut sums, Some(collect), (&raw mut seen).cast())
+    });
+    let mut alone = rubbish;
+    let again =
+        unsafe { (functions().0)(fd, offset, length, flags, &raw mut alone, None, std::ptr::null_mut()) };
+    assert_eq!((again, alone), (code, sums), "the sums without pieces");
+    let all =
+        [sums.shared, sums.unshared, sums.encoded, sums.preallocated, sums.hole, sums.inline, sums.pending];
+    assert_eq!(all.iter().sum::<u64>(), sums.length, "{sums:?}");
+    assert!(sums.reported == KNOWN || sums.exclusive == 0, "{sums:?}");
+    assert!(seen.iter().all(|piece| piece.length > 0 && piece.reserved == 0));
+    (code, sums, seen)
+}
+
+fn extents(path: &Path) -> (Sums, Vec<Piece>) {
+    let (code, sums, pieces) = extents_of(File::open(path).unwrap().as_raw_fd(), 0, TO_EOF, 0);
+    assert_eq!((code, sums.step), (0, 0), "{sums:?}");
+    (sums, pieces)
+}
+
+/// The comparison; what must hold of all results is checked.
+pub fn shared_of(a: (c_int, u64), b: (c_int, u64), length: u64, flags: u64) -> (c_int, Shared) {
+    let mut found =
+        Shared { size: size_of::<Shared>() as u32, length: 1 << 60, verdict: 9, ..Shared::default() };
+    let code = abi::with_errno_watched(|| unsafe {
+        (functions().1)(a.0, a.1, b.0, b.1, length, flags, &raw mut found)
+    });
+    assert_eq!(found.same + found.apart + found.hole + found.unknown, found.length, "{found:?}");
+    let everything = code == 0 && found.apart + found.unknown == 0;
+    assert_eq!(found.verdict == EVERYTHING, everything, "{found:?}");
+    assert!(found.verdict <= EVERYTHING, "{found:?}");
+    (code, found)
+}
+
+fn shared_at(a: (&Path, u64), b: (&Path, u64), length: u64) -> Shared {
+    let (one, other) = (File::open(a.0).unwrap(), File::open(b.0).unwrap());
+    let (code, found) = shared_of((one.as_raw_fd(), a.1), (other.as_raw_fd(), b.1), length, 0);
+    let (back, reverse) = shared_of((other.as_raw_fd(), b.1), (one.as_raw_fd(), a.1), length, 0);
+    assert_eq!((code, back, reverse), (0, 0, found), "the other way round");
+    found
+}
+
+pub fn shared(a: &Path, b: &Path) -> Shared {
+    shared_at((a, 0), (b, 0), TO_EOF)
+}
+
+fn clone_of(src: &Path, dst: PathBuf) -> PathBuf {
+    assert_eq!(abi::copy_file(src, &dst, &options(abi::ALWAYS)).0, 0);
+    dst
+}
+
+/// Where places can be compared: an overlay's are those of any layer.
+fn compares(place: &Place) -> bool {
+    place.fiemap && place.fs_name != "overlay"
+}
+
+fn overwrite(path: &Path, offset: u64, length: usize) {
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(&files::bytes(99, length), offset).unwrap();
+}
+
+fn tool(program: &str, arguments: &[&str]) -> String {
+    let output = match Command::new(program).args(arguments).output() {
+        Ok(output) => output,
+        Err(error) => skip(format!("{program}: {error}")),
+    };
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+// ── What a file is made of ──
+
+/// One file of each kind.
+fn zoo(place: &Place, room: &Room) -> Vec<PathBuf> {
+    let mut all = vec![
+        files::file(&room.path("empty"), b""),
+        files::file(&room.path("tiny"), &files::bytes(1, 100)),
+        files::file(&room.path("tail"), &files::bytes(2, 10_000)),
+        files::file(&room.path("plain"), &files::bytes(3, 1 << 20)),
+        files::sparse(&room.path("sparse"), 4 << 20, &[(0, 70_000), (1 << 20, 1), (3 << 20, 200_000)]),
+        files::sparse(&room.path("hole"), 1 << 20, &[]),
+    ];
+    let reserved = files::file(&room.path("reserved"), &files::bytes(4, 1 << 20));
+    let file = OpenOptions::new().write(true).open(&reserved).unwrap();
+    let (keep, from, more) = (libc::FALLOC_FL_KEEP_SIZE, 512 << 10, 2 << 20);
+    if unsafe { libc::fallocate64(file.as_raw_fd(), keep, from, more) } == 0 {
+        unsafe { libc::fallocate64(file.as_raw_fd(), 0, 4 << 20, 1 << 20) };
+    }
+    all.push(reserved);
+    if place.clones {
+        let source = files::file(&room.path("source"), &files::bytes(5, 1 << 20));
+        let half = clone_of(&source, room.path("half"));
+        overwrite(&half, 256 << 10, 300_000);
+        all.extend([clone_of(&all[1], room.path("tiny clone")), clone_of(&all[2], room.path("tail clone"))]);
+        all.extend([clone_of(&all[4], room.path("sparse clone")), source, half]);
+    }
+    all
+}
+
+/// What `filefrag` says, which prints each record's flags: bytes before the end of the file that are shared, unwritten, inline
+/// and plain; and those behind it.
+fn by_filefrag(path: &Path) -> [u64; 5] {
+    let size = fs::metadata(path).unwrap().len();
+    let text = tool("filefrag", &["-s", "-v", "-b1", path.to_str().unwrap()]);
+    let mut sums = [0; 5];
+    for line in
+        text.lines().filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit()))
+    {
+        let fields: Vec<&str> = line.split(':').map(str::trim).collect();
+        let number = |text: &str| text.trim_end_matches('.').trim().parse::<u64>().unwrap();
+        let (from, to) = fields[1].split_once("..").unwrap();
+        let (from, end) = (number(from), number(to) + 1);
+        let flags = fields.last().unwrap();
+        let unwritten = flags.contains("unwritten");
+        let at = match () {
+            () if flags.contains("inline") => 2,
+            () if unwritten => 1,
+            () if flags.contains("shared") => 0,
+            () => 3,
+        };
+        sums[at] += end.min(size).saturating_sub(from.min(size));
+        if unwritten || from >= size {
+            sums[4] += end.saturating_sub(from.max(size));
+        }
+    }
+    sums
+}
+
+fn the_sums_are_the_tools(place: &Place) {
+    let room = Room::new(&place.dir);
+    for path in zoo(place, &room) {
+        let (sums, _) = extents(&path);
+        let size = fs::metadata(&path).unwrap().len();
+        let name = path.file_name().unwrap().to_owned();
+        if !place.fiemap {
+            assert_eq!(
+                (sums.reported, sums.length, sums.reason),
+                (0, 0, abi::REASON_UNSUPPORTED),
+                "{name:?}"
+            );
+            assert_eq!(sums.os_error, libc::EOPNOTSUPP);
+            continue;
+        }
+        assert_eq!(
+            (sums.reported, sums.length),
+            (if size == 0 { sums.reported } else { KNOWN }, size),
+            "{name:?}"
+        );
+        let found = [sums.shared, sums.preallocated, sums.inline, sums.unshared, sums.beyond_eof];
+        assert_eq!(found, by_filefrag(&path), "{name:?}: {sums:?}");
+        match place.fs_name {
+            "xfs" => assert_eq!(sums.shared, by_xfs_bmap(&path, size), "{name:?}"),
+            "btrfs" => check_with_btrfs(&path, &sums),
+            "ext4" => assert_eq!(sums.shared, 0),
+            _ => {}
+        }
+    }
+}
+
+/// Shared bytes by another call than FIEMAP (XFS_IOC_GETBMAPX).
+fn by_xfs_bmap(path: &Path, size: u64) -> u64 {
+    const SECTOR: u64 = 512;
+    let text = tool("xfs_bmap", &["-vvp", path.to_str().unwrap()]);
+    let mut shared = 0;
+    for line in text.lines().filter(|line| line.contains("..") && !line.contains("hole")) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let range = words.iter().find(|word| word.starts_with('[')).unwrap();
+        let range = range.trim_start_matches('[').trim_end_matches([':', ']']);
+        let (from, to) = range.split_once("..").unwrap();
+        let [from, to] = [from, to].map(|text| text.parse::<u64>().unwrap() * SECTOR);
+        let flags = u32::from_str_radix(words.last().unwrap(), 8).unwrap_or(0);
+        if flags & 0o100_000 != 0 {
+            shared += (to + SECTOR).min(size).saturating_sub(from);
+        }
+    }
+    shared
+}
+
+/// `btrfs filesystem du` asks FIEMAP too, and counts records whole.
+fn check_with_btrfs(path: &Path, sums: &Sums) {
+    let text = tool("btrfs", &["filesystem", "du", "--raw", "-s", path.to_str().unwrap()]);
+    let words: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
+    let [total, exclusive] = [words[0], words[1]].map(|word| word.parse::<u64>().unwrap());
+    let shared = sums.shared + sums.preallocated_shared;
+    assert_eq!((total - exclusive).div_ceil(4096), shared.div_ceil(4096), "{text} {sums:?}");
+}
+
+fn the_pieces_add_up_to_the_sums(place: &Place) {
+    let room = Room::new(&place.dir);
+    for path in zoo(place, &room) {
+        let file = File::open(&path).unwrap();
+        let (sums, all) = extents(&path);
+        let (inside, beyond): (Vec<Piece>, Vec<Piece>) = all.iter().partition(|piece| piece.flags & 8 == 0);
+        let mut at = 0;
+        for piece in &inside {
+            assert_eq!(piece.offset, at);
+            at += piece.length;
+        }
+        assert_eq!(at, sums.length);
+        assert_eq!(beyond.iter().map(|piece| piece.length).sum::<u64>(), sums.beyond_eof);
+        let of = |kind, flags| {
+            let those = inside.iter().filter(|piece| piece.kind == kind && piece.flags & 3 == flags);
+            those.map(|piece| piece.length).sum::<u64>()
+        };
+        assert_eq!(
+            [of(1, 1), of(1, 0), of(2, 0), of(4, 0)],
+            [sums.shared, sums.unshared, sums.hole, sums.inline]
+        );
+        assert_eq!(sums.extents, all.iter().filter(|piece| piece.kind != 2).count() as u64);
+        let placed = all.iter().all(|piece| (piece.flags & 4 != 0) == (piece.place != 0));
+        assert!(placed && (compares(place) || all.iter().all(|piece| piece.place == 0)), "{all:?}");
+        // Any part says of itself what the whole does.
+        for (offset, length) in [(0, 5000), (4095, 70_000), (1 << 20, 1), (sums.length, 10), (123, 1 << 20)] {
+            let (code, part, pieces) = extents_of(file.as_raw_fd(), offset, length, 0);
+            let end = (offset + length).min(sums.length);
+            assert_eq!((code, part.length), (0, end.saturating_sub(offset)));
+            for piece in pieces.iter().filter(|piece| piece.flags & 8 == 0) {
+                let whole = inside.iter().find(|whole| whole.offset + whole.length > piece.offset).unwrap();
+                assert_eq!((piece.kind, piece.flags), (whole.kind, whole.flags), "{path:?}");
+                if piece.place != 0 {
+                    assert_eq!(piece.place - whole.place, piece.offset - whole.offset);
+                }
+            }
+        }
+    }
+}
+
+// ── What two files share ──
+
+fn a_clone_is_shared_until_it_is_written(place: &Place) {
+    let room = Room::new(&place.dir);
+    let size = 32 * place.block;
+    let src = files::file(&room.path("src"), &files::bytes(6, size as usize));
+    let dst = clone_of(&src, room.path("dst"));
+    let found = shared(&src, &dst);
+    if !compares(place) {
+        assert_eq!((found.verdict, found.unknown), (0, size), "{found:?}");
+        return;
+    }
+    assert_eq!((found.verdict, found.same, found.reported), (EVERYTHING, size, KNOWN), "{found:?}");
+    // Not written out: the map of before would say that it is still shared.
+    overwrite(&dst, 4 * place.block + 1, 10);
+    let found = shared(&src, &dst);
+    assert_eq!((found.verdict, found.apart), (PART, place.block), "{found:?}");
+    assert_eq!(found.first_apart, 4 * place.block);
+    let part = shared_at((&src, 5 * place.block), (&dst, 5 * place.block), 3 * place.block + 17);
+    assert_eq!((part.verdict, part.same), (EVERYTHING, 3 * place.block + 17));
+    overwrite(&dst, 0, size as usize);
+    assert_eq!(shared(&src, &dst).verdict, NONE);
+}
+
+fn a_copy_is_apart(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(7, 300_000));
+    let dst = room.path("dst");
+    assert_eq!(abi::copy_file(&src, &dst, &options(abi::NEVER)).0, 0);
+    let found = shared(&src, &dst);
+    let wanted = if compares(place) { (NONE, 300_000, 0) } else { (0, 0, 300_000) };
+    assert_eq!((found.verdict, found.apart, found.unknown), wanted, "{found:?}");
+}
+
+fn a_clone_at_another_offset(place: &Place) {
+    if !compares(place) {
+        return;
+    }
+    let (room, block) = (Room::new(&place.dir), place.block);
+    let src = files::file(&room.path("src"), &files::bytes(8, 32 * block as usize));
+    let dst = files::file(&room.path("dst"), b"");
+    let (from, to) = (File::open(&src).unwrap(), OpenOptions::new().write(true).open(&dst).unwrap());
+    let ends = ((from.as_raw_fd(), 8 * block), (to.as_raw_fd(), 2 * block));
+    assert_eq!(abi::copy_range(ends.0, ends.1, 8 * block, &options(abi::ALWAYS)).0, 0);
+    let found = shared_at((&src, 8 * block), (&dst, 2 * block), 8 * block);
+    assert_eq!((found.verdict, found.same), (EVERYTHING, 8 * block), "{found:?}");
+    for (offset, other) in
+        [(8 * block, 0), (0, 2 * block), (8 * block, 2 * block + 1), (9 * block, 2 * block)]
+    {
+        let found = shared_at((&src, offset), (&dst, other), 2 * block);
+        assert_eq!((found.verdict, found.same), (NONE, 0), "{offset} and {other}: {found:?}");
+    }
+    // Within one file.
+    let own = OpenOptions::new().read(true).write(true).open(&src).unwrap();
+    let fd = own.as_raw_fd();
+    assert_eq!(abi::copy_range((fd, 0), (fd, 20 * block), 4 * block, &options(abi::ALWAYS)).0, 0);
+    let found = shared_at((&src, 0), (&src, 20 * block), 5 * block);
+    assert_eq!((found.same, found.apart, found.first_apart), (4 * block, block, 4 * block), "{found:?}");
+}
+
+fn one_file_is_itself(place: &Place) {
+    let room = Room::new(&place.dir);
+    let path = files::file(&room.path("one"), &files::bytes(9, 20_000));
+    let other = room.path("other name");
+    fs::hard_link(&path, &other).unwrap();
+    for name in [&path, &other] {
+        let found = shared(&path, name);
+        assert_eq!((found.verdict, found.same), (EVERYTHING, 20_000), "{found:?}");
+    }
+    let found = shared_at((&path, 0), (&other, 4096), TO_EOF);
+    assert_eq!(found.same, 0, "{found:?}");
+}
+
+fn ends_and_holes(place: &Place) {
+    if !compares(place) {
+        return;
+    }
+    let (room, block) = (Room::new(&place.dir), place.block);
+    let src =
+        files::sparse(&room.path("src"), 20 * block + 100, &[(0, 1), (8 * block, 1), (20 * block, 100)]);
+    let dst = clone_of(&src, room.path("dst"));
+    let found = shared(&src, &dst);
+    assert_eq!((found.verdict, found.same), (EVERYTHING, 2 * block + 100), "{found:?}");
+    assert_eq!(found.hole, 18 * block);
+    OpenOptions::new().write(true).open(&dst).unwrap().set_len(9 * block).unwrap();
+    let found = shared(&src, &dst);
+    assert_eq!((found.verdict, found.length), (PART, 20 * block + 100), "{found:?}");
+    assert_eq!((found.apart, found.first_apart), (11 * block + 100, 9 * block));
+    assert_eq!(shared_at((&src, 0), (&dst, 0), 9 * block).verdict, EVERYTHING);
+    // A hole and data are not the same, though nothing lies where the hole is.
+    overwrite(&dst, block, 10);
+    assert_eq!(shared_at((&src, block), (&dst, block), block).verdict, NONE);
+    let beyond = shared_at((&src, 30 * block), (&dst, 30 * block), block);
+    assert_eq!((beyond.length, beyond.verdict), (0, EVERYTHING));
+}
+
+/// Free bytes, of a file system that has written everything out.
+fn free(dir: &Path) -> u64 {
+    let file = File::open(dir).unwrap();
+    unsafe { libc::syncfs(file.as_raw_fd()) };
+    let mut raw = std::mem::MaybeUninit::<libc::statfs64>::zeroed();
+    unsafe {
+        libc::fstatfs64(file.as_raw_fd(), raw.as_mut_ptr());
+        let raw = raw.assume_init();
+        raw.f_bfree * raw.f_bsize as u64
+    }
+}
+
+/// At least as many bytes become free as were said to be of no other file. Others use the file system at the same time, so
+/// that the best of a few tries counts.
+fn what_is_exclusive_is_freed(place: &Place) {
+    if !place.fiemap {
+        return;
+    }
+    let room = Room::new(&place.dir);
+    let mut seen = Vec::new();
+    for _ in 0..8 {
+        let src = files::file(&room.path("src"), &files::bytes(10, 8 << 20));
+        if place.clones {
+            let part = clone_of(&src, room.path("part"));
+            overwrite(&part, 0, 5 << 20);
+            fs::rename(&part, &src).unwrap();
+        }
+        let exclusive = extents(&src).0.exclusive;
+        let before = free(&place.dir);
+        fs::remove_file(&src).unwrap();
+        let freed = free(&place.dir).saturating_sub(before);
+        if exclusive > 0 && freed >= exclusive {
+            return;
+        }
+        seen.push((exclusive, freed));
+    }
+    panic!("{seen:?}");
+}
+
+fn no_flush_writes_nothing(place: &Place) {
+    let room = Room::new(&place.dir);
+    let path = files::file(&room.path("fresh"), &files::bytes(11, 1 << 20));
+    let file = File::open(&path).unwrap();
+    let (code, sums, _) = extents_of(file.as_raw_fd(), 0, TO_EOF, NO_FLUSH);
+    assert_eq!(code, 0);
+    if place.fiemap && sums.pending == 1 << 20 {
+        let text = tool("filefrag", &["-v", path.to_str().unwrap()]);
+        assert!(text.contains("delalloc"), "it was written out: {text}");
+    } else {
+        // Written out by the kernel itself meanwhile, or no map.
+        assert!(!place.fiemap || sums.unshared == 1 << 20, "{sums:?}");
+    }
+    let (code, sums, _) = extents_of(file.as_raw_fd(), 0, TO_EOF, 0);
+    assert_eq!((code, sums.pending), (0, 0));
+    // A rewritten clone that is not written out: the map shows the old blocks.
+    if compares(place) && place.clones {
+        let clone = clone_of(&path, room.path("clone"));
+        overwrite(&clone, 0, 1 << 20);
+        let other = File::open(&clone).unwrap();
+        let found = shared_of((file.as_raw_fd(), 0), (other.as_raw_fd(), 0), TO_EOF, NO_FLUSH).1;
+        assert_eq!(found.same, 0, "{found:?}");
+        assert_eq!(shared(&path, &clone).verdict, NONE);
+    }
+}
+
+// ── Requests ──
+
+fn any_open_descriptor_will_do(place: &Place) {
+    let room = Room::new(&place.dir);
+    let path = files::file(&room.path("file"), &files::bytes(12, 100_000));
+    let wanted = extents(&path).0;
+    for flags in
+        [libc::O_RDONLY, libc::O_WRONLY, libc::O_RDWR | libc::O_APPEND, libc::O_RDONLY | libc::O_DIRECT]
+    {
+        let name = abi::c_path(&path);
+        let fd = unsafe { libc::open(name.as_ptr(), flags) };
+        if fd < 0 && flags & libc::O_DIRECT != 0 {
+            continue;
+        }
+        let file = unsafe { File::from_raw_fd(fd) };
+        unsafe { libc::lseek(fd, 77, libc::SEEK_SET) };
+        let (code, sums, _) = extents_of(fd, 0, TO_EOF, 0);
+        assert_eq!((code, sums), (0, wanted), "{flags:#x}");
+        assert_eq!(shared_of((fd, 0), (fd, 0), TO_EOF, 0).1.verdict, EVERYTHING);
+        assert_eq!(unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) }, 77);
+        drop(file);
+    }
+}
+
+fn bad_requests_are_refused(place: &Place) {
+    let room = Room::new(&place.dir);
+    let path = files::file(&room.path("file"), &files::bytes(13, 10_000));
+    let good = File::open(&path).unwrap();
+    let directory = File::open(&room.0).unwrap();
+    let fifo =
+        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(files::fifo(&room.path("fifo")));
+    let (fifo, null) = (fifo.unwrap(), File::open("/dev/null").unwrap());
+    let path_only = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(&path).unwrap();
+    let fine = good.as_raw_fd();
+    for (fd, wanted) in [
+        (-1, -libc::EBADF),
+        (1 << 20, -libc::EBADF),
+        (path_only.as_raw_fd(), -libc::EBADF),
+        (directory.as_raw_fd(), -libc::EISDIR),
+        (fifo.as_raw_fd(), abi::ERR_NOT_REGULAR),
+        (null.as_raw_fd(), abi::ERR_NOT_REGULAR),
+    ] {
+        let (code, sums, _) = extents_of(fd, 0, TO_EOF, 0);
+        assert_eq!((code, sums.flags), (wanted, abi::AT_SOURCE), "{sums:?}");
+        let (code, found) = shared_of((fd, 0), (fine, 0), TO_EOF, 0);
+        assert_eq!((code, found.flags, found.verdict), (wanted, abi::AT_SOURCE, 0), "{found:?}");
+        let (code, found) = shared_of((fine, 0), (fd, 0), TO_EOF, 0);
+        assert_eq!((code, found.flags), (wanted, abi::AT_DESTINATION), "{found:?}");
+    }
+    for (offset, length, flags) in [
+        (1 << 63, 0, 0),
+        (0, 1 << 63, 0),
+        (u64::MAX, u64::MAX, 0),
+        (0, 1, 1),
+        (0, 1, NO_FLUSH | 1 << 32),
+        (0, 1, 1 << 63),
+    ] {
+        let (code, sums, _) = extents_of(fine, offset, length, flags);
+        assert_eq!((code, sums.step, sums.os_error), (-libc::EINVAL, 1, 0), "{offset} {length} {flags:#x}");
+        assert_eq!(shared_of((fine, offset), (fine, 0), length, flags).0, -libc::EINVAL);
+        assert_eq!(
+            shared_of((fine, 0), (fine, offset), length, flags).0,
+            -libc::EINVAL
+        );
+    }
+    for (offset, length) in [(TO_EOF, TO_EOF), (TO_EOF, 0), (0, 0), (1 << 50, 10)] {
+        let (code, sums, seen) = extents_of(fine, offset, length, 0);
+        assert_eq!((code, sums.length, seen.len()), (0, 0, 0), "{offset} {length}");
+    }
+    let stopped = unsafe {
+        (functions().0)(fine, 0, TO_EOF, 0, std::ptr::null_mut(), Some(stop), std::ptr::null_mut())
+    };
+    assert_eq!(stopped, if place.fiemap { -libc::ECANCELED } else { 0 });
+    for (size, wanted) in [(0, -libc::EINVAL), (127, -libc::EINVAL), (128, 0), (4096 + 1, -libc::E2BIG)] {
+        let mut sums = Sums { size, ..Sums::default() };
+        let code = unsafe { (functions().0)(fine, 0, 1, 0, &raw mut sums, None, std::ptr::null_mut()) };
+        assert_eq!((code, sums.size), (wanted, size));
+    }
+    for (size, wanted) in [(0, -libc::EINVAL), (87, -libc::EINVAL), (88, 0), (4096 + 1, -libc::E2BIG)] {
+        let mut found = Shared { size, ..Shared::default() };
+        let code = unsafe { (functions().1)(fine, 0, fine, 0, 1, 0, &raw mut found) };
+        assert_eq!((code, found.size), (wanted, size));
+    }
+    assert_eq!(unsafe { (functions().1)(fine, 0, fine, 0, 1, 0, std::ptr::null_mut()) }, 0);
+}
