@@ -10,6 +10,7 @@ mod host;
 mod in_c;
 mod lab;
 mod limits;
+mod looks;
 mod metadata;
 mod pairs;
 mod portable;

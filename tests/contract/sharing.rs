@@ -1,16 +1,19 @@
 //! What files are made of and what they share, against what the file systems' own tools say of them.
 //! Each row of what can become of a clone is made, and a false "shared" looked for in each.
 
-use std::ffi::{c_int, c_void};
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::abi::{self, TO_EOF, library};
+use crate::abi::{self, TO_EOF};
 use crate::files::{self, Room};
 use crate::lab::Place;
+use crate::looks::{
+    EVERYTHING, KNOWN, NO_FLUSH, NONE, PART, Piece, Shared, Sums, extents, extents_of, functions, shared_of,
+    stop,
+};
 use crate::whole::options;
 use crate::{Contract, Where, skip};
 
@@ -32,132 +35,6 @@ pub const ALL: &[Contract] = &[
     Contract("the_pieces_add_up_to_the_sums", Where::Everywhere, the_pieces_add_up_to_the_sums),
 ];
 
-// ── The interface, written down by hand ──
-
-const NO_FLUSH: u64 = 1 << 60;
-const KNOWN: u32 = 2;
-const NONE: u32 = 1;
-const PART: u32 = 2;
-const EVERYTHING: u32 = 3;
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Piece {
-    pub offset: u64,
-    pub length: u64,
-    pub place: u64,
-    pub kind: u32,
-    pub flags: u32,
-    reserved: u64,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
-    size: u32,
-    step: u32,
-    reason: u32,
-    flags: u32,
-    os_error: i32,
-    pub reported: u32,
-    pub length: u64,
-    shared: u64,
-    unshared: u64,
-    encoded: u64,
-    preallocated: u64,
-    hole: u64,
-    inline: u64,
-    pending: u64,
-    encoded_shared: u64,
-    preallocated_shared: u64,
-    beyond_eof: u64,
-    exclusive: u64,
-    extents: u64,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shared {
-    size: u32,
-    step: u32,
-    reason: u32,
-    flags: u32,
-    os_error: i32,
-    reported: u32,
-    pub verdict: u32,
-    reserved: u32,
-    pub length: u64,
-    pub same: u64,
-    pub apart: u64,
-    pub hole: u64,
-    pub unknown: u64,
-    first_apart: u64,
-    first_unknown: u64,
-}
-
-type Each = unsafe extern "C" fn(*mut c_void, *const Piece, usize) -> c_int;
-type ExtentsFn = unsafe extern "C" fn(c_int, u64, u64, u64, *mut Sums, Option<Each>, *mut c_void) -> c_int;
-type SharedFn = unsafe extern "C" fn(c_int, u64, c_int, u64, u64, u64, *mut Shared) -> c_int;
-
-fn functions() -> (ExtentsFn, SharedFn) {
-    unsafe {
-        (
-            std::mem::transmute::<*mut c_void, ExtentsFn>((library().symbol)(c"reflink_extents")),
-            std::mem::transmute::<*mut c_void, SharedFn>((library().symbol)(c"reflink_shared")),
-        )
-    }
-}
-
-unsafe extern "C" fn collect(user: *mut c_void, pieces: *const Piece, count: usize) -> c_int {
-    assert!(count > 0);
-    let seen = unsafe { &mut *user.cast::<Vec<Piece>>() };
-    seen.extend_from_slice(unsafe { std::slice::from_raw_parts(pieces, count) });
-    0
-}
-
-unsafe extern "C" fn stop(_: *mut c_void, _: *const Piece, _: usize) -> c_int {
-    1
-}
-
-/// The sums and the pieces; what must hold of all results is checked.
-pub fn extents_of(fd: c_int, offset: u64, length: u64, flags: u64) -> (c_int, Sums, Vec<Piece>) {
-    let rubbish = Sums { size: size_of::<Sums>() as u32, length: 1 << 60, step: 77, ..Sums::default() };
-    let (mut sums, mut seen) = (rubbish, Vec::<Piece>::new());
-    let code = abi::with_errno_watched(|| unsafe {
-        (functions().0)(fd, offset, length, flags, &raw mut sums, Some(collect), (&raw mut seen).cast())
-    });
-    let mut alone = rubbish;
-    let again =
-        unsafe { (functions().0)(fd, offset, length, flags, &raw mut alone, None, std::ptr::null_mut()) };
-    assert_eq!((again, alone), (code, sums), "the sums without pieces");
-    let all =
-        [sums.shared, sums.unshared, sums.encoded, sums.preallocated, sums.hole, sums.inline, sums.pending];
-    assert_eq!(all.iter().sum::<u64>(), sums.length, "{sums:?}");
-    assert!(sums.reported == KNOWN || sums.exclusive == 0, "{sums:?}");
-    assert!(seen.iter().all(|piece| piece.length > 0 && piece.reserved == 0));
-    (code, sums, seen)
-}
-
-fn extents(path: &Path) -> (Sums, Vec<Piece>) {
-    let (code, sums, pieces) = extents_of(File::open(path).unwrap().as_raw_fd(), 0, TO_EOF, 0);
-    assert_eq!((code, sums.step), (0, 0), "{sums:?}");
-    (sums, pieces)
-}
-
-/// The comparison; what must hold of all results is checked.
-pub fn shared_of(a: (c_int, u64), b: (c_int, u64), length: u64, flags: u64) -> (c_int, Shared) {
-    let mut found =
-        Shared { size: size_of::<Shared>() as u32, length: 1 << 60, verdict: 9, ..Shared::default() };
-    let code = abi::with_errno_watched(|| unsafe {
-        (functions().1)(a.0, a.1, b.0, b.1, length, flags, &raw mut found)
-    });
-    assert_eq!(found.same + found.apart + found.hole + found.unknown, found.length, "{found:?}");
-    let everything = code == 0 && found.apart + found.unknown == 0;
-    assert_eq!(found.verdict == EVERYTHING, everything, "{found:?}");
-    assert!(found.verdict <= EVERYTHING, "{found:?}");
-    (code, found)
-}
-
 fn shared_at(a: (&Path, u64), b: (&Path, u64), length: u64) -> Shared {
     let (one, other) = (File::open(a.0).unwrap(), File::open(b.0).unwrap());
     let (code, found) = shared_of((one.as_raw_fd(), a.1), (other.as_raw_fd(), b.1), length, 0);
@@ -166,7 +43,7 @@ fn shared_at(a: (&Path, u64), b: (&Path, u64), length: u64) -> Shared {
     found
 }
 
-pub fn shared(a: &Path, b: &Path) -> Shared {
+fn shared(a: &Path, b: &Path) -> Shared {
     shared_at((a, 0), (b, 0), TO_EOF)
 }
 

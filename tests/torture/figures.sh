@@ -20,7 +20,7 @@ when=$(date -u +%Y-%m-%d)
 # The lines that the tests, tests/torture/memory.sh and fuzz/run.sh print as figures.
 sed -n -E \
     -e 's/Tally \{ ([^}]*) \}/\1/' \
-    -e 's/^((model|inject|crash) on [^:]+|fuzz [a-z]+|valgrind|sanitize|probe): (.*)/\1 | \3/p' \
+    -e 's/^((model|inject|crash|sharing) on [^:]+|fuzz [a-z]+|valgrind|sanitize|probe): (.*)/\1 | \3/p' \
     -e 's/^(.*): ([0-9]+ scenarios, [0-9]+ cases)$/\1 | \2/p' \
     -e 's/^test result: ok\. ([0-9]+ passed; [0-9]+ failed; [0-9]+ ignored).*/all | \1/p' "$work/said" |
     sort -u | sed -e "s/^/| $run | /" -e "s/\$/ | $when, $commit, $(uname -s) $(uname -r | sed "s/-.*//") $(uname -m) |/" >"$work/rows"

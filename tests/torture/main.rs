@@ -17,11 +17,15 @@ mod inject;
 #[path = "../contract/lab.rs"]
 #[allow(dead_code)]
 mod lab;
+#[path = "../contract/looks.rs"]
+#[allow(dead_code)]
+mod looks;
 mod model;
 mod programs;
 mod races;
 mod sandbox;
 mod seed;
+mod sharing;
 #[path = "../contract/skipping.rs"]
 mod skipping;
 mod surroundings;
@@ -80,7 +84,12 @@ fn main() {
             .filter(|attack| attack.1.contains(&place.name));
         trials.extend(wanted.map(|attack| attack_trial(place, attack)));
     }
-    trials.extend(OWN.iter().chain(surroundings::OWN).map(|(name, test)| trial(name.to_string(), *test)));
+    trials.extend(
+        OWN.iter()
+            .chain(surroundings::OWN)
+            .chain(sharing::OWN)
+            .map(|(name, test)| trial(name.to_string(), *test)),
+    );
     let conclusion = libtest_mimic::run(&arguments, trials);
     lab::clean(&places);
     programs::clean();
