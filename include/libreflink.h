@@ -62,6 +62,12 @@ typedef void *reflink_handle;
 typedef int reflink_handle;
 #endif
 
+/* Whether a structure that the library gave to a function of yours has a member. The library fills it with its own
+ * size, which may be that of an older version: a member that is newer than the first release is only there if
+ * REFLINK_HAS(entry, struct reflink_tree_entry, member). */
+#define REFLINK_HAS(pointer, type, member) \
+  ((pointer)->size >= offsetof(type, member) + sizeof((pointer)->member))
+
 /* Initializers: the size, and 0 for everything else, which is the default. */
 #define REFLINK_OPTIONS_INIT { sizeof(struct reflink_options), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 #define REFLINK_RESULT_INIT { sizeof(struct reflink_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }

@@ -388,7 +388,7 @@ struct options {
     /// Called between stretches of at most 1 GiB; false cancels with std::errc::operation_canceled.
     /// What it throws cancels too, and is thrown on by the function that copies, in both of its
     /// forms, once the copy is undone.
-    std::function<bool(const libreflink::progress &)> progress;
+    std::function<bool(const libreflink::progress &)> progress{};
 };
 
 /// What was done, or why it failed.
@@ -396,7 +396,7 @@ struct result {
     libreflink::method method = libreflink::method::none;
     libreflink::reason reason = libreflink::reason::none;
     libreflink::step step = libreflink::step::none; ///< Which operation failed.
-    std::error_code clone_error;                    ///< What refused the clone.
+    std::error_code clone_error{};                  ///< What refused the clone.
     int os_error = 0; ///< The raw error of the operating system behind a failure, 0 if none.
     bool source_changed =
         false; ///< The source was written while it was copied: old and new may be mixed.
@@ -410,7 +410,7 @@ struct result {
     std::uint64_t bytes_cloned = 0; ///< Bytes that share their blocks with the source.
     std::uint64_t bytes_copied = 0; ///< Bytes copied.
     std::uint64_t bytes_hole = 0;   ///< Bytes left as holes.
-    std::string litter; ///< The private name that could not be removed beside the destination.
+    std::string litter{}; ///< The private name that could not be removed beside the destination.
 };
 
 /// How to make equal files share. As it is made, it holds the defaults.
@@ -418,14 +418,14 @@ struct dedupe_options {
     bool past_differences = false; ///< Go on behind a difference (REFLINK_DEDUPE_CONTINUE).
     bool durable = false;          ///< Sync the destination at the end.
     /// Called between steps of at most 16 MiB; as libreflink::options::progress.
-    std::function<bool(const libreflink::progress &)> progress;
+    std::function<bool(const libreflink::progress &)> progress{};
 };
 
 /// What was compared and shared. The first five numbers of bytes add up to `length`.
 struct dedupe_result {
     libreflink::step step = libreflink::step::none;       ///< Which operation failed.
     libreflink::reason reason = libreflink::reason::none; ///< Why bytes were skipped.
-    std::error_code dedupe_error;                         ///< What refused to share.
+    std::error_code dedupe_error{};                       ///< What refused to share.
     int os_error = 0;       ///< The raw error of the operating system behind a failure, 0 if none.
     bool at_source = false; ///< The call that failed was made on the source.
     bool at_destination = false;         ///< The call that failed was made on the destination.
@@ -443,10 +443,10 @@ struct dedupe_result {
 struct tree_entry {
     entry_kind kind = entry_kind::file;       ///< What it is.
     std::uint32_t depth = 0;                  ///< 1 is in the root.
-    std::string_view path;                    ///< Relative to the root, with '/'.
-    std::string_view name;                    ///< The last part of it.
+    std::string_view path{};                  ///< Relative to the root, with '/'.
+    std::string_view name{};                  ///< The last part of it.
     std::intptr_t source_dir = -1;            ///< For `filter`: the open directory that it is in.
-    std::error_code error;                    ///< For `on_error`.
+    std::error_code error{};                  ///< For `on_error`.
     libreflink::step step = step::none;       ///< For `on_error`.
     libreflink::method method = method::none; ///< For `on_done`: how a file's data was copied.
     std::uint64_t bytes = 0;                  ///< For `on_done`: the file's length.
@@ -454,7 +454,7 @@ struct tree_entry {
 
 /// How far a copy of a tree is.
 struct tree_progress {
-    libreflink::phase phase;
+    libreflink::phase phase{};
     std::uint64_t entries_done;
     std::uint64_t entries_seen; ///< Read from directories so far: the best total there is.
     std::uint64_t bytes_done;   ///< Cloned bytes and holes included.
@@ -469,18 +469,18 @@ struct tree_options {
     libreflink::durability durability = libreflink::durability::atomic;
     libreflink::preserve preserve = libreflink::preserve::nothing;
     libreflink::tree_flags flags = libreflink::tree_flags::none;
-    std::uint32_t threads = 0;                           ///< 0 and 1: the calling one alone.
-    std::function<bool(const tree_progress &)> progress; ///< false cancels.
-    std::function<take(const tree_entry &)> filter;      ///< Not for the removal.
-    std::function<bool(const tree_entry &)> on_error;    ///< true leaves the entry out and goes on.
-    std::function<bool(const tree_entry &)> on_done;     ///< false cancels.
+    std::uint32_t threads = 0;                             ///< 0 and 1: the calling one alone.
+    std::function<bool(const tree_progress &)> progress{}; ///< false cancels.
+    std::function<take(const tree_entry &)> filter{};      ///< Not for the removal.
+    std::function<bool(const tree_entry &)> on_error{}; ///< true leaves the entry out and goes on.
+    std::function<bool(const tree_entry &)> on_done{};  ///< false cancels.
 };
 
 /// What was done with a tree, or why it failed. The counts are those of struct reflink_tree_result.
 struct tree_result {
     libreflink::reason reason = libreflink::reason::none;
     libreflink::step step = libreflink::step::none; ///< Which operation failed.
-    std::error_code clone_error;                    ///< What refused the first clone.
+    std::error_code clone_error{};                  ///< What refused the first clone.
     int os_error = 0;                 ///< The raw error of the operating system, 0 if none.
     bool published = false;           ///< The name holds the new tree, also after an error.
     bool incomplete = false;          ///< Entries failed, and `on_error` left them out.
@@ -488,8 +488,8 @@ struct tree_result {
     bool metadata_incomplete = false; ///< Some metadata could not be set, and was let pass.
     bool at_source = false;           ///< The call that failed was made on the source.
     bool at_destination = false;      ///< The call that failed was made on the destination.
-    std::string failed_path;          ///< The entry that ended the call, cut to 4095 bytes.
-    std::string litter;               ///< The name of what was left beside the destination.
+    std::string failed_path{};        ///< The entry that ended the call, cut to 4095 bytes.
+    std::string litter{};             ///< The name of what was left beside the destination.
     std::uint64_t files = 0;
     std::uint64_t hard_links = 0;
     std::uint64_t directories = 0;
@@ -520,14 +520,14 @@ enum class answer : std::int32_t { unknown = -1, no = 0, yes = 1 };
 struct capability {
     answer clone = answer::unknown;                       ///< Whether files can be cloned there.
     libreflink::reason reason = libreflink::reason::none; ///< Why not, or why unknown.
-    std::error_code error;                                ///< What said so.
+    std::error_code error{};                              ///< What said so.
     bool range = false;                                   ///< Ranges can be cloned.
     bool kernel_copy = false;                             ///< copy_file_range(2) works there.
     bool dedupe = false;           ///< Equal ranges can be made to share blocks.
     bool unnamed_files = false;    ///< A copy can be built without a name.
     bool sparse = false;           ///< Holes take no space and can be found.
     std::uint64_t granularity = 0; ///< The alignment of range clones, 0 if not known.
-    std::string fs_name;           ///< For people, not for decisions.
+    std::string fs_name{};         ///< For people, not for decisions.
 };
 
 /// A piece of a file.
@@ -699,7 +699,7 @@ class error : public std::filesystem::filesystem_error
     }
 
   private:
-    libreflink::result result_;
+    libreflink::result result_{};
 };
 
 namespace detail
@@ -732,7 +732,7 @@ class native_name
     }
 
   private:
-    std::string text_;
+    std::string text_{};
 };
 
 /// The options for C, and the exception that the progress function threw, if it did.
@@ -816,7 +816,7 @@ class call
     const libreflink::options &from_;
     ::reflink_options to_ = REFLINK_OPTIONS_INIT;
     ::reflink_result result_ = REFLINK_RESULT_INIT;
-    std::exception_ptr thrown_;
+    std::exception_ptr thrown_{};
 };
 
 /// The same for dedupe.
@@ -883,7 +883,7 @@ class dedupe_call
     const libreflink::dedupe_options &from_;
     ::reflink_dedupe_options to_ = REFLINK_DEDUPE_OPTIONS_INIT;
     ::reflink_dedupe_result result_ = REFLINK_DEDUPE_RESULT_INIT;
-    std::exception_ptr thrown_;
+    std::exception_ptr thrown_{};
 };
 
 /// The same for trees.
@@ -1034,7 +1034,7 @@ class tree_call
     ::reflink_tree_options to_ = REFLINK_TREE_OPTIONS_INIT;
     ::reflink_tree_result result_ = REFLINK_TREE_RESULT_INIT;
     char failed_path_[4096] = {};
-    std::exception_ptr thrown_;
+    std::exception_ptr thrown_{};
 };
 
 inline libreflink::capability converted(const ::reflink_capability &from)

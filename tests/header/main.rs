@@ -114,52 +114,109 @@ const PROGRAM: &str = r#"
 #if REFLINK_VERSION_NUMBER < 1
 #error "the version must be usable in a condition"
 #endif
-int use(void);
-int use(void)
+int use(const struct reflink_progress *progress);
+int use(const struct reflink_progress *progress)
 {
     struct reflink_options options = REFLINK_OPTIONS_INIT;
     struct reflink_result result = REFLINK_RESULT_INIT;
     struct reflink_capability capability = REFLINK_CAPABILITY_INIT;
-    struct reflink_extents_result extents = REFLINK_EXTENTS_RESULT_INIT;
-    struct reflink_shared_result shared = REFLINK_SHARED_RESULT_INIT;
-    struct reflink_dedupe_options dedupe = REFLINK_DEDUPE_OPTIONS_INIT;
-    struct reflink_dedupe_result deduped = REFLINK_DEDUPE_RESULT_INIT;
     uint64_t length = REFLINK_TO_EOF;
     options.flags = REFLINK_NOFOLLOW | REFLINK_BEST_EFFORT_METADATA;
-    dedupe.flags = REFLINK_DEDUPE_CONTINUE;
-    (void)dedupe;
-    (void)deduped;
     (void)capability;
-    (void)extents;
-    (void)shared;
     (void)length;
+    if (!REFLINK_HAS(progress, struct reflink_progress, bytes_total))
+        return -1;
     return reflink_copy_file("a", "b", &options, &result);
 }
 "#;
 
-/// One compiler, one standard; ignored where the compiler is not here.
-fn compiles(scratch: &Arc<Scratch>, compiler: &'static str, standard: &'static str) -> Trial {
-    let missing = Command::new(compiler).arg("--version").output().is_err();
-    let scratch = Arc::clone(scratch);
+/// The header alone, for standards without constants of 64 bits, which it defines and does not use.
+const ALONE: &str = "#include \"libreflink.h\"\nint nothing;\n";
+
+/// The C++ header: made, and used.
+const WRAPPED: &str = r#"
+#include "libreflink.hpp"
+#include "libreflink.hpp"
+int use();
+int use()
+{
+    const libreflink::options options;
+    return libreflink::copy_file("a", "b", options).published ? 1 : 0;
+}
+"#;
+
+/// What every program that includes a header may ask of its compiler, and a warning is an error.
+const STRICT: &[&str] =
+    &["-Wall", "-Wextra", "-pedantic-errors", "-Wshadow", "-Wconversion", "-Werror", "-fsyntax-only"];
+
+/// The ways in which each C compiler, and each C++ compiler, is asked: standards, and flags besides.
+const C: &[&str] = &[
+    "c89 -Wno-long-long",
+    "gnu89 -Wno-long-long",
+    "c99",
+    "gnu99",
+    "c11",
+    "gnu11",
+    "c17",
+    "gnu17",
+    "c2x",
+    "gnu2x",
+    "c99 -m32",
+    "c99 -funsigned-char",
+    "c99 -fshort-enums",
+];
+const CPP: &[&str] = &[
+    "c++98 -Wno-long-long",
+    "gnu++98 -Wno-long-long",
+    "c++03 -Wno-long-long",
+    "c++11",
+    "gnu++11",
+    "c++14",
+    "gnu++14",
+    "c++17",
+    "gnu++17",
+    "c++20",
+    "gnu++20",
+    "c++2b",
+    "gnu++2b",
+    "c++98 -Wno-long-long -Weffc++",
+    "c++17 -Weffc++",
+];
+const WRAPPER: &[&str] =
+    &["c++17 -Weffc++", "gnu++17", "c++20 -Weffc++", "c++2b -Weffc++", "c++17 -fno-rtti"];
+
+/// One compiler and one way; ignored where the compiler, or that way of it, is not here.
+fn compiles(
+    scratch: &Arc<Scratch>,
+    compiler: &'static str,
+    way: &'static str,
+    program: &'static str,
+) -> Trial {
+    let wrapped = program == WRAPPED;
+    let name = format!(
+        "{compiler}_compiles_{}as_{}",
+        if wrapped { "the_wrapper_" } else { "it_" },
+        way.replace(' ', "")
+    );
+    let source = scratch.0.join(format!("{name}.{}", if way.contains("++") { "cpp" } else { "c" }));
+    let ask = move |program: &str| {
+        std::fs::write(&source, program).expect("a source file");
+        let mut words = way.split(' ');
+        let mut command = Command::new(compiler);
+        command.arg(format!("-std={}", words.next().expect("a standard"))).args(words).args(STRICT);
+        command.arg("-I").arg(root().join("include")).arg(&source).output()
+    };
+    // With nothing of ours: a standard that the compiler does not know, 32 bits without a C library of them.
+    let here = ask("#include <stdint.h>\nint nothing;\n").is_ok_and(|output| output.status.success());
+    if !here {
+        println!("SKIPPED: no {compiler} -std={way} here");
+    }
     let compile = move || {
-        let extension = if standard.contains("++") { "cpp" } else { "c" };
-        let source = scratch.0.join(format!("{compiler}-{standard}.{extension}"));
-        std::fs::write(&source, PROGRAM).expect("a source file");
-        let output = Command::new(compiler)
-            .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"])
-            .arg(format!("-std={standard}"))
-            .arg("-I")
-            .arg(root().join("include"))
-            .arg(&source)
-            .output()
-            .expect("a compiler that answers to --version");
+        let output = ask(program).expect("a compiler that compiled nothing");
         let says = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() { Ok(()) } else { Err(says.into()) }
     };
-    if missing {
-        println!("SKIPPED: no {compiler} here");
-    }
-    Trial::test(format!("{compiler}_compiles_it_as_{standard}"), compile).with_ignored_flag(missing)
+    Trial::test(name, compile).with_ignored_flag(!here)
 }
 
 fn main() {
@@ -188,12 +245,15 @@ fn main() {
             Box::new(|| is_committed(file, &interface().fill(&read(file)).0)),
         )
     }));
-    for (compilers, standards) in [
-        (["gcc", "clang"], ["c99", "c11", "c17", "gnu17"]),
-        (["g++", "clang++"], ["c++11", "c++14", "c++17", "c++20"]),
+    for (compilers, ways, program) in [
+        (["gcc", "clang"], &["c89"][..], ALONE),
+        (["g++", "clang++"], &["c++98"], ALONE),
+        (["gcc", "clang"], C, PROGRAM),
+        (["g++", "clang++"], CPP, PROGRAM),
+        (["g++", "clang++"], WRAPPER, WRAPPED),
     ] {
         for compiler in compilers {
-            trials.extend(standards.map(|standard| compiles(&scratch, compiler, standard)));
+            trials.extend(ways.iter().map(|way| compiles(&scratch, compiler, way, program)));
         }
     }
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
