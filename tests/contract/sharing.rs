@@ -449,10 +449,7 @@ fn bad_requests_are_refused(place: &Place) {
         let (code, sums, _) = extents_of(fine, offset, length, flags);
         assert_eq!((code, sums.step, sums.os_error), (-libc::EINVAL, 1, 0), "{offset} {length} {flags:#x}");
         assert_eq!(shared_of((fine, offset), (fine, 0), length, flags).0, -libc::EINVAL);
-        assert_eq!(
-            shared_of((fine, 0), (fine, offset), length, flags).0,
-            -libc::EINVAL
-        );
+        assert_eq!(shared_of((fine, 0), (fine, offset), length, flags).0, -libc::EINVAL);
     }
     for (offset, length) in [(TO_EOF, TO_EOF), (TO_EOF, 0), (0, 0), (1 << 50, 10)] {
         let (code, sums, seen) = extents_of(fine, offset, length, 0);
