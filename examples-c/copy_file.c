@@ -19,7 +19,7 @@
 
 #include <libreflink.h>
 
-#include "words.h"
+#include "sizes.h"
 
 enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3, CANCELLED = 130 };
 
@@ -121,8 +121,7 @@ static void catch_interrupt(void)
 /* The clone was refused, by this volume or for this file: another method may do. */
 static bool refused(int code, const struct reflink_result *result)
 {
-    return code < 0 && result->step == REFLINK_STEP_CLONE &&
-           result->reason != REFLINK_REASON_NONE && result->reason != REFLINK_REASON_FAILURE;
+    return reflink_clone_refused(code, result->step, result->reason);
 }
 
 /* When to ask for progress.
@@ -186,14 +185,14 @@ static void print_result(const char *dest, const struct reflink_result *result)
 {
     uint64_t total = result->bytes_cloned + result->bytes_copied + result->bytes_hole;
 
-    printf("%s: %s", dest, method_in_words(result->method));
+    printf("%s: %s", dest, reflink_method_text(result->method));
     print_amount("; ", result->bytes_cloned, "shared");
     print_amount("; ", result->bytes_copied, "copied");
     print_amount("; ", result->bytes_hole, "left as holes");
     if (total == 0)
         printf("; the source is empty");
     if (result->reason != REFLINK_REASON_NONE)
-        printf("; not cloned because %s", reason_in_words(result->reason));
+        printf("; not cloned because %s", reflink_reason_text(result->reason));
     if (result->clone_error != 0)
         printf(" (%s)", reflink_err_name(result->clone_error));
     if (result->flags & REFLINK_SOURCE_CHANGED)
@@ -206,28 +205,28 @@ static void print_result(const char *dest, const struct reflink_result *result)
 static void print_failure(const struct command *command, const char *dest, int code,
                           const struct reflink_result *result)
 {
-    const char *name = result->step == REFLINK_STEP_OPEN_SOURCE ? command->source : dest;
+    char line[1024];
 
     if (code == -ECANCELED && interrupted) {
         fprintf(stderr, "copy_file: %s: cancelled, nothing is left\n", dest);
         return;
     }
-    fprintf(stderr, "copy_file: %s: cannot %s: %s (%s)", name, step_in_words(result->step),
-            reflink_strerror(code), reflink_err_name(code));
-    if (command->options.mode == REFLINK_ALWAYS && result->reason != REFLINK_REASON_NONE)
-        fprintf(stderr, ", because %s", reason_in_words(result->reason));
+    reflink_describe(code, result->step, result->flags, command->source, dest, line, sizeof(line));
+    fprintf(stderr, "copy_file: %s (%s)", line, reflink_err_name(code));
+    if (refused(code, result))
+        fprintf(stderr, ", because %s", reflink_reason_text(result->reason));
     if (code == -EEXIST)
         fputs("; -f replaces it", stderr);
     fputc('\n', stderr);
 }
 
-static int exit_code(const struct command *command, int code, const struct reflink_result *result)
+static int exit_code(int code, const struct reflink_result *result)
 {
     if (code == 0)
         return DONE;
     if (code == -ECANCELED && interrupted)
         return CANCELLED;
-    if (command->options.mode == REFLINK_ALWAYS && refused(code, result))
+    if (refused(code, result))
         return NOT_CLONEABLE;
     return FAILED;
 }
@@ -370,5 +369,5 @@ int main(int argc, char **argv)
         perror("copy_file: the copy is done, but this could not be printed");
         return FAILED;
     }
-    return exit_code(&command, code, &result);
+    return exit_code(code, &result);
 }

@@ -17,7 +17,7 @@
 
 #include <libreflink.h>
 
-#include "words.h"
+#include "sizes.h"
 
 enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3 };
 
@@ -95,7 +95,7 @@ static int open_source(const char *name)
     int fd = open(name, O_RDONLY | OPEN_FLAGS);
 
     if (fd < 0)
-        fprintf(stderr, "copy_range: %s: cannot open the source: %s\n", name, strerror(errno));
+        fprintf(stderr, "copy_range: %s: opening the source: %s\n", name, strerror(errno));
     return fd;
 }
 
@@ -115,7 +115,7 @@ static int open_dest(const char *name, int source, bool *created)
         }
     }
     if (fd < 0)
-        fprintf(stderr, "copy_range: %s: cannot open or create it: %s\n", name, strerror(errno));
+        fprintf(stderr, "copy_range: %s: opening or making the file: %s\n", name, strerror(errno));
     return fd;
 }
 
@@ -134,7 +134,7 @@ static const char *why_not_all(const struct reflink_result *result)
 {
     if (result->reason == REFLINK_REASON_FILE && result->clone_error == 0)
         return "not all of it lies on whole blocks of both files";
-    return reason_in_words(result->reason);
+    return reflink_reason_text(result->reason);
 }
 
 static void print_result(uint64_t asked, const struct reflink_result *result)
@@ -156,19 +156,20 @@ static void print_result(uint64_t asked, const struct reflink_result *result)
     putchar('\n');
 }
 
-static int print_failure(uint32_t mode, int code, const struct reflink_result *result)
+/* Returns the exit status. */
+static int print_failure(const char *source, const char *dest, int code,
+                         const struct reflink_result *result)
 {
-    bool not_cloneable = mode == REFLINK_ALWAYS && result->step == REFLINK_STEP_CLONE &&
-                         result->reason != REFLINK_REASON_NONE &&
-                         result->reason != REFLINK_REASON_FAILURE;
+    bool refused = reflink_clone_refused(code, result->step, result->reason);
+    char line[1024];
 
-    fprintf(stderr, "copy_range: cannot %s: %s (%s)", step_in_words(result->step),
-            reflink_strerror(code), reflink_err_name(code));
-    if (not_cloneable)
-        fprintf(stderr, ", because %s", reason_in_words(result->reason));
+    reflink_describe(code, result->step, result->flags, source, dest, line, sizeof(line));
+    fprintf(stderr, "copy_range: %s (%s)", line, reflink_err_name(code));
+    if (refused)
+        fprintf(stderr, ", because %s", reflink_reason_text(result->reason));
     fprintf(stderr, "; %" PRIu64 " bytes were done\n",
             result->bytes_cloned + result->bytes_copied + result->bytes_hole);
-    return not_cloneable ? NOT_CLONEABLE : FAILED;
+    return refused ? NOT_CLONEABLE : FAILED;
 }
 
 static int run(char **argument, const struct reflink_options *options)
@@ -187,12 +188,12 @@ static int run(char **argument, const struct reflink_options *options)
     dest = open_dest(name, source, &created);
     if (dest >= 0) {
         code = reflink_copy_range(source, src_offset, dest, dst_offset, length, options, &result);
-        status = code < 0 ? print_failure(options->mode, code, &result) : DONE;
+        status = code < 0 ? print_failure(argument[0], name, code, &result) : DONE;
         if (status != DONE && created)
             remove_created(name, dest);
         /* Some file systems (NFS) report a failed write only here. */
         if (close(dest) != 0 && status == DONE) {
-            fprintf(stderr, "copy_range: %s: cannot close it: %s\n", name, strerror(errno));
+            fprintf(stderr, "copy_range: %s: closing the file: %s\n", name, strerror(errno));
             status = FAILED;
         }
         if (status == DONE)

@@ -87,7 +87,7 @@ int main(int argc, char **argv)
         if (all.left_out > 0)
             std::cout << all.left_out << " left out that are no files\n";
     } catch (const libreflink::error &error) {
-        std::cerr << error.what() << ": " << libreflink::name(error.code()) << '\n';
+        std::cerr << libreflink::describe(error) << '\n';
         return 1;
     } catch (const std::exception &error) {
         std::cerr << error.what() << '\n';

@@ -12,7 +12,7 @@
 
 #include <libreflink.h>
 
-#include "words.h"
+#include "sizes.h"
 
 /* From best to worst. Of several answers the worst is the exit status. */
 enum { YES = 0, NO = 1, UNKNOWN = 2, FAILED = 3 };
@@ -52,7 +52,7 @@ static const char *why_not(const struct reflink_capability *capability)
 {
     if (capability->reason == REFLINK_REASON_FILE && capability->clone_error == 0)
         return "an empty file proves nothing";
-    return reason_in_words(capability->reason);
+    return reflink_reason_text(capability->reason);
 }
 
 static void print_clone(const struct reflink_capability *capability)

@@ -9,10 +9,13 @@
  *     struct reflink_result result = REFLINK_RESULT_INIT;
  *     options.if_exists = REFLINK_REPLACE;
  *     int code = reflink_copy_file("disk.img", "snapshot.img", &options, &result);
- *     if (code < 0)
- *         fprintf(stderr, "disk.img: %s\n", reflink_strerror(code));
- *     else if (result.method == REFLINK_METHOD_CLONE)
- *         printf("%" PRIu64 " bytes shared\n", result.bytes_cloned);
+ *     char line[1024];
+ *     if (code < 0) {
+ *         reflink_describe(code, result.step, result.flags, "disk.img", "snapshot.img", line, sizeof line);
+ *         fprintf(stderr, "%s\n", line);
+ *     } else {
+ *         printf("snapshot.img: %s\n", reflink_method_text(result.method));
+ *     }
  *
  * Return values.  Functions that can fail return 0 or a negative number: from -4095 to -1 it is -errno of <errno.h>,
  * from -4097 down it is one of REFLINK_ERR_*. errno is not changed.
@@ -721,6 +724,103 @@ REFLINK_NODISCARD
 int reflink_probe_fd(reflink_handle src,
                      reflink_handle dst_dir,
                      struct reflink_capability *capability);
+
+/* ---- In words ---- */
+
+/**
+ * Gives the errno for a code: for exceptions, exit codes and functions that know only errno.
+ *
+ * A code of the library's own becomes the errno that the system has for the same thing: EINVAL for
+ * REFLINK_ERR_NOT_REGULAR, REFLINK_ERR_SAME_FILE, REFLINK_ERR_OVERLAP and REFLINK_ERR_INTO_ITSELF, EEXIST for
+ * REFLINK_ERR_NAME_CLASH, EBADF for REFLINK_ERR_APPEND, EIO for REFLINK_ERR_PANIC, REFLINK_ERR_INCONSISTENT and
+ * unknown codes.
+ *
+ * @param code  What a function of this library returned.
+ * @return The errno, a positive number. 0 for 0. A positive number is returned as it is.
+ *
+ * Thread-safe, and safe in a signal handler. Since 0.1.
+ */
+int reflink_errno(int code);
+
+/**
+ * Says whether a call failed only because a clone was refused: this volume, these two file systems, this file, a
+ * policy or the moment does not allow one. A copy of the bytes (REFLINK_AUTO, REFLINK_NEVER) may still succeed.
+ *
+ * Real failures (no space, an I/O error, a name that is taken) are no refusals. With REFLINK_ALWAYS this tells
+ * "cannot be cloned here" from "failed".
+ *
+ * @param code    What the function returned.
+ * @param step    `step` of its result.
+ * @param reason  `reason` of its result; 0 where there is none to ask.
+ * @return 1: a clone was refused. 0: the call succeeded, or failed for another reason.
+ *
+ * Thread-safe, and safe in a signal handler. Since 0.1.
+ */
+int reflink_clone_refused(int code,
+                          uint32_t step,
+                          uint32_t reason);
+
+/**
+ * Names a method: "cloned", "copied".
+ *
+ * @param method  REFLINK_METHOD_*: `method` of a result.
+ * @return Static text, never NULL, not to be freed: "unknown method" for an unknown number.
+ *
+ * Thread-safe, and safe in a signal handler. Since 0.1.
+ */
+const char *reflink_method_text(uint32_t method);
+
+/**
+ * Says why not everything was cloned: "this volume cannot clone".
+ *
+ * @param reason  REFLINK_REASON_*: `reason` of a result, or of a struct reflink_capability.
+ * @return Static text, never NULL, not to be freed: "unknown reason" for an unknown number.
+ *
+ * Thread-safe, and safe in a signal handler. Since 0.1.
+ */
+const char *reflink_reason_text(uint32_t reason);
+
+/**
+ * Names a step: "making the file".
+ *
+ * @param step  REFLINK_STEP_*: `step` of a result.
+ * @return Static text, never NULL, not to be freed: "unknown step" for an unknown number.
+ *
+ * Thread-safe, and safe in a signal handler. Since 0.1.
+ */
+const char *reflink_step_text(uint32_t step);
+
+/**
+ * Says in one line what failed, for people: "snapshot.img: making the file: No space left on device".
+ *
+ * The line begins with the name of the file that the failing call was made on: `src` with REFLINK_AT_SOURCE, `dst`
+ * with REFLINK_AT_DESTINATION, else both ("disk.img -> snapshot.img"). The step follows, where there is one, then the
+ * text of reflink_strerror(). There is no newline at the end. The text is English in every locale.
+ *
+ * The line is safe to print. Control characters of a name are written as "\ooo" (three octal digits for each byte),
+ * and so are bytes that are not UTF-8, so that the text is UTF-8 whatever the names are. An empty name is written as "".
+ *
+ * Like snprintf(3), writes what fits, always with a NUL at its end, and returns the length of the whole line. A
+ * character that does not fit is left out whole: the text never ends inside a UTF-8 sequence or inside "\ooo".
+ *
+ * @param code    What the function returned.
+ * @param step    `step` of its result.
+ * @param flags   `flags` of its result.
+ * @param src     The source's name, or NULL: it is left out.
+ * @param dst     The destination's name, or NULL: it is left out.
+ * @param buffer  Receives the text. NULL with a size of 0 only measures.
+ * @param size    The buffer's size in bytes, with room for the NUL.
+ * @return The length of the whole line without NUL, never negative. At `size` and above, the text was cut.
+ *
+ * Thread-safe. Since 0.1.
+ */
+int reflink_describe(int code,
+                     uint32_t step,
+                     uint32_t flags,
+                     const char *src,
+                     const char *dst,
+                     char *buffer,
+                     size_t size);
 
 /* ---- What is shared ---- */
 

@@ -604,27 +604,14 @@ class category final : public std::error_category
 
     std::error_condition default_error_condition(int code) const noexcept override
     {
-        switch (static_cast<errc>(code)) {
-        case errc::not_regular:
-        case errc::same_file:
-        case errc::overlap:
-        case errc::append:
-        case errc::into_itself:
-        case errc::name_clash:
-            return std::errc::invalid_argument;
-        case errc::inconsistent:
-            return std::errc::io_error;
-        case errc::panic:
-            break;
-        }
-        return std::error_condition(code, *this);
+        return std::error_condition(::reflink_errno(code), std::generic_category());
     }
 };
 
 } // namespace detail
 
 /// The category of libreflink::errc. Its name is "reflink"; where they have one, its codes compare
-/// equal to the std::errc that is nearest: errc::same_file == std::errc::invalid_argument.
+/// equal to the std::errc of reflink_errno(): errc::same_file == std::errc::invalid_argument.
 inline const std::error_category &category() noexcept
 {
     static const detail::category instance;
@@ -647,10 +634,44 @@ inline std::error_code make_error_code(int code) noexcept
                         : std::error_code(code, category());
 }
 
+namespace detail
+{
+
+/// A code as the functions of libreflink.h return it.
+inline int number(const std::error_code &code) noexcept
+{
+    return code.category() == category() ? code.value() : -code.value();
+}
+
+} // namespace detail
+
 /// The name of a code, for logs: "EXDEV", "REFLINK_ERR_PANIC". Static text, never NULL.
 inline const char *name(const std::error_code &code) noexcept
 {
-    return ::reflink_err_name(code.category() == category() ? code.value() : -code.value());
+    return ::reflink_err_name(detail::number(code));
+}
+
+/// A method, a reason or a step in words, in English. Static text, never NULL.
+inline const char *text(method number) noexcept
+{
+    return ::reflink_method_text(static_cast<std::uint32_t>(number));
+}
+
+inline const char *text(reason number) noexcept
+{
+    return ::reflink_reason_text(static_cast<std::uint32_t>(number));
+}
+
+inline const char *text(step number) noexcept
+{
+    return ::reflink_step_text(static_cast<std::uint32_t>(number));
+}
+
+/// Whether a call failed only because a clone was refused: reflink_clone_refused().
+inline bool clone_refused(const std::error_code &code, const result &result) noexcept
+{
+    return ::reflink_clone_refused(detail::number(code), static_cast<std::uint32_t>(result.step),
+                                   static_cast<std::uint32_t>(result.reason)) == 1;
 }
 
 /// What the functions without a std::error_code throw: what(), code() and the paths are the base's.
@@ -1054,6 +1075,31 @@ inline libreflink::capability converted(const ::reflink_capability &from)
 }
 
 } // namespace detail
+
+/// One line that says what failed, for people: "snapshot.img: making the file: No space left on
+/// device". An empty name is left out. See reflink_describe().
+inline std::string describe(const std::error_code &code, const result &result,
+                            const std::filesystem::path &src, const std::filesystem::path &dst)
+{
+    const detail::native_name from(src), to(dst);
+    const auto step = static_cast<std::uint32_t>(result.step);
+    const std::uint32_t flags = (result.at_source ? REFLINK_AT_SOURCE : 0) |
+                                (result.at_destination ? REFLINK_AT_DESTINATION : 0);
+    const auto write = [&](char *buffer, std::size_t size) {
+        return static_cast<std::size_t>(::reflink_describe(
+            detail::number(code), step, flags, src.empty() ? nullptr : from.get(),
+            dst.empty() ? nullptr : to.get(), buffer, size));
+    };
+    std::string line(write(nullptr, 0), '\0');
+    write(&line[0], line.size() + 1);
+    return line;
+}
+
+/// The same of what a function threw.
+inline std::string describe(const error &error)
+{
+    return describe(error.code(), error.details(), error.path1(), error.path2());
+}
 
 /// Copies a file under a new name, both names relative to open directories: reflink_copy_file_at().
 ///

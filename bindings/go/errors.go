@@ -71,29 +71,27 @@ type Error struct {
 	cause error
 }
 
-// Error says what failed, with which names.
+// Error says what failed, with the name of the file that the failing call was made on, or both.
 func (e *Error) Error() string {
-	return fmt.Sprintf("reflink %s %s -> %s: %v", e.Op, e.Src, e.Dst, e.cause)
+	names := e.Src + " -> " + e.Dst
+	switch {
+	case e.Result.AtSource:
+		names = e.Src
+	case e.Result.AtDestination:
+		names = e.Dst
+	}
+	return fmt.Sprintf("reflink %s %s: %v", e.Op, names, e.cause)
 }
 
 // Unwrap gives the syscall.Errno, one of the errors above, the context's error, or the progress function's.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Is makes errors.Is(err, ErrNotCloneable) true beside the errno.
+// Is makes errors.Is(err, ErrNotCloneable) true beside the errno, and the errno beside the library's own errors.
 func (e *Error) Is(target error) bool {
-	return target == ErrNotCloneable && e.Result.Step == StepClone && e.Result.Reason.impossible()
-}
-
-// impossible: the clone itself was refused, where it did not go wrong.
-func (r Reason) impossible() bool {
-	switch r {
-	// make header: go-not-refused REFLINK_REASON_*
-	case ReasonNone, ReasonNotAsked, ReasonFailure:
-		return false
-	// make header: end
-	default:
-		return true
+	if target == ErrNotCloneable {
+		return cloneRefused(e.Code, &e.Result)
 	}
+	return e.Code < 0 && target == errnoOf(e.Code)
 }
 
 func causeOf(code int) error {
@@ -101,7 +99,7 @@ func causeOf(code int) error {
 		return err
 	}
 	if code > -4096 {
-		return syscall.Errno(-code)
+		return errnoOf(code)
 	}
 	return errors.New(message(code)) // of a library newer than this package
 }

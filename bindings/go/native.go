@@ -215,6 +215,21 @@ func capabilityOf(raw *C.struct_reflink_capability) Capability {
 	}
 }
 
+func cloneRefused(code int, result *Result) bool {
+	return C.reflink_clone_refused(C.int(code), C.uint32_t(result.Step), C.uint32_t(result.Reason)) == 1
+}
+
+func errnoOf(code int) syscall.Errno { return syscall.Errno(C.reflink_errno(C.int(code))) }
+
+// Text says what was done: "cloned".
+func (m Method) Text() string { return C.GoString(C.reflink_method_text(C.uint32_t(m))) }
+
+// Text says why not everything was cloned: "this volume cannot clone".
+func (r Reason) Text() string { return C.GoString(C.reflink_reason_text(C.uint32_t(r))) }
+
+// Text says what failed: "making the file".
+func (s Step) Text() string { return C.GoString(C.reflink_step_text(C.uint32_t(s))) }
+
 func message(code int) string { return C.GoString(C.reflink_strerror(C.int(code))) }
 
 // Version is that of the C library loaded: "0.1.0".

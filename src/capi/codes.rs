@@ -46,24 +46,41 @@ pub fn of(error: &Error) -> c_int {
     }
 }
 
-const OWN: &[Code] = &[
-    Code(0, c"OK", c"Success"),
-    Code(REFLINK_ERR_PANIC, c"REFLINK_ERR_PANIC", c"Internal error in libreflink"),
-    Code(REFLINK_ERR_NOT_REGULAR, c"REFLINK_ERR_NOT_REGULAR", c"Not a regular file"),
-    Code(REFLINK_ERR_SAME_FILE, c"REFLINK_ERR_SAME_FILE", c"Source and destination are the same file"),
-    Code(REFLINK_ERR_OVERLAP, c"REFLINK_ERR_OVERLAP", c"The ranges overlap"),
-    Code(REFLINK_ERR_APPEND, c"REFLINK_ERR_APPEND", c"The destination is open for appending"),
-    Code(
-        REFLINK_ERR_INCONSISTENT,
-        c"REFLINK_ERR_INCONSISTENT",
-        c"The file system's answers contradict each other",
+/// The library's own, and the errno that the system has for the same thing.
+const OWN: &[(Code, c_int)] = &[
+    (Code(0, c"OK", c"Success"), 0),
+    (Code(REFLINK_ERR_PANIC, c"REFLINK_ERR_PANIC", c"Internal error in libreflink"), errno::EIO),
+    (Code(REFLINK_ERR_NOT_REGULAR, c"REFLINK_ERR_NOT_REGULAR", c"Not a regular file"), errno::EINVAL),
+    (
+        Code(REFLINK_ERR_SAME_FILE, c"REFLINK_ERR_SAME_FILE", c"Source and destination are the same file"),
+        errno::EINVAL,
     ),
-    Code(REFLINK_ERR_INTO_ITSELF, c"REFLINK_ERR_INTO_ITSELF", c"One directory is inside the other"),
-    Code(REFLINK_ERR_NAME_CLASH, c"REFLINK_ERR_NAME_CLASH", c"Two names are one name on the destination"),
+    (Code(REFLINK_ERR_OVERLAP, c"REFLINK_ERR_OVERLAP", c"The ranges overlap"), errno::EINVAL),
+    (Code(REFLINK_ERR_APPEND, c"REFLINK_ERR_APPEND", c"The destination is open for appending"), errno::EBADF),
+    (
+        Code(
+            REFLINK_ERR_INCONSISTENT,
+            c"REFLINK_ERR_INCONSISTENT",
+            c"The file system's answers contradict each other",
+        ),
+        errno::EIO,
+    ),
+    (
+        Code(REFLINK_ERR_INTO_ITSELF, c"REFLINK_ERR_INTO_ITSELF", c"One directory is inside the other"),
+        errno::EINVAL,
+    ),
+    (
+        Code(REFLINK_ERR_NAME_CLASH, c"REFLINK_ERR_NAME_CLASH", c"Two names are one name on the destination"),
+        errno::EEXIST,
+    ),
 ];
 
+fn own(code: c_int) -> Option<&'static (Code, c_int)> {
+    OWN.iter().find(|(known, _)| known.0 == code)
+}
+
 fn find(code: c_int) -> Option<&'static Code> {
-    OWN.iter().find(|known| known.0 == code).or_else(|| {
+    own(code).map(|(known, _)| known).or_else(|| {
         let positive = code.checked_abs()?;
         SYSTEM.iter().copied().flatten().find(|known| known.0 == positive)
     })
@@ -77,6 +94,15 @@ pub fn name(code: c_int) -> &'static CStr {
 /// A code's text.
 pub fn text(code: c_int) -> &'static CStr {
     find(code).map_or(c"Unknown error", |known| known.2)
+}
+
+/// A code's errno.
+pub fn errno(code: c_int) -> c_int {
+    match code {
+        0.. => code,
+        -4095..0 => code.saturating_neg(),
+        _ => own(code).map_or(errno::EIO, |(_, errno)| *errno),
+    }
 }
 
 /// Says in English what a code means, for people.
@@ -107,7 +133,8 @@ mod tests {
 
     #[test]
     fn every_code_stands_once_and_is_found() {
-        let all: Vec<&Code> = OWN.iter().chain(SYSTEM.iter().copied().flatten()).collect();
+        let all: Vec<&Code> =
+            OWN.iter().map(|(code, _)| code).chain(SYSTEM.iter().copied().flatten()).collect();
         for (at, one) in all.iter().enumerate() {
             assert!(all.iter().skip(at + 1).all(|other| other.0 != one.0 && other.1 != one.1), "{:?}", one.1);
             assert_eq!(name(one.0), one.1);
@@ -118,6 +145,31 @@ mod tests {
         for unknown in [c_int::MIN, c_int::MAX, -4096, -4095, 4097, -5000] {
             assert_eq!((name(unknown), text(unknown)), (c"UNKNOWN", c"Unknown error"));
         }
+    }
+
+    #[test]
+    fn every_code_has_an_errno() {
+        for (code, expected) in [
+            (REFLINK_ERR_PANIC, errno::EIO),
+            (REFLINK_ERR_NOT_REGULAR, errno::EINVAL),
+            (REFLINK_ERR_SAME_FILE, errno::EINVAL),
+            (REFLINK_ERR_OVERLAP, errno::EINVAL),
+            (REFLINK_ERR_APPEND, errno::EBADF),
+            (REFLINK_ERR_INCONSISTENT, errno::EIO),
+            (REFLINK_ERR_INTO_ITSELF, errno::EINVAL),
+            (REFLINK_ERR_NAME_CLASH, errno::EEXIST),
+            (0, 0),
+            (-errno::ENOSPC, errno::ENOSPC),
+            (errno::ENOSPC, errno::ENOSPC),
+            (-4095, 4095),
+            (-4096, errno::EIO),
+            (-5000, errno::EIO),
+            (c_int::MIN, errno::EIO),
+            (c_int::MAX, c_int::MAX),
+        ] {
+            assert_eq!(super::errno(code), expected, "{code}");
+        }
+        assert!(OWN.iter().all(|(code, errno)| (code.0 == 0) == (*errno == 0)), "only success has none");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The C interface: the only `extern "C"` of the crate. The header shows these files one after another, in this order:
-//! `version`, `codes`, `options`, `result`, `copies`, `capability`, `extents`, `dedupe`, `trees`. Here is what they share.
+//! The C interface: the only `extern "C"` of the crate. The header shows files of it in the order of tests/header/made.rs.
+//! Here is what their functions share.
 
 // The functions' comments are the C header's text; what C callers must promise stands there in C's
 // words.
@@ -18,6 +18,7 @@ pub mod result;
 pub mod sized;
 pub mod trees;
 pub mod version;
+pub mod words;
 
 use core::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,7 +1,7 @@
-//! What was done, or why it failed: methods, reasons and steps, in numbers and in words, and the structure that has them.
+//! What was done, or why it failed: the numbers of methods, reasons and steps, and the structure that has them.
 //! The engine has no numbers: here each of its answers gets one.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::c_char;
 use core::mem::offset_of;
 
 use super::sized::{self, Extensible};
@@ -139,48 +139,6 @@ pub struct reflink_result {
     /// With REFLINK_LITTER the private name, NUL-terminated; else empty.
     pub litter: [c_char; 32],
 }
-
-/// The methods in words.
-pub const METHODS: &[(u32, &CStr)] = &[
-    (REFLINK_METHOD_NONE, c"nothing to do"),
-    (REFLINK_METHOD_CLONE, c"cloned"),
-    (REFLINK_METHOD_MIXED, c"cloned in part"),
-    (REFLINK_METHOD_KERNEL_COPY, c"copied by the kernel, which may have shared blocks"),
-    (REFLINK_METHOD_COPY, c"copied"),
-];
-
-/// The reasons in words, after "because"; and whether one means that a clone was refused: "cannot be cloned".
-pub const REASONS: &[(u32, &CStr, bool)] = &[
-    (REFLINK_REASON_NONE, c"of nothing", false),
-    (REFLINK_REASON_UNSUPPORTED, c"this volume cannot clone", true),
-    (REFLINK_REASON_CROSS_DEVICE, c"these are two file systems", true),
-    (REFLINK_REASON_FILE, c"this file, or this range of it, cannot be cloned", true),
-    (REFLINK_REASON_PERMISSION, c"it is forbidden", true),
-    (REFLINK_REASON_TRANSIENT, c"it is not possible at the moment", true),
-    (REFLINK_REASON_NOT_ASKED, c"a true copy was asked for", false),
-    (REFLINK_REASON_FAILURE, c"it went wrong", false),
-];
-
-/// The steps in words, after "cannot".
-pub const STEPS: &[(u32, &CStr)] = &[
-    (REFLINK_STEP_NONE, c"do it"),
-    (REFLINK_STEP_ARGUMENTS, c"use these arguments"),
-    (REFLINK_STEP_OPEN_SOURCE, c"open the source"),
-    (REFLINK_STEP_CHECK, c"start"),
-    (REFLINK_STEP_CREATE, c"create the new file"),
-    (REFLINK_STEP_CLONE, c"clone"),
-    (REFLINK_STEP_COPY, c"copy the data"),
-    (REFLINK_STEP_METADATA, c"set the metadata"),
-    (REFLINK_STEP_SYNC, c"sync to the device"),
-    (REFLINK_STEP_PUBLISH, c"give the new file its name"),
-    (REFLINK_STEP_CLOSE, c"close the new file"),
-    (REFLINK_STEP_PROGRESS, c"go on"),
-    (REFLINK_STEP_WALK, c"read a directory"),
-    (REFLINK_STEP_FILTER, c"go on after the filter"),
-    (REFLINK_STEP_CLEANUP, c"remove what is no longer needed"),
-    (REFLINK_STEP_MAP, c"look where the bytes lie"),
-    (REFLINK_STEP_DEDUPE, c"compare and share the ranges"),
-];
 
 /// The number of a method.
 pub const fn method_number(method: Method) -> u32 {

@@ -172,6 +172,13 @@ pub fn side(errno: Errno) -> Side {
     }
 }
 
+/// Whether a clone that failed with `errno` was only refused: a copy would not meet the same, as it would a real failure or
+/// a lock of Windows.
+pub fn refuses_clone(errno: Errno) -> bool {
+    let locked = WIN32.iter().any(|row| errno.is(Errno(row.errno).number()));
+    !locked && row_of(errno).clone != Stop
+}
+
 /// Whether a clone may have been refused for its alignment, so that larger blocks are worth a try.
 pub fn alignment_refused(errno: Errno) -> bool {
     errno.is(EINVAL)

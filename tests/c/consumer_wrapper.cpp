@@ -84,7 +84,12 @@ static void failures(const fs::path &source, const fs::path &copy)
     CHECK(error == std::errc::file_exists && error.category() == std::generic_category());
     CHECK(std::string(libreflink::name(error)) == "EEXIST");
     const fs::path missing = source.parent_path() / "missing";
-    CHECK(libreflink::copy_file(missing, copy, error).os_error == ENOENT);
+    const libreflink::result failed = libreflink::copy_file(missing, copy, error);
+    CHECK(failed.os_error == ENOENT && failed.at_source && !failed.at_destination);
+    CHECK(libreflink::describe(error, failed, missing, copy) ==
+          missing.string() + ": opening the source: No such file or directory");
+    CHECK(!libreflink::clone_refused(error, failed));
+    CHECK(libreflink::text(failed.step) == std::string("opening the source"));
 
     libreflink::options replace;
     replace.if_exists = libreflink::if_exists::replace;
@@ -107,6 +112,7 @@ static void failures(const fs::path &source, const fs::path &copy)
               failure.path1() == "nowhere");
         CHECK(failure.path2() == copy && failure.details().step == libreflink::step::open_source);
         CHECK(std::string(failure.what()).find("nowhere") != std::string::npos);
+        CHECK(libreflink::describe(failure).rfind("nowhere: opening the source: ", 0) == 0);
     }
     CHECK(thrown);
     try {

@@ -227,6 +227,51 @@ static void texts(void)
     CHECK(strcmp(reflink_strerror(INT32_MIN), "Unknown error") == 0);
 }
 
+/* reflink_describe() cuts and measures as snprintf() does. */
+static void a_line_is_cut(const char *whole, uint32_t flags, const char *src, const char *dst)
+{
+    char line[128];
+    int length = (int)strlen(whole);
+    size_t size;
+
+    for (size = 0; size <= strlen(whole) + 2; size++) {
+        memset(line, '?', sizeof line);
+        EQUAL(reflink_describe(-ENOSPC, REFLINK_STEP_CREATE, flags, src, dst, line, size), length);
+        CHECK(line[size] == '?');
+        if (size > 0) {
+            CHECK(strlen(line) < size && strncmp(line, whole, strlen(line)) == 0);
+            CHECK(size <= strlen(whole) || strcmp(line, whole) == 0);
+        }
+    }
+    EQUAL(reflink_describe(-ENOSPC, REFLINK_STEP_CREATE, flags, src, dst, NULL, 0), length);
+}
+
+static void words(void)
+{
+    a_line_is_cut("b\\012: making the file: No space left on device", REFLINK_AT_DESTINATION, "a",
+                  "b\n");
+    a_line_is_cut("\xc3\xbc: making the file: No space left on device", REFLINK_AT_SOURCE,
+                  "\xc3\xbc", NULL);
+    a_line_is_cut("a -> b: making the file: No space left on device", 0, "a", "b");
+    a_line_is_cut("making the file: No space left on device", 0, NULL, NULL);
+
+    EQUAL(reflink_errno(-ENOSPC), ENOSPC);
+    EQUAL(reflink_errno(ENOSPC), ENOSPC);
+    EQUAL(reflink_errno(0), 0);
+    EQUAL(reflink_errno(REFLINK_ERR_SAME_FILE), EINVAL);
+    EQUAL(reflink_errno(INT32_MIN), EIO);
+    EQUAL(reflink_clone_refused(-EXDEV, REFLINK_STEP_CLONE, REFLINK_REASON_CROSS_DEVICE), 1);
+    EQUAL(reflink_clone_refused(-EXDEV, REFLINK_STEP_PUBLISH, REFLINK_REASON_CROSS_DEVICE), 0);
+    EQUAL(reflink_clone_refused(-ENOSPC, REFLINK_STEP_CLONE, REFLINK_REASON_FAILURE), 0);
+    EQUAL(reflink_clone_refused(0, REFLINK_STEP_NONE, REFLINK_REASON_NONE), 0);
+    CHECK(strcmp(reflink_method_text(REFLINK_METHOD_CLONE), "cloned") == 0);
+    CHECK(strcmp(reflink_method_text(99), "unknown method") == 0);
+    CHECK(strcmp(reflink_reason_text(REFLINK_REASON_NOT_ASKED), "a true copy was asked for") == 0);
+    CHECK(strcmp(reflink_reason_text(99), "unknown reason") == 0);
+    CHECK(strcmp(reflink_step_text(REFLINK_STEP_CREATE), "making the file") == 0);
+    CHECK(strcmp(reflink_step_text(99), "unknown step") == 0);
+}
+
 static void versions(void)
 {
     char text[64];
@@ -246,6 +291,7 @@ const struct test argument_tests[] = {
     {"each_value_belongs_to_one_member", each_value_belongs_to_one_member},
     {"of_two_choices_none_is_taken", of_two_choices_none_is_taken},
     {"texts", texts},
+    {"words", words},
     {"versions", versions},
     {NULL, NULL},
 };

@@ -14,6 +14,19 @@ static void all_ways(void (*test)(struct copy *copy))
             }
 }
 
+/* The line for people begins with the name of the file that could not be used. */
+static void names_the_right_one(const struct copy *copy, const char *src, const char *dst)
+{
+    const char *name = copy->result.step == REFLINK_STEP_OPEN_SOURCE ? src : dst;
+    size_t length = strlen(name);
+    char line[256];
+
+    reflink_describe(copy->code, copy->result.step, copy->result.flags, src, dst, line,
+                     sizeof line);
+    check(length == 0 || (strncmp(line, name, length) == 0 && strncmp(line + length, ": ", 2) == 0),
+          "the name in the line", "%s", line);
+}
+
 static void refuse_wrong_names(struct copy *copy)
 {
     static const struct {
@@ -43,6 +56,7 @@ static void refuse_wrong_names(struct copy *copy)
         check(copy->code == all[i].code && copy->result.step == all[i].step, "a wrong name",
               "\"%s\" to \"%s\": %s at step %u", all[i].src, all[i].dst,
               reflink_err_name(copy->code), copy->result.step);
+        names_the_right_one(copy, all[i].src, all[i].dst);
     }
     /* Through a file: systems differ in what they say of it. */
     CHECK(copy_file(copy, "src/", "dst") < 0);

@@ -11,6 +11,7 @@ const PARTS: &[(&str, &str)] = &[
     ("result", "What was done"),
     ("copies", "Copies"),
     ("capability", "What a directory can do"),
+    ("words", "In words"),
     ("extents", "What is shared"),
     ("dedupe", "Equal files that share"),
     ("trees/options", "Trees: how to copy"),

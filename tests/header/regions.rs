@@ -1,4 +1,4 @@
-//! What else is made from src/capi: marked regions of the C++ header, the bindings, the layout test and the examples' words.
+//! What else is made from src/capi: marked regions of the C++ header, the bindings and the layout test.
 //! A region begins at a line with "make header: FORMAT CONSTANTS…" and goes up to one with "make header: end".
 
 use crate::interface::{Constant, Header};
@@ -8,7 +8,6 @@ use crate::rust;
 pub const FILES: &[&str] = &[
     "include/libreflink.hpp",
     "tests/c/layout.c",
-    "examples-c/words.h",
     "bindings/go/types.go",
     "bindings/go/errors.go",
     "bindings/go/reflink.go",
@@ -32,9 +31,8 @@ pub struct Number {
     value: String,
     /// The first sentence of its comment.
     comment: String,
-    /// Whether src/capi has a text for it; and whether it means that a clone was refused.
+    /// Its text in src/capi.
     pub text: Option<String>,
-    refused: bool,
 }
 
 /// What the regions are made from.
@@ -65,7 +63,6 @@ impl Interface {
                 value: constant.value.trim_end_matches("ULL").to_owned(), // no other language needs it
                 comment: sentence(&constant.text),
                 text: row.and_then(|row| row.rsplit('"').nth(1)).map(ToOwned::to_owned),
-                refused: row.is_some_and(|row| row.trim_end_matches([',', ' ']).ends_with("true")),
             }
         });
         Self { numbers: numbers.collect(), sources, header }
@@ -148,19 +145,6 @@ impl Interface {
             };
             return names.iter().zip(numbers).map(line).collect();
         }
-        let refused = |wanted: bool| numbers.iter().filter(move |(number, _)| number.refused == wanted);
-        if format == "go-not-refused" {
-            let reasons: Vec<String> = refused(false).map(|(_, rest)| camel("Reason", rest)).collect();
-            return format!("case {}:\n\treturn false", reasons.join(", "));
-        }
-        if format == "rust-not-refused" {
-            return refused(false)
-                .map(|(_, rest)| format!("Self::{} => false,\n", camel("", rest)))
-                .collect();
-        }
-        if format == "python-refused" {
-            return refused(true).map(|(_, rest)| format!("Reason.{rest},\n")).collect();
-        }
         let lines: Vec<String> = numbers.iter().map(|(number, rest)| one(format, number, rest)).collect();
         lines.join(
             if ["go-Method", "go-Reason", "go-Step", "go-errors", "go-Sharing", "go-Verdict", "go-ExtentKind"]
@@ -188,7 +172,6 @@ fn one(format: &str, number: &Number, rest: &str) -> String {
             };
             format!("{}{member} = {name},\n", wrapped("/// ", comment))
         }
-        "c-cases" => format!("case {name}:\n    return \"{}\";\n", text()),
         "c-values" => format!("LAYOUT({name} == {value});\n"),
         "go-names" => format!("case {}:\n\treturn \"{}\"\n", of_kind(name), lower.replace('_', " ")),
         "go-errors" => {

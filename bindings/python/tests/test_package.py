@@ -47,7 +47,7 @@ def test_the_other_numbers_too():
     )
     own = {name[len("REFLINK_ERR") :]: getattr(lib, name) for name in dir(lib) if name.startswith("REFLINK_ERR_")}
     assert own == {name: getattr(_errors, name) for name in own}
-    assert set(own.values()) == set(_errors._ERRNO)
+    assert all(lib.reflink_errno(code) > 0 for code in own.values())
 
 
 def test_a_newer_library_may_know_more():

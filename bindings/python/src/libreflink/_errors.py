@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
-from ._native import text
-from ._types import NotCloneable, Reason, Result, Step
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from ._native import lib, text
+from ._types import NotCloneable, Result
 
 # make header: python-values REFLINK_ERR_*
 _PANIC = -4097
@@ -23,29 +19,8 @@ _INTO_ITSELF = -4103
 _NAME_CLASH = -4104
 # make header: end
 
-#: The errno to show for codes that are the library's own: what the kernel would say of the same thing.
-_ERRNO: Mapping[int, int] = {
-    _PANIC: errno.EIO,
-    _NOT_REGULAR: errno.EINVAL,
-    _SAME_FILE: errno.EINVAL,
-    _OVERLAP: errno.EINVAL,
-    _APPEND: errno.EBADF,
-    _INCONSISTENT: errno.EIO,
-}
-
-_IMPOSSIBLE = frozenset(
-    {
-        # make header: python-refused REFLINK_REASON_*
-        Reason.UNSUPPORTED,
-        Reason.CROSS_DEVICE,
-        Reason.FILE,
-        Reason.PERMISSION,
-        Reason.TRANSIENT,
-        # make header: end
-        Reason.UNKNOWN,
-    }
-)
-
+#: What UNKNOWN, which is -1, is in C.
+_UINT32 = 0xFFFFFFFF
 
 def _same_file(number: int, message: str, src: Any, dst: Any) -> OSError:
     # shutil.copytree takes args[0] of a shutil.Error for a sequence and extends its list with it: with
@@ -57,10 +32,10 @@ def _same_file(number: int, message: str, src: Any, dst: Any) -> OSError:
 
 def from_code(code: int, src: Any = None, dst: Any = None, result: Optional[Result] = None) -> OSError:
     """Make the exception for ``code``; ``result`` is the library's report."""
-    number = _ERRNO.get(code, -code)
+    number = lib.reflink_errno(code)
     message = text("reflink_strerror", code)
     error: OSError
-    if result is not None and result.step is Step.CLONE and result.reason in _IMPOSSIBLE:
+    if result is not None and lib.reflink_clone_refused(code, result.step & _UINT32, result.reason & _UINT32):
         error = NotCloneable(number, message, src, None, dst)
         error.reason = result.reason
     elif code == _SAME_FILE:

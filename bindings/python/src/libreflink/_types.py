@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ._native import text
+
 # make header: python-values result.flags
 _SOURCE_CHANGED = 0x1
 _METADATA_INCOMPLETE = 0x2
@@ -27,6 +29,11 @@ class _Number(enum.IntEnum):
     def table(cls) -> dict[int, Any]:
         """Make a table of the members by number: a call of the class takes ten times as long as a look into it."""
         return {member.value: member for member in cls}
+
+    @property
+    def text(self) -> str:
+        """What it means, in English: "cloned", "this volume cannot clone", "making the file"."""
+        return text(f"reflink_{type(self).__name__.lower()}_text", self & 0xFFFFFFFF)
 
 
 class Method(_Number):

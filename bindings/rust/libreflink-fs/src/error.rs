@@ -22,6 +22,7 @@ use crate::report::{Report, Step};
 pub struct CopyError {
     code: i32,
     report: Report,
+    refused: bool,
 }
 
 impl CopyError {
@@ -38,10 +39,10 @@ impl CopyError {
         self.code
     }
 
-    /// The errno, or `None` where the code is the library's own.
+    /// The errno. For a code of the library's own, the one that the system has for the same thing.
     #[must_use]
-    pub fn errno(&self) -> Option<i32> {
-        (self.code > sys::REFLINK_ERR_PANIC).then(|| self.code.saturating_neg())
+    pub fn errno(&self) -> i32 {
+        sys::reflink_errno(self.code)
     }
 
     /// The step that failed, how far the copy got, and why no clone was possible.
@@ -53,8 +54,8 @@ impl CopyError {
     /// [`Mode::Always`](crate::Mode::Always) was asked for, and no clone is possible; nothing failed, and nothing was
     /// changed. [`Report::reason`] says why.
     #[must_use]
-    pub fn is_clone_refused(&self) -> bool {
-        self.report.step == Step::Clone && self.report.reason.is_refusal()
+    pub const fn is_clone_refused(&self) -> bool {
+        self.refused
     }
 
     fn kind(&self) -> ErrorKind {
@@ -63,11 +64,12 @@ impl CopyError {
             | sys::REFLINK_ERR_SAME_FILE
             | sys::REFLINK_ERR_OVERLAP
             | sys::REFLINK_ERR_APPEND => ErrorKind::InvalidInput,
-            _ => match (cfg!(windows), self.report.os_error, self.errno()) {
-                // There std knows the system's own numbers, and not those of <errno.h>.
-                (true, Some(raw), _) | (false, _, Some(raw)) => io::Error::from_raw_os_error(raw).kind(),
-                _ => ErrorKind::Other,
-            },
+            sys::REFLINK_ERR_PANIC | sys::REFLINK_ERR_INCONSISTENT => ErrorKind::Other,
+            // On Windows std knows the system's own numbers, and not those of <errno.h>.
+            _ if cfg!(windows) => {
+                self.report.os_error.map_or(ErrorKind::Other, |raw| io::Error::from_raw_os_error(raw).kind())
+            }
+            _ => io::Error::from_raw_os_error(self.errno()).kind(),
         }
     }
 }
@@ -77,17 +79,17 @@ impl fmt::Display for CopyError {
         if self.report.step == Step::None {
             return f.write_str(native::text(self.code));
         }
-        write!(f, "could not {}: {}", self.report.step, native::text(self.code))
+        write!(f, "{}: {}", self.report.step, native::text(self.code))
     }
 }
 
 impl Error for CopyError {}
 
-/// The result of a call that returned `code`.
-pub fn checked<T>(code: i32, report: Report, value: T) -> io::Result<T> {
+/// The result of a call that returned `code`. `refused`: only a clone was refused.
+pub fn checked<T>(code: i32, (report, refused): (Report, bool), value: T) -> io::Result<T> {
     if code >= 0 {
         return Ok(value);
     }
-    let error = CopyError { code, report };
+    let error = CopyError { code, report, refused };
     Err(io::Error::new(error.kind(), error))
 }

@@ -55,7 +55,7 @@ pub fn probe(src: Option<&Path>, dir: &Path) -> io::Result<Capability> {
     let from = src.as_ref().map_or(null(), |src| src.as_ptr());
     // SAFETY: names and structure are valid, and outlive the call.
     let code = unsafe { sys::reflink_probe(from, dir.as_ptr(), &raw mut found) };
-    checked(code, report(&sys::reflink_result::default()), capability(&found))
+    checked(code, (report(&sys::reflink_result::default()), false), capability(&found))
 }
 
 type Each<'a> = &'a mut dyn FnMut(Extent) -> ControlFlow<()>;
@@ -209,7 +209,8 @@ fn run(
         resume_unwind(panic);
     }
     let report = report(&result);
-    checked(code, report.clone(), report)
+    let refused = sys::reflink_clone_refused(code, result.step, result.reason) == 1;
+    checked(code, (report.clone(), refused), report)
 }
 
 fn report(raw: &sys::reflink_result) -> Report {

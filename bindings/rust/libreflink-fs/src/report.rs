@@ -45,7 +45,7 @@ impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // make header: rust-texts REFLINK_METHOD_*
-            Self::None => f.write_str("nothing to do"),
+            Self::None => f.write_str("nothing copied"),
             Self::Clone => f.write_str("cloned"),
             Self::Mixed => f.write_str("cloned in part"),
             Self::KernelCopy => f.write_str("copied by the kernel, which may have shared blocks"),
@@ -83,20 +83,6 @@ pub enum Reason {
     Unknown(u32),
 }
 
-impl Reason {
-    /// A refusal to clone, and not a failure.
-    pub(crate) const fn is_refusal(self) -> bool {
-        match self {
-            // make header: rust-not-refused REFLINK_REASON_*
-            Self::None => false,
-            Self::NotAsked => false,
-            Self::Failure => false,
-            // make header: end
-            _ => true,
-        }
-    }
-}
-
 impl From<u32> for Reason {
     fn from(number: u32) -> Self {
         match number {
@@ -119,21 +105,21 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // make header: rust-texts REFLINK_REASON_*
-            Self::None => f.write_str("of nothing"),
+            Self::None => f.write_str("nothing prevented it"),
             Self::Unsupported => f.write_str("this volume cannot clone"),
             Self::CrossDevice => f.write_str("these are two file systems"),
             Self::File => f.write_str("this file, or this range of it, cannot be cloned"),
             Self::Permission => f.write_str("it is forbidden"),
             Self::Transient => f.write_str("it is not possible at the moment"),
             Self::NotAsked => f.write_str("a true copy was asked for"),
-            Self::Failure => f.write_str("it went wrong"),
+            Self::Failure => f.write_str("it failed"),
             // make header: end
             Self::Unknown(number) => write!(f, "a reason unknown here ({number})"),
         }
     }
 }
 
-/// Which operation failed. As text, it continues "could not".
+/// Which operation failed. As text: "making the file".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
@@ -209,25 +195,25 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // make header: rust-texts REFLINK_STEP_*
-            Self::None => f.write_str("do it"),
-            Self::Arguments => f.write_str("use these arguments"),
-            Self::OpenSource => f.write_str("open the source"),
-            Self::Check => f.write_str("start"),
-            Self::Create => f.write_str("create the new file"),
-            Self::Clone => f.write_str("clone"),
-            Self::Copy => f.write_str("copy the data"),
-            Self::Metadata => f.write_str("set the metadata"),
-            Self::Sync => f.write_str("sync to the device"),
-            Self::Publish => f.write_str("give the new file its name"),
-            Self::Close => f.write_str("close the new file"),
-            Self::Progress => f.write_str("go on"),
-            Self::Walk => f.write_str("read a directory"),
-            Self::Filter => f.write_str("go on after the filter"),
-            Self::Cleanup => f.write_str("remove what is no longer needed"),
-            Self::Map => f.write_str("look where the bytes lie"),
-            Self::Dedupe => f.write_str("compare and share the ranges"),
+            Self::None => f.write_str("nothing failed"),
+            Self::Arguments => f.write_str("reading the arguments"),
+            Self::OpenSource => f.write_str("opening the source"),
+            Self::Check => f.write_str("checking the files"),
+            Self::Create => f.write_str("making the file"),
+            Self::Clone => f.write_str("cloning"),
+            Self::Copy => f.write_str("copying the data"),
+            Self::Metadata => f.write_str("copying the metadata"),
+            Self::Sync => f.write_str("syncing to the device"),
+            Self::Publish => f.write_str("giving the file its name"),
+            Self::Close => f.write_str("closing the file"),
+            Self::Progress => f.write_str("asking whether to go on"),
+            Self::Walk => f.write_str("reading a directory"),
+            Self::Filter => f.write_str("asking the filter"),
+            Self::Cleanup => f.write_str("removing what is no longer needed"),
+            Self::Map => f.write_str("looking where the bytes lie"),
+            Self::Dedupe => f.write_str("comparing and sharing the ranges"),
             // make header: end
-            Self::Unknown(number) => write!(f, "do a step unknown here ({number})"),
+            Self::Unknown(number) => write!(f, "a step unknown here ({number})"),
         }
     }
 }

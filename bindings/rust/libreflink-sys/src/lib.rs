@@ -1091,6 +1091,95 @@ unsafe extern "C" {
         capability: *mut reflink_capability,
     ) -> c_int;
 
+    /// Gives the errno for a code: for exceptions, exit codes and functions that know only errno.
+    ///
+    /// A code of the library's own becomes the errno that the system has for the same thing: EINVAL for
+    /// REFLINK_ERR_NOT_REGULAR, REFLINK_ERR_SAME_FILE, REFLINK_ERR_OVERLAP and REFLINK_ERR_INTO_ITSELF, EEXIST for
+    /// REFLINK_ERR_NAME_CLASH, EBADF for REFLINK_ERR_APPEND, EIO for REFLINK_ERR_PANIC, REFLINK_ERR_INCONSISTENT and
+    /// unknown codes.
+    ///
+    /// - `code`: What a function of this library returned.
+    ///
+    /// Returns: The errno, a positive number. 0 for 0. A positive number is returned as it is.
+    ///
+    /// Thread-safe, and safe in a signal handler. Since 0.1.
+    pub safe fn reflink_errno(code: c_int) -> c_int;
+
+    /// Says whether a call failed only because a clone was refused: this volume, these two file systems, this file, a
+    /// policy or the moment does not allow one. A copy of the bytes (REFLINK_AUTO, REFLINK_NEVER) may still succeed.
+    ///
+    /// Real failures (no space, an I/O error, a name that is taken) are no refusals. With REFLINK_ALWAYS this tells
+    /// "cannot be cloned here" from "failed".
+    ///
+    /// - `code`: What the function returned.
+    /// - `step`: `step` of its result.
+    /// - `reason`: `reason` of its result; 0 where there is none to ask.
+    ///
+    /// Returns: 1: a clone was refused. 0: the call succeeded, or failed for another reason.
+    ///
+    /// Thread-safe, and safe in a signal handler. Since 0.1.
+    pub safe fn reflink_clone_refused(code: c_int, step: u32, reason: u32) -> c_int;
+
+    /// Names a method: "cloned", "copied".
+    ///
+    /// - `method`: REFLINK_METHOD_*: `method` of a result.
+    ///
+    /// Returns: Static text, never NULL, not to be freed: "unknown method" for an unknown number.
+    ///
+    /// Thread-safe, and safe in a signal handler. Since 0.1.
+    pub safe fn reflink_method_text(method: u32) -> *const c_char;
+
+    /// Says why not everything was cloned: "this volume cannot clone".
+    ///
+    /// - `reason`: REFLINK_REASON_*: `reason` of a result, or of a struct reflink_capability.
+    ///
+    /// Returns: Static text, never NULL, not to be freed: "unknown reason" for an unknown number.
+    ///
+    /// Thread-safe, and safe in a signal handler. Since 0.1.
+    pub safe fn reflink_reason_text(reason: u32) -> *const c_char;
+
+    /// Names a step: "making the file".
+    ///
+    /// - `step`: REFLINK_STEP_*: `step` of a result.
+    ///
+    /// Returns: Static text, never NULL, not to be freed: "unknown step" for an unknown number.
+    ///
+    /// Thread-safe, and safe in a signal handler. Since 0.1.
+    pub safe fn reflink_step_text(step: u32) -> *const c_char;
+
+    /// Says in one line what failed, for people: "snapshot.img: making the file: No space left on device".
+    ///
+    /// The line begins with the name of the file that the failing call was made on: `src` with REFLINK_AT_SOURCE, `dst`
+    /// with REFLINK_AT_DESTINATION, else both ("disk.img -> snapshot.img"). The step follows, where there is one, then the
+    /// text of reflink_strerror(). There is no newline at the end. The text is English in every locale.
+    ///
+    /// The line is safe to print. Control characters of a name are written as "\ooo" (three octal digits for each byte),
+    /// and so are bytes that are not UTF-8, so that the text is UTF-8 whatever the names are. An empty name is written as "".
+    ///
+    /// Like snprintf(3), writes what fits, always with a NUL at its end, and returns the length of the whole line. A
+    /// character that does not fit is left out whole: the text never ends inside a UTF-8 sequence or inside "\ooo".
+    ///
+    /// - `code`: What the function returned.
+    /// - `step`: `step` of its result.
+    /// - `flags`: `flags` of its result.
+    /// - `src`: The source's name, or NULL: it is left out.
+    /// - `dst`: The destination's name, or NULL: it is left out.
+    /// - `buffer`: Receives the text. NULL with a size of 0 only measures.
+    /// - `size`: The buffer's size in bytes, with room for the NUL.
+    ///
+    /// Returns: The length of the whole line without NUL, never negative. At `size` and above, the text was cut.
+    ///
+    /// Thread-safe. Since 0.1.
+    pub fn reflink_describe(
+        code: c_int,
+        step: u32,
+        flags: u32,
+        src: *const c_char,
+        dst: *const c_char,
+        buffer: *mut c_char,
+        size: usize,
+    ) -> c_int;
+
     /// Finds out what a range of an open file is made of: data, holes, preallocated blocks, and what of it is shared.
     ///
     /// Reports what the file system says (on Linux by FIEMAP). Where it says nothing, that is the answer, and the function
