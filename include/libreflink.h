@@ -1086,6 +1086,14 @@ int reflink_shared(reflink_handle a,
 #define REFLINK_DEDUPE_CONTINUE 0x100000000000000ULL
 
 /**
+ * Ask the system for what is shared already, too. Without it the library looks at the maps of both files first, and
+ * leaves out what they show to be shared. The look writes out what is not yet written.
+ */
+#define REFLINK_DEDUPE_NO_LOOK 0x200000000000000ULL
+/** Look afterwards at the maps, whether what was shared is: `bytes_verified`. */
+#define REFLINK_DEDUPE_VERIFY 0x400000000000000ULL
+
+/**
  * How to make equal files share. NULL instead of a pointer to it means all defaults, and 0 means the default
  * for each member.
  */
@@ -1094,11 +1102,12 @@ struct reflink_dedupe_options {
   uint32_t size;
   /** REFLINK_ATOMIC, or REFLINK_DURABLE: the destination is synced at the end. */
   uint32_t durability;
-  /** REFLINK_DEDUPE_CONTINUE. */
+  /** REFLINK_DEDUPE_CONTINUE, REFLINK_DEDUPE_NO_LOOK, REFLINK_DEDUPE_VERIFY. */
   uint64_t flags;
   /**
    * Called at the beginning, between steps of at most 16 MiB and at the end, by the thread that called the
-   * library; non-zero cancels with -ECANCELED. It must not throw, longjmp or call pthread_exit.
+   * library; non-zero cancels with -ECANCELED. `bytes_done` begins again at 0 where a file was written during
+   * the look. It must not throw, longjmp or call pthread_exit.
    */
   int (*progress)(void *user,
                   const struct reflink_progress *progress);
@@ -1137,18 +1146,22 @@ struct reflink_dedupe_result {
    * gained: an extent stays on the disk for as long as any file, or any snapshot, has a part of it.
    */
   uint64_t bytes_deduped;
-  /** Bytes that were shared before: a range with itself. */
+  /** Bytes that were shared before, or holes in both, by the maps of both files. They were not compared. */
   uint64_t bytes_already;
   /** Bytes of the blocks in which something differs, and bytes that only one of both files has. */
   uint64_t bytes_different;
   /**
-   * Bytes that could not be asked for: parts of blocks, a file that cannot be shared, no support, a limit.
+   * Bytes that could not be asked for: parts of blocks, a file that cannot be shared, no support, a limit, a file in
+   * the metadata (Btrfs keeps small ones there).
    * Nothing is known of them.
    */
   uint64_t bytes_skipped;
   /** Bytes behind the difference or the error that ended the call. Nothing is known of them. */
   uint64_t bytes_not_reached;
-  /** 0: not used by this version. */
+  /**
+   * With REFLINK_DEDUPE_VERIFY: bytes of `bytes_deduped` and `bytes_already` that the maps show to be shared
+   * afterwards. The rest is not known: no map, an overlay, compressed (Btrfs), or written to since.
+   */
   uint64_t bytes_verified;
   /**
    * The first byte that was found to differ, or that only one of both files has, counted from the beginning

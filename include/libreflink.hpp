@@ -416,7 +416,9 @@ struct result {
 /// How to make equal files share. As it is made, it holds the defaults.
 struct dedupe_options {
     bool past_differences = false; ///< Go on behind a difference (REFLINK_DEDUPE_CONTINUE).
-    bool durable = false;          ///< Sync the destination at the end.
+    bool no_look = false; ///< Ask for what is shared already, too (REFLINK_DEDUPE_NO_LOOK).
+    bool verify = false;  ///< Look afterwards at the maps (REFLINK_DEDUPE_VERIFY).
+    bool durable = false; ///< Sync the destination at the end.
     /// Called between steps of at most 16 MiB; as libreflink::options::progress.
     std::function<bool(const libreflink::progress &)> progress{};
 };
@@ -435,7 +437,8 @@ struct dedupe_result {
     std::uint64_t bytes_different = 0;   ///< Bytes of blocks that differ, or of one file only.
     std::uint64_t bytes_skipped = 0;     ///< Bytes that could not be asked for.
     std::uint64_t bytes_not_reached = 0; ///< Bytes behind what ended the call.
-    std::uint64_t first_difference = 0;  ///< `length` where none was found.
+    std::uint64_t bytes_verified = 0;   ///< Bytes of the first two that the maps show to be shared.
+    std::uint64_t first_difference = 0; ///< `length` where none was found.
 };
 
 /// An entry of a tree, for the caller's functions. What it refers to is gone when the function
@@ -847,7 +850,9 @@ class dedupe_call
     explicit dedupe_call(const libreflink::dedupe_options &from) : from_(from)
     {
         to_.durability = from.durable ? REFLINK_DURABLE : REFLINK_ATOMIC;
-        to_.flags = from.past_differences ? REFLINK_DEDUPE_CONTINUE : 0;
+        to_.flags = (from.past_differences ? REFLINK_DEDUPE_CONTINUE : 0) |
+                    (from.no_look ? REFLINK_DEDUPE_NO_LOOK : 0) |
+                    (from.verify ? REFLINK_DEDUPE_VERIFY : 0);
         if (from.progress) {
             to_.progress = &dedupe_call::step;
             to_.user = this;
@@ -884,6 +889,7 @@ class dedupe_call
         result.bytes_different = result_.bytes_different;
         result.bytes_skipped = result_.bytes_skipped;
         result.bytes_not_reached = result_.bytes_not_reached;
+        result.bytes_verified = result_.bytes_verified;
         result.first_difference = result_.first_difference;
         return result;
     }

@@ -47,6 +47,8 @@ const (
 	numberNofollow           = 0x100000000
 	numberBestEffortMetadata = 0x200000000
 	numberDedupeContinue     = 0x100000000000000
+	numberDedupeNoLook       = 0x200000000000000
+	numberDedupeVerify       = 0x400000000000000
 	numberSourceChanged      = 0x1
 	numberMetadataIncomplete = 0x2
 	numberPublished          = 0x4

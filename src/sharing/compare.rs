@@ -114,6 +114,8 @@ pub struct Pair<'s, 'b, S: Sys> {
     /// What is left of the last piece of each.
     rest: [Option<Record>; 2],
     volumes: Volumes,
+    /// The last stretch lies in the metadata of one of both.
+    pub inline: bool,
 }
 
 impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
@@ -130,7 +132,7 @@ impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
             _ => Volumes::Unknown,
         };
         let maps = [Pieces::new(sys, a.0, flush, a_batch)?, Pieces::new(sys, b.0, flush, b_batch)?];
-        Ok(Self { maps, rest: [None; 2], volumes })
+        Ok(Self { maps, rest: [None; 2], volumes, inline: false })
     }
 
     /// The next stretch: its length, and how both relate there.
@@ -144,6 +146,7 @@ impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
         let length = one.length.min(other.length);
         let after = |piece: Record| piece.within(piece.offset.saturating_add(length), u64::MAX);
         self.rest = [after(one), after(other)];
+        self.inline = [one, other].iter().any(|piece| piece.content == Content::Inline);
         Ok(Some((length, self.relation(&one, &other))))
     }
 

@@ -1,12 +1,16 @@
 //! Makes equal ranges of two files share their blocks: the kernel compares and shares, under a lock, what it is asked for here.
 //! Nothing that a file shows ever changes. A difference is an answer, and no error.
 
+use super::Span;
+use super::compare::compare;
 use super::difference::Difference;
 use super::files::Files;
+use super::look::{Known, Look};
 use crate::copy::range::Range;
 use crate::copy::{Progress, Reason, retry, table};
-use crate::error::{At, Result, Step};
+use crate::error::{At, Result, Side, Step};
 use crate::sys::errno::EFBIG;
+use crate::sys::maps::Batch;
 use crate::sys::{Dedupe, Errno, Sys};
 
 /// The most that the kernel is asked for in one call. It locks both files for as long as that takes: nobody can write,
@@ -23,6 +27,10 @@ pub struct Options {
     pub durable: bool,
     /// Go on behind a difference.
     pub past_differences: bool,
+    /// Ask for what is shared already, too.
+    pub no_look: bool,
+    /// Look afterwards whether what was shared is.
+    pub verify: bool,
 }
 
 /// What was done, or how far it came. The bytes, and those not reached, add up to `length`.
@@ -38,6 +46,8 @@ pub struct Report {
     pub different: u64,
     /// Bytes that could not be asked for.
     pub skipped: u64,
+    /// Bytes of `deduped` and `already` that the maps show to be shared.
+    pub verified: u64,
     /// The first byte found to differ, from the beginning of the range.
     pub first_difference: Option<u64>,
     /// Why bytes were skipped, or what failed.
@@ -51,6 +61,13 @@ impl Report {
     pub fn not_reached(&self) -> u64 {
         let known = [self.deduped, self.already, self.different, self.skipped];
         known.into_iter().fold(self.length, u64::saturating_sub)
+    }
+
+    fn already(&mut self, length: u64, options: Options) {
+        self.already = self.already.saturating_add(length);
+        if options.verify {
+            self.verified = self.verified.saturating_add(length);
+        }
     }
 
     fn skip(&mut self, length: u64, reason: Reason) {
@@ -75,23 +92,31 @@ pub fn run<S: Sys>(
     report: &mut Report,
 ) -> Result<()> {
     let files = Files::check(sys, range)?;
-    (report.length, report.different) = (files.length, files.length.saturating_sub(files.common));
-    report.first_difference = (report.different > 0).then_some(files.common);
+    let different = files.length.saturating_sub(files.common);
+    *report = Report {
+        length: files.length,
+        different,
+        first_difference: (different > 0).then_some(files.common),
+        ..Report::default()
+    };
     if files.one_file && range.src_offset == range.dst_offset {
-        report.already = files.common;
+        report.already(files.common, options);
         return Ok(());
     }
-    Work {
-        sys,
-        range,
-        options,
-        difference: Difference::new(sys, (range.src, range.src_offset), (files.reader(), range.dst_offset)),
-        at: 0,
-        unit: 0,
-        answered: false,
-        report,
+    let untouched = *report;
+    let mut work = Work::of(sys, range, options, &files, report);
+    let mut asked = work.all(&files, progress);
+    // A look is worth nothing if the maps were not of one instant, or if that cannot be told.
+    let disordered = work.disordered;
+    if report.already > 0 && (disordered || files.moved(sys).unwrap_or(true)) {
+        (report.already, report.verified) = (0, 0);
+        if asked.is_ok() {
+            *report = untouched;
+            let options = Options { no_look: true, ..options };
+            asked = Work::of(sys, range, options, &files, report).all(&files, progress);
+        }
     }
-    .all(&files, progress)?;
+    asked?;
     if options.durable && report.deduped > 0 {
         sys.sync(range.dst).at(Step::Sync)?;
     }
@@ -110,6 +135,8 @@ struct Work<'w, 's, S: Sys> {
     unit: u64,
     /// The kernel has compared something in this unit.
     answered: bool,
+    /// A map was seen not to be of one instant.
+    disordered: bool,
     report: &'w mut Report,
 }
 
@@ -130,7 +157,13 @@ enum Flow {
     Refused(Option<Errno>),
 }
 
-impl<S: Sys> Work<'_, '_, S> {
+impl<'w, 's, S: Sys> Work<'w, 's, S> {
+    fn of(sys: &'s S, range: &'w Range, options: Options, files: &Files<S>, report: &'w mut Report) -> Self {
+        let difference =
+            Difference::new(sys, (range.src, range.src_offset), (files.reader(), range.dst_offset));
+        Self { sys, range, options, difference, at: 0, unit: 0, answered: false, disordered: false, report }
+    }
+
     /// The whole range, in the smallest unit that the system takes.
     fn all(&mut self, files: &Files<S>, progress: &mut Progress) -> Result<()> {
         progress.tell(0, self.report.length)?;
@@ -203,11 +236,40 @@ impl<S: Sys> Work<'_, '_, S> {
     fn in_units(&mut self, files: &Files<S>, progress: &mut Progress) -> Result<Flow> {
         let Some((begin, end)) = self.whole_units(files) else { return Ok(Flow::On) };
         self.skip_to(begin, Reason::File);
+        let mut batches = [Batch::default(), Batch::default()];
+        let mut look = if self.options.no_look {
+            Look::none()
+        } else {
+            Look::new(self.sys, self.range, files, (begin, end), &mut batches)?
+        };
+        let flow = self.walk(&mut look, end, progress);
+        self.disordered |= look.disordered();
+        flow
+    }
+
+    /// Asks for what is not known to be shared, in steps.
+    fn walk(&mut self, look: &mut Look<S>, end: u64, progress: &mut Progress) -> Result<Flow> {
         while self.at < end {
-            match self.step(self.at.saturating_add(STEP).min(end))? {
-                Flow::On => progress.tell(self.at, self.report.length)?,
-                flow => return Ok(flow),
+            let near = self.at.saturating_add(STEP).min(end);
+            let (until, known) = look.stretch(self.at, near)?;
+            let whole = if until >= end { end } else { self.unit_of(until) };
+            let flow = match known {
+                Known::Shared if whole > self.at => {
+                    self.report.already(whole.saturating_sub(self.at), self.options);
+                    self.at = whole;
+                    Flow::On
+                }
+                Known::Inline => {
+                    self.skip_to(until.min(end), Reason::File);
+                    Flow::On
+                }
+                // With the whole unit that the stretch ends in: what is known behind it begins later.
+                _ => self.step(self.unit_of(until.saturating_add(self.unit).saturating_sub(1)).min(near))?,
+            };
+            if flow != Flow::On {
+                return Ok(flow);
             }
+            progress.tell(self.at, self.report.length)?;
         }
         Ok(Flow::On)
     }
@@ -246,7 +308,7 @@ impl<S: Sys> Work<'_, '_, S> {
         Ok(Flow::On)
     }
 
-    /// The beginning of the unit that a byte lies in.
+    /// The beginning of the unit that a byte behind the ones done lies in.
     fn unit_of(&self, byte: u64) -> u64 {
         let past = byte.saturating_sub(self.at).checked_rem(self.unit).unwrap_or(0);
         byte.saturating_sub(past)
@@ -267,13 +329,25 @@ impl<S: Sys> Work<'_, '_, S> {
 
     /// Has the kernel share everything up to `end`, which it may do in several parts.
     fn share(&mut self, end: u64) -> Result<Answer> {
-        while self.at < end {
-            let answer = self.ask(end.saturating_sub(self.at))?;
-            if answer != Answer::Shared {
-                return Ok(answer);
-            }
+        let (begin, mut answer) = (self.at, Answer::Shared);
+        while self.at < end && answer == Answer::Shared {
+            answer = self.ask(end.saturating_sub(self.at))?;
         }
-        Ok(Answer::Shared)
+        if self.options.verify && self.at > begin {
+            self.verify(begin)?;
+        }
+        Ok(answer)
+    }
+
+    /// Looks at what was shared since `begin`.
+    fn verify(&mut self, begin: u64) -> Result<()> {
+        let length = self.at.saturating_sub(begin);
+        let span = |fd, side, offset: u64| Span { fd, side, offset: offset.saturating_add(begin), length };
+        let src = span(self.range.src, Side::Source, self.range.src_offset);
+        let dst = span(self.range.dst, Side::Destination, self.range.dst_offset);
+        let found = compare(self.sys, &src, &dst, true)?;
+        self.report.verified = self.report.verified.saturating_add(found.same).saturating_add(found.holes);
+        Ok(())
     }
 
     fn ask(&mut self, length: u64) -> Result<Answer> {

@@ -17,8 +17,11 @@ pub struct Files<'s, S: Sys> {
     pub ends_both: bool,
     /// Both are one file.
     pub one_file: bool,
-    /// What the destination says of itself.
+    /// What the source was before anything was asked.
+    pub src_stat: Stat,
+    /// What the destination was.
     pub dst_stat: Stat,
+    src: Fd,
     dst: Fd,
     /// The destination once more, where the caller opened it for writing only.
     reopened: Option<Handle<'s, S>>,
@@ -56,10 +59,23 @@ impl<'s, S: Sys> Files<'s, S> {
             common,
             ends_both: !one_file && src_rest == common && dst_rest == common,
             one_file,
+            src_stat,
             dst_stat,
+            src,
             dst,
             reopened,
         })
+    }
+
+    /// Whether one of both was written to since, or changed in another way that its times tell.
+    pub fn moved(&self, sys: &S) -> Result<bool> {
+        let sides = [(self.src, &self.src_stat, Side::Source), (self.dst, &self.dst_stat, Side::Destination)];
+        for (fd, before, side) in sides {
+            if sys.stat(fd).at(Step::Check(side))?.moved_since(before) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A descriptor that reads the destination.

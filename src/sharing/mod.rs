@@ -1,11 +1,13 @@
 //! What files are made of and what they share on disk, and how equal ones are made to share. Safe Rust, generic over the system calls.
-//! `pieces` walks a file's map, `extents` adds it up, `compare` walks two; `dedupe` has the kernel share, `difference` finds where ranges differ.
+//! `pieces` walks a file's map, `extents` adds it up, `compare` walks two; `dedupe` has the kernel share
+//! what `look` does not find shared, `difference` finds where ranges differ.
 
 pub mod compare;
 pub mod dedupe;
 mod difference;
 pub mod extents;
 mod files;
+mod look;
 pub mod pieces;
 #[cfg(all(test, unix))]
 mod tests;

@@ -37,6 +37,8 @@ pub const ALL: &[Contract] = &[
     Contract("dedupe::dedupe_on_a_read_only_mount", Where::IfCloning, dedupe_on_a_read_only_mount),
     Contract("dedupe::dedupe_between_file_systems", Where::IfCloning, dedupe_between_file_systems),
     Contract("dedupe::read_only_snapshots_can_be_shared_into", Where::Only("btrfs"), read_only_snapshots),
+    Contract("dedupe::inline_files_are_skipped", Where::Only("btrfs"), inline_files_are_skipped),
+    Contract("dedupe::pending_writes_are_seen_by_the_look", Where::IfCloning, pending_writes_are_seen),
     Contract("dedupe::nocow_files_do_not_share_with_others", Where::Only("btrfs"), nocow_files),
     Contract(
         "dedupe::dedupe_across_overlay_layers",
@@ -71,6 +73,8 @@ pub const CHILDREN: &[Child] = &[
 ];
 
 const CONTINUE: u64 = 1 << 56;
+const NO_LOOK: u64 = 1 << 57;
+const VERIFY: u64 = 1 << 58;
 const STEP_DEDUPE: u32 = 16;
 const NONE: u64 = u64::MAX;
 
@@ -231,18 +235,27 @@ fn places(file: &File, start: u64, length: u64) -> Vec<Option<u64>> {
     all
 }
 
+/// Of two files of an overlay no map proves that they lie on one volume.
+fn maps_prove(place: &Place) -> bool {
+    !place.name.starts_with("overlay-")
+}
+
 fn equal_files_come_to_share(place: &Place) {
     for size in [0, 5000, 4 * place.block, 300_077, 20 * place.block + 1] {
         let pair = Pair::equal(place, size);
-        let (code, done) = pair.dedupe(0, 0, abi::TO_EOF, &How::default());
+        let (code, done) = pair.dedupe(0, 0, abi::TO_EOF, &How { flags: VERIFY, ..How::default() });
         assert_eq!((code, done.length, done.deduped), (0, size, size), "{done:?}");
+        assert_eq!(done.verified, if maps_prove(place) { size } else { 0 }, "{done:?}");
         assert_eq!((done.reason, done.dedupe_error, done.first_difference), (0, 0, size), "{done:?}");
         assert!(pair.shared(0, 0, size) >= size, "{size}: {}", pair.shared(0, 0, size));
         let durable = How { durability: abi::DURABLE, ..How::default() };
         let mut again: Done = done;
         let fds = (pair.one.as_raw_fd(), pair.other.as_raw_fd());
         assert_eq!(unsafe { (library().1)(fds.0, fds.1, &raw const durable, &raw mut again) }, 0);
-        assert_eq!(again.deduped + again.already, size, "the whole of both, once more");
+        let already = if maps_prove(place) { size } else { 0 };
+        assert_eq!((again.already, again.deduped), (already, size - already), "the whole of both, once more");
+        let all = How { flags: NO_LOOK, ..How::default() };
+        assert_eq!(pair.dedupe(0, 0, abi::TO_EOF, &all).1.deduped, size);
         assert_eq!(unsafe { (library().1)(fds.0, fds.1, std::ptr::null(), std::ptr::null_mut()) }, 0);
     }
 }
@@ -333,6 +346,8 @@ fn holes_and_zeros_are_equal(place: &Place) {
     let pair = Pair { shown: pair.look(), ..pair };
     let (code, done) = pair.dedupe(0, 0, abi::TO_EOF, &How::default());
     assert_eq!((code, done.deduped), (0, size), "{done:?}");
+    let (code, done) = pair.dedupe(0, 0, abi::TO_EOF, &How::default());
+    assert_eq!((code, done.already + done.deduped), (0, size), "{done:?}");
 }
 
 fn dedupe_within_one_file(place: &Place) {
@@ -530,6 +545,30 @@ fn read_only_snapshots(place: &Place) {
         assert!(run("btrfs", &["subvolume", "delete", &path(volume)]));
     }
     assert_eq!((code, done.deduped), (0, 50_000), "{done:?}");
+}
+
+/// Btrfs keeps them in its metadata, where the kernel says that they are shared, and nothing is.
+fn inline_files_are_skipped(place: &Place) {
+    let pair = Pair::equal(place, 100);
+    let (code, done) = pair.dedupe(0, 0, abi::TO_EOF, &How::default());
+    assert_eq!((code, done.skipped, done.reason), (0, 100, abi::REASON_FILE), "{done:?}");
+}
+
+/// A block that was written again is still shown at the shared place until it is on the device.
+fn pending_writes_are_seen(place: &Place) {
+    let size = 16 * place.block;
+    let pair = Pair::equal(place, size);
+    assert_eq!(pair.dedupe(0, 0, abi::TO_EOF, &How::default()).1.deduped, size);
+    pair.other.write_all_at(b"!", 5 * place.block + 9).unwrap();
+    let pair = Pair { shown: pair.look(), ..pair };
+    let (code, done) = pair.dedupe(0, 0, abi::TO_EOF, &GO_ON());
+    assert_eq!(
+        (code, done.first_difference, done.different),
+        (0, 5 * place.block + 9, place.block),
+        "{done:?}"
+    );
+    let already = if maps_prove(place) { size - place.block } else { 0 };
+    assert_eq!((done.already, done.deduped), (already, size - place.block - already), "{done:?}");
 }
 
 fn nocow_files(place: &Place) {

@@ -129,7 +129,8 @@ impl Random {
     }
 }
 
-const GO_ON: Options = Options { past_differences: true, durable: false };
+const GO_ON: Options = Options { past_differences: true, durable: false, no_look: false, verify: false };
+const ASK_ALL: Options = Options { no_look: true, ..GO_ON };
 
 /// What must come of it, by the bytes themselves.
 fn expected(
@@ -207,19 +208,32 @@ fn what_is_shared_is_what_the_bytes_say() {
         let limit = if random.below(4) == 0 { random.below(8 * BLOCK) } else { u64::MAX };
         bench.model.world_mut().limit = limit;
         let (range, go_on) = ((offset, offset + shift, length), random.below(2) == 0);
-        let found = bench.run(range, Options { past_differences: go_on, durable: false });
+        let before = if random.below(2) == 0 {
+            let some = (range.0, range.1, random.below(6 * BLOCK));
+            bench.run(some, GO_ON).report.deduped
+        } else {
+            0
+        };
+        let options = Options { past_differences: go_on, verify: true, ..GO_ON };
+        let found = bench.run(range, options);
         let wanted = expected([&one, &other], range, limit, go_on);
         let case = format!("{range:?} of {} and {}, {limit}, {go_on}\n{wanted:?}", one.len(), other.len());
         assert_eq!(found.result, Ok(()), "{case}");
-        let told = Report { reason: Reason::None, dedupe_error: 0, ..found.report };
-        assert_eq!(told, wanted, "{case}\n{}", bench.model.world().story());
+        let told = found.report;
+        let shared = told.deduped + told.already;
+        assert_eq!(told.verified, shared, "{case}\n{}", bench.model.world().story());
+        assert!(told.already <= before, "{before} {case}");
+        let rest = Report { reason: Reason::None, dedupe_error: 0, already: 0, verified: 0, ..told };
+        assert_eq!(Report { deduped: shared, ..rest }, wanted, "{case}\n{}", bench.model.world().story());
         assert_eq!(found.report.reason == Reason::File, found.report.skipped > 0, "{case}");
-        let parts = [told.deduped, told.different, told.skipped, told.not_reached()];
+        let again = bench.run(range, options).report;
+        assert_eq!((again.deduped, again.already), (0, shared), "once more: {case}");
+        let parts = [told.deduped, told.different, told.skipped, told.not_reached(), told.already];
         for (kind, part) in kinds.iter_mut().zip(parts.into_iter().chain([u64::from(limit < u64::MAX)])) {
             *kind += u32::from(part > 0);
         }
     }
-    assert!(kinds[..5].iter().all(|seen| *seen > 300), "{kinds:?}");
+    assert!(kinds.iter().all(|seen| *seen > 300), "{kinds:?}");
 }
 
 /// 16 MiB at a time: the kernel locks both files for each of them, and the caller can cancel in between.
@@ -234,7 +248,7 @@ fn a_long_range_goes_in_steps() {
         }
         let bench = Bench { shown: shown(&bench.model, &bench.inos), ..bench };
         let mut told = Vec::new();
-        let outcome = bench.run_telling(ALL, GO_ON, &mut |done, total| {
+        let outcome = bench.run_telling(ALL, ASK_ALL, &mut |done, total| {
             told.push((done, total));
             steps == 4 || told.len() <= steps
         });
@@ -271,10 +285,14 @@ fn a_difference_far_behind_is_found_to_the_byte() {
         });
     }
     let bench = Bench { shown: shown(&bench.model, &bench.inos), ..bench };
-    let found = bench.run(ALL, GO_ON).report;
+    let found = bench.run(ALL, ASK_ALL).report;
     assert_eq!((found.first_difference, found.different, found.deduped), (Some(at), BLOCK, size - BLOCK));
-    let found = bench.run(ALL, Options::default()).report;
+    let found = bench.run(ALL, Options { no_look: true, ..Options::default() }).report;
     assert_eq!((found.first_difference, found.deduped), (Some(at), at / BLOCK * BLOCK));
+    let asked = bench.model.count(Call::Dedupe);
+    let found = bench.run(ALL, GO_ON).report;
+    assert_eq!((found.first_difference, found.already), (Some(at), size - BLOCK));
+    assert_eq!(bench.model.count(Call::Dedupe) - asked, 2, "nothing, and the block that differs");
 }
 
 /// One call shares only what both have asked for; a 0 must not be asked for again for ever (duperemove#415).
@@ -447,7 +465,7 @@ fn one_file_shares_with_itself_already() {
     let found = bench.run((0, 4096, 4096), GO_ON);
     assert_eq!((found.result, found.report.deduped), (Ok(()), 4096));
     let found = bench.run((4096, 0, 4000), GO_ON);
-    assert_eq!((found.result, found.report.deduped, found.report.skipped), (Ok(()), 3072, 928));
+    assert_eq!((found.result, found.report.already, found.report.skipped), (Ok(()), 3072, 928));
 }
 
 /// Somebody writes to the destination, or cuts it, while it is compared.
@@ -525,6 +543,87 @@ fn descriptors_and_numbers_that_will_not_do_are_refused_first() {
     }
 }
 
+/// What is shared already is not asked for, as long as the maps are worth something.
+#[test]
+fn what_is_shared_already_is_asked_for_only_where_that_may_have_changed() {
+    let shared = || {
+        let bench = Bench::equal(8 * BLOCK);
+        assert_eq!(bench.run((0, 0, 5 * BLOCK), GO_ON).report.deduped, 5 * BLOCK);
+        bench
+    };
+    let bench = shared();
+    let found = bench.run(ALL, GO_ON).report;
+    assert_eq!((found.already, found.deduped), (5 * BLOCK, 3 * BLOCK));
+    let asked = bench.model.count(Call::Dedupe);
+    assert_eq!(bench.run(ALL, GO_ON).report.already, 8 * BLOCK);
+    assert_eq!(bench.model.count(Call::Dedupe) - asked, 1, "nothing but whether they may share");
+    assert_eq!(bench.run(ALL, ASK_ALL).report.deduped, 8 * BLOCK);
+    // Written to after the map was fetched.
+    for (nth, go_on) in [(1, true), (2, true), (2, false)] {
+        let bench = shared();
+        let (ino, asked) = (bench.inos[1], bench.model.count(Call::Dedupe));
+        bench.model.before(When::Of(Call::Dedupe, asked + nth), move |disk| {
+            disk.change(ino, |data| data.write(1500, b"!"));
+        });
+        let range = Range { src: bench.src, src_offset: 0, dst: bench.dst, dst_offset: 0, length: LARGEST };
+        let (mut report, options) = (Report::default(), Options { past_differences: go_on, ..GO_ON });
+        assert_eq!(run(&bench.model, &range, options, &mut Progress::default(), &mut report), Ok(()));
+        let right = (report.first_difference, report.different) == (Some(1500), BLOCK);
+        assert!(right && (report.already == 0 || nth == 1), "{report:?}\n{}", bench.model.world().story());
+    }
+    // No map: everything is asked for. A failure to write out what it is of is one.
+    for (errno, result) in [(EOPNOTSUPP, Ok(())), (EIO, Err(EIO))] {
+        let bench = shared();
+        bench.plan(
+            Place::Of(Call::Map, bench.model.count(Call::Map) + 1),
+            Fault::Errno(errno),
+            Lasting::Kind,
+        );
+        let outcome = bench.run(ALL, GO_ON);
+        assert_eq!(outcome.result.map_err(|error| error.errno()), result);
+        assert_eq!(outcome.report.deduped, if result.is_ok() { 8 * BLOCK } else { 0 });
+    }
+}
+
+/// A map that says what is not so is of no instant; one of a small file in the metadata shares nothing.
+#[test]
+fn odd_maps_do_no_harm() {
+    use crate::sys::maps::{Content, Record};
+    type Map = fn(u64) -> Vec<Record>;
+    let lies: [(Map, u64, u64); 3] = [
+        (|_| vec![record(0, 4096, Content::Data), record(1024, 7 * 1024, Content::Data)], 8192, 0),
+        (|_| vec![record(0, 8192, Content::Inline)], 0, 8192),
+        (|_| vec![record(0, 8192, Content::Encoded)], 8192, 0),
+    ];
+    const fn record(offset: u64, length: u64, content: Content) -> Record {
+        let place = if matches!(content, Content::Data) { Some(1 << 20) } else { None };
+        Record { offset, length, place, content, shared: true, located: true, last: offset + length == 8192 }
+    }
+    for (map, deduped, skipped) in lies {
+        let bench = Bench::equal(8 * BLOCK);
+        for ino in bench.inos {
+            bench.model.world_mut().disk.inodes[ino].map = Some(map);
+        }
+        let outcome = bench.run(ALL, GO_ON);
+        assert_eq!(outcome.result, Ok(()));
+        assert_eq!(
+            (outcome.report.deduped, outcome.report.skipped),
+            (deduped, skipped),
+            "{:?}",
+            outcome.report
+        );
+    }
+}
+
+/// The kernel says that it shared, and did not.
+#[test]
+fn a_lie_is_seen_by_who_looks() {
+    let bench = Bench::equal(5220);
+    bench.plan(Place::Of(Call::Dedupe, 1), Fault::Odd(Odd::SaysShared), Lasting::Kind);
+    let found = bench.run(ALL, Options { verify: true, ..GO_ON }).report;
+    assert_eq!((found.deduped, found.verified), (5220, 0));
+}
+
 #[test]
 fn durable_syncs_what_was_shared() {
     let durable = Options { durable: true, ..GO_ON };
@@ -551,7 +650,7 @@ fn every_call_of_a_dedupe() {
         bench.dst = bench.model.open_for_caller(bench.inos[1], false, true, false);
         bench
     };
-    let options = Options { durable: true, past_differences: true };
+    let options = Options { durable: true, verify: true, ..GO_ON };
     let untouched = files();
     let truth = untouched.run(ALL, options).report;
     assert_eq!((truth.deduped, truth.different), (9000 - 2 * BLOCK, 2 * BLOCK));

@@ -523,6 +523,11 @@ impl Default for reflink_shared_result {
 /// Go on behind a difference: whole blocks that hold the same bytes are shared, also between others that differ.
 /// Without it the call stops at the first difference.
 pub const REFLINK_DEDUPE_CONTINUE: u64 = 0x100_0000_0000_0000;
+/// Ask the system for what is shared already, too. Without it the library looks at the maps of both files first, and
+/// leaves out what they show to be shared. The look writes out what is not yet written.
+pub const REFLINK_DEDUPE_NO_LOOK: u64 = 0x200_0000_0000_0000;
+/// Look afterwards at the maps, whether what was shared is: `bytes_verified`.
+pub const REFLINK_DEDUPE_VERIFY: u64 = 0x400_0000_0000_0000;
 
 /// How to make equal files share. NULL instead of a pointer to it means all defaults, and 0 means the default
 /// for each member.
@@ -533,10 +538,11 @@ pub struct reflink_dedupe_options {
     pub size: u32,
     /// REFLINK_ATOMIC, or REFLINK_DURABLE: the destination is synced at the end.
     pub durability: u32,
-    /// REFLINK_DEDUPE_CONTINUE.
+    /// REFLINK_DEDUPE_CONTINUE, REFLINK_DEDUPE_NO_LOOK, REFLINK_DEDUPE_VERIFY.
     pub flags: u64,
     /// Called at the beginning, between steps of at most 16 MiB and at the end, by the thread that called the
-    /// library; non-zero cancels with -ECANCELED. It must not throw, longjmp or call pthread_exit.
+    /// library; non-zero cancels with -ECANCELED. `bytes_done` begins again at 0 where a file was written during
+    /// the look. It must not throw, longjmp or call pthread_exit.
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
     /// Passed to `progress`.
     pub user: *mut c_void,
@@ -576,16 +582,18 @@ pub struct reflink_dedupe_result {
     /// Bytes that the system compared, found to be the same, and shared. They say what was done and not what was
     /// gained: an extent stays on the disk for as long as any file, or any snapshot, has a part of it.
     pub bytes_deduped: u64,
-    /// Bytes that were shared before: a range with itself.
+    /// Bytes that were shared before, or holes in both, by the maps of both files. They were not compared.
     pub bytes_already: u64,
     /// Bytes of the blocks in which something differs, and bytes that only one of both files has.
     pub bytes_different: u64,
-    /// Bytes that could not be asked for: parts of blocks, a file that cannot be shared, no support, a limit.
+    /// Bytes that could not be asked for: parts of blocks, a file that cannot be shared, no support, a limit, a file in
+    /// the metadata (Btrfs keeps small ones there).
     /// Nothing is known of them.
     pub bytes_skipped: u64,
     /// Bytes behind the difference or the error that ended the call. Nothing is known of them.
     pub bytes_not_reached: u64,
-    /// 0: not used by this version.
+    /// With REFLINK_DEDUPE_VERIFY: bytes of `bytes_deduped` and `bytes_already` that the maps show to be shared
+    /// afterwards. The rest is not known: no map, an overlay, compressed (Btrfs), or written to since.
     pub bytes_verified: u64,
     /// The first byte that was found to differ, or that only one of both files has, counted from the beginning
     /// of the range; `length` where none was. Bytes that were skipped may differ before it.
