@@ -597,7 +597,7 @@ fn odd_maps_do_no_harm() {
     ];
     const fn record(offset: u64, length: u64, content: Content) -> Record {
         let place = if matches!(content, Content::Data) { Some(1 << 20) } else { None };
-        Record { offset, length, place, content, shared: true, located: true, last: offset + length == 8192 }
+        Record { offset, length, place, content, shared: true, vague: false, last: offset + length == 8192 }
     }
     for (map, deduped, skipped) in lies {
         let bench = Bench::equal(8 * BLOCK);
