@@ -22,3 +22,7 @@ pub use copy::{Request, copy, copy_with_threads};
 pub use options::{IfExists, Options};
 pub use report::{Counts, Litter, Report};
 pub use watch::{Entry, EntryKind, Phase, Progress, Silent, Take, Wants, Watch};
+
+#[cfg(all(test, unix))]
+#[path = "tests/every_call.rs"]
+mod every_call;

@@ -151,9 +151,15 @@ impl<S: Sys> Job<'_, '_, S> {
             report.destination_changed = report.counts.files > 0 || report.counts.done() > report.counts.kept;
             return;
         };
-        let is_mine = self.sys.stat_name(parent, name).map(|there| there.same_file(mine));
-        if is_mine != Ok(true) {
-            return; // somebody moved it
+        let found = self.sys.stat_name(parent, name);
+        if !found.is_ok_and(|there| there.same_file(mine)) {
+            // Published after all, and the system's answer was lost? Else somebody moved it.
+            let under_name = self.sys.stat_name(parent, self.leaf);
+            report.published = under_name.is_ok_and(|there| there.same_file(mine));
+            if report.published && found.is_ok() {
+                report.leave(name); // what it replaced
+            }
+            return;
         }
         let mut watch = Cleaning { watch, replaced: false };
         let removed = remove::clean_up(self.sys, parent, name, &mut watch);

@@ -419,9 +419,7 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
     // ── Progress ──
 
     fn look_for_a_stop(&self) -> Result<()> {
-        // What is cleaned up after the caller cancelled must be cleaned up all the same.
-        let stops = self.failures == Failures::Ask && self.watch.cancelled();
-        if stops { Err(Error::new(Step::Progress, Cause::Cancelled)) } else { Ok(()) }
+        if self.watch.cancelled() { Err(Error::new(Step::Progress, Cause::Cancelled)) } else { Ok(()) }
     }
 
     fn tell(&mut self) -> Result<()> {

@@ -199,7 +199,9 @@ impl<K: Cloning> Directories for Model<K> {
     fn enter_below(&self, dir: Fd, path: &CStr) -> Result<Fd> {
         self.call(Call::EnterBelow, About::name(dir, path), |world, _| {
             let mut at = world.directory(dir)?;
-            for part in path.to_bytes().split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
+            for part in
+                path.to_bytes().split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."))
+            {
                 world.allowed(at, 0o100)?;
                 let next = world.disk.lookup(at, part).ok_or(Errno(ENOENT))?;
                 at = match world.disk.inodes[next].what {

@@ -16,6 +16,7 @@ mod refs;
 mod rules;
 pub mod system;
 mod tests;
+pub mod tree;
 pub mod watch;
 
 use std::cell::{Ref, RefCell, RefMut};

@@ -51,6 +51,8 @@ pub struct Watch {
     pub callers: Option<Callers>,
     /// The source changes while it is copied: what is published is not compared with it.
     pub source_moves: bool,
+    /// A tree that is copied, in the place of the file.
+    pub tree: Option<super::tree::TreeWatch>,
     /// What the name stood for when the copy began, with its versions.
     old: Option<(Ino, u64, u64)>,
     /// What was published, as it was when first seen.
@@ -64,6 +66,9 @@ impl Watch {
     /// From now on the promises hold.
     pub fn start(&mut self, disk: &Disk) {
         self.started = true;
+        if let Some(tree) = &mut self.tree {
+            tree.start(disk);
+        }
         self.remember_old(disk);
     }
 
@@ -103,7 +108,10 @@ impl Watch {
         if !self.started {
             return None;
         }
-        self.name_broken(disk).or_else(|| self.permissions_broken(disk)).or_else(|| self.callers_broken(disk))
+        let tree = self.tree.as_mut().and_then(|tree| tree.broken(disk));
+        tree.or_else(|| self.name_broken(disk))
+            .or_else(|| self.permissions_broken(disk))
+            .or_else(|| self.callers_broken(disk))
     }
 
     fn name_broken(&mut self, disk: &Disk) -> Option<String> {

@@ -1,0 +1,423 @@
+//! Tree copies over the model of a file system: every call fails in every way. Whatever happens, the destination's name shows
+//! the old tree or the complete new one, nothing is left that is not reported, nothing leaks, and the counts add up.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::*;
+use crate::copy::{self, Durability, Mode, Preserve};
+use crate::error::{Cause, Error, Result};
+use crate::sys::errno::*;
+use crate::sys::model::disk::{Disk, Ino, Traits, What};
+use crate::sys::model::fault::{Fault, Lasting, Place};
+use crate::sys::model::tree::{TreeWatch, View, snapshot, times};
+use crate::sys::model::{CWD, Call, Model, World};
+use crate::sys::{Kind, Time};
+
+/// What the n-th call fails with; the last one is an oddity that no table knows.
+const ERRNOS: [i32; 20] = [
+    EIO, ENOSPC, EDQUOT, EINTR, EAGAIN, EPERM, EACCES, EINVAL, EXDEV, EOPNOTSUPP, ENOSYS, EBADF, ENOMEM,
+    ENOENT, EROFS, EMFILE, EEXIST, ENOTDIR, EMLINK, 200,
+];
+
+/// A caller who skips what fails, or stops.
+#[derive(Default)]
+struct Caller {
+    skips: bool,
+    asked: Vec<(String, Error)>,
+    done: Vec<String>,
+}
+
+impl Watch for Caller {
+    fn wants(&self) -> Wants {
+        Wants { filter: false, errors: true, done: true, progress: true }
+    }
+    fn on_error(&mut self, entry: &Entry, error: &Error) -> bool {
+        self.asked.push((entry.path.to_str().unwrap().into(), *error));
+        self.skips
+    }
+    fn on_done(&mut self, entry: &Entry, _: &copy::Report) -> bool {
+        self.done.push(entry.path.to_str().unwrap().into());
+        true
+    }
+}
+
+/// What stands under the destination's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum There {
+    Nothing,
+    Tree,
+    Link,
+}
+
+/// One kind of copy.
+#[derive(Clone, Debug)]
+struct Scenario {
+    volume: Traits,
+    ordinary_user: bool,
+    there: There,
+    skips: bool,
+    options: Options,
+}
+
+struct Bench {
+    model: Model,
+    source: Ino,
+    parent: Ino,
+}
+
+struct Outcome {
+    outcome: Result<()>,
+    report: Report,
+    caller: Caller,
+}
+
+fn directory() -> What {
+    What::Directory(Default::default())
+}
+
+/// A small tree with one of everything.
+fn build(disk: &mut Disk, root: Ino) {
+    disk.inodes[root].mode = 0o750;
+    disk.add_file(root, "a-file", &[Some(b"text"), None], 0o644);
+    disk.add(root, "b-link", What::Symlink(b"../nowhere".to_vec()), 0o777);
+    disk.add(root, "c-fifo", What::Fifo, 0o640);
+    let sub = disk.add(root, "d-sub", directory(), 0o555);
+    disk.add_file(sub, "empty", &[], 0o444);
+    let file = disk.lookup(root, b"a-file").unwrap();
+    disk.set_name(sub, b"same", Some(file));
+    disk.add(sub, "whiteout", What::Special(Kind::CharacterDevice, 0), 0o600);
+    for (at, ino) in (0..disk.inodes.len()).enumerate() {
+        if ino >= root {
+            let time = Time { seconds: 500 + at as i64, nanoseconds: 0 };
+            (disk.inodes[ino].accessed, disk.inodes[ino].modified) = (time, time);
+        }
+    }
+}
+
+impl Scenario {
+    fn new(options: Options) -> Self {
+        Self { volume: Traits::XFS, ordinary_user: false, there: There::Nothing, skips: false, options }
+    }
+
+    fn set_up(&self) -> Bench {
+        let model = Model::new(vec![self.volume]);
+        let mut world = model.world_mut();
+        world.ordinary_user = self.ordinary_user;
+        let disk = &mut world.disk;
+        let parent = disk.add_directory("to", 0);
+        let first = disk.inodes.len();
+        match self.there {
+            There::Nothing => {}
+            There::Link => drop(disk.add(parent, "copy", What::Symlink(b"/from".to_vec()), 0o777)),
+            There::Tree => {
+                let old = disk.add(parent, "copy", directory(), 0o711);
+                disk.add_file(old, "a-file", &[Some(b"old")], 0o600);
+                let sub = disk.add(old, "d-sub", directory(), 0o700);
+                disk.add_file(sub, "only-here", &[Some(b"stays")], 0o600);
+            }
+        }
+        if self.options.if_exists == IfExists::Replace {
+            for ino in first..disk.inodes.len() {
+                disk.inodes[ino].engines = true; // it may be removed, after it was replaced
+            }
+        }
+        let source = disk.add_directory("from", 0);
+        build(disk, source);
+        let unstaged = self.options.files.durability == Durability::Unstaged;
+        let open = self.options.if_exists == IfExists::Merge || unstaged || self.options.two_renames;
+        world.watch.tree = Some(TreeWatch::new(parent, b"copy", open));
+        let World { watch, disk, .. } = &mut *world;
+        watch.start(disk);
+        drop(world);
+        Bench { model, source, parent }
+    }
+
+    fn run(&self, bench: &Bench) -> Outcome {
+        let request =
+            Request { src_dir: CWD, src: c"from", dst_dir: CWD, dst: c"to/copy", options: &self.options };
+        let (mut caller, mut report) = (Caller { skips: self.skips, ..Caller::default() }, Report::default());
+        let outcome = copy(&bench.model, &request, &mut caller, &mut report);
+        Outcome { outcome, report, caller }
+    }
+}
+
+/// What was put in.
+#[derive(Clone, Copy)]
+struct Injected {
+    nth: usize,
+    fault: Fault,
+    lasting: Lasting,
+}
+
+/// The promises after a copy. `None`: all hold.
+fn broken(
+    scenario: &Scenario,
+    bench: &Bench,
+    outcome: &Outcome,
+    injected: Option<Injected>,
+) -> Option<String> {
+    let world = bench.model.world();
+    let report = &outcome.report;
+    if !world.leaked().is_empty() || world.most_open > 64 + 4 {
+        return Some(format!("descriptors: {:?} left, {} at most", world.leaked(), world.most_open));
+    }
+    let counts = &report.counts;
+    if counts.seen != counts.done() + counts.not_reached {
+        return Some(format!("the counts do not add up: {counts:?}"));
+    }
+    let disk = &world.disk;
+    let merges = scenario.options.if_exists == IfExists::Merge && scenario.there == There::Tree;
+    let there = disk.lookup(bench.parent, b"copy");
+    let watch = world.watch.tree.as_ref().unwrap();
+    let is_old = watch.is_old(disk);
+    if outcome.outcome.is_ok() && !report.published {
+        return Some("it succeeds and says that nothing is published".into());
+    }
+    // Under its own name it may be left where nothing can be removed any more.
+    let unstaged = scenario.options.files.durability == Durability::Unstaged;
+    let lost = |injected: Injected| matches!(injected.fault, Fault::DoneThen(_));
+    let may_stay =
+        unstaged && injected.is_some_and(|injected| injected.lasting != Lasting::Once || lost(injected));
+    if !merges && !may_stay && report.published == is_old && there.is_some() {
+        return Some(format!("published is {}, the name holds the old is {is_old}", report.published));
+    }
+    left_behind(bench, outcome, disk, injected, watch)
+        .or_else(|| {
+            let complete = counts.vanished == 0 && counts.failed == 0 && outcome.outcome.is_ok();
+            let ino = there.filter(|_| complete)?;
+            if merges {
+                merged_wrongly(&world, bench.source, ino)
+            } else {
+                differs(scenario, &world, bench.source, ino)
+            }
+        })
+        .or_else(|| reported_wrongly(outcome, injected?))
+}
+
+/// Nothing stays beside the destination but what is reported, and what could not be removed.
+fn left_behind(
+    bench: &Bench,
+    outcome: &Outcome,
+    disk: &Disk,
+    injected: Option<Injected>,
+    watch: &TreeWatch,
+) -> Option<String> {
+    let names = disk.names(bench.parent);
+    let private: Vec<&[u8]> =
+        names.keys().map(Vec::as_slice).filter(|name| name.starts_with(b".reflink-")).collect();
+    let reported =
+        outcome.report.litter.map(|litter| litter.iter().copied().take_while(|byte| *byte != 0).collect());
+    let reported: Option<Vec<u8>> = reported;
+    for name in &private {
+        if reported.as_deref() != Some(*name) {
+            // One that a lost reply left, or that could not even be looked at, is not known of.
+            let may = injected.is_some_and(|injected| {
+                // What the system says is gone is believed to be gone.
+                matches!(injected.fault, Fault::DoneThen(_) | Fault::Errno(ENOENT))
+                    || injected.lasting != Lasting::Once
+            });
+            if !may {
+                return Some(format!("{} is left and not reported", String::from_utf8_lossy(name)));
+            }
+        }
+    }
+    let old =
+        watch.old().filter(|_| !watch.is_old(disk) && outcome.outcome.is_err() && !outcome.report.published);
+    if let Some((old, _)) = old {
+        let kept = names.values().any(|ino| ino == old);
+        return (!kept && !watch.open).then(|| "the old tree is gone, and nothing is published".into());
+    }
+    None
+}
+
+/// What of a copy must be as in its source: where nobody says whether there is an access control list, the group may get less;
+/// where no further name is possible, there is a file of its own.
+fn view(world: &World) -> View {
+    let refused = |call: Call, errnos: &[i32]| {
+        let injected = world.log.iter().filter(|event| event.injected && event.call == call);
+        injected.into_iter().any(|event| event.outcome.is_err_and(|errno| errnos.contains(&errno)))
+    };
+    View {
+        modes: if refused(Call::GetAttribute, &[ENOSYS, EPERM, EACCES]) { 0o7707 } else { 0o7777 },
+        links: !refused(Call::Link, &[EMLINK, EPERM, EOPNOTSUPP, EXDEV]),
+    }
+}
+
+/// Whether a copy is not what its source is.
+fn differs(scenario: &Scenario, world: &World, source: Ino, copy: Ino) -> Option<String> {
+    let (disk, view) = (&world.disk, view(world));
+    let (from, to) = (snapshot(disk, source, view), snapshot(disk, copy, view));
+    if from != to {
+        return Some(format!("not a copy\n{from}\n{to}"));
+    }
+    let (from, to) = (times(disk, source), times(disk, copy));
+    (scenario.options.files.preserve.times && from != to).then(|| format!("times\n{from:?}\n{to:?}"))
+}
+
+/// Two trees that became one: all of the source's, and what was there alone.
+fn merged_wrongly(world: &World, source: Ino, copy: Ino) -> Option<String> {
+    let (disk, view) = (&world.disk, view(world));
+    let strip_modes = |text: String| -> Vec<String> {
+        text.lines()
+            .map(|line| {
+                let mut parts = line.split(' ').collect::<Vec<_>>();
+                if parts.get(2) == Some(&"directory") {
+                    parts.remove(1); // those that are there keep theirs
+                }
+                parts.join(" ")
+            })
+            .collect()
+    };
+    let (from, to) = (strip_modes(snapshot(disk, source, view)), strip_modes(snapshot(disk, copy, view)));
+    let missing: Vec<_> = from.iter().filter(|line| !to.contains(line)).collect();
+    let kept = to.iter().any(|line| line.starts_with("./d-sub/only-here "));
+    (!missing.is_empty() || !kept || to.len() != from.len() + 1).then(|| format!("merged\n{from:?}\n{to:?}"))
+}
+
+/// A failure must be the one that was put in, or what follows from it.
+fn reported_wrongly(outcome: &Outcome, injected: Injected) -> Option<String> {
+    let (Fault::Errno(errno) | Fault::DoneThen(errno)) = injected.fault else { return None };
+    let Err(error) = &outcome.outcome else { return None };
+    let said = match error.cause {
+        Cause::System(said) => said,
+        Cause::Inconsistent => return None,
+        Cause::NameClash if errno == EEXIST => return None,
+        _ => return Some(format!("{error:?}")),
+    };
+    if said.is(errno) || said.raw() == errno || injected.lasting != Lasting::Once {
+        return None;
+    }
+    let follows: &[i32] = match errno {
+        EEXIST => &[ENOTEMPTY],
+        ENOENT | ENOTDIR => &[ENOTEMPTY, EEXIST, ENOTDIR, EISDIR, ENOENT],
+        EPERM => &[EACCES, EOPNOTSUPP],
+        _ => &[EOPNOTSUPP, EEXIST],
+    };
+    (!follows.iter().any(|errno| said.is(*errno))).then(|| format!("failed with {said:?}"))
+}
+
+fn attack_once(scenario: &Scenario, injected: Injected) -> Option<String> {
+    let bench = scenario.set_up();
+    bench.model.world_mut().faults.plan(Place::Nth(injected.nth), injected.fault, injected.lasting);
+    let outcome = scenario.run(&bench);
+    assert!(bench.model.world().faults.fired > 0, "the fault was never due");
+    broken(scenario, &bench, &outcome, Some(injected)).map(|message| {
+        let (asked, story) = (&outcome.caller.asked, bench.model.world().story());
+        format!("{message}\n{:?} {:?} {asked:?}\n{story}", outcome.outcome, outcome.report)
+    })
+}
+
+fn faults_of(call: Call) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = ERRNOS.into_iter().map(Fault::Errno).collect();
+    // A server did it and its reply was lost.
+    let lost: &[i32] = match call {
+        Call::RenameNew | Call::Exchange | Call::MakeDirectory | Call::Link => &[EIO],
+        Call::Unlink | Call::RemoveDirectory => &[EIO, ENOENT],
+        _ => &[],
+    };
+    faults.extend(lost.iter().copied().map(Fault::DoneThen));
+    faults
+}
+
+/// Attacks all, and says how many cases ran.
+fn attack_all(what: &str, scenarios: &[Scenario]) {
+    let (mut cases, mut findings) = (0, BTreeMap::new());
+    for scenario in scenarios {
+        let bench = scenario.set_up();
+        let outcome = scenario.run(&bench);
+        let expected = broken(scenario, &bench, &outcome, None);
+        assert_eq!(
+            (outcome.outcome, expected),
+            (Ok(()), None),
+            "{scenario:?}\n{}",
+            bench.model.world().story()
+        );
+        let calls = bench.model.world().calls_made();
+        for (nth, call) in calls.into_iter().enumerate().map(|(at, call)| (at + 1, call)) {
+            for fault in faults_of(call) {
+                for lasting in [Lasting::Once, Lasting::Kind, Lasting::All] {
+                    if lasting != Lasting::Once && matches!(fault, Fault::DoneThen(_)) {
+                        continue; // a reply is lost once
+                    }
+                    cases += 1;
+                    let injected = Injected { nth, fault, lasting };
+                    let attack = || attack_once(scenario, injected);
+                    let broken = catch_unwind(AssertUnwindSafe(attack)).unwrap_or_else(|panic| {
+                        Some(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic".into()))
+                    });
+                    if let Some(message) = broken {
+                        let line = format!("{call:?}: {}", message.lines().next().unwrap_or_default());
+                        let case = format!("call {nth}: {fault:?}, {lasting:?} in {scenario:?}");
+                        findings.entry(line).or_insert((0, format!("{message}\n{case}"))).0 += 1;
+                    }
+                }
+            }
+        }
+    }
+    let _ = writeln!(std::io::stderr(), "{what}: {cases} cases");
+    assert!(cases > 1000, "{what}: only {cases} cases");
+    let told: String =
+        findings.iter().map(|(line, (count, one))| format!("\n== {count} x {line}\n{one}")).collect();
+    assert!(findings.is_empty(), "{told}");
+}
+
+fn preserve_all() -> Preserve {
+    Preserve { times: true, owner: true, attributes: true, acl: true }
+}
+
+#[test]
+fn every_call_of_a_new_tree() {
+    let plain = Options::default();
+    let files = |change: fn(&mut copy::Options)| {
+        let mut options = plain;
+        change(&mut options.files);
+        Scenario::new(options)
+    };
+    let scenarios = [
+        Scenario::new(plain),
+        Scenario { ordinary_user: true, ..Scenario::new(plain) },
+        Scenario { skips: true, ..Scenario::new(plain) },
+        Scenario { volume: Traits::EXT4, ..Scenario::new(plain) },
+        files(|files| files.durability = Durability::Durable),
+        files(|files| files.durability = Durability::Unstaged),
+        files(|files| files.preserve = preserve_all()),
+        files(|files| files.mode = Mode::Always),
+        files(|files| files.mode = Mode::Never),
+        Scenario { volume: Traits { rename_new: false, ..Traits::XFS }, ..Scenario::new(plain) },
+        Scenario { volume: Traits { tells_kinds: false, ..Traits::XFS }, ..Scenario::new(plain) },
+    ];
+    attack_all("new tree", &scenarios);
+}
+
+#[test]
+fn every_call_of_a_tree_that_replaces_another() {
+    let replace = Options { if_exists: IfExists::Replace, ..Options::default() };
+    let durable = copy::Options { durability: Durability::Durable, ..copy::Options::default() };
+    let no_exchange = Traits { exchanges: false, ..Traits::XFS };
+    let over = |there, options| Scenario { there, ..Scenario::new(options) };
+    let scenarios = [
+        over(There::Tree, replace),
+        over(There::Link, replace),
+        over(There::Nothing, replace),
+        over(There::Tree, Options { keep_replaced: true, ..replace }),
+        over(There::Tree, Options { files: durable, ..replace }),
+        Scenario { volume: no_exchange, ..over(There::Tree, Options { two_renames: true, ..replace }) },
+    ];
+    attack_all("replaced tree", &scenarios);
+}
+
+#[test]
+fn every_call_of_two_trees_that_become_one() {
+    let merge = Options { if_exists: IfExists::Merge, ..Options::default() };
+    let durable = copy::Options { durability: Durability::Durable, ..copy::Options::default() };
+    let over = |there, options| Scenario { there, ..Scenario::new(options) };
+    let scenarios = [
+        over(There::Tree, merge),
+        over(There::Nothing, merge),
+        Scenario { skips: true, ..over(There::Tree, merge) },
+        over(There::Tree, Options { files: durable, ..merge }),
+    ];
+    attack_all("merged trees", &scenarios);
+}
