@@ -44,7 +44,7 @@ pub(crate) fn copy_open<S: Sys>(
         source.stat.mode = metadata::mode_without_acl(sys, from, options, &mut progress.report)?;
     }
     let litter = Cell::new(None);
-    let mut job = Job { sys, source: &source, to, options, known, mode_given: None, litter };
+    let mut job = Job { sys, source: &source, to, options, known, mode_given: known.mode_given, litter };
     let made = job.make(progress);
     let report = &mut progress.report;
     report.litter = job.litter.get();
@@ -59,7 +59,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         let size = self.source.stat.size;
         check_size_limit(size, self.known.limit)?;
         let there = self.look_first()?;
-        if self.needs_mode_given() {
+        if self.needs_mode_given() && self.mode_given.is_none() {
             self.mode_given = Some(Draft::find_mode_given(self)?);
         }
         let cloned = clone_as_new::clone(self, progress);
@@ -107,7 +107,8 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         }
         progress.check()?;
         let published = draft.publish(self, there)?;
-        if published == Published::Yes && self.options.durability == Durability::Durable {
+        let durable = self.options.durability == Durability::Durable;
+        if published == Published::Yes && durable && !self.known.directory_is_synced_later {
             draft.sync_directory()?;
         }
         Ok(published)

@@ -55,12 +55,22 @@ pub(crate) struct Known {
     pub empty: bool,
     /// What refuses every clone of this pair of file systems, so that none is tried.
     pub clone_refused: Option<Errno>,
+    /// The permission bits that the system gives a new file there.
+    pub mode_given: Option<u32>,
+    /// The directory is synced when all files are in it.
+    pub directory_is_synced_later: bool,
 }
 
 impl Known {
     /// Of a single file.
     pub fn new<S: Sys>(sys: &S) -> Self {
-        Self { limit: sys.size_limit(), empty: false, clone_refused: None }
+        Self {
+            limit: sys.size_limit(),
+            empty: false,
+            clone_refused: None,
+            mode_given: None,
+            directory_is_synced_later: false,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::walk::Walk;
 use super::{IfExists, Options, Report, Watch};
 use crate::copy::metadata::check_carried;
 use crate::copy::name::{Destination, with_private_name};
-use crate::copy::{Durability, table};
+use crate::copy::{Durability, Permissions, retry, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EEXIST, ENOTDIR};
 use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
@@ -105,9 +105,10 @@ fn run<'s, S: Sys>(
     }
 
     let Root { mut place, target, look } = job.make_root(&stat, there.is_some())?;
-    let copier = Copier::new(sys, options, matches!(place, Place::Merged));
-    let filled =
-        job.prepare(target.fd(), &look).and_then(|()| walk(&copier, watch, report, (source, target), look));
+    let filled = job.prepare(target.fd(), &look).and_then(|given| {
+        let copier = Copier::new(sys, options, matches!(place, Place::Merged), given);
+        walk(&copier, watch, report, (source, target), look)
+    });
     let outcome = filled.and_then(|()| job.publish(&mut place, watch, report));
     if outcome.is_err() && !report.published {
         job.clean_up(&place, &look.target, watch, report);
@@ -193,9 +194,22 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         }
     }
 
-    /// Has nothing inherited from the destination's parent, where the source's access control lists are copied.
-    fn prepare(&self, target: Fd, look: &Look) -> Result<()> {
-        if look.made { metadata::forget_inherited(self.sys, target, self.options) } else { Ok(()) }
+    /// Has nothing inherited from the destination's parent, where the source's access control lists are copied. Returns the
+    /// permission bits of a new directory where they count, seen on one in the root that is removed at once: to read the
+    /// umask, a process must change it.
+    fn prepare(&self, target: Fd, look: &Look) -> Result<Option<u32>> {
+        let sys = self.sys;
+        if look.made {
+            metadata::forget_inherited(sys, target, self.options)?;
+        }
+        if self.options.files.permissions == Permissions::Source {
+            return Ok(None);
+        }
+        let make = |name: &CStr| sys.make_directory(target, name, 0o777);
+        let ((), name) = with_private_name(sys, make).at(Step::Create)?;
+        let made = sys.stat_name(target, name.as_c_str()).at(Step::Create);
+        retry::once_more(|| sys.remove_directory(target, name.as_c_str())).at(Step::Create)?;
+        Ok(Some(made?.mode))
     }
 }
 

@@ -14,8 +14,8 @@ use crate::sys::{SignalsBlocked, Sys};
 /// Batches that wait for a thread. More would only hold more directories open.
 const WAITING_AT_MOST: usize = 4;
 
-/// How often the thread that waits for the others looks whether the caller wants to stop.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often the thread that waits for the others tells the caller, who may want to stop.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Enough for a copy, which goes a few functions deep and has its buffers elsewhere.
 const STACK: usize = 256 << 10;

@@ -36,12 +36,10 @@ impl<S: Sys> Copier<'_, '_, S> {
             Ok(true) => return Outcome::without_data(Ok(Fate::Kept)),
             Err(error) => return Outcome::without_data(Err(error)),
         }
-        let key = self.key(stat);
-        if let Some(key) = key {
-            if !self.links.begin(key, stat) {
-                return Outcome::Further(key);
-            }
-        }
+        let key = match self.ask_for_link(stat) {
+            Ok(key) => key,
+            Err(key) => return Outcome::Further(key),
+        };
         let mut report = copy::Report::default();
         let made = self.make_node(directory, name, stat, &mut report);
         match (&made, key) {

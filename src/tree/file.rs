@@ -7,11 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Options;
 use super::directory::Directory;
-use super::links::{Key, Links};
+use super::links::{Asker, Key, Links};
 use crate::copy::file::{Known, copy_open};
 use crate::copy::name::Destination;
 use crate::copy::source::Source;
-use crate::copy::{self, Callback, Durability, Mode, table};
+use crate::copy::{self, Callback, Durability, Mode, Permissions, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::EEXIST;
 use crate::sys::{Errno, Handle, Kind, Stat, Sys};
@@ -89,11 +89,13 @@ pub(super) struct Copier<'s, 'o, S: Sys> {
     /// How a file is copied.
     files: copy::Options,
     limit: u64,
+    /// The permission bits that the system gives a new directory, where they count.
+    pub(super) given: Option<u32>,
     volumes: Mutex<Vec<Volume>>,
 }
 
 impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
-    pub(super) fn new(sys: &'s S, options: &'o Options, merges: bool) -> Self {
+    pub(super) fn new(sys: &'s S, options: &'o Options, merges: bool, given: Option<u32>) -> Self {
         let mut files = options.files;
         if merges {
             files.if_exists = copy::IfExists::Replace;
@@ -102,7 +104,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             (files.if_exists, files.durability) = (copy::IfExists::Fail, Durability::Unstaged);
         }
         let (links, stop, volumes) = (Links::default(), AtomicBool::new(false), Mutex::default());
-        Self { sys, options, links, stop, files, limit: sys.size_limit(), volumes }
+        Self { sys, options, links, stop, files, limit: sys.size_limit(), given, volumes }
     }
 
     /// Whether what is made may meet what was there before.
@@ -156,10 +158,10 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             Ok(true) => return Outcome::without_data(Ok(Fate::Kept)),
             Err(error) => return Outcome::without_data(Err(error)),
         }
-        let key = self.key(&stat);
-        if key.is_some_and(|key| !self.links.begin(key, &stat)) {
-            return key.map_or(Outcome::Changed, Outcome::Further);
-        }
+        let key = match self.ask_for_link(&stat) {
+            Ok(key) => key,
+            Err(key) => return Outcome::Further(key),
+        };
         let mut progress = copy::Progress::with_whole_clones(steps);
         let outcome = Destination::new(directory.target.fd(), name)
             .and_then(|to| copy_open(self.sys, source, &to, &self.files, self.known(&stat), &mut progress));
@@ -178,9 +180,15 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         }
     }
 
-    /// The key under which further names of a file are found, if they are to be kept.
-    pub(super) fn key(&self, stat: &Stat) -> Option<Key> {
-        if self.options.split_links { None } else { Links::key(stat) }
+    /// The key under which further names of a file will find its copy, if they are to be kept. An error: it is a further
+    /// name itself.
+    pub(super) fn ask_for_link(&self, stat: &Stat) -> core::result::Result<Option<Key>, Key> {
+        let Some(key) = Links::key(stat).filter(|_| !self.options.split_links) else { return Ok(None) };
+        match self.links.begin(key, stat) {
+            Asker::First => Ok(Some(key)),
+            Asker::Further => Err(key),
+            Asker::Stranger => Ok(None),
+        }
     }
 
     /// Looks at what stands under a name where two trees are merged: `true` if it is to stay. A directory is no match for
@@ -209,8 +217,19 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         }
     }
 
+    const fn most_for_a_file(&self) -> u32 {
+        if matches!(self.options.files.permissions, Permissions::New) { 0o666 } else { 0o777 }
+    }
+
     fn known(&self, stat: &Stat) -> Known {
-        let mut known = Known { limit: self.limit, empty: false, clone_refused: None };
+        let mut known = Known {
+            limit: self.limit,
+            empty: false,
+            clone_refused: None,
+            // What a directory is given, a file is too (umask(2), acl(5)), but execution where it is a new file's mode.
+            mode_given: self.given.filter(|_| !self.merges()).map(|given| given & self.most_for_a_file()),
+            directory_is_synced_later: self.merges(),
+        };
         let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(volume) = volumes.iter().find(|volume| volume.device == stat.device) {
             known.empty = volume.clones;

@@ -3,6 +3,7 @@
 
 use core::ffi::CStr;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::CString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,9 +34,22 @@ pub(super) enum State {
     Made(Made),
 }
 
+/// Who asks for a file that has several names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// The first: it makes the copy. Then [`Links::made`] or [`Links::failed`] must follow.
+    First,
+    /// A later one.
+    Further,
+    /// Another file with the same number: bcachefs gives the files of a snapshot those of the originals.
+    Stranger,
+}
+
 /// A file that has several names.
 #[derive(Debug)]
 struct Link {
+    /// What it was when its first name was seen.
+    stat: Stat,
     made: Option<Made>,
     /// How many names were not seen yet.
     left: u64,
@@ -56,15 +70,16 @@ impl Links {
         (stat.links > 1).then_some((stat.device, stat.inode))
     }
 
-    /// Whether the caller is to make the copy: it is the first to ask. Then [`Links::made`] or [`Links::failed`] must
-    /// follow.
-    pub(super) fn begin(&self, key: Key, stat: &Stat) -> bool {
-        let mut first = false;
-        self.table().entry(key).or_insert_with(|| {
-            first = true;
-            Link { made: None, left: stat.links.saturating_sub(1) }
-        });
-        first
+    /// Asks for a file.
+    pub(super) fn begin(&self, key: Key, stat: &Stat) -> Asker {
+        match self.table().entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(Link { stat: *stat, made: None, left: stat.links.saturating_sub(1) });
+                Asker::First
+            }
+            Entry::Occupied(link) if link.get().stat.looks_like(stat) => Asker::Further,
+            Entry::Occupied(_) => Asker::Stranger,
+        }
     }
 
     /// The copy is there.

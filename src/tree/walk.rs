@@ -14,7 +14,7 @@ use super::metadata::{self, PRIVATE};
 use super::names::{Content, Names};
 use super::place::Place;
 use super::{Entry, EntryKind, Phase, Report, Take, Watch};
-use crate::copy::{self, Durability, Permissions, table};
+use crate::copy::{self, Durability, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EEXIST, EINVAL};
 use crate::sys::{Errno, Handle, Kind, Listing, Stat, Sys};
@@ -56,8 +56,6 @@ pub(super) struct Walk<'w, 's, S: Sys> {
     root: Arc<Directory<'s, S>>,
     root_target: Stat,
     link_source: Option<LinkSource<'s, S>>,
-    /// The permission bits that the system gives a new directory, where they count.
-    given: Option<u32>,
     next_number: u64,
     news: u32,
     /// Files of the directory being read.
@@ -91,7 +89,6 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             root,
             root_target: look.target,
             link_source: None,
-            given: None,
             next_number: 1,
             news: 0,
             batch: Names::default(),
@@ -108,7 +105,6 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
 
     fn all(&mut self) -> Result<()> {
         let mut listing = Listing::new().at(Step::Walk(Side::Source))?;
-        self.given = self.find_mode_given()?;
         metadata::prepare(self.sys, &self.root)?;
         self.read(&mut listing)?;
         while let Some(level) = self.levels.last_mut() {
@@ -121,20 +117,6 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             self.collect(true)?;
         }
         self.tell(Phase::Copy, 0)
-    }
-
-    /// The permission bits of a new directory, seen on one in the root that is removed at once: to read the umask, a
-    /// process must change it.
-    fn find_mode_given(&self) -> Result<Option<u32>> {
-        if self.copier.options.files.permissions == Permissions::Source {
-            return Ok(None);
-        }
-        let (sys, root) = (self.sys, self.root.target.fd());
-        let make = |name: &CStr| sys.make_directory(root, name, 0o777);
-        let ((), name) = copy::name::with_private_name(sys, make).at(Step::Create)?;
-        let made = sys.stat_name(root, name.as_c_str()).at(Step::Create);
-        copy::retry::once_more(|| sys.remove_directory(root, name.as_c_str())).at(Step::Create)?;
-        Ok(Some(made?.mode))
     }
 
     // ── Directories ──
@@ -294,7 +276,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             let made = self.sys.enter(parent.target.fd(), name).at(Step::Create)?;
             let made = Handle::new(self.sys, made);
             self.sys
-                .set_mode(made.fd(), mode & self.given.unwrap_or(0o777) & 0o777)
+                .set_mode(made.fd(), mode & self.copier.given.unwrap_or(0o777) & 0o777)
                 .at(Step::Metadata(Side::Destination))?;
         }
         Ok(Fate::MountLeftEmpty)
@@ -366,7 +348,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     fn set_metadata(&self, directory: &Directory<S>, look: &Look, file: &mut copy::Report) -> Result<()> {
         let options = self.copier.options;
         if look.made {
-            metadata::finish(self.sys, directory, look, options, self.given, file)?;
+            metadata::finish(self.sys, directory, look, options, self.copier.given, file)?;
         }
         if self.copier.merges() && options.files.durability == Durability::Durable {
             self.sys.sync(directory.target.fd()).at(Step::Sync)?;
@@ -458,6 +440,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
                 if self.copier.stop.load(Ordering::Relaxed) {
                     return self.stopped(cancelled());
                 }
+                self.tell(Phase::Copy, 0)?; // also while there is only one large file left
                 wait = crew.wait();
             }
         }

@@ -518,6 +518,7 @@ impl Disk {
 
     fn lookup_checked(&self, directory: Ino, name: &[u8]) -> Result<Option<Ino>> {
         match &self.inodes[directory].what {
+            What::Directory(_) if name == b".." => Ok(self.parent(directory)),
             What::Directory(_) if name == self.traits(directory).no_name => Err(Errno(ENAMETOOLONG)),
             What::Directory(names) => Ok(names.get(name).copied()),
             _ => Err(Errno(ENOTDIR)),
