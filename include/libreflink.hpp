@@ -1248,7 +1248,8 @@ inline tree_result remove_tree(const std::filesystem::path &name, const tree_opt
     return result;
 }
 
-/// Makes the content of one open file equal to that of another: reflink_copy_fd().
+/// Replaces the whole content of one open file by that of another, whatever their positions are:
+/// reflink_copy_fd().
 ///
 /// @param src      A regular file, open for reading.
 /// @param dst      A regular file, open for writing without O_APPEND.

@@ -124,8 +124,9 @@ func CopyFile(ctx context.Context, src, dst string, options ...Option) (Result, 
 	return outcome("copyfile", src, dst, code, result, w, err)
 }
 
-// CopyContent makes the content of the open file dst equal to that of src: the data, then the size. Positions and
-// permission bits stay as they are. An error in the middle leaves dst partly written.
+// CopyContent replaces the whole content of the open file dst by that of src: the data, then the size. It ignores the
+// positions of both, and cuts dst to the size of src; to copy at a position use CopyRange, and io.Copy for pipes. Positions
+// and permission bits stay as they are. An error in the middle leaves dst partly written.
 func CopyContent(dst, src *os.File, options ...Option) (Result, error) {
 	c := configured(context.Background(), options)
 	code, result, w, err := watched(c, func(w *watcher) (int, Result, error) {

@@ -214,10 +214,12 @@ def copyfd(
     progress: Optional[Progress] = None,
     best_effort_metadata: bool = False,
 ) -> Result:
-    """Make the content of the open file ``dst`` equal to that of ``src``: the data, then the size.
+    """Replace the whole content of the open file ``dst`` by that of ``src``: the data, then the size.
 
-    Both are descriptors, or file objects, which are flushed first. Works in place: an error in the middle
-    leaves ``dst`` partly written. Positions and permission bits stay as they are.
+    Ignores the positions of both: writes ``dst`` from its first byte on, and cuts it to the size of ``src``.
+    To copy at a position use `copyfile_range`; for pipes, `shutil.copyfileobj`. Both are descriptors, or file
+    objects, which are flushed first. Works in place: an error in the middle leaves ``dst`` partly written.
+    Positions and permission bits stay as they are.
     """
     flags = _BEST_EFFORT_METADATA if best_effort_metadata else 0
     options = _options(mode, durable=durable, preserve=preserve, flags=flags)

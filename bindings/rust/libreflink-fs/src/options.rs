@@ -181,7 +181,9 @@ impl CopyOptions {
         native::copy(self, src.as_ref(), dst.as_ref(), Some(&mut progress))
     }
 
-    /// Makes the content of one open file equal to that of another, in place. The positions of both do not move.
+    /// Replaces the whole content of one open file by that of another, in place, and cuts it to the other's size. Ignores
+    /// the positions of both, which do not move: to copy at a position use [`copy_range`](Self::copy_range), and
+    /// [`std::io::copy`] for pipes.
     ///
     /// # Errors
     /// As [`copy`](Self::copy). An error in the middle leaves the destination partly written:

@@ -975,7 +975,13 @@ unsafe extern "C" {
         result: *mut reflink_result,
     ) -> c_int;
 
-    /// Makes the content of one open file equal to that of another: the data, then the size.
+    /// Replaces the whole content of one open file by that of another: the data, then the size.
+    ///
+    /// This is no copy loop: it ignores the positions of both descriptors, writes the destination from its first byte on,
+    /// and cuts it to the source's size. To copy at a position, as to a standard output that may not be at its beginning,
+    /// ask for the position with lseek(fd, 0, SEEK_CUR), use reflink_copy_range(), and move the position by the bytes done.
+    /// Pipes, sockets and terminals are REFLINK_ERR_NOT_REGULAR: use read(2) and write(2). To replace a file by name, in one
+    /// step, use reflink_copy_file() with REFLINK_REPLACE.
     ///
     /// Works in place: the old content of the destination is lost, and an error in the middle (no space,
     /// an I/O error) leaves it partly written. What can be refused is refused before anything is written.
