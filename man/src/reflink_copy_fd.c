@@ -8,6 +8,8 @@
 int main(int argc, char **argv)
 {
     struct reflink_options options = REFLINK_OPTIONS_INIT;
+    struct reflink_result result = REFLINK_RESULT_INIT;
+    char line[1024];
     int from, to, code;
 
     if (argc != 3)
@@ -15,9 +17,12 @@ int main(int argc, char **argv)
     from = open(argv[1], O_RDONLY);
     to = open(argv[2], O_WRONLY);
     options.mode = REFLINK_ALWAYS;
-    code = reflink_copy_fd(from, to, &options, NULL);
-    if (code < 0)
-        fprintf(stderr, "%s: %s\n", argv[2], reflink_strerror(code));
+    code = reflink_copy_fd(from, to, &options, &result);
+    if (code < 0) {
+        reflink_describe(code, result.step, result.flags, argv[1],
+                         argv[2], line, sizeof line);
+        fprintf(stderr, "%s\n", line);
+    }
     close(from);
     close(to);
     return code < 0;

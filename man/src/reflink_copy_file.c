@@ -8,6 +8,7 @@ int main(int argc, char **argv)
 {
     struct reflink_options options = REFLINK_OPTIONS_INIT;
     struct reflink_result result = REFLINK_RESULT_INIT;
+    char line[1024];
     int code;
 
     if (argc != 3)
@@ -15,7 +16,9 @@ int main(int argc, char **argv)
     options.if_exists = REFLINK_REPLACE;
     code = reflink_copy_file(argv[1], argv[2], &options, &result);
     if (code < 0) {
-        fprintf(stderr, "%s: %s\n", argv[1], reflink_strerror(code));
+        reflink_describe(code, result.step, result.flags, argv[1],
+                         argv[2], line, sizeof line);
+        fprintf(stderr, "%s\n", line);
         return 1;
     }
     printf("%" PRIu64 " bytes shared, %" PRIu64 " copied, %" PRIu64

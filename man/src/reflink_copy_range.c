@@ -9,6 +9,7 @@
 int main(int argc, char **argv)
 {
     struct reflink_result result = REFLINK_RESULT_INIT;
+    char line[1024];
     int from, to, code;
     off_t end;
 
@@ -21,11 +22,14 @@ int main(int argc, char **argv)
         return 1;
     code = reflink_copy_range(from, 0, to, (uint64_t)end,
                               REFLINK_TO_EOF, NULL, &result);
-    if (code < 0)
-        fprintf(stderr, "%s: %s\n", argv[2], reflink_strerror(code));
-    else
+    if (code < 0) {
+        reflink_describe(code, result.step, result.flags, argv[1],
+                         argv[2], line, sizeof line);
+        fprintf(stderr, "%s\n", line);
+    } else {
         printf("%" PRIu64 " bytes shared, %" PRIu64 " copied\n",
                result.bytes_cloned, result.bytes_copied);
+    }
     close(from);
     close(to);
     return code < 0;

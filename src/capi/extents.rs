@@ -7,8 +7,7 @@ use core::mem::{MaybeUninit, offset_of};
 use super::copies::REFLINK_TO_EOF;
 use super::options::reflink_handle;
 use super::result::{
-    REFLINK_AT_DESTINATION, REFLINK_AT_SOURCE, REFLINK_REASON_CROSS_DEVICE, REFLINK_REASON_NONE,
-    reason_number, step_number,
+    REFLINK_REASON_CROSS_DEVICE, REFLINK_REASON_NONE, reason_number, side_flag, step_number,
 };
 use super::sized::{self, Extensible};
 use super::{codes, guard, invalid};
@@ -213,14 +212,9 @@ const fn verdict_number(verdict: Verdict) -> u32 {
 /// What both results begin with: step, reason, flags and the system's error.
 fn beginning(error: Option<Error>, refused: Option<Errno>, changed: bool) -> (u32, u32, u32, i32) {
     let step = error.map_or(Step::None, |error| error.step);
-    let side = match step.side() {
-        Side::Source => REFLINK_AT_SOURCE,
-        Side::Destination => REFLINK_AT_DESTINATION,
-        Side::Neither => 0,
-    };
     let reason = refused.map_or(REFLINK_REASON_NONE, |errno| reason_number(table::reason(errno)));
     let raw = error.map(|error| error.os_error()).or(refused.map(Errno::raw)).unwrap_or(0);
-    (step_number(step), reason, side | if changed { REFLINK_MAP_CHANGED } else { 0 }, raw)
+    (step_number(step), reason, side_flag(step) | if changed { REFLINK_MAP_CHANGED } else { 0 }, raw)
 }
 
 fn extents_result(account: &Account, error: Option<Error>) -> reflink_extents_result {
