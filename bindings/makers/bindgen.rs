@@ -37,6 +37,7 @@ fn layout() -> String {
 fn main() {
     let arguments: Vec<_> = std::env::args().map(|text| std::ffi::CString::new(text).unwrap()).collect();
     assert_eq!(layout(), std::fs::read_to_string(arguments[1].to_str().unwrap()).unwrap());
+    assert_eq!((REFLINK_NOFOLLOW, REFLINK_TO_EOF), (1_u64 << 32, i64::MAX as u64));
     let mut done = 0_u64;
     // SAFETY: both are plain data, for which zero is the default; names and structures outlive the calls.
     unsafe {

@@ -21,6 +21,7 @@ for line in pathlib.Path(layout).read_text().splitlines():
     found = ffi.offsetof("struct " + kind, member) if member else ffi.sizeof("struct " + kind)
     assert found == int(number), line
 
+assert (lib.REFLINK_NOFOLLOW, lib.REFLINK_TO_EOF) == (1 << 32, (1 << 63) - 1)
 seen = []
 
 

@@ -11,6 +11,8 @@ options, result, capability = c.reflink_options(), c.reflink_result(), c.reflink
 for name, made in (("options", options), ("result", result), ("capability", capability)):
     assert made.size == int(expected["reflink_" + name]), name
 
+assert (c.REFLINK_NOFOLLOW, c.REFLINK_TO_EOF) == (1 << 32, (1 << 63) - 1)
+options.flags = c.REFLINK_NOFOLLOW
 options.if_exists = c.REFLINK_REPLACE
 assert c.reflink_copy_file(src, dst, options, result) == 0
 assert result.bytes_cloned + result.bytes_copied + result.bytes_hole == pathlib.Path(src).stat().st_size > 0

@@ -64,8 +64,20 @@ with_zig() {
         ./program "$work/source" copy
 }
 
+# Go has keywords that C does not: a member of that name does not build. cgo itself is tested by the Go package.
+# shellcheck disable=SC2317
+with_swig_go() {
+    mkdir creflink &&
+        "$swig" -go -cgo -intgosize 64 -I"$prefix/include" -outdir creflink -o creflink/wrap.c "$here/creflink.i" &&
+        cp "$here/swig.go" main.go && printf 'module check\n\ngo 1.19\n' >go.mod &&
+        CGO_CFLAGS="-I$prefix/include" CGO_LDFLAGS="-L$prefix/lib -lreflink" GOCACHE=$work/go-cache GOTOOLCHAIN=local \
+            go build -o program . &&
+        ./program "$work/source" copy
+}
+
 maker bindgen "command -v '$bindgen' && command -v rustc" with_bindgen
 maker cffi "'$python' -c 'import cffi'" with_cffi
 maker swig "command -v '$swig' && command -v /usr/bin/python3-config" with_swig
+maker swig-go "command -v '$swig' && command -v go" with_swig_go
 maker zig "'$python' -m ziglang version" with_zig
 exit $failed

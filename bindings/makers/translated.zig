@@ -4,6 +4,7 @@ const c = @import("reflink.zig");
 const layout = @import("layout.zig");
 
 comptime {
+    if (c.REFLINK_NOFOLLOW != 1 << 32 or c.REFLINK_TO_EOF != (1 << 63) - 1) @compileError("numbers");
     if (@sizeOf(c.struct_reflink_progress) != layout.reflink_progress) @compileError("reflink_progress");
     if (@sizeOf(c.struct_reflink_options) != layout.reflink_options) @compileError("reflink_options");
     if (@sizeOf(c.struct_reflink_result) != layout.reflink_result) @compileError("reflink_result");
