@@ -667,7 +667,10 @@ struct reflink_capability {
   int32_t dedupe;
   /** 0: not used by this version. */
   int32_t dedupe_error;
-  /** -1: not used by this version. */
+  /**
+   * Two names can be exchanged in one step: REFLINK_REPLACE of a tree works without
+   * REFLINK_TREE_TWO_RENAMES.
+   */
   int32_t exchange;
   /** A copy can be built without a name (O_TMPFILE); else under a private one. */
   int32_t unnamed_files;
@@ -693,7 +696,8 @@ struct reflink_capability {
  * Finds out whether files can be cloned into a directory, by trying it.
  *
  * Makes two files without a name, clones one block of data, and removes both. (Where the file system
- * has no such files, they get a private random name and lose it at once.) Nothing is concluded from
+ * has no such files, they get a private random name and lose it at once.) Then makes two empty
+ * directories with private random names, exchanges them, and removes both. Nothing is concluded from
  * the file system's name or device number. The answer is of that moment; a later copy may still find
  * otherwise.
  *

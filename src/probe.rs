@@ -1,4 +1,4 @@
-//! What a directory can do, found out by trying: two scratch files without names, a block of data, a clone.
+//! What a directory can do, found out by trying: two scratch files without names, a block of data, a clone; two private names exchanged.
 //! Never by the file system's name or its device number, which say nothing about this pair, this mount, this sandbox.
 
 use core::ffi::CStr;
@@ -37,6 +37,8 @@ pub struct Capability {
     pub kernel_copy: bool,
     /// Equal ranges can be made to share blocks.
     pub dedupe: bool,
+    /// Two names can be exchanged; `None` is "unknown".
+    pub exchange: Option<bool>,
     /// Files can be made without a name.
     pub unnamed_files: bool,
     /// Holes can be made and found.
@@ -107,6 +109,7 @@ pub fn by_descriptor<S: Sys>(sys: &S, src: Option<Fd>, dst_dir: Fd) -> Result<Ca
 fn trial<S: Sys>(sys: &S, from: Origin, directory: Fd) -> Result<Capability> {
     let mut found = Capability {
         fs_name: sys.volume(directory).map_or("unknown", |volume| volume.name),
+        exchange: exchanges(sys, directory),
         ..Capability::default()
     };
     if sys.size_limit() <= HOLE {
@@ -184,6 +187,39 @@ fn named<S: Sys>(
 
 fn remove<S: Sys>(sys: &S, directory: Fd, name: &PrivateName) -> crate::sys::Result<()> {
     retry::once_more(|| sys.unlink(directory, name.as_c_str()))
+}
+
+/// Whether two names can be exchanged, tried with two empty directories. Only a name that is there says so: where one is
+/// missing, the kernel answers before it asks the file system.
+fn exchanges<S: Sys>(sys: &S, directory: Fd) -> Option<bool> {
+    let one = Empty::make(sys, directory)?;
+    let other = Empty::make(sys, directory)?;
+    match sys.exchange(directory, one.name.as_c_str(), directory, other.name.as_c_str()) {
+        Ok(()) => Some(true),
+        Err(errno) if table::exchange_unsupported(errno) => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// An empty directory with a private name, removed when dropped.
+struct Empty<'s, S: Sys> {
+    sys: &'s S,
+    directory: Fd,
+    name: PrivateName,
+}
+
+impl<'s, S: Sys> Empty<'s, S> {
+    fn make(sys: &'s S, directory: Fd) -> Option<Self> {
+        let made = with_private_name(sys, |name| sys.make_directory(directory, name, 0o700));
+        made.ok().map(|((), name)| Self { sys, directory, name })
+    }
+}
+
+impl<S: Sys> Drop for Empty<'_, S> {
+    fn drop(&mut self) {
+        // What cannot be removed is left: the probe has no way to say so, as for scratch files.
+        let _ = retry::once_more(|| self.sys.remove_directory(self.directory, self.name.as_c_str()));
+    }
 }
 
 /// Whether what is skipped takes no space, and is found again.

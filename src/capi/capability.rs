@@ -34,7 +34,8 @@ pub struct reflink_capability {
     pub dedupe: i32,
     /// 0: not used by this version.
     pub dedupe_error: i32,
-    /// -1: not used by this version.
+    /// Two names can be exchanged in one step: REFLINK_REPLACE of a tree works without
+    /// REFLINK_TREE_TWO_RENAMES.
     pub exchange: i32,
     /// A copy can be built without a name (O_TMPFILE); else under a private one.
     pub unnamed_files: i32,
@@ -76,7 +77,7 @@ unsafe fn write(to: *mut reflink_capability, found: &Capability) {
         kernel_copy: found.kernel_copy.into(),
         dedupe: found.dedupe.into(),
         dedupe_error: 0,
-        exchange: -1,
+        exchange: found.exchange.map_or(-1, i32::from),
         unnamed_files: found.unnamed_files.into(),
         sparse: found.sparse.into(),
         reserved: 0,
@@ -90,7 +91,8 @@ unsafe fn write(to: *mut reflink_capability, found: &Capability) {
 /// Finds out whether files can be cloned into a directory, by trying it.
 ///
 /// Makes two files without a name, clones one block of data, and removes both. (Where the file system
-/// has no such files, they get a private random name and lose it at once.) Nothing is concluded from
+/// has no such files, they get a private random name and lose it at once.) Then makes two empty
+/// directories with private random names, exchanges them, and removes both. Nothing is concluded from
 /// the file system's name or device number. The answer is of that moment; a later copy may still find
 /// otherwise.
 ///

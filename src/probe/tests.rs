@@ -103,7 +103,7 @@ fn a_volume_that_can_is_told_so_with_its_granularity() {
             assert_eq!((found.clone, found.reason, found.error), (Some(true), Reason::None, 0), "{asked:?}");
             assert_eq!((found.range, found.granularity), (true, unit));
             assert!(found.kernel_copy && found.unnamed_files && found.sparse);
-            assert_eq!(found.fs_name, "xfs");
+            assert_eq!((found.fs_name, found.exchange), ("xfs", Some(true)));
             let scratch = !matches!(asked, Asked::File | Asked::FileFd);
             assert_eq!(found.dedupe, scratch, "{asked:?}");
         }
@@ -142,6 +142,23 @@ fn a_pair_of_volumes_is_asked_about_as_a_pair() {
         let subvolume = Traits { name: "subvolume", ..Traits::XFS };
         let found = Trial::set_up(Traits::XFS, subvolume, 9000).ask(asked).unwrap();
         assert_eq!(found.clone, Some(true));
+    }
+}
+
+#[test]
+fn names_are_exchanged_where_that_is_possible() {
+    for asked in ALL {
+        assert_eq!(probe(Traits { exchanges: false, ..Traits::XFS }, asked).exchange, Some(false));
+        assert_eq!(probe(Traits::EXT4, asked).exchange, Some(true));
+        for (call, nth, errno) in
+            [(Call::MakeDirectory, 1, EACCES), (Call::MakeDirectory, 2, ENOSPC), (Call::Exchange, 1, EIO)]
+        {
+            let trial = Trial::set_up(Traits::XFS, Traits::XFS, 9000);
+            trial.model.world_mut().faults.plan(Place::Of(call, nth), Fault::Errno(errno), Lasting::Kind);
+            let found = trial.ask(asked).unwrap();
+            assert_eq!((found.exchange, found.clone), (None, Some(true)), "{call:?}");
+            trial.assert_left_nothing(false);
+        }
     }
 }
 
@@ -344,7 +361,8 @@ fn faults_of(call: Call) -> Vec<Fault> {
 
 fn judge(trial: &Trial, truth: &Capability, fault: Fault, lasting: Lasting, found: Result<Capability>) {
     let case = || format!("{fault:?} {lasting:?} {found:?}\n{}", trial.model.world().story());
-    let unlinked = |event: &crate::sys::model::Event| event.call == Call::Unlink && event.outcome.is_err();
+    let removes = [Call::Unlink, Call::RemoveDirectory];
+    let unlinked = |event: &crate::sys::model::Event| removes.contains(&event.call) && event.outcome.is_err();
     let stuck = lasting != Lasting::Once && trial.model.world().log.iter().any(unlinked);
     trial.assert_left_nothing(stuck);
     let Ok(found) = found else {
@@ -352,6 +370,9 @@ fn judge(trial: &Trial, truth: &Capability, fault: Fault, lasting: Lasting, foun
         assert!(matches!(fault, Fault::Errno(mine) if mine == errno), "not what was put in: {}", case());
         return;
     };
+    let no_exchange = matches!(fault, Fault::Errno(errno) if table::exchange_unsupported(Errno(errno)));
+    let exchange_stays_true = found.exchange.is_none() || found.exchange == truth.exchange;
+    assert!(exchange_stays_true || (no_exchange && found.exchange == Some(false)), "{}", case());
     match found.clone {
         // A clone of data succeeded.
         Some(true) => assert!(truth.clone == Some(true), "{}", case()),

@@ -38,6 +38,7 @@ fn the_probe_tells_the_truth(place: &Place) {
         assert_eq!((found.clone_range, found.granularity, found.dedupe), (0, 0, 0), "{found:?}");
     }
     assert_eq!((found.kernel_copy, found.unnamed_files, found.sparse), (1, 1, 1), "{found:?}");
+    assert_eq!(found.exchange, 1, "{found:?}");
     assert_eq!(found.fs_name(), place.fs_name);
     assert!(room.names().is_empty(), "{:?}", room.names());
     let dir = fs::File::open(&room.0).unwrap();
@@ -67,7 +68,7 @@ fn probe_as_nobody(arguments: &[String]) {
         assert_eq!(libc::setresuid(65534, 65534, 65534), 0);
     }
     let (code, found) = abi::probe(None, Path::new("."));
-    assert_eq!((code, found.clone), (0, -1), "{found:?}");
+    assert_eq!((code, found.clone, found.exchange), (0, -1, -1), "{found:?}");
     assert_eq!((found.reason, found.clone_error), (abi::REASON_PERMISSION, -libc::EACCES), "{found:?}");
     // The source may be as closed as it likes: a directory that may not be written to is unknown too.
     let (code, found) = abi::probe(Some(Path::new(".")), &std::env::temp_dir());

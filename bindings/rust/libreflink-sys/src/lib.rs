@@ -326,7 +326,8 @@ pub struct reflink_capability {
     pub dedupe: i32,
     /// 0: not used by this version.
     pub dedupe_error: i32,
-    /// -1: not used by this version.
+    /// Two names can be exchanged in one step: REFLINK_REPLACE of a tree works without
+    /// REFLINK_TREE_TWO_RENAMES.
     pub exchange: i32,
     /// A copy can be built without a name (O_TMPFILE); else under a private one.
     pub unnamed_files: i32,
@@ -1066,7 +1067,8 @@ unsafe extern "C" {
     /// Finds out whether files can be cloned into a directory, by trying it.
     ///
     /// Makes two files without a name, clones one block of data, and removes both. (Where the file system
-    /// has no such files, they get a private random name and lose it at once.) Nothing is concluded from
+    /// has no such files, they get a private random name and lose it at once.) Then makes two empty
+    /// directories with private random names, exchanges them, and removes both. Nothing is concluded from
     /// the file system's name or device number. The answer is of that moment; a later copy may still find
     /// otherwise.
     ///
