@@ -22,6 +22,7 @@ _NAME_CLASH = -4104
 #: What UNKNOWN, which is -1, is in C.
 _UINT32 = 0xFFFFFFFF
 
+
 def _same_file(number: int, message: str, src: Any, dst: Any) -> OSError:
     # shutil.copytree takes args[0] of a shutil.Error for a sequence and extends its list with it: with
     # an errno there, as an OSError has it, it would raise TypeError. So it is built as shutil builds it.
