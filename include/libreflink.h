@@ -194,6 +194,15 @@ const char *reflink_err_name(int code);
  * one's other hard links keep the old content, and nothing of its mode or owner stays.
  */
 #define REFLINK_REPLACE 0x10
+/**
+ * Write into the regular file that is there, as cp does. It keeps its inode, and with it mode, owner and hard links.
+ * This is not atomic: the old content is lost, and after a failure the file can hold a part of both
+ * (REFLINK_DESTINATION_CHANGED). Refused as by reflink_copy_fd(), before anything is written; `preserve` is followed as there.
+ * Where nothing is there, a new file is made as with REFLINK_FAIL, so that one that appears in that moment is -EEXIST. A
+ * symbolic link there is -ELOOP (see REFLINK_FOLLOW_DESTINATION). A FIFO, a socket or a device is never opened.
+ * `durability` and `permissions` must be 0. Where cloning makes new files (macOS), bytes are copied.
+ */
+#define REFLINK_OVERWRITE 0x20
 
 /**
  * The destination's name shows the old state or the complete new one, to every other process and
@@ -213,6 +222,25 @@ const char *reflink_err_name(int code);
  * existing file is replaced as with REFLINK_ATOMIC.
  */
 #define REFLINK_UNSTAGED 0x200
+
+/**
+ * The permission bits (rwx) of the source, whatever the umask: under umask 077, a copy of a file that all may read can
+ * be read by all. The default.
+ */
+#define REFLINK_PERMISSIONS_SOURCE 0
+/** The permission bits of the source without those of the umask, as cp gives them. */
+#define REFLINK_PERMISSIONS_UMASK 0x1000
+/**
+ * 0666 without the bits of the umask, as open(2) gives a new file.
+ *
+ * With both of these the system applies the umask when the file is made, so that it is neither read nor changed. Where
+ * the directory has a default access control list, that list counts and the umask does not, as for any
+ * new file. With REFLINK_PRESERVE_ACL both are -EINVAL. The set-user-ID, set-group-ID and sticky bits are as REFLINK_PRESERVE_OWNER
+ * says, and never those of REFLINK_PERMISSIONS_NEW. On macOS, where a clone has its source's permissions at
+ * first, a file is copied whose source is more open than the umask allows; with REFLINK_ALWAYS that is -EPERM.
+ * Windows has no umask.
+ */
+#define REFLINK_PERMISSIONS_NEW 0x2000
 
 /**
  * Preserve the times of last access and last change, to the nanosecond, or to the file system's step
@@ -257,6 +285,19 @@ const char *reflink_err_name(int code);
  * they report that or silently keep other bits. The copy may then be more open than the source.
  */
 #define REFLINK_BEST_EFFORT_METADATA 0x200000000ULL
+/**
+ * With reflink_copy_range(): share the whole blocks of the range that both files' block boundaries allow, and write
+ * nothing else. For a destination that holds the bytes already, or will get the others from elsewhere. `clone_offset` and
+ * `bytes_cloned` of the result say what is shared at least; the method is REFLINK_METHOD_MIXED where something
+ * was left out. Where nothing can be shared, REFLINK_AUTO succeeds with 0 bytes and the reason (offsets at different
+ * places within a block: REFLINK_REASON_FILE), and REFLINK_ALWAYS fails. With REFLINK_NEVER: -EINVAL.
+ */
+#define REFLINK_SHARE_ONLY 0x400000000ULL
+/**
+ * With REFLINK_OVERWRITE: follow a symbolic link at the destination, and write into the file that it leads to. One that
+ * leads nowhere is -ENOENT: nothing is made through it.
+ */
+#define REFLINK_FOLLOW_DESTINATION 0x800000000ULL
 
 /** How far a copy is. Valid during the call of the progress function only. */
 struct reflink_progress {
@@ -283,15 +324,15 @@ struct reflink_options {
   uint32_t size;
   /** REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER. */
   uint32_t mode;
-  /** REFLINK_FAIL or REFLINK_REPLACE. Of functions that give a name. */
+  /** REFLINK_FAIL, REFLINK_REPLACE or REFLINK_OVERWRITE. Of functions that give a name. */
   uint32_t if_exists;
   /** REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED. */
   uint32_t durability;
-  /** 0: the permission bits (rwx) are the source's. */
+  /** REFLINK_PERMISSIONS_SOURCE, REFLINK_PERMISSIONS_UMASK or REFLINK_PERMISSIONS_NEW. Of functions that give a name. */
   uint32_t permissions;
   /** REFLINK_PRESERVE_* bits. */
   uint32_t preserve;
-  /** REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA. */
+  /** REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA, REFLINK_SHARE_ONLY, REFLINK_FOLLOW_DESTINATION. */
   uint64_t flags;
   /**
    * Called at the beginning, between stretches and at the end, by the thread that called the
@@ -486,7 +527,7 @@ struct reflink_result {
  * Does what reflink_copy_file_at() does, with both names relative to the current directory.
  *
  * @param src      The file to copy. A symbolic link is followed, unless REFLINK_NOFOLLOW is set.
- * @param dst      The name to give the copy. A symbolic link there is never followed.
+ * @param dst      The name to give the copy. A symbolic link there is never followed (see REFLINK_FOLLOW_DESTINATION).
  * @param options  How to copy, or NULL for the defaults.
  * @param result   Says what was done, on success and on failure. May be NULL.
  * @return 0, or a negative code: see reflink_copy_file_at().
@@ -508,10 +549,11 @@ int reflink_copy_file(const char *src,
  * Exceptions are failures after the name was given: syncing the directory (REFLINK_STEP_SYNC with
  * REFLINK_DURABLE), closing (REFLINK_STEP_CLOSE), and, on file systems without a rename that does not
  * replace, removing the private name (REFLINK_STEP_PUBLISH). Then the name holds the complete new
- * file. No existing file is ever truncated, and none is removed to make room.
+ * file. No existing file is ever truncated, and none is removed to make room. REFLINK_OVERWRITE is the one exception to this
+ * paragraph: it writes into the file that is there.
  *
- * The copy gets the source's permission bits (rwx), whatever the umask. While it is made, it
- * never has more than these.
+ * The copy gets the source's permission bits (rwx), whatever the umask, unless `permissions` says otherwise. While
+ * it is made, it never has more than the result.
  *
  * @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
  * @param src      The file to copy: any name of a regular file, as bytes.
@@ -526,13 +568,14 @@ int reflink_copy_file(const char *src,
  * - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: the system refuses a name. An empty name
  *   is -ENOENT.
  * - -EISDIR: the source is a directory, or the destination's name ends in a slash, "." or "..",
- *   or, with REFLINK_REPLACE, is a directory.
+ *   or, with REFLINK_REPLACE or REFLINK_OVERWRITE, is a directory.
  * - REFLINK_ERR_NOT_REGULAR: the source is a FIFO, a socket or a device, or REFLINK_REPLACE would
- *   replace one.
- * - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
- * - -EEXIST: the destination exists, and REFLINK_REPLACE is not set.
- * - REFLINK_ERR_SAME_FILE: with REFLINK_REPLACE, source and destination are one file, also by
+ *   replace one, or REFLINK_OVERWRITE write to one.
+ * - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set; or the destination is one, with REFLINK_OVERWRITE.
+ * - -EEXIST: the destination exists, and neither REFLINK_REPLACE nor REFLINK_OVERWRITE is set.
+ * - REFLINK_ERR_SAME_FILE: with REFLINK_REPLACE or REFLINK_OVERWRITE, source and destination are one file, also by
  *   different names.
+ * - -EACCES, -EPERM, -ETXTBSY, -EROFS at REFLINK_STEP_CHECK: with REFLINK_OVERWRITE, the file that is there cannot be written.
  * - -EOPNOTSUPP, -EXDEV: with REFLINK_ALWAYS, no clone is possible there.
  * - -EFBIG: the copy would be larger than RLIMIT_FSIZE allows; no signal is raised.
  * - -EPERM, -EOPNOTSUPP at REFLINK_STEP_METADATA: the file system cannot hold the permission bits
@@ -616,7 +659,9 @@ int reflink_copy_fd(reflink_handle src,
  * result is how much was done, after an error how much from the range's beginning on. Extends the destination where the range goes beyond its end. The same file may be on both
  * sides, if the ranges are apart.
  *
- * The descriptors stay open, and their file offsets stay where they are. Of the options only `mode` and
+ * REFLINK_SHARE_ONLY shares the whole blocks and writes nothing else.
+ *
+ * The descriptors stay open, and their file offsets stay where they are. Of the options only `mode`, REFLINK_SHARE_ONLY and
  * REFLINK_DURABLE, which syncs the destination at the end, mean something here; another one is -EINVAL.
  *
  * @param src         A regular file, open for reading.

@@ -91,6 +91,8 @@ enum class if_exists : std::uint32_t {
     /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
     /// rename: other processes see the old file or the complete new one.
     replace = REFLINK_REPLACE,
+    /// Write into the regular file that is there, as cp does.
+    overwrite = REFLINK_OVERWRITE,
     // make header: end
 };
 
@@ -106,6 +108,19 @@ enum class durability : std::uint32_t {
     /// For bulk callers that own the directory: the file is made under its own name and removed
     /// again on failure; one system call less, and a kill can leave a partial file.
     unstaged = REFLINK_UNSTAGED,
+    // make header: end
+};
+
+/// Which permission bits a new file gets.
+enum class permissions : std::uint32_t {
+    // make header: cpp REFLINK_PERMISSIONS_*
+    /// The permission bits (rwx) of the source, whatever the umask: under umask 077, a copy of a
+    /// file that all may read can be read by all.
+    source = REFLINK_PERMISSIONS_SOURCE,
+    /// The permission bits of the source without those of the umask, as cp gives them.
+    umask = REFLINK_PERMISSIONS_UMASK,
+    /// 0666 without the bits of the umask, as open(2) gives a new file.
+    new_file = REFLINK_PERMISSIONS_NEW,
     // make header: end
 };
 
@@ -134,6 +149,12 @@ enum class flags : std::uint64_t {
     nofollow = REFLINK_NOFOLLOW,
     /// Succeed where the file system refuses to read or to set metadata, or has no room for it.
     best_effort_metadata = REFLINK_BEST_EFFORT_METADATA,
+    /// With reflink_copy_range(): share the whole blocks of the range that both files' block
+    /// boundaries allow, and write nothing else.
+    share_only = REFLINK_SHARE_ONLY,
+    /// With REFLINK_OVERWRITE: follow a symbolic link at the destination, and write into the file
+    /// that it leads to.
+    follow_destination = REFLINK_FOLLOW_DESTINATION,
     // make header: end
 };
 
@@ -383,6 +404,7 @@ struct options {
     libreflink::mode mode = libreflink::mode::automatic;
     libreflink::if_exists if_exists = libreflink::if_exists::fail;
     libreflink::durability durability = libreflink::durability::atomic;
+    libreflink::permissions permissions = libreflink::permissions::source;
     libreflink::preserve preserve = libreflink::preserve::nothing;
     libreflink::flags flags = libreflink::flags::none;
     /// Called between stretches of at most 1 GiB; false cancels with std::errc::operation_canceled.
@@ -408,6 +430,7 @@ struct result {
     bool at_destination =
         false; ///< The call that failed was made on the destination, its name or its directory.
     std::uint64_t bytes_cloned = 0; ///< Bytes that share their blocks with the source.
+    std::uint64_t clone_offset = 0; ///< Where these begin, from the range's beginning.
     std::uint64_t bytes_copied = 0; ///< Bytes copied.
     std::uint64_t bytes_hole = 0;   ///< Bytes left as holes.
     std::string litter{}; ///< The private name that could not be removed beside the destination.
@@ -768,6 +791,7 @@ class call
         to_.mode = static_cast<std::uint32_t>(from.mode);
         to_.if_exists = static_cast<std::uint32_t>(from.if_exists);
         to_.durability = static_cast<std::uint32_t>(from.durability);
+        to_.permissions = static_cast<std::uint32_t>(from.permissions);
         to_.preserve = static_cast<std::uint32_t>(from.preserve);
         to_.flags = static_cast<std::uint64_t>(from.flags);
         if (from.progress) {
@@ -807,6 +831,7 @@ class call
         result.at_source = (result_.flags & REFLINK_AT_SOURCE) != 0;
         result.at_destination = (result_.flags & REFLINK_AT_DESTINATION) != 0;
         result.bytes_cloned = result_.bytes_cloned;
+        result.clone_offset = result_.clone_offset;
         result.bytes_copied = result_.bytes_copied;
         result.bytes_hole = result_.bytes_hole;
         if ((result_.flags & REFLINK_LITTER) != 0)

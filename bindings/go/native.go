@@ -11,7 +11,7 @@ package reflink
 // What Go asks for. The progress function is added here, where function pointers are at home; its argument is a
 // cgo.Handle, which is a number.
 struct goreflink_how {
-	uint32_t mode, if_exists, durability, preserve;
+	uint32_t mode, if_exists, durability, permissions, preserve;
 	uint64_t flags;
 	uintptr_t watcher;
 	const volatile int *cancel;
@@ -30,6 +30,7 @@ static struct reflink_options goreflink_options(const struct goreflink_how *how)
 	options.mode = how->mode;
 	options.if_exists = how->if_exists;
 	options.durability = how->durability;
+	options.permissions = how->permissions;
 	options.preserve = how->preserve;
 	options.flags = how->flags;
 	options.cancel = how->cancel;
@@ -73,13 +74,14 @@ import (
 // how turns the options into what C takes.
 func (c *config) how(w *watcher) C.struct_goreflink_how {
 	return C.struct_goreflink_how{
-		mode:       C.uint32_t(c.mode),
-		if_exists:  C.uint32_t(c.ifExists),
-		durability: C.uint32_t(c.durability),
-		preserve:   C.uint32_t(c.preserve),
-		flags:      C.uint64_t(c.flags),
-		watcher:    C.uintptr_t(w.handle),
-		cancel:     w.flag,
+		mode:        C.uint32_t(c.mode),
+		if_exists:   C.uint32_t(c.ifExists),
+		durability:  C.uint32_t(c.durability),
+		permissions: C.uint32_t(c.permissions),
+		preserve:    C.uint32_t(c.preserve),
+		flags:       C.uint64_t(c.flags),
+		watcher:     C.uintptr_t(w.handle),
+		cancel:      w.flag,
 	}
 }
 
@@ -181,6 +183,7 @@ func resultOf(raw *C.struct_reflink_result) Result {
 		OSError:            syscall.Errno(raw.os_error),
 		Step:               Step(raw.step),
 		BytesCloned:        uint64(raw.bytes_cloned),
+		CloneOffset:        uint64(raw.clone_offset),
 		BytesCopied:        uint64(raw.bytes_copied),
 		BytesHole:          uint64(raw.bytes_hole),
 		SourceChanged:      raw.flags&C.REFLINK_SOURCE_CHANGED != 0,

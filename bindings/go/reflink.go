@@ -18,7 +18,17 @@ const (
 	Never  Mode = numberNever  // a true second copy, which shares nothing
 )
 
-// Metadata is what to preserve besides the permission bits, which always follow the source.
+// Permissions is which permission bits a new file gets.
+type Permissions uint32
+
+// Permissions of a new file. No umask is ever read or changed: the system applies it when the file is made.
+const (
+	PermissionsSource Permissions = numberPermissionsSource // the source's, whatever the umask: the default
+	PermissionsUmask  Permissions = numberPermissionsUmask  // the source's without those of the umask, as cp
+	PermissionsNew    Permissions = numberPermissionsNew    // 0666 without those of the umask, as os.Create
+)
+
+// Metadata is what to preserve besides the permission bits.
 type Metadata uint32
 
 // Metadata to preserve; they can be or-ed.
@@ -31,21 +41,27 @@ const (
 
 // The numbers of the options and of flags in results, as C has them.
 const (
-	// make header: go-values options.mode options.if_exists options.durability options.preserve options.flags dedupe_options.flags result.flags REFLINK_TO_EOF
+	// make header: go-values options.mode options.if_exists options.durability options.permissions options.preserve options.flags dedupe_options.flags result.flags REFLINK_TO_EOF
 	numberAuto               = 0
 	numberAlways             = 0x1
 	numberNever              = 0x2
 	numberFail               = 0
 	numberReplace            = 0x10
+	numberOverwrite          = 0x20
 	numberAtomic             = 0
 	numberDurable            = 0x100
 	numberUnstaged           = 0x200
+	numberPermissionsSource  = 0
+	numberPermissionsUmask   = 0x1000
+	numberPermissionsNew     = 0x2000
 	numberTimes              = 0x10000
 	numberOwner              = 0x20000
 	numberXattrs             = 0x40000
 	numberAcl                = 0x80000
 	numberNofollow           = 0x100000000
 	numberBestEffortMetadata = 0x200000000
+	numberShareOnly          = 0x400000000
+	numberFollowDestination  = 0x800000000
 	numberDedupeContinue     = 0x100000000000000
 	numberDedupeNoLook       = 0x200000000000000
 	numberDedupeVerify       = 0x400000000000000
@@ -64,13 +80,14 @@ const (
 const ToEOF = -1
 
 type config struct {
-	ctx        context.Context
-	mode       Mode
-	ifExists   uint32
-	durability uint32
-	preserve   Metadata
-	flags      uint64
-	progress   func(done, total uint64) error
+	ctx         context.Context
+	mode        Mode
+	ifExists    uint32
+	durability  uint32
+	permissions Permissions
+	preserve    Metadata
+	flags       uint64
+	progress    func(done, total uint64) error
 }
 
 // Option says how to copy.
@@ -82,13 +99,29 @@ func WithMode(mode Mode) Option { return func(c *config) { c.mode = mode } }
 // WithReplace replaces an existing file or symbolic link in one step, where CopyFile would fail with fs.ErrExist.
 func WithReplace() Option { return func(c *config) { c.ifExists = numberReplace } }
 
+// WithOverwrite writes into the regular file that is there, as cp does: it keeps its inode, mode, owner and hard links. It is
+// not atomic: a failure can leave a part of both (Result.DestinationChanged). A symbolic link there is an error (ELOOP). Where
+// nothing is there, a new file is made.
+func WithOverwrite() Option { return func(c *config) { c.ifExists = numberOverwrite } }
+
+// WithFollowDestination lets WithOverwrite write into the file that a symbolic link leads to.
+func WithFollowDestination() Option { return func(c *config) { c.flags |= numberFollowDestination } }
+
+// WithPermissions sets which permission bits a new file gets.
+func WithPermissions(which Permissions) Option { return func(c *config) { c.permissions = which } }
+
+// WithShareOnly has CopyRange share the whole blocks that both files' block boundaries allow, and write nothing else.
+// Result.CloneOffset and BytesCloned say what is shared at least.
+func WithShareOnly() Option { return func(c *config) { c.flags |= numberShareOnly } }
+
 // WithDurable returns only when the copy, and its name, are on the device.
 func WithDurable() Option { return func(c *config) { c.durability = numberDurable } }
 
 // WithPreserve preserves metadata besides the permission bits.
 func WithPreserve(what Metadata) Option { return func(c *config) { c.preserve |= what } }
 
-// WithNoFollow makes a symbolic link as the source an error (ELOOP). One as the destination is never followed.
+// WithNoFollow makes a symbolic link as the source an error (ELOOP). One as the destination is
+// followed only with WithFollowDestination.
 func WithNoFollow() Option { return func(c *config) { c.flags |= numberNofollow } }
 
 // WithBestEffortMetadata does not fail where the file system cannot hold the metadata; the result says so.

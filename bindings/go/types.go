@@ -219,6 +219,7 @@ type Result struct {
 	// Bytes that share their blocks with the source, that were copied, and that were left as holes. They add up to
 	// the length; after an error, to how far it got.
 	BytesCloned, BytesCopied, BytesHole uint64
+	CloneOffset                         uint64 // of CopyRange: where the bytes cloned begin, from the range's beginning
 	// SourceChanged: the source was written while it was copied.
 	SourceChanged bool
 	// MetadataIncomplete: some could not be set, and WithBestEffortMetadata let it pass.

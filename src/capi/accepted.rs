@@ -4,9 +4,10 @@
 use core::ffi::c_int;
 
 use super::options::{
-    REFLINK_BEST_EFFORT_METADATA, REFLINK_DURABLE, REFLINK_NOFOLLOW, REFLINK_PRESERVE_ACL,
-    REFLINK_PRESERVE_OWNER, REFLINK_PRESERVE_TIMES, REFLINK_PRESERVE_XATTRS, REFLINK_REPLACE,
-    REFLINK_UNSTAGED, reflink_options,
+    REFLINK_BEST_EFFORT_METADATA, REFLINK_DURABLE, REFLINK_FOLLOW_DESTINATION, REFLINK_NEVER,
+    REFLINK_NOFOLLOW, REFLINK_OVERWRITE, REFLINK_PERMISSIONS_NEW, REFLINK_PERMISSIONS_UMASK,
+    REFLINK_PRESERVE_ACL, REFLINK_PRESERVE_OWNER, REFLINK_PRESERVE_TIMES, REFLINK_PRESERVE_XATTRS,
+    REFLINK_REPLACE, REFLINK_SHARE_ONLY, REFLINK_UNSTAGED, reflink_options,
 };
 use super::sized::INVALID;
 
@@ -24,11 +25,11 @@ const PRESERVE: u32 =
 
 /// From name to name.
 pub const NAMES: Accepted = Accepted {
-    if_exists: REFLINK_REPLACE,
+    if_exists: REFLINK_REPLACE | REFLINK_OVERWRITE,
     durability: REFLINK_DURABLE | REFLINK_UNSTAGED,
-    permissions: 0,
+    permissions: REFLINK_PERMISSIONS_UMASK | REFLINK_PERMISSIONS_NEW,
     preserve: PRESERVE,
-    flags: REFLINK_NOFOLLOW | REFLINK_BEST_EFFORT_METADATA,
+    flags: REFLINK_NOFOLLOW | REFLINK_BEST_EFFORT_METADATA | REFLINK_FOLLOW_DESTINATION,
 };
 
 /// From one open file into another.
@@ -41,8 +42,13 @@ pub const OPEN_FILES: Accepted = Accepted {
 };
 
 /// A range of an open file.
-pub const RANGES: Accepted =
-    Accepted { if_exists: 0, durability: REFLINK_DURABLE, permissions: 0, preserve: 0, flags: 0 };
+pub const RANGES: Accepted = Accepted {
+    if_exists: 0,
+    durability: REFLINK_DURABLE,
+    permissions: 0,
+    preserve: 0,
+    flags: REFLINK_SHARE_ONLY,
+};
 
 /// Each file of a tree: what a tree has besides is read in `trees`.
 pub const TREES: Accepted =
@@ -55,9 +61,19 @@ impl Accepted {
             | raw.durability & !self.durability
             | raw.permissions & !self.permissions
             | raw.preserve & !self.preserve;
-        if foreign != 0 || raw.flags & !self.flags != 0 || !raw.reserved.is_null() {
+        if foreign != 0 || raw.flags & !self.flags != 0 || !raw.reserved.is_null() || contradict(raw) {
             return Err(INVALID);
         }
         Ok(())
     }
+}
+
+/// Whether two values ask for what cannot both be, or one means nothing beside the other.
+fn contradict(raw: &reflink_options) -> bool {
+    let overwrites = raw.if_exists == REFLINK_OVERWRITE;
+    let asks = |flag: u64| raw.flags & flag != 0;
+    (overwrites && (raw.durability != 0 || raw.permissions != 0))
+        || (asks(REFLINK_FOLLOW_DESTINATION) && !overwrites)
+        || (asks(REFLINK_SHARE_ONLY) && raw.mode == REFLINK_NEVER)
+        || (raw.permissions != 0 && raw.preserve & REFLINK_PRESERVE_ACL != 0)
 }

@@ -68,7 +68,7 @@ pub fn with_progress(asked: &Asked, work: impl FnOnce(&mut Progress) -> Result<(
 /// Does what reflink_copy_file_at() does, with both names relative to the current directory.
 ///
 /// @param src      The file to copy. A symbolic link is followed, unless REFLINK_NOFOLLOW is set.
-/// @param dst      The name to give the copy. A symbolic link there is never followed.
+/// @param dst      The name to give the copy. A symbolic link there is never followed (see REFLINK_FOLLOW_DESTINATION).
 /// @param options  How to copy, or NULL for the defaults.
 /// @param result   Says what was done, on success and on failure. May be NULL.
 /// @return 0, or a negative code: see reflink_copy_file_at().
@@ -94,10 +94,11 @@ pub unsafe extern "C" fn reflink_copy_file(
 /// Exceptions are failures after the name was given: syncing the directory (REFLINK_STEP_SYNC with
 /// REFLINK_DURABLE), closing (REFLINK_STEP_CLOSE), and, on file systems without a rename that does not
 /// replace, removing the private name (REFLINK_STEP_PUBLISH). Then the name holds the complete new
-/// file. No existing file is ever truncated, and none is removed to make room.
+/// file. No existing file is ever truncated, and none is removed to make room. REFLINK_OVERWRITE is the one exception to this
+/// paragraph: it writes into the file that is there.
 ///
-/// The copy gets the source's permission bits (rwx), whatever the umask. While it is made, it
-/// never has more than these.
+/// The copy gets the source's permission bits (rwx), whatever the umask, unless `permissions` says otherwise. While
+/// it is made, it never has more than the result.
 ///
 /// @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
 /// @param src      The file to copy: any name of a regular file, as bytes.
@@ -112,13 +113,14 @@ pub unsafe extern "C" fn reflink_copy_file(
 /// - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG: the system refuses a name. An empty name
 ///   is -ENOENT.
 /// - -EISDIR: the source is a directory, or the destination's name ends in a slash, "." or "..",
-///   or, with REFLINK_REPLACE, is a directory.
+///   or, with REFLINK_REPLACE or REFLINK_OVERWRITE, is a directory.
 /// - REFLINK_ERR_NOT_REGULAR: the source is a FIFO, a socket or a device, or REFLINK_REPLACE would
-///   replace one.
-/// - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
-/// - -EEXIST: the destination exists, and REFLINK_REPLACE is not set.
-/// - REFLINK_ERR_SAME_FILE: with REFLINK_REPLACE, source and destination are one file, also by
+///   replace one, or REFLINK_OVERWRITE write to one.
+/// - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set; or the destination is one, with REFLINK_OVERWRITE.
+/// - -EEXIST: the destination exists, and neither REFLINK_REPLACE nor REFLINK_OVERWRITE is set.
+/// - REFLINK_ERR_SAME_FILE: with REFLINK_REPLACE or REFLINK_OVERWRITE, source and destination are one file, also by
 ///   different names.
+/// - -EACCES, -EPERM, -ETXTBSY, -EROFS at REFLINK_STEP_CHECK: with REFLINK_OVERWRITE, the file that is there cannot be written.
 /// - -EOPNOTSUPP, -EXDEV: with REFLINK_ALWAYS, no clone is possible there.
 /// - -EFBIG: the copy would be larger than RLIMIT_FSIZE allows; no signal is raised.
 /// - -EPERM, -EOPNOTSUPP at REFLINK_STEP_METADATA: the file system cannot hold the permission bits
@@ -218,7 +220,9 @@ pub unsafe extern "C" fn reflink_copy_fd(
 /// result is how much was done, after an error how much from the range's beginning on. Extends the destination where the range goes beyond its end. The same file may be on both
 /// sides, if the ranges are apart.
 ///
-/// The descriptors stay open, and their file offsets stay where they are. Of the options only `mode` and
+/// REFLINK_SHARE_ONLY shares the whole blocks and writes nothing else.
+///
+/// The descriptors stay open, and their file offsets stay where they are. Of the options only `mode`, REFLINK_SHARE_ONLY and
 /// REFLINK_DURABLE, which syncs the destination at the end, mean something here; another one is -EINVAL.
 ///
 /// @param src         A regular file, open for reading.

@@ -6,7 +6,7 @@ use core::mem::offset_of;
 
 use super::accepted::Accepted;
 use super::sized::{self, Extensible, INVALID};
-use crate::copy::{Durability, IfExists, Mode, Options, Preserve};
+use crate::copy::{Durability, IfExists, Mode, Options, Permissions, Preserve};
 
 /// An open file or directory: a descriptor, on Windows a HANDLE. Its definition in the header is
 /// written by hand.
@@ -28,6 +28,13 @@ pub const REFLINK_FAIL: u32 = 0;
 /// rename: other processes see the old file or the complete new one. It is a new file: the old
 /// one's other hard links keep the old content, and nothing of its mode or owner stays.
 pub const REFLINK_REPLACE: u32 = 0x10;
+/// Write into the regular file that is there, as cp does. It keeps its inode, and with it mode, owner and hard links.
+/// This is not atomic: the old content is lost, and after a failure the file can hold a part of both
+/// (REFLINK_DESTINATION_CHANGED). Refused as by reflink_copy_fd(), before anything is written; `preserve` is followed as there.
+/// Where nothing is there, a new file is made as with REFLINK_FAIL, so that one that appears in that moment is -EEXIST. A
+/// symbolic link there is -ELOOP (see REFLINK_FOLLOW_DESTINATION). A FIFO, a socket or a device is never opened.
+/// `durability` and `permissions` must be 0. Where cloning makes new files (macOS), bytes are copied.
+pub const REFLINK_OVERWRITE: u32 = 0x20;
 
 /// The destination's name shows the old state or the complete new one, to every other process and
 /// after any error, signal or kill. After a power loss nothing is promised: on some file systems (XFS,
@@ -41,6 +48,21 @@ pub const REFLINK_DURABLE: u32 = 0x100;
 /// on failure; one system call less, and a kill can leave a partial file. With REFLINK_REPLACE, an
 /// existing file is replaced as with REFLINK_ATOMIC.
 pub const REFLINK_UNSTAGED: u32 = 0x200;
+
+/// The permission bits (rwx) of the source, whatever the umask: under umask 077, a copy of a file that all may read can
+/// be read by all. The default.
+pub const REFLINK_PERMISSIONS_SOURCE: u32 = 0;
+/// The permission bits of the source without those of the umask, as cp gives them.
+pub const REFLINK_PERMISSIONS_UMASK: u32 = 0x1000;
+/// 0666 without the bits of the umask, as open(2) gives a new file.
+///
+/// With both of these the system applies the umask when the file is made, so that it is neither read nor changed. Where
+/// the directory has a default access control list, that list counts and the umask does not, as for any
+/// new file. With REFLINK_PRESERVE_ACL both are -EINVAL. The set-user-ID, set-group-ID and sticky bits are as REFLINK_PRESERVE_OWNER
+/// says, and never those of REFLINK_PERMISSIONS_NEW. On macOS, where a clone has its source's permissions at
+/// first, a file is copied whose source is more open than the umask allows; with REFLINK_ALWAYS that is -EPERM.
+/// Windows has no umask.
+pub const REFLINK_PERMISSIONS_NEW: u32 = 0x2000;
 
 /// Preserve the times of last access and last change, to the nanosecond, or to the file system's step
 /// where that is below a microsecond. Where the file system stores coarser times, or cannot store the
@@ -75,6 +97,15 @@ pub const REFLINK_NOFOLLOW: u64 = 0x1_0000_0000;
 /// file systems that cannot store the permission bits (vfat, exFAT, NTFS, many SMB mounts), whether
 /// they report that or silently keep other bits. The copy may then be more open than the source.
 pub const REFLINK_BEST_EFFORT_METADATA: u64 = 0x2_0000_0000;
+/// With reflink_copy_range(): share the whole blocks of the range that both files' block boundaries allow, and write
+/// nothing else. For a destination that holds the bytes already, or will get the others from elsewhere. `clone_offset` and
+/// `bytes_cloned` of the result say what is shared at least; the method is REFLINK_METHOD_MIXED where something
+/// was left out. Where nothing can be shared, REFLINK_AUTO succeeds with 0 bytes and the reason (offsets at different
+/// places within a block: REFLINK_REASON_FILE), and REFLINK_ALWAYS fails. With REFLINK_NEVER: -EINVAL.
+pub const REFLINK_SHARE_ONLY: u64 = 0x4_0000_0000;
+/// With REFLINK_OVERWRITE: follow a symbolic link at the destination, and write into the file that it leads to. One that
+/// leads nowhere is -ENOENT: nothing is made through it.
+pub const REFLINK_FOLLOW_DESTINATION: u64 = 0x8_0000_0000;
 
 /// How far a copy is. Valid during the call of the progress function only.
 #[repr(C)]
@@ -103,15 +134,15 @@ pub struct reflink_options {
     pub size: u32,
     /// REFLINK_AUTO, REFLINK_ALWAYS or REFLINK_NEVER.
     pub mode: u32,
-    /// REFLINK_FAIL or REFLINK_REPLACE. Of functions that give a name.
+    /// REFLINK_FAIL, REFLINK_REPLACE or REFLINK_OVERWRITE. Of functions that give a name.
     pub if_exists: u32,
     /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED.
     pub durability: u32,
-    /// 0: the permission bits (rwx) are the source's.
+    /// REFLINK_PERMISSIONS_SOURCE, REFLINK_PERMISSIONS_UMASK or REFLINK_PERMISSIONS_NEW. Of functions that give a name.
     pub permissions: u32,
     /// REFLINK_PRESERVE_* bits.
     pub preserve: u32,
-    /// REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA.
+    /// REFLINK_NOFOLLOW, REFLINK_BEST_EFFORT_METADATA, REFLINK_SHARE_ONLY, REFLINK_FOLLOW_DESTINATION.
     pub flags: u64,
     /// Called at the beginning, between stretches and at the end, by the thread that called the
     /// library; non-zero cancels the copy with -ECANCELED. With it a clone is made in steps of at
@@ -187,12 +218,19 @@ pub fn checked(raw: &reflink_options, accepted: &Accepted) -> Result<Options, c_
         if_exists: match raw.if_exists {
             REFLINK_FAIL => IfExists::Fail,
             REFLINK_REPLACE => IfExists::Replace,
+            REFLINK_OVERWRITE => IfExists::Overwrite,
             _ => return Err(INVALID),
         },
         durability: match raw.durability {
             REFLINK_ATOMIC => Durability::Atomic,
             REFLINK_DURABLE => Durability::Durable,
             REFLINK_UNSTAGED => Durability::Unstaged,
+            _ => return Err(INVALID),
+        },
+        permissions: match raw.permissions {
+            REFLINK_PERMISSIONS_SOURCE => Permissions::Source,
+            REFLINK_PERMISSIONS_UMASK => Permissions::Umask,
+            REFLINK_PERMISSIONS_NEW => Permissions::New,
             _ => return Err(INVALID),
         },
         preserve: Preserve {
@@ -202,7 +240,8 @@ pub fn checked(raw: &reflink_options, accepted: &Accepted) -> Result<Options, c_
             acl: raw.preserve & REFLINK_PRESERVE_ACL != 0,
         },
         nofollow: raw.flags & REFLINK_NOFOLLOW != 0,
+        follow_destination: raw.flags & REFLINK_FOLLOW_DESTINATION != 0,
+        share_only: raw.flags & REFLINK_SHARE_ONLY != 0,
         best_effort_metadata: raw.flags & REFLINK_BEST_EFFORT_METADATA != 0,
-        ..Options::default()
     })
 }

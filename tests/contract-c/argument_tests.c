@@ -119,14 +119,19 @@ static const struct {
     {REFLINK_ALWAYS, MODE, EVERY},
     {REFLINK_NEVER, MODE, EVERY},
     {REFLINK_REPLACE, IF_EXISTS, BY_NAME},
+    {REFLINK_OVERWRITE, IF_EXISTS, BY_NAME},
     {REFLINK_DURABLE, DURABILITY, EVERY},
     {REFLINK_UNSTAGED, DURABILITY, BY_NAME},
+    {REFLINK_PERMISSIONS_UMASK, PERMISSIONS, BY_NAME},
+    {REFLINK_PERMISSIONS_NEW, PERMISSIONS, BY_NAME},
     {REFLINK_PRESERVE_TIMES, PRESERVE, BY_NAME | WHOLE},
     {REFLINK_PRESERVE_OWNER, PRESERVE, BY_NAME | WHOLE},
     {REFLINK_PRESERVE_XATTRS, PRESERVE, BY_NAME | WHOLE},
     {REFLINK_PRESERVE_ACL, PRESERVE, BY_NAME | WHOLE},
     {REFLINK_NOFOLLOW, FLAGS, BY_NAME},
     {REFLINK_BEST_EFFORT_METADATA, FLAGS, BY_NAME | WHOLE},
+    {REFLINK_SHARE_ONLY, FLAGS, RANGE},
+    {REFLINK_FOLLOW_DESTINATION, FLAGS, 0}, /* beside REFLINK_OVERWRITE alone */
 };
 
 static int taken_by(enum member member, uint64_t value)
@@ -138,15 +143,20 @@ static int taken_by(enum member member, uint64_t value)
     return 0;
 }
 
+static void put(struct reflink_options *options, enum member member, uint64_t value)
+{
+    uint32_t *const narrow[] = {&options->mode, &options->if_exists, &options->durability,
+                                &options->permissions, &options->preserve};
+    if (member == FLAGS)
+        options->flags = value;
+    else
+        *narrow[member] = (uint32_t)value;
+}
+
 static struct reflink_options with(enum member member, uint64_t value)
 {
     struct reflink_options options = REFLINK_OPTIONS_INIT;
-    uint32_t *const narrow[] = {&options.mode, &options.if_exists, &options.durability,
-                                &options.permissions, &options.preserve};
-    if (member == FLAGS)
-        options.flags = value;
-    else
-        *narrow[member] = (uint32_t)value;
+    put(&options, member, value);
     return options;
 }
 
@@ -192,9 +202,45 @@ static void of_two_choices_none_is_taken(void)
 {
     struct reflink_options options = REFLINK_OPTIONS_INIT;
     expect_takers(with(MODE, REFLINK_ALWAYS | REFLINK_NEVER), 0, "two modes");
+    expect_takers(with(IF_EXISTS, REFLINK_REPLACE | REFLINK_OVERWRITE), 0, "replace, overwrite");
     expect_takers(with(DURABILITY, REFLINK_DURABLE | REFLINK_UNSTAGED), 0, "two durabilities");
+    expect_takers(with(PERMISSIONS, REFLINK_PERMISSIONS_UMASK | REFLINK_PERMISSIONS_NEW), 0,
+                  "two permissions");
     options.reserved = &options;
     expect_takers(options, 0, "reserved");
+}
+
+/* Values of two members that ask for what cannot both be, or of which one means nothing beside the
+ * other; and some that go together. */
+static void some_values_contradict(void)
+{
+    static const struct {
+        enum member members[2];
+        uint64_t values[2];
+        int taken_by;
+    } all[] = {
+        {{IF_EXISTS, DURABILITY}, {REFLINK_OVERWRITE, REFLINK_DURABLE}, 0},
+        {{IF_EXISTS, DURABILITY}, {REFLINK_OVERWRITE, REFLINK_UNSTAGED}, 0},
+        {{IF_EXISTS, PERMISSIONS}, {REFLINK_OVERWRITE, REFLINK_PERMISSIONS_UMASK}, 0},
+        {{IF_EXISTS, PERMISSIONS}, {REFLINK_OVERWRITE, REFLINK_PERMISSIONS_NEW}, 0},
+        {{IF_EXISTS, FLAGS}, {REFLINK_REPLACE, REFLINK_FOLLOW_DESTINATION}, 0},
+        {{PERMISSIONS, PRESERVE}, {REFLINK_PERMISSIONS_UMASK, REFLINK_PRESERVE_ACL}, 0},
+        {{PERMISSIONS, PRESERVE}, {REFLINK_PERMISSIONS_NEW, REFLINK_PRESERVE_ACL}, 0},
+        {{MODE, FLAGS}, {REFLINK_NEVER, REFLINK_SHARE_ONLY}, 0},
+        {{MODE, FLAGS}, {REFLINK_ALWAYS, REFLINK_SHARE_ONLY}, RANGE},
+        {{IF_EXISTS, FLAGS}, {REFLINK_OVERWRITE, REFLINK_FOLLOW_DESTINATION}, BY_NAME},
+        {{IF_EXISTS, PRESERVE}, {REFLINK_OVERWRITE, REFLINK_PRESERVE_ACL}, BY_NAME},
+        {{PERMISSIONS, PRESERVE}, {REFLINK_PERMISSIONS_UMASK, REFLINK_PRESERVE_OWNER}, BY_NAME},
+    };
+    char what[64];
+    size_t i;
+    for (i = 0; i < COUNT(all); i++) {
+        struct reflink_options options = with(all[i].members[0], all[i].values[0]);
+        put(&options, all[i].members[1], all[i].values[1]);
+        snprintf(what, sizeof what, "%#" PRIx64 " and %#" PRIx64, all[i].values[0],
+                 all[i].values[1]);
+        expect_takers(options, all[i].taken_by, what);
+    }
 }
 
 static void texts(void)
@@ -289,6 +335,7 @@ const struct test argument_tests[] = {
     {"sizes_of_results", sizes_of_results},
     {"sizes_of_capabilities", sizes_of_capabilities},
     {"each_value_belongs_to_one_member", each_value_belongs_to_one_member},
+    {"some_values_contradict", some_values_contradict},
     {"of_two_choices_none_is_taken", of_two_choices_none_is_taken},
     {"texts", texts},
     {"words", words},

@@ -82,7 +82,8 @@ static void judge_flags(const struct copy *copy, bool by_name)
 {
     bool published = copy->result.flags & REFLINK_PUBLISHED;
     bool changed = copy->result.flags & REFLINK_DESTINATION_CHANGED;
-    CHECK(by_name ? !changed : !published);
+    bool in_place = !by_name || copy->options.if_exists == REFLINK_OVERWRITE;
+    CHECK((in_place || !changed) && (by_name || !published));
     CHECK(!(copy->result.flags & REFLINK_LITTER) && !copy->result.litter[0]);
     if (copy->code == 0)
         CHECK(published == by_name && !changed);
@@ -110,7 +111,8 @@ static int judge(struct copy *copy, int code, bool by_name)
         if (result->method == REFLINK_METHOD_COPY)
             EQUAL(result->bytes_cloned, 0);
         if (result->method == REFLINK_METHOD_MIXED)
-            CHECK(result->bytes_cloned > 0 && result->bytes_copied + result->bytes_hole > 0);
+            CHECK(result->bytes_cloned > 0 && ((copy->options.flags & REFLINK_SHARE_ONLY) ||
+                                               result->bytes_copied + result->bytes_hole > 0));
     } else {
         CHECK(code < 0 && result->step != REFLINK_STEP_NONE);
         /* Nothing was asked of the system then. */

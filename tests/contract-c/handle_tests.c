@@ -180,6 +180,53 @@ static void refused_ranges(void)
     close_pair(&pair, "refused");
 }
 
+/* SHARE_ONLY: what the result calls shared holds the source's bytes, and every other byte is what
+ * it was. */
+static void sharing_only(void)
+{
+    const size_t u = unit_of_clones(), size = BLOCKS * u + TAIL;
+    const struct {
+        const char *what;
+        size_t from, to;
+        uint64_t length;
+        size_t offset, shared; /* the least, where ranges can be cloned */
+    } all[] = {
+        {"aligned", u, 2 * u, 4 * u, 0, 4 * u},
+        {"unaligned at the same place in a block", u + 100, 3 * u + 100, 4 * u, u - 100, 3 * u},
+        {"unaligned at different places", u + 1, 2 * u + 7, 4 * u, 0, 0},
+        {"less than a block", 3, 3, 9, 0, 0},
+        {"to both ends", u, u, REFLINK_TO_EOF, 0, size - u},
+        {"nothing", 0, 0, 0, 0, 0}};
+    size_t m, i;
+    for (m = 0; m < 2; m++) { /* AUTO and ALWAYS */
+        for (i = 0; i < COUNT(all); i++) {
+            struct copy copy = copy_like(modes[m], REFLINK_FAIL, REFLINK_ATOMIC);
+            struct pair pair = open_pair(size, size);
+            bool refused;
+            copy.options.flags = REFLINK_SHARE_ONLY;
+            copy_range(&copy, pair.src, all[i].from, pair.dst, all[i].to, all[i].length);
+            refused = modes[m] == REFLINK_ALWAYS && copy.result.bytes_cloned == 0 && all[i].length;
+            check((copy.code < 0) == refused, all[i].what, "%s", reflink_err_name(copy.code));
+            EQUAL(total(&copy), copy.result.bytes_cloned);
+            if (place.capability.clone_range == 1)
+                CHECK(copy.result.bytes_cloned >= all[i].shared);
+            else
+                EQUAL(copy.result.bytes_cloned, 0);
+            if (copy.result.bytes_cloned) {
+                size_t skipped = (size_t)copy.result.clone_offset;
+                CHECK(skipped <= all[i].offset); /* a unit may be less than is told */
+                copy_model(&pair, all[i].from + skipped, all[i].to + skipped,
+                           copy.result.bytes_cloned);
+            } else {
+                EQUAL(copy.result.clone_offset, 0);
+                CHECK(!all[i].length || copy.result.reason != REFLINK_REASON_NONE);
+            }
+            CHECK(!(copy.result.flags & REFLINK_DESTINATION_CHANGED));
+            close_pair(&pair, all[i].what);
+        }
+    }
+}
+
 static void impossible_ranges(void)
 {
     const uint64_t most = INT64_MAX, beyond = most + 1;
@@ -510,6 +557,7 @@ const struct test handle_tests[] = {
     {"ranges", ranges},
     {"any_offsets_and_lengths", any_offsets_and_lengths},
     {"refused_ranges", refused_ranges},
+    {"sharing_only", sharing_only},
     {"impossible_ranges", impossible_ranges},
     {"within_a_file", within_a_file},
     {"a_hole_replaces_what_was_there", a_hole_replaces_what_was_there},

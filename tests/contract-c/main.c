@@ -11,7 +11,7 @@ struct place place;
 static char *work; /* the directory that the tests run in */
 
 static const struct test *const lists[] = {
-    probe_tests,    argument_tests, new_file_tests, replace_tests, hole_tests,
+    probe_tests,    argument_tests, new_file_tests, replace_tests, overwrite_tests, hole_tests,
     progress_tests, handle_tests,   name_tests,     system_tests,  kept_tests};
 
 /* The runner knows how slow its machine is. */

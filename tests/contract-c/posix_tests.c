@@ -74,6 +74,48 @@ static void permissions(void)
                     permission_bits_follow(masks[i], modes[m], durabilities[d]);
 }
 
+/* What the umask leaves, by every way of making the file; and never more while it is made. */
+static void permissions_under_the_umask(void)
+{
+    static const mode_t masks[] = {022, 027, 077, 0};
+    static const uint32_t choices[] = {REFLINK_PERMISSIONS_UMASK, REFLINK_PERMISSIONS_NEW};
+    size_t i, k, c, d;
+    if (place.modes != MODES_HELD) {
+        skip("permission bits are not held here");
+        return;
+    }
+    for (i = 0; i < COUNT(tried); i++) {
+        make_file("src", 5000, 20);
+        if (chmod("src", tried[i]))
+            die("chmod", "src");
+        for (k = 0; k < COUNT(masks); k++)
+            for (c = 0; c < COUNT(choices); c++)
+                for (d = 0; d < EACH; d++) {
+                    struct copy copy = copy_like(REFLINK_AUTO, REFLINK_FAIL, durabilities[d]);
+                    struct watch watch = {0};
+                    mode_t asked = choices[c] == REFLINK_PERMISSIONS_NEW ? 0666 : tried[i];
+                    if (!possible(REFLINK_AUTO, durabilities[d]))
+                        continue;
+                    copy.options.permissions = choices[c];
+                    watch.dst = "dst";
+                    watch.allowed = asked & ~masks[k];
+                    watch.unstaged = durabilities[d] == REFLINK_UNSTAGED;
+                    watch_copy(&copy, &watch);
+                    umask(masks[k]);
+                    copy_file(&copy, "src", "dst");
+                    EQUAL(umask(022), masks[k]);
+                    if (check_copied(&copy, "src", "dst", "permissions"))
+                        check(bits("dst") == watch.allowed, "permissions",
+                              "%03o under umask %03o became %03o", (unsigned)tried[i],
+                              (unsigned)masks[k], bits("dst"));
+                    chmod("dst", 0644);
+                    remove_name("dst");
+                }
+        chmod("src", 0644);
+        remove_name("src");
+    }
+}
+
 /* From elsewhere come bits that this file system may not hold: it holds them, or the caller is
  * told. */
 static void permissions_from_elsewhere(void)
@@ -305,6 +347,7 @@ static void names_that_are_too_long(void)
 
 const struct test system_tests[] = {
     {"permissions", permissions},
+    {"permissions_under_the_umask", permissions_under_the_umask},
     {"permissions_from_elsewhere", permissions_from_elsewhere},
     {"links_as_destinations", links_as_destinations},
     {"links_as_sources", links_as_sources},

@@ -10,15 +10,20 @@ pub const AUTO: u32 = 0;
 pub const ALWAYS: u32 = 0x1;
 pub const NEVER: u32 = 0x2;
 pub const REPLACE: u32 = 0x10;
+pub const OVERWRITE: u32 = 0x20;
 pub const ATOMIC: u32 = 0;
 pub const DURABLE: u32 = 0x100;
 pub const UNSTAGED: u32 = 0x200;
+pub const PERMISSIONS_UMASK: u32 = 0x1000;
+pub const PERMISSIONS_NEW: u32 = 0x2000;
 pub const TIMES: u32 = 0x1_0000;
 pub const OWNER: u32 = 0x2_0000;
 pub const XATTRS: u32 = 0x4_0000;
 pub const ACL: u32 = 0x8_0000;
 pub const ALL_METADATA: u32 = TIMES | OWNER | XATTRS | ACL;
 pub const BEST_EFFORT: u64 = 0x2_0000_0000;
+pub const SHARE_ONLY: u64 = 0x4_0000_0000;
+pub const FOLLOW_DESTINATION: u64 = 0x8_0000_0000;
 pub const TO_EOF: u64 = i64::MAX as u64;
 
 pub const METHOD_CLONE: u32 = 1;
@@ -35,6 +40,7 @@ pub const REASON_FILE: u32 = 3;
 pub const REASON_PERMISSION: u32 = 4;
 
 pub const STEP_OPEN_SOURCE: u32 = 2;
+pub const STEP_CHECK: u32 = 3;
 pub const STEP_CREATE: u32 = 4;
 pub const STEP_SYNC: u32 = 8;
 pub const STEP_PUBLISH: u32 = 9;
@@ -282,14 +288,15 @@ pub fn copy_file(src: &Path, dst: &Path, options: &Options) -> (c_int, Outcome) 
     let code = with_errno_watched(|| unsafe {
         (library().copy_file)(src.as_ptr(), dst.as_ptr(), options, &mut outcome)
     });
-    check(code, &outcome, true);
+    let in_place = options.if_exists == OVERWRITE;
+    check(code, &outcome, Called { by_name: true, in_place, share_only: false });
     (code, outcome)
 }
 
 pub fn copy_fd(src: c_int, dst: c_int, options: &Options) -> (c_int, Outcome) {
     let mut outcome = Outcome::unwritten();
     let code = with_errno_watched(|| unsafe { (library().copy_fd)(src, dst, options, &mut outcome) });
-    check(code, &outcome, false);
+    check(code, &outcome, Called { by_name: false, in_place: true, share_only: false });
     (code, outcome)
 }
 
@@ -298,7 +305,8 @@ pub fn copy_range(src: (c_int, u64), dst: (c_int, u64), length: u64, options: &O
     let code = with_errno_watched(|| unsafe {
         (library().copy_range)(src.0, src.1, dst.0, dst.1, length, options, &mut outcome)
     });
-    check(code, &outcome, false);
+    let share_only = options.flags & SHARE_ONLY != 0;
+    check(code, &outcome, Called { by_name: false, in_place: true, share_only });
     (code, outcome)
 }
 
@@ -322,10 +330,22 @@ fn check_side(outcome: &Outcome) {
     assert!(expected.contains(&side), "{outcome:?}");
 }
 
-/// What must hold of every result, whatever happened. `by_name`: the call gives the copy a name.
-fn check(code: c_int, outcome: &Outcome, by_name: bool) {
+/// What was called.
+#[derive(Clone, Copy)]
+struct Called {
+    /// It gives the copy a name.
+    by_name: bool,
+    /// It may write to a file that is there.
+    in_place: bool,
+    /// It shares whole blocks alone.
+    share_only: bool,
+}
+
+/// What must hold of every result, whatever happened.
+fn check(code: c_int, outcome: &Outcome, Called { by_name, in_place, share_only }: Called) {
     assert_eq!(outcome.size as usize, size_of::<Outcome>());
-    assert_eq!((outcome.reserved, outcome.clone_offset), (0, 0), "{outcome:?}");
+    assert_eq!(outcome.reserved, 0, "{outcome:?}");
+    assert!(outcome.clone_offset == 0 || (!by_name && outcome.cloned > 0), "{outcome:?}");
     assert!(
         outcome.method <= METHOD_COPY && outcome.reason <= 7 && outcome.step <= STEP_PROGRESS,
         "{outcome:?}"
@@ -339,13 +359,14 @@ fn check(code: c_int, outcome: &Outcome, by_name: bool) {
     check_side(outcome);
     let (published, changed) = (outcome.flags & PUBLISHED != 0, outcome.flags & DESTINATION_CHANGED != 0);
     assert!(by_name || !published, "{outcome:?}");
-    assert!(!by_name || !changed, "{outcome:?}");
+    assert!(in_place || !changed, "{outcome:?}");
     if code == 0 {
         assert_eq!((published, changed), (by_name, false), "{outcome:?}");
         assert_eq!((outcome.step, outcome.os_error), (0, 0), "{outcome:?}");
         assert!(!(outcome.method == METHOD_CLONE && outcome.copied + outcome.holes > 0), "{outcome:?}");
         assert!(
-            !(outcome.method == METHOD_MIXED && (outcome.cloned == 0 || outcome.copied + outcome.holes == 0))
+            outcome.method != METHOD_MIXED
+                || (outcome.cloned > 0 && (share_only || outcome.copied + outcome.holes > 0))
         );
         assert!(!(outcome.method == METHOD_COPY && outcome.cloned > 0), "{outcome:?}");
     } else {

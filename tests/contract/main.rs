@@ -12,6 +12,7 @@ mod lab;
 mod limits;
 mod looks;
 mod metadata;
+mod overwriting;
 mod pairs;
 mod portable;
 mod probing;
@@ -89,6 +90,7 @@ fn main() {
     let contracts = [
         whole::ALL,
         metadata::ALL,
+        overwriting::ALL,
         descriptors::ALL,
         ranges::ALL,
         dedupe::ALL,

@@ -1,7 +1,7 @@
 //! Permission bits, owner, times, extended attributes and ACLs of a copy.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,10 +9,11 @@ use crate::abi::{self, Options};
 use crate::child::{self, Child};
 use crate::files::{self, Room};
 use crate::lab::Place;
-use crate::{Contract, Where, skip};
+use crate::{Contract, Where, portable, skip};
 
 pub const ALL: &[Contract] = &[
     Contract("permission_bits_follow_the_source", Where::Everywhere, permission_bits_follow_the_source),
+    Contract("permissions_are_what_open_gives", Where::Everywhere, permissions_are_what_open_gives),
     Contract("special_bits_need_a_verified_owner", Where::Everywhere, special_bits_need_a_verified_owner),
     Contract(
         "an_owner_that_cannot_be_given_is_an_error",
@@ -32,8 +33,12 @@ pub const ALL: &[Contract] = &[
     ),
 ];
 
-pub const CHILDREN: &[Child] =
-    &[("modes-under-umask", modes_under_umask), ("owner-as-nobody", owner_as_nobody), ("unmapped", unmapped)];
+pub const CHILDREN: &[Child] = &[
+    ("modes-under-umask", modes_under_umask),
+    ("permissions-under-umask", permissions_under_umask),
+    ("owner-as-nobody", owner_as_nobody),
+    ("unmapped", unmapped),
+];
 
 const NOBODY: u32 = 65534;
 
@@ -67,6 +72,64 @@ fn modes_under_umask(arguments: &[String]) {
                 let (code, outcome) = abi::copy_file(&src, &dst, &options);
                 assert_eq!(code, 0, "{mode:o}: {outcome:?}");
                 assert_eq!(mode_of(&dst), mode & 0o777, "from {mode:o} under umask {umask:o}");
+            }
+        }
+    }
+    assert_eq!(unsafe { libc::umask(0) }, umask, "the umask was changed");
+}
+
+/// Under each umask, in an ordinary directory and in one with a default ACL, where no umask counts.
+fn permissions_are_what_open_gives(place: &Place) {
+    let room = Room::new(&place.dir);
+    for name in ["plain", "listed"] {
+        fs::create_dir(room.path(name)).unwrap();
+    }
+    let listed = set_acl(&room.path("listed"), "d:u:4321:rwx,d:g::r-x,d:o::r--");
+    for umask in ["000", "022", "027", "077"] {
+        for (dir, there) in [("plain", true), ("listed", listed)] {
+            if there {
+                child::run("permissions-under-umask", &[room.path(dir).to_str().unwrap(), umask]);
+            }
+        }
+    }
+    if !listed {
+        skip(format!("no setfacl, or {} keeps no ACLs: default ACLs were not tried", place.name));
+    }
+}
+
+fn permissions_under_umask(arguments: &[String]) {
+    let dir = PathBuf::from(&arguments[0]);
+    let umask = u32::from_str_radix(&arguments[1], 8).unwrap();
+    unsafe { libc::umask(umask) };
+    let (src, dst, opened) = (dir.join("../src"), dir.join("dst"), dir.join("opened"));
+    files::file(&src, &files::bytes(36, 9000));
+    let owner = if is_root() { 1234 } else { unsafe { libc::geteuid() } };
+    chown(&src, Some(owner), None).unwrap();
+    for mode in [0o644, 0o600, 0o755, 0o444, 0o666, 0o4755, 0o660] {
+        fs::set_permissions(&src, Permissions::from_mode(mode)).unwrap();
+        for permissions in [abi::PERMISSIONS_UMASK, abi::PERMISSIONS_NEW] {
+            let asked = if permissions == abi::PERMISSIONS_NEW { 0o666 } else { mode & 0o777 };
+            let _ = fs::remove_file(&opened);
+            fs::OpenOptions::new().write(true).create_new(true).mode(asked).open(&opened).unwrap();
+            for durability in [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED] {
+                // The stand-in for other Unixes has no attributes.
+                let attributes = if portable::is_tested() { 0 } else { abi::XATTRS };
+                for (preserve, if_exists) in [(0, 0), (abi::OWNER, 0), (attributes, 0), (0, abi::REPLACE)] {
+                    let options =
+                        Options { permissions, durability, preserve, if_exists, ..Options::default() };
+                    let _ = fs::remove_file(&dst);
+                    if if_exists != 0 {
+                        fs::write(&dst, b"old").unwrap();
+                    }
+                    let (code, outcome) = abi::copy_file(&src, &dst, &options);
+                    assert_eq!((code, outcome.flags), (0, abi::PUBLISHED), "{outcome:?}");
+                    let keeps_special = preserve == abi::OWNER && permissions == abi::PERMISSIONS_UMASK;
+                    let special = if keeps_special { mode & 0o7000 } else { 0 };
+                    let case =
+                        format!("{mode:o} under {umask:o}: {permissions:#x} {durability:#x} {preserve:#x}");
+                    assert_eq!(mode_of(&dst), mode_of(&opened) | special, "{case}");
+                    assert_eq!(files::get_xattr(&dst, ACL), files::get_xattr(&opened, ACL), "{case}");
+                }
             }
         }
     }

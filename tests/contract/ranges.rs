@@ -13,6 +13,12 @@ use crate::{Contract, Where, skip};
 
 pub const ALL: &[Contract] = &[
     Contract("whole_blocks_are_shared", Where::IfCloning, whole_blocks_are_shared),
+    Contract("only_whole_blocks_are_shared", Where::IfCloning, only_whole_blocks_are_shared),
+    Contract(
+        "nothing_is_shared_where_nothing_can_be",
+        Where::IfNotCloning,
+        nothing_is_shared_where_nothing_can_be,
+    ),
     Contract("the_last_partial_block_is_shared", Where::IfCloning, the_last_partial_block_is_shared),
     Contract("a_file_of_the_largest_size_is_shared", Where::IfCloning, a_file_of_the_largest_size_is_shared),
     Contract("a_range_of_a_pseudo_file", Where::Everywhere, a_range_of_a_pseudo_file),
@@ -99,6 +105,64 @@ fn whole_blocks_are_shared(place: &Place) {
     let (code, outcome) = two.copy(0, 1, 32 * block, &options(abi::AUTO));
     assert_eq!((code, outcome.cloned, outcome.reason), (0, 0, abi::REASON_FILE), "{outcome:?}");
     assert_eq!(files::all_extents(&two.dst).unwrap().shared, 0);
+}
+
+fn sharing(mode: u32) -> Options {
+    Options { flags: abi::SHARE_ONLY, ..options(mode) }
+}
+
+/// SHARE_ONLY: every byte that is not shared is what it was.
+fn only_whole_blocks_are_shared(place: &Place) {
+    let block = place.block;
+    let size = 64 * block + 77;
+    for (src_offset, dst_offset, length, first, last) in [
+        (0, 0, 32 * block, 0, 32 * block),
+        (block + 100, 3 * block + 100, 20 * block + 50, block - 100, 20 * block - 100),
+        (block - 1, 2 * block - 1, 10 * block + 2, 1, 10 * block + 1),
+        (block, block, abi::TO_EOF, 0, size - block),
+        (0, 1, 32 * block, 0, 0),
+        (5, 5, block - 5, 0, 0),
+    ] {
+        for mode in [abi::AUTO, abi::ALWAYS] {
+            let (two, source, mut target) = two(place, size as usize, size as usize);
+            let (code, outcome) = two.copy(src_offset, dst_offset, length, &sharing(mode));
+            let what = format!("{length} bytes from {src_offset} to {dst_offset}: {outcome:?}");
+            let refused = mode == abi::ALWAYS && last == 0;
+            assert_eq!(code, if refused { -libc::EINVAL } else { 0 }, "{what}");
+            assert_eq!(
+                (outcome.clone_offset, outcome.cloned, outcome.total()),
+                (first, last - first, last - first),
+                "{what}"
+            );
+            let whole = last - first == length.min(size - src_offset);
+            assert_eq!(outcome.reason, if whole { abi::REASON_NONE } else { abi::REASON_FILE }, "{what}");
+            assert_eq!(outcome.flags & abi::DESTINATION_CHANGED, 0, "{what}");
+            let method = if whole { abi::METHOD_CLONE } else { abi::METHOD_MIXED };
+            assert_eq!(outcome.method, if last > 0 { method } else { 0 }, "{what}");
+            shadow(
+                &source,
+                &mut target,
+                (src_offset + first) as usize,
+                (dst_offset + first) as usize,
+                (last - first) as usize,
+            );
+            assert_content(&two.dst, &target, &what);
+            let (start, length) = (dst_offset + first, last - first);
+            assert!(files::all_extents(&two.dst).unwrap().shared >= length, "{what}");
+            assert_eq!(files::extents(&two.dst, start, length.max(1)).unwrap().shared, length, "{what}");
+        }
+    }
+}
+
+fn nothing_is_shared_where_nothing_can_be(place: &Place) {
+    for mode in [abi::AUTO, abi::ALWAYS] {
+        let (two, _, target) = two(place, 300_000, 300_000);
+        let (code, outcome) = two.copy(0, 0, abi::TO_EOF, &sharing(mode));
+        assert_eq!(code == 0, mode == abi::AUTO, "{code}: {outcome:?}");
+        assert!(outcome.clone_error < 0 && outcome.reason != abi::REASON_NONE, "{outcome:?}");
+        assert_eq!((outcome.total(), outcome.flags & abi::DESTINATION_CHANGED), (0, 0), "{outcome:?}");
+        assert_content(&two.dst, &target, "nothing");
+    }
 }
 
 fn the_last_partial_block_is_shared(place: &Place) {

@@ -168,6 +168,7 @@ fn one(format: &str, number: &Number, rest: &str) -> String {
             let member = match lower.as_str() {
                 "auto" => "automatic",
                 "inline" => "inlined",
+                "new" => "new_file",
                 other => other,
             };
             format!("{}{member} = {name},\n", wrapped("/// ", comment))

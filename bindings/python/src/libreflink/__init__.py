@@ -12,7 +12,7 @@ written; where it cannot, the bytes are copied. The destination's name never sho
 from ._copy import copyfd, copyfile, copyfile_range, probe
 from ._native import library_path, library_version
 from ._sharing import Comparison, Extent, ExtentKind, Extents, Sharing, Verdict, extents, shared
-from ._shutil import copy, copy2, shutil_copyfile
+from ._shutil import copy, copy2, shutil_copy, shutil_copy2, shutil_copyfile
 from ._types import Capability, Method, NotCloneable, Reason, Result, Step
 
 __all__ = [
@@ -38,5 +38,7 @@ __all__ = [
     "library_version",
     "probe",
     "shared",
+    "shutil_copy",
+    "shutil_copy2",
     "shutil_copyfile",
 ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     Mode = Literal["auto", "always", "never"]
+    Permissions = Literal["source", "umask", "new"]
     Preserve = Literal["times", "owner", "xattrs", "acl"]
     Progress = Callable[[int, int], object]
 
@@ -36,6 +37,13 @@ _MODES = {
     "never": 0x2,
     # make header: end
 }
+_PERMISSIONS = {
+    # make header: python-names REFLINK_PERMISSIONS_*
+    "source": 0,
+    "umask": 0x1000,
+    "new": 0x2000,
+    # make header: end
+}
 _PRESERVE = {
     # make header: python-names REFLINK_PRESERVE_*
     "times": 0x10000,
@@ -47,11 +55,14 @@ _PRESERVE = {
 # make header: python-values options.if_exists options.durability options.flags dedupe_options.flags REFLINK_TO_EOF
 _FAIL = 0
 _REPLACE = 0x10
+_OVERWRITE = 0x20
 _ATOMIC = 0
 _DURABLE = 0x100
 _UNSTAGED = 0x200
 _NOFOLLOW = 0x100000000
 _BEST_EFFORT_METADATA = 0x200000000
+_SHARE_ONLY = 0x400000000
+_FOLLOW_DESTINATION = 0x800000000
 _DEDUPE_CONTINUE = 0x100000000000000
 _DEDUPE_NO_LOOK = 0x200000000000000
 _DEDUPE_VERIFY = 0x400000000000000
@@ -84,13 +95,17 @@ def _bits(names: Collection[str], known: dict[str, int]) -> int:
     return bits
 
 
-def _options(mode: str, *, durable: bool, preserve: Collection[str] = (), replace: bool = False, flags: int = 0) -> Any:
-    if mode not in _MODES:
-        raise ValueError(f"mode {mode!r} is none of {', '.join(_MODES)}")
+def _one_of(names: dict[str, int], what: str, name: str) -> int:
+    if name not in names:
+        raise ValueError(f"{what} {name!r} is none of {', '.join(names)}")
+    return names[name]
+
+
+def _options(mode: str, *, durable: bool, preserve: Collection[str] = (), if_exists: int = 0, flags: int = 0) -> Any:
     options = ffi.new(_OPTIONS)
     options.size = _OPTIONS_SIZE
-    options.mode = _MODES[mode]
-    options.if_exists = _REPLACE if replace else 0
+    options.mode = _one_of(_MODES, "mode", mode)
+    options.if_exists = if_exists
     options.durability = _DURABLE if durable else 0
     options.preserve = _bits(preserve, _PRESERVE)
     options.flags = flags
@@ -144,7 +159,10 @@ def copyfile(
     mode: Mode = "auto",
     follow_symlinks: bool = True,
     replace: bool = False,
+    overwrite: bool = False,
+    follow_destination: bool = False,
     durable: bool = False,
+    permissions: Permissions = "source",
     preserve: Collection[Preserve] = (),
     progress: Optional[Progress] = None,
     best_effort_metadata: bool = False,
@@ -153,18 +171,26 @@ def copyfile(
 ) -> Result:
     """Copy the file ``src`` under the new name ``dst``, sharing its blocks where the file system can.
 
-    The name ``dst`` shows its old state or the complete copy, never a part of it, whatever goes wrong. The
-    copy has the permission bits (rwx) of ``src``.
+    The name ``dst`` shows its old state or the complete copy, never a part of it, whatever goes wrong (unless
+    ``overwrite`` is set). The copy has the permission bits (rwx) of ``src``, whatever the umask: see ``permissions``.
 
     mode
         "auto" clones, or copies where that is not possible. "always" clones or raises `NotCloneable`.
         "never" makes a true second copy that shares nothing.
     follow_symlinks
-        If false, a symbolic link as ``src`` is an error (ELOOP). One at ``dst`` is never followed.
+        If false, a symbolic link as ``src`` is an error (ELOOP).
     replace
         Replace an existing file or symbolic link ``dst`` in one step, instead of raising FileExistsError.
+    overwrite
+        Write into an existing file ``dst``, as cp does: it keeps its inode, mode, owner and hard links. Not atomic:
+        an error in the middle leaves it partly written. A symbolic link ``dst`` is an error (ELOOP).
+    follow_destination
+        With ``overwrite``, write into the file that a symbolic link ``dst`` leads to.
     durable
         Return only when the copy and its name are on the device.
+    permissions
+        Of a new file: "source" gives it those of ``src``, "umask" the same without the bits of the umask, as
+        cp, "new" those of any new file, as `open`. No umask is read or changed: the system applies it.
     preserve
         Any of "times", "owner", "xattrs" and "acl".
     progress
@@ -175,8 +201,14 @@ def copyfile(
     src_dir_fd, dst_dir_fd
         Open directories that ``src`` and ``dst`` are relative to.
     """
+    if replace and overwrite:
+        raise ValueError("replace and overwrite are two ways")
     flags = (0 if follow_symlinks else _NOFOLLOW) | (_BEST_EFFORT_METADATA if best_effort_metadata else 0)
-    options = _options(mode, durable=durable, preserve=preserve, replace=replace, flags=flags)
+    if follow_destination:
+        flags |= _FOLLOW_DESTINATION
+    if_exists = _REPLACE if replace else _OVERWRITE if overwrite else _FAIL
+    options = _options(mode, durable=durable, preserve=preserve, if_exists=if_exists, flags=flags)
+    options.permissions = _one_of(_PERMISSIONS, "permissions", permissions)
     names = encode(src), encode(dst)
     at = _AT_FDCWD if src_dir_fd is None else src_dir_fd, _AT_FDCWD if dst_dir_fd is None else dst_dir_fd
     sys.audit("libreflink.copyfile", src, dst)
@@ -240,6 +272,7 @@ def copyfile_range(
     offset_dst: int = 0,
     *,
     mode: Mode = "auto",
+    share_only: bool = False,
     durable: bool = False,
     progress: Optional[Progress] = None,
 ) -> Result:
@@ -252,12 +285,16 @@ def copyfile_range(
     With ``mode="always"`` the range must fall on whole blocks (or end at the end of both files), else
     `NotCloneable` is raised and nothing is written. Without it an error in the middle leaves the range
     partly written.
+
+    With ``share_only`` the whole blocks are shared where they can be, and nothing else is written: of the result,
+    ``clone_offset`` and ``bytes_cloned`` say what is shared at least. ``mode="always"`` then raises `NotCloneable`
+    only where nothing can be shared.
     """
     if min(0 if count is None else count, offset_src, offset_dst) < 0:
         raise ValueError("count and offsets must not be negative")
     if max(0 if count is None else count, offset_src, offset_dst) >= 1 << 63:
         raise OverflowError("count and offsets must be less than 2**63")
-    options = _options(mode, durable=durable)
+    options = _options(mode, durable=durable, flags=_SHARE_ONLY if share_only else 0)
     fds = _descriptor(src), _descriptor(dst)
     length = _TO_EOF if count is None else count
 

@@ -65,6 +65,27 @@ def shutil_copyfile(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) ->
     return dst
 
 
+def shutil_copy(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> Union[_Dst, str, bytes]:
+    """Copy data and permission bits with `shutil.copy`'s own semantics: `shutil_copyfile`, then `shutil.copymode`."""
+    return _copy_in_place(src, dst, follow_symlinks, shutil.copymode)
+
+
+def shutil_copy2(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> Union[_Dst, str, bytes]:
+    """Copy data and metadata with `shutil.copy2`'s own semantics: `shutil_copyfile`, then `shutil.copystat`.
+
+    For ``copy_function`` of `shutil.copytree` and `shutil.move`, where existing files must stay the same files.
+    """
+    return _copy_in_place(src, dst, follow_symlinks, shutil.copystat)
+
+
+def _copy_in_place(src: Any, dst: Any, follow: bool, metadata: Any) -> Any:
+    if os.path.isdir(dst):
+        dst = os.path.join(dst, os.path.basename(src))
+    shutil_copyfile(src, dst, follow_symlinks=follow)
+    metadata(src, dst, follow_symlinks=follow)
+    return dst
+
+
 def _write_into(src: StrPath, dst: StrPath) -> None:
     try:
         with open(src, "rb", buffering=0) as source, open(dst, "wb", buffering=0, opener=_untruncated) as target:

@@ -141,6 +141,8 @@ class Result:
     step: Step
     #: Bytes that share their blocks with the source.
     bytes_cloned: int
+    #: Where these begin, from the range's beginning.
+    clone_offset: int
     #: Bytes copied.
     bytes_copied: int
     #: Bytes left as holes.
@@ -182,6 +184,7 @@ class Result:
             os_error=raw.os_error or None,
             step=_STEPS.get(raw.step, Step.UNKNOWN),
             bytes_cloned=raw.bytes_cloned,
+            clone_offset=raw.clone_offset,
             bytes_copied=raw.bytes_copied,
             bytes_hole=raw.bytes_hole,
             source_changed=bool(raw.flags & _SOURCE_CHANGED),

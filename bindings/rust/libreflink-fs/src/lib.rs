@@ -54,7 +54,7 @@ use std::io;
 use std::path::Path;
 
 pub use error::CopyError;
-pub use options::{CopyOptions, Durability, IfExists, Mode};
+pub use options::{CopyOptions, Durability, IfExists, Mode, Permissions};
 pub use report::{Capability, Method, Progress, Reason, Report, Step};
 pub use sharing::{Comparison, Extent, ExtentKind, Extents, Look, Sharing, Verdict};
 

@@ -195,6 +195,7 @@ fn run(
         mode: how.mode as u32,
         if_exists: how.if_exists as u32,
         durability: how.durability as u32,
+        permissions: how.permissions as u32,
         preserve: how.preserve,
         flags: how.flags,
         ..Default::default()
@@ -221,6 +222,7 @@ fn report(raw: &sys::reflink_result) -> Report {
         clone_error: errno(raw.clone_error),
         os_error: Some(raw.os_error).filter(|error| *error != 0),
         bytes_cloned: raw.bytes_cloned,
+        clone_offset: raw.clone_offset,
         bytes_copied: raw.bytes_copied,
         bytes_hole: raw.bytes_hole,
         source_changed: raw.flags & sys::REFLINK_SOURCE_CHANGED != 0,

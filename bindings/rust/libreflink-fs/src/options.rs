@@ -39,6 +39,8 @@ pub enum IfExists {
     /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
     /// rename: other processes see the old file or the complete new one.
     Replace = sys::REFLINK_REPLACE,
+    /// Write into the regular file that is there, as cp does.
+    Overwrite = sys::REFLINK_OVERWRITE,
     // make header: end
 }
 
@@ -61,6 +63,23 @@ pub enum Durability {
     // make header: end
 }
 
+/// Which permission bits a new file gets. No umask is read or changed: the system applies it when the file is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum Permissions {
+    // make header: rust-option REFLINK_PERMISSIONS_*
+    /// The permission bits (rwx) of the source, whatever the umask: under umask 077, a copy of a
+    /// file that all may read can be read by all.
+    #[default]
+    Source = sys::REFLINK_PERMISSIONS_SOURCE,
+    /// The permission bits of the source without those of the umask, as cp gives them.
+    Umask = sys::REFLINK_PERMISSIONS_UMASK,
+    /// 0666 without the bits of the umask, as open(2) gives a new file.
+    New = sys::REFLINK_PERMISSIONS_NEW,
+    // make header: end
+}
+
 /// Options for a copy, and the copies themselves. Each default is that of the C library.
 ///
 /// ```no_run
@@ -76,6 +95,7 @@ pub struct CopyOptions {
     pub(crate) mode: Mode,
     pub(crate) if_exists: IfExists,
     pub(crate) durability: Durability,
+    pub(crate) permissions: Permissions,
     pub(crate) preserve: u32,
     pub(crate) flags: u64,
 }
@@ -101,6 +121,12 @@ impl CopyOptions {
     /// What the destination's name shows after a kill or a power loss.
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
+        self
+    }
+
+    /// Which permission bits a new file gets.
+    pub const fn permissions(mut self, permissions: Permissions) -> Self {
+        self.permissions = permissions;
         self
     }
 
@@ -133,6 +159,18 @@ impl CopyOptions {
     /// that cannot hold permission bits. The copy may then be more open than the source.
     pub const fn best_effort_metadata(self, best_effort: bool) -> Self {
         self.flag(sys::REFLINK_BEST_EFFORT_METADATA, best_effort)
+    }
+
+    /// With [`IfExists::Overwrite`]: writes into the file that a symbolic link at the destination leads to. Without it, such a
+    /// link is refused.
+    pub const fn follow_destination(self, follow: bool) -> Self {
+        self.flag(sys::REFLINK_FOLLOW_DESTINATION, follow)
+    }
+
+    /// Has [`copy_range`](Self::copy_range) share the whole blocks that both files' block boundaries allow, and write nothing
+    /// else. [`Report::clone_offset`] and [`Report::bytes_cloned`] say what is shared at least.
+    pub const fn share_only(self, share_only: bool) -> Self {
+        self.flag(sys::REFLINK_SHARE_ONLY, share_only)
     }
 
     const fn preserve(mut self, bit: u32, on: bool) -> Self {

@@ -234,6 +234,8 @@ pub struct Report {
     pub os_error: Option<i32>,
     /// Bytes that share their blocks with the source, holes between them included.
     pub bytes_cloned: u64,
+    /// Where these begin, from a range's beginning.
+    pub clone_offset: u64,
     /// Bytes copied, by the kernel or by reading and writing.
     pub bytes_copied: u64,
     /// Bytes left as holes.
