@@ -1,10 +1,15 @@
 //! Signals kept away from the threads that a call makes: the host's handlers run on the host's own threads only.
 //! A new thread has the mask of the one that makes it, so that thread blocks them for that moment.
 
-/// All signals of this thread are blocked until it is dropped.
+/// All signals of this thread are blocked until it is dropped, or [`SignalsBlocked::end`].
 pub struct SignalsBlocked {
     #[cfg(unix)]
     before: Option<libc::sigset_t>,
+}
+
+impl SignalsBlocked {
+    /// The thread's mask is again what it was.
+    pub fn end(self) {}
 }
 
 /// Windows has no signals that reach a thread.

@@ -181,7 +181,7 @@ pub(super) fn with_helpers<S: Sys + Sync, T>(
                 break;
             }
         }
-        drop(blocked);
+        blocked.end();
         let outcome = walk();
         drop(closing);
         outcome

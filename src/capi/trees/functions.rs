@@ -155,8 +155,9 @@ pub unsafe extern "C" fn reflink_remove_tree(
 /// entries meanwhile can lead the call elsewhere. Directories that forbid their owner to write or enter are given these
 /// rights first. A mount point is never entered: -EBUSY for that entry. Entries that others remove meanwhile are no error.
 ///
-/// Of the options `progress`, `cancel`, `on_error`, `on_done`, `failed_path` and `threads` mean something; `flags`, `filter` and
-/// everything from `mode` to `preserve` must be 0. An entry that `on_error` skips stays, with the directories that it is in.
+/// Of the options `progress`, `cancel`, `on_error`, `on_done` and `failed_path` mean something; `flags`, `filter` and everything
+/// from `mode` to `preserve` must be 0. Any `threads` is accepted, and the calling thread does all of it. An entry that `on_error`
+/// skips stays, with the directories that it is in.
 /// After an error what was removed so far stays removed.
 ///
 /// @param dir      An open directory that `name` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
