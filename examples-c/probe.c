@@ -6,9 +6,7 @@
 #define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64 /* large files, on 32-bit systems too */
 
-#include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <libreflink.h>
 
@@ -40,13 +38,6 @@ static const char *range_in_words(const struct reflink_capability *capability)
     return yes_or_no(capability, capability->clone_range);
 }
 
-static bool is_directory(const char *name)
-{
-    struct stat there;
-
-    return stat(name, &there) == 0 && S_ISDIR(there.st_mode);
-}
-
 /* An empty file can be cloned even where no data can. */
 static const char *why_not(const struct reflink_capability *capability)
 {
@@ -68,7 +59,7 @@ static void print_clone(const struct reflink_capability *capability)
     putchar('\n');
 }
 
-static void print_table(const struct reflink_capability *capability, bool scratch)
+static void print_table(const struct reflink_capability *capability)
 {
     char text[HUMAN_SIZE];
 
@@ -81,9 +72,10 @@ static void print_table(const struct reflink_capability *capability, bool scratc
     printf("  %-16s %s\n", "holes", yes_or_no(capability, capability->sparse));
     printf("  %-16s %s\n", "unnamed files", yes_or_no(capability, capability->unnamed_files));
     printf("  %-16s %s\n", "copy_file_range", yes_or_no(capability, capability->kernel_copy));
-    /* Not tried on a file of the caller's. */
     printf("  %-16s %s\n", "dedupe",
-           scratch ? yes_or_no(capability, capability->dedupe) : "unknown");
+           capability->dedupe > 0    ? "yes"
+           : capability->dedupe == 0 ? "no"
+                                     : "unknown");
     printf("  %-16s %s\n", "file system", capability->fs_name);
 }
 
@@ -99,7 +91,7 @@ static int probe(const char *source, const char *directory)
         return FAILED;
     }
     printf("%s%s%s\n", source ? source : "", source ? " -> " : "", directory);
-    print_table(&capability, source == NULL || is_directory(source));
+    print_table(&capability);
     return capability.clone > 0 ? YES : capability.clone == 0 ? NO : UNKNOWN;
 }
 

@@ -706,11 +706,12 @@ struct reflink_capability {
   /** copy_file_range(2) works there. */
   int32_t kernel_copy;
   /**
-   * Equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
-   * the source is a directory.
+   * Equal ranges of two files can be made to share blocks (reflink_dedupe_range()). Found out with files
+   * that were written apart: the same bytes came to share, and a byte that differs kept them from it. -1 for an
+   * empty file as the source.
    */
   int32_t dedupe;
-  /** 0: not used by this version. */
+  /** The -errno that refused to share, 0 if none. */
   int32_t dedupe_error;
   /**
    * Two names can be exchanged in one step: REFLINK_REPLACE of a tree works without
@@ -728,7 +729,7 @@ struct reflink_capability {
    * work.
    */
   uint64_t granularity;
-  /** 0: not used by this version. */
+  /** The alignment in bytes in which ranges came to share, 0 if none did, or a smaller file as a whole. */
   uint64_t dedupe_granularity;
   /**
    * The file system's name, NUL-terminated: "xfs", "btrfs", "unknown". For people, not for
@@ -740,8 +741,8 @@ struct reflink_capability {
 /**
  * Finds out whether files can be cloned into a directory, by trying it.
  *
- * Makes two files without a name, clones one block of data, and removes both. (Where the file system
- * has no such files, they get a private random name and lose it at once.) Then makes two empty
+ * Makes two files without a name, clones one block of data, makes equal blocks share, and removes both. (Where the
+ * file system has no such files, they get a private random name and lose it at once.) Then makes two empty
  * directories with private random names, exchanges them, and removes both. Nothing is concluded from
  * the file system's name or device number. The answer is of that moment; a later copy may still find
  * otherwise.

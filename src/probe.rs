@@ -1,6 +1,8 @@
 //! What a directory can do, found out by trying: two scratch files without names, a block of data, a clone; two private names exchanged.
 //! Never by the file system's name or its device number, which say nothing about this pair, this mount, this sandbox.
 
+mod dedupe;
+
 use core::ffi::CStr;
 
 use crate::copy::alignment::units;
@@ -9,7 +11,7 @@ use crate::copy::source::Source;
 use crate::copy::{Reason, check_regular, retry, table};
 use crate::error::{At, Result, Step};
 use crate::sys::errno::{EFBIG, EINVAL, EIO, ENOTDIR};
-use crate::sys::{Dedupe, Errno, Fd, Handle, Kind, Stat, Sys};
+use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
 
 /// The alignments tried after the file system's own answers, up to the largest record size in
 /// common use (ZFS: 1 MiB).
@@ -35,10 +37,14 @@ pub struct Capability {
     pub range: bool,
     /// copy_file_range works.
     pub kernel_copy: bool,
-    /// Equal ranges can be made to share blocks.
-    pub dedupe: bool,
     /// Two names can be exchanged; `None` is "unknown".
     pub exchange: Option<bool>,
+    /// Equal ranges can be made to share blocks; `None` is "unknown".
+    pub dedupe: Option<bool>,
+    /// The negative errno that refused to.
+    pub dedupe_error: i32,
+    /// The smallest unit in which they were, 0 if unknown.
+    pub dedupe_granularity: u64,
     /// Files can be made without a name.
     pub unnamed_files: bool,
     /// Holes can be made and found.
@@ -54,6 +60,12 @@ impl Capability {
         self.clone = None;
         self.reason = table::reason(errno);
         self.error = errno.number().saturating_neg();
+    }
+
+    /// Nothing could be tried.
+    fn untried(&mut self, errno: Errno) {
+        self.unknown(errno);
+        self.dedupe_error = self.error;
     }
 
     fn refused(&mut self, errno: Errno) {
@@ -113,13 +125,13 @@ fn trial<S: Sys>(sys: &S, from: Origin, directory: Fd) -> Result<Capability> {
         ..Capability::default()
     };
     if sys.size_limit() <= HOLE {
-        found.unknown(Errno(EFBIG)); // a larger file would raise SIGXFSZ
+        found.untried(Errno(EFBIG)); // a larger file would raise SIGXFSZ
         return Ok(found);
     }
     let target = match Scratch::create(sys, directory) {
         Ok(made) => made,
         Err(errno) => {
-            found.unknown(errno);
+            found.untried(errno);
             return Ok(found);
         }
     };
@@ -127,13 +139,15 @@ fn trial<S: Sys>(sys: &S, from: Origin, directory: Fd) -> Result<Capability> {
     found.sparse = keeps_holes(sys, target.file.fd());
     if S::CLONES_BY_NAME {
         by_private_name(sys, from, directory, &mut found)?;
+        // No such system compares and shares.
+        dedupe::try_out(sys, (target.file.fd(), dedupe::Source::Scratch(0)), target.file.fd(), &mut found);
         return Ok(found);
     }
     match from {
         Origin::File(file, stat) => from_file(sys, file, &stat, target.file.fd(), &mut found)?,
         Origin::Directory(there) => match Scratch::create(sys, there) {
             Ok(source) => from_scratch(sys, source.file.fd(), target.file.fd(), &mut found),
-            Err(errno) => found.unknown(errno),
+            Err(errno) => found.untried(errno),
         },
     }
     Ok(found)
@@ -239,7 +253,7 @@ fn from_scratch<S: Sys>(sys: &S, source: Fd, target: Fd, found: &mut Capability)
     let mut data_end = 0;
     for unit in candidates {
         if let Err(errno) = fill(sys, source, &mut data_end, unit.saturating_mul(2)) {
-            found.unknown(errno);
+            found.untried(errno);
             return;
         }
         match retry::clone(sys, source, true, || sys.clone_range(source, unit, unit, target, unit)) {
@@ -265,8 +279,7 @@ fn from_scratch<S: Sys>(sys: &S, source: Fd, target: Fd, found: &mut Capability)
     }
     let [unit, ..] = candidates;
     found.kernel_copy = sys.set_size(target, 0).is_ok() && kernel_copies(sys, source, target, unit);
-    // The copy just made is what there is to be shared.
-    found.dedupe = found.kernel_copy && sys.dedupe(source, 0, target, 0, unit) == Ok(Dedupe::Shared(unit));
+    dedupe::try_out(sys, (source, dedupe::Source::Scratch(data_end)), target, found);
 }
 
 /// Where a clone is a file of its own from the start (macOS): a whole file, cloned under a private name.
@@ -345,6 +358,7 @@ fn from_file<S: Sys>(sys: &S, source: Fd, stat: &Stat, target: Fd, found: &mut C
     }
     let unit = candidates.first().map_or(stat.size, |unit| stat.size.min(*unit));
     found.kernel_copy = sys.set_size(target, 0).is_ok() && kernel_copies(sys, source, target, unit);
+    dedupe::try_out(sys, (source, dedupe::Source::Callers(stat.size)), target, found);
     Ok(())
 }
 

@@ -29,10 +29,11 @@ pub struct reflink_capability {
     pub clone_range: i32,
     /// copy_file_range(2) works there.
     pub kernel_copy: i32,
-    /// Equal ranges of two files can be made to share blocks (FIDEDUPERANGE). Only tried where
-    /// the source is a directory.
+    /// Equal ranges of two files can be made to share blocks (reflink_dedupe_range()). Found out with files
+    /// that were written apart: the same bytes came to share, and a byte that differs kept them from it. -1 for an
+    /// empty file as the source.
     pub dedupe: i32,
-    /// 0: not used by this version.
+    /// The -errno that refused to share, 0 if none.
     pub dedupe_error: i32,
     /// Two names can be exchanged in one step: REFLINK_REPLACE of a tree works without
     /// REFLINK_TREE_TWO_RENAMES.
@@ -46,7 +47,7 @@ pub struct reflink_capability {
     /// The alignment in bytes that range clones were seen to need there, 0 if none was seen to
     /// work.
     pub granularity: u64,
-    /// 0: not used by this version.
+    /// The alignment in bytes in which ranges came to share, 0 if none did, or a smaller file as a whole.
     pub dedupe_granularity: u64,
     /// The file system's name, NUL-terminated: "xfs", "btrfs", "unknown". For people, not for
     /// decisions.
@@ -75,14 +76,14 @@ unsafe fn write(to: *mut reflink_capability, found: &Capability) {
         clone_error: found.error,
         clone_range: found.range.into(),
         kernel_copy: found.kernel_copy.into(),
-        dedupe: found.dedupe.into(),
-        dedupe_error: 0,
+        dedupe: found.dedupe.map_or(-1, i32::from),
+        dedupe_error: found.dedupe_error,
         exchange: found.exchange.map_or(-1, i32::from),
         unnamed_files: found.unnamed_files.into(),
         sparse: found.sparse.into(),
         reserved: 0,
         granularity: found.granularity,
-        dedupe_granularity: 0,
+        dedupe_granularity: found.dedupe_granularity,
         fs_name,
     };
     // SAFETY: checked, and not NULL.
@@ -90,8 +91,8 @@ unsafe fn write(to: *mut reflink_capability, found: &Capability) {
 }
 /// Finds out whether files can be cloned into a directory, by trying it.
 ///
-/// Makes two files without a name, clones one block of data, and removes both. (Where the file system
-/// has no such files, they get a private random name and lose it at once.) Then makes two empty
+/// Makes two files without a name, clones one block of data, makes equal blocks share, and removes both. (Where the
+/// file system has no such files, they get a private random name and lose it at once.) Then makes two empty
 /// directories with private random names, exchanges them, and removes both. Nothing is concluded from
 /// the file system's name or device number. The answer is of that moment; a later copy may still find
 /// otherwise.

@@ -104,8 +104,8 @@ fn a_volume_that_can_is_told_so_with_its_granularity() {
             assert_eq!((found.range, found.granularity), (true, unit));
             assert!(found.kernel_copy && found.unnamed_files && found.sparse);
             assert_eq!((found.fs_name, found.exchange), ("xfs", Some(true)));
-            let scratch = !matches!(asked, Asked::File | Asked::FileFd);
-            assert_eq!(found.dedupe, scratch, "{asked:?}");
+            assert_eq!((found.dedupe, found.dedupe_granularity), (Some(true), unit), "{asked:?}");
+            assert_eq!(found.dedupe_error, 0);
         }
     }
 }
@@ -116,7 +116,8 @@ fn a_volume_that_cannot_is_told_so_with_the_reason() {
         let found = probe(Traits::EXT4, asked);
         assert_eq!((found.clone, found.reason), (Some(false), Reason::Unsupported));
         assert_eq!(found.error, -EOPNOTSUPP);
-        assert!(!found.range && !found.dedupe && found.kernel_copy);
+        assert!(!found.range && found.kernel_copy);
+        assert_eq!((found.dedupe, found.dedupe_error), (Some(false), -EOPNOTSUPP));
     }
     let vfat = Traits {
         unnamed: false,
@@ -162,6 +163,33 @@ fn names_are_exchanged_where_that_is_possible() {
     }
 }
 
+/// A success of which nothing was compared proves nothing: of less than a block, of a kernel that shares whatever it is asked for.
+#[test]
+fn a_dedupe_counts_where_a_difference_prevents_it() {
+    for asked in ALL {
+        let volume = Traits { clone_unit: 4096, preferred: 4096, most: 1 << 20, ..Traits::XFS };
+        let found = probe(volume, asked);
+        assert_eq!((found.dedupe, found.dedupe_granularity), (Some(true), 4096), "{asked:?}");
+        for (odd, dedupe) in [(Odd::SaysShared, false), (Odd::SaysDiffers, false), (Odd::Short, true)] {
+            let trial = Trial::set_up(Traits::XFS, Traits::XFS, 9000);
+            trial.model.world_mut().faults.plan(Place::Of(Call::Dedupe, 1), Fault::Odd(odd), Lasting::Kind);
+            let found = trial.ask(asked).unwrap();
+            let of_file = matches!(asked, Asked::File | Asked::FileFd);
+            assert_eq!(
+                found.dedupe,
+                if dedupe || !of_file { Some(dedupe) } else { None },
+                "{asked:?} {odd:?}"
+            );
+            trial.assert_left_nothing(false);
+        }
+    }
+    for (size, granularity) in [(0, None), (100, Some(0)), (1024, Some(1024)), (1500, Some(1024))] {
+        let found = Trial::set_up(Traits::XFS, Traits::XFS, size).ask(Asked::File).unwrap();
+        let wanted = (granularity.map(|_| true), granularity.unwrap_or(0));
+        assert_eq!((found.dedupe, found.dedupe_granularity), wanted, "{size}");
+    }
+}
+
 /// The same, by the calls of other systems. A clone that is a file of its own has no alignment.
 #[test]
 fn a_volume_of_another_system_is_told_so_too() {
@@ -180,7 +208,7 @@ fn a_volume_of_another_system_is_told_so_too() {
             let case = format!("{} {asked:?}", volume.name);
             assert_eq!((found.clone, found.reason, found.error), (Some(true), Reason::None, 0), "{case}");
             assert_eq!((found.range, found.granularity), (granularity > 0, granularity), "{case}");
-            assert!(!found.unnamed_files && !found.dedupe, "{case}");
+            assert!(!found.unnamed_files && found.dedupe == Some(false), "{case}");
             assert_eq!(found.kernel_copy, volume.name == "zfs", "{case}");
         }
         for volume in [Traits::NTFS, Traits::HFS, Traits::UFS, Traits::ZFS_14] {
@@ -389,6 +417,15 @@ fn judge(trial: &Trial, truth: &Capability, fault: Fault, lasting: Lasting, foun
         None => {
             assert!(found.error != 0 || found.reason != Reason::None, "unknown, and no word why: {}", case())
         }
+    }
+    match found.dedupe {
+        Some(true) => assert!(truth.dedupe == Some(true) && found.dedupe_error == 0, "{}", case()),
+        Some(false) => {
+            let passing =
+                matches!(fault, Fault::Errno(EIO | ENOSPC | EPERM | EACCES | EAGAIN | ENOMEM | EROFS));
+            assert!(found.dedupe_error != 0 && (truth.dedupe == Some(false) || !passing), "{}", case());
+        }
+        None => assert!(found.dedupe_error != 0, "unknown, and no word why: {}", case()),
     }
     assert!(found.clone != Some(true) || (found.reason, found.error) == (Reason::None, 0), "{}", case());
     assert_eq!(found.range, found.granularity > 0, "{}", case());

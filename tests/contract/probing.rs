@@ -29,6 +29,7 @@ fn the_probe_tells_the_truth(place: &Place) {
             "{found:?}"
         );
         assert_eq!((found.granularity, found.dedupe), (place.block, 1), "{found:?}");
+        assert_eq!((found.dedupe_granularity, found.dedupe_error), (place.block, 0), "{found:?}");
     } else {
         assert_eq!(
             (found.reason, found.clone_error),
@@ -36,7 +37,15 @@ fn the_probe_tells_the_truth(place: &Place) {
             "{found:?}"
         );
         assert_eq!((found.clone_range, found.granularity, found.dedupe), (0, 0, 0), "{found:?}");
+        assert!([-libc::EOPNOTSUPP, -libc::EINVAL].contains(&found.dedupe_error), "{found:?}");
     }
+    // A file of the caller's is asked about as it is.
+    let source = crate::files::file(&room.path("source"), &crate::files::bytes(1, 300_000));
+    let (code, of_file) = abi::probe(Some(&source), &room.0);
+    let alike = (of_file.clone, of_file.dedupe_granularity) == (found.clone, found.dedupe_granularity);
+    assert!(code == 0 && alike && of_file.dedupe.max(0) == found.dedupe, "{of_file:?}");
+    assert!(fs::read(&source).unwrap() == crate::files::bytes(1, 300_000));
+    fs::remove_file(source).unwrap();
     assert_eq!((found.kernel_copy, found.unnamed_files, found.sparse), (1, 1, 1), "{found:?}");
     assert_eq!(found.exchange, 1, "{found:?}");
     assert_eq!(found.fs_name(), place.fs_name);
