@@ -4,9 +4,8 @@ package reflink
 
 // The numbers of trees, as C has them.
 const (
-	// make header: go-values REFLINK_MERGE REFLINK_LITTER REFLINK_TREE_* REFLINK_ENTRY_* REFLINK_TAKE REFLINK_LEAVE_OUT REFLINK_TAKE_EMPTY REFLINK_STOP REFLINK_SKIP REFLINK_PHASE_*
+	// make header: go-values REFLINK_MERGE REFLINK_TREE_* REFLINK_ENTRY_* REFLINK_TAKE REFLINK_LEAVE_OUT REFLINK_TAKE_EMPTY REFLINK_STOP REFLINK_SKIP REFLINK_PHASE_*
 	numberMerge           = 0x40
-	numberLitter          = 0x20
 	numberSplitLinks      = 0x10000000000
 	numberSkipSpecial     = 0x20000000000
 	numberOneMount        = 0x40000000000
