@@ -666,7 +666,7 @@ namespace detail
 /// A code as the functions of libreflink.h return it.
 inline int number(const std::error_code &code) noexcept
 {
-    return code.category() == category() ? code.value() : -code.value();
+    return code.category() == libreflink::category() ? code.value() : -code.value();
 }
 
 } // namespace detail
