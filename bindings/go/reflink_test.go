@@ -286,3 +286,61 @@ func TestProbe(t *testing.T) {
 		}
 	})
 }
+
+func TestAFileThatIsThereIsOverwritten(t *testing.T) {
+	on(t, anywhere, func(t *testing.T, dir string) {
+		data := random(t, in(dir, "a"), size)
+		random(t, in(dir, "b"), 2*size)
+		check(t, os.Link(in(dir, "b"), in(dir, "other")))
+		check(t, os.Symlink("b", in(dir, "link")))
+		_, err := CopyFile(background, in(dir, "a"), in(dir, "link"), WithOverwrite())
+		if !errors.Is(err, syscall.ELOOP) {
+			t.Fatalf("%v", err)
+		}
+		result, err := CopyFile(background, in(dir, "a"), in(dir, "link"), WithOverwrite(), WithFollowDestination())
+		check(t, err)
+		if !result.Published {
+			t.Fatalf("%+v", result)
+		}
+		sameContent(t, in(dir, "other"), data)
+	})
+}
+
+func TestPermissionsAreTheCallersChoice(t *testing.T) {
+	on(t, anywhere, func(t *testing.T, dir string) {
+		random(t, in(dir, "a"), size)
+		check(t, os.Chmod(in(dir, "a"), 0o666))
+		defer syscall.Umask(syscall.Umask(0o027))
+		for permissions, want := range map[Permissions]fs.FileMode{
+			PermissionsSource: 0o666, PermissionsUmask: 0o640, PermissionsNew: 0o640,
+		} {
+			_, err := CopyFile(background, in(dir, "a"), in(dir, "b"), WithPermissions(permissions), WithReplace())
+			check(t, err)
+			made, err := os.Stat(in(dir, "b"))
+			check(t, err)
+			if made.Mode().Perm() != want {
+				t.Fatalf("%v: %v", permissions, made.Mode())
+			}
+		}
+	})
+}
+
+func TestOnlyWholeBlocksAreShared(t *testing.T) {
+	on(t, cloning, func(t *testing.T, dir string) {
+		data := random(t, in(dir, "a"), 40*blockSize)
+		old := random(t, in(dir, "b"), 40*blockSize)
+		src, err := os.Open(in(dir, "a"))
+		check(t, err)
+		defer src.Close()
+		dst, err := os.OpenFile(in(dir, "b"), os.O_RDWR, 0)
+		check(t, err)
+		defer dst.Close()
+		result, err := CopyRange(dst, src, 8*blockSize+100, 100, 20*blockSize, WithShareOnly())
+		check(t, err)
+		if result.CloneOffset != blockSize-100 || result.BytesCloned != 19*blockSize || result.BytesCopied != 0 {
+			t.Fatalf("%+v", result)
+		}
+		copy(old[9*blockSize:28*blockSize], data[blockSize:])
+		sameContent(t, in(dir, "b"), old)
+	})
+}

@@ -50,6 +50,10 @@ impl Item<'_> {
                 None => ("", *line),
             };
             let _ = match name {
+                // Of a parameter, rustdoc wants the further lines under its first word.
+                "" if words.starts_with("///     ") => {
+                    writeln!(made, "///   {}", words.trim_start_matches('/').trim_start())
+                }
                 "" => writeln!(made, "{}", words.replace("/// @return ", "///\n/// Returns: ")),
                 _ => writeln!(made, "/// - `{name}`: {}", words.trim_start()),
             };

@@ -1,6 +1,6 @@
 """Run CPython's own test_shutil with parts of shutil replaced by this package; print each test's outcome as JSON.
 
-usage: shutil_conformance.py original|copyfile|copy  (a program, called by test_shutil.py in a directory of its own)
+usage: shutil_conformance.py original|copyfile|in-place|copy  (a program, called by test_shutil.py in a directory of its own)
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ def replace_defaults(function, old, new) -> None:
 def replace(what: str) -> None:
     if what == "copyfile":
         shutil.copyfile = libreflink.shutil_copyfile
-    elif what == "copy":
+    elif what in ("copy", "in-place"):
+        in_place = libreflink.shutil_copy, libreflink.shutil_copy2
+        copy, copy2 = (libreflink.copy, libreflink.copy2) if what == "copy" else in_place
         for function in (shutil.copytree, shutil.move):
-            replace_defaults(function, shutil.copy2, libreflink.copy2)
-        shutil.copy, shutil.copy2 = libreflink.copy, libreflink.copy2
+            replace_defaults(function, shutil.copy2, copy2)
+        shutil.copy, shutil.copy2 = copy, copy2
     elif what != "original":
         raise SystemExit(__doc__)
 

@@ -253,3 +253,47 @@ def test_results_are_frozen(tmp_path):
         result.method = libreflink.Method.COPY
     assert pickle.loads(pickle.dumps(result)) == result
     assert hash(result) == hash(pickle.loads(pickle.dumps(result)))
+
+
+def test_a_file_that_is_there_is_overwritten(anywhere, make):
+    data = make(anywhere / "a", SIZE)
+    make(anywhere / "b", 2 * SIZE)
+    (anywhere / "b").chmod(0o604)
+    os.link(anywhere / "b", anywhere / "other")
+    before = (anywhere / "b").stat()
+    result = libreflink.copyfile(anywhere / "a", anywhere / "b", overwrite=True)
+    assert result.published
+    after = (anywhere / "b").stat()
+    assert (after.st_ino, after.st_mode, after.st_nlink) == (before.st_ino, before.st_mode, 2)
+    assert (anywhere / "other").read_bytes() == data
+
+
+def test_a_link_is_overwritten_only_where_that_is_asked(anywhere, make):
+    data = make(anywhere / "a", SIZE)
+    make(anywhere / "b", 10)
+    os.symlink("b", anywhere / "link")
+    with pytest.raises(OSError) as caught:
+        libreflink.copyfile(anywhere / "a", anywhere / "link", overwrite=True)
+    assert caught.value.errno == errno.ELOOP
+    libreflink.copyfile(anywhere / "a", anywhere / "link", overwrite=True, follow_destination=True)
+    assert (anywhere / "link").is_symlink()
+    assert (anywhere / "b").read_bytes() == data
+    with pytest.raises(ValueError, match="two ways"):
+        libreflink.copyfile(anywhere / "a", anywhere / "b", overwrite=True, replace=True)
+
+
+@pytest.mark.parametrize(("permissions", "expected"), [("source", 0o666), ("umask", 0o640), ("new", 0o640)])
+def test_permissions_are_the_callers_choice(anywhere, make, permissions, expected):
+    make(anywhere / "a", SIZE)
+    (anywhere / "a").chmod(0o666)
+    mask = os.umask(0o027)
+    try:
+        libreflink.copyfile(anywhere / "a", anywhere / "b", permissions=permissions)
+    finally:
+        assert os.umask(mask) == 0o027
+    assert stat.S_IMODE((anywhere / "b").stat().st_mode) == expected
+
+
+def test_unknown_permissions_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="permissions 'all' is none of source, umask, new"):
+        libreflink.copyfile(tmp_path / "a", tmp_path / "b", permissions="all")

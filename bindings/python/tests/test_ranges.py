@@ -31,6 +31,30 @@ def test_the_blocks_inside_an_odd_range_are_shared(cow, make):
     assert shared_bytes(cow / "b") == 19 * BLOCK
 
 
+def test_only_whole_blocks_are_shared(cow, make):
+    data = make(cow / "a", 40 * BLOCK)
+    before = make(cow / "b", 40 * BLOCK)
+    with open(cow / "a", "rb") as src, open(cow / "b", "r+b") as dst:
+        result = libreflink.copyfile_range(src, dst, 20 * BLOCK, 100, 8 * BLOCK + 100, share_only=True)
+        nothing = libreflink.copyfile_range(src, dst, 20 * BLOCK, 1, 0, share_only=True)
+    assert (nothing.length, nothing.reason) == (0, libreflink.Reason.FILE)
+    assert (result.method, result.reason) == (libreflink.Method.MIXED, libreflink.Reason.FILE)
+    assert (result.clone_offset, result.bytes_cloned, result.length) == (BLOCK - 100, 19 * BLOCK, 19 * BLOCK)
+    start, end = 9 * BLOCK, 28 * BLOCK
+    assert (cow / "b").read_bytes() == before[:start] + data[BLOCK : 20 * BLOCK] + before[end:]
+
+
+def test_nothing_is_shared_where_nothing_can_be(plain, make):
+    make(plain / "a", 4 * BLOCK)
+    before = make(plain / "b", 4 * BLOCK)
+    with open(plain / "a", "rb") as src, open(plain / "b", "r+b") as dst:
+        result = libreflink.copyfile_range(src, dst, share_only=True)
+        assert (result.length, result.reason) == (0, libreflink.Reason.UNSUPPORTED)
+        with pytest.raises(libreflink.NotCloneable):
+            libreflink.copyfile_range(src, dst, share_only=True, mode="always")
+    assert (plain / "b").read_bytes() == before
+
+
 def test_always_refuses_an_odd_range(cow, make):
     make(cow / "a", 4 * BLOCK)
     make(cow / "b", 4 * BLOCK)

@@ -218,6 +218,7 @@ DIFFERENT = {
         "TestZeroCopyCopyFileRange.test_blocksize_arg": INTERNALS,
         "TestZeroCopyCopyFileRange.test_unhandled_exception": INTERNALS,
     },
+    "in-place": {},
     "copy": {},
 }
 
@@ -251,7 +252,7 @@ def readable_by_all(path: str) -> bool:
 
 
 @pytest.mark.parametrize("user", [None, "nobody"])
-@pytest.mark.parametrize("what", ["copyfile", "copy"])
+@pytest.mark.parametrize("what", ["copyfile", "in-place", "copy"])
 def test_cpythons_own_tests_of_shutil(anywhere, what, user):
     anywhere.chmod(0o777)
     if user is not None:
@@ -344,6 +345,28 @@ def test_shutil_copyfile_fails_as_shutil_does(tree, monkeypatch, src, dst):
         assert type(caught[0]) is type(caught[1])
     assert (tree / "data").stat().st_size == SIZE
     assert not (tree / "b").exists()
+
+
+@pytest.mark.parametrize("name", ["copy", "copy2"])
+def test_shutil_copy_writes_into_the_file_as_shutil_does(tree, name):
+    seen = []
+    for module, function in ((shutil, name), (libreflink, "shutil_" + name)):
+        root = tree / module.__name__
+        (root / "directory").mkdir(parents=True)
+        (root / "old").write_bytes(b"old" * SIZE)
+        os.link(root / "old", root / "other")
+        os.symlink("old", root / "to-old")
+        copy = getattr(module, function)
+        for target in ("to-old", "new"):
+            assert copy(tree / "data", root / target) == root / target
+        assert copy(tree / "data", root / "directory") == str(root / "directory" / "data")
+        copy(tree / "link", root / "link", follow_symlinks=False)
+        (root / "directory" / "data").rename(root / "in-directory")
+        (root / "directory").rmdir()
+        (root / "link").unlink()
+        seen.append((facts(root), (root / "old").stat().st_mtime_ns == (tree / "data").stat().st_mtime_ns))
+    assert seen[0] == seen[1]
+    assert seen[1][1] == (name == "copy2")
 
 
 def test_shutil_copyfile_keeps_what_it_cannot_replace(tree):

@@ -147,9 +147,9 @@ pub fn shared(look: &Look, a: &File, b: &File) -> io::Result<Comparison> {
     )
 }
 
-/// The report of a look that failed.
-fn looked(step: u32, flags: u32, os_error: i32) -> Report {
-    report(&sys::reflink_result { step, flags, os_error, ..Default::default() })
+/// The report of a look that failed, which refused no clone.
+fn looked(step: u32, flags: u32, os_error: i32) -> (Report, bool) {
+    (report(&sys::reflink_result { step, flags, os_error, ..Default::default() }), false)
 }
 
 /// What a code means, in English.

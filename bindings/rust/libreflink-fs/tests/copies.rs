@@ -9,7 +9,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
-use libreflink_fs::{CopyError, CopyOptions, Durability, IfExists, Method, Mode, Reason, Step};
+use libreflink_fs::{CopyError, CopyOptions, Durability, IfExists, Method, Mode, Permissions, Reason, Step};
 
 mod scratch;
 use scratch::Scratch;
@@ -229,4 +229,48 @@ fn the_versions_agree() {
     let text = format!("{}.{}.{}", number >> 16, number >> 8 & 0xff, number & 0xff);
     assert_eq!(libreflink_fs::library_version(), text);
     assert_eq!(number >> 16, libreflink_sys::REFLINK_VERSION_MAJOR);
+}
+
+#[test]
+fn a_file_that_is_there_is_overwritten() {
+    let dir = here("overwrite");
+    let (src, dst) = (dir.file("src", TEXT), dir.file("dst", b"old"));
+    fs::hard_link(&dst, dir.join("other")).unwrap();
+    symlink("dst", dir.join("link")).unwrap();
+    let overwrite = CopyOptions::new().if_exists(IfExists::Overwrite);
+    let error = overwrite.copy(&src, dir.join("link")).unwrap_err();
+    assert_eq!(CopyError::of(&error).unwrap().errno(), 40, "ELOOP");
+    let report = overwrite.follow_destination(true).copy(&src, dir.join("link")).unwrap();
+    assert!(report.published);
+    assert_eq!(fs::read(dir.join("other")).unwrap(), TEXT);
+    assert!(fs::symlink_metadata(dir.join("link")).unwrap().is_symlink());
+}
+
+/// Without a look at the umask, which other tests share: as a new file is, and never more than the source is.
+#[test]
+fn permissions_are_the_callers_choice() {
+    let dir = here("permissions");
+    let src = dir.file("src", TEXT);
+    fs::set_permissions(&src, PermissionsExt::from_mode(0o707)).unwrap();
+    let mode = |name: &str| fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o7777;
+    dir.file("new", b"");
+    let copied = |permissions, name: &str| {
+        CopyOptions::new().permissions(permissions).copy(&src, dir.join(name)).unwrap();
+        mode(name)
+    };
+    let umask = !mode("new") & 0o066;
+    assert_eq!(copied(Permissions::New, "as new"), mode("new"));
+    assert_eq!(copied(Permissions::Umask, "as cp") & 0o666, 0o606 & !umask);
+    assert_eq!(copied(Permissions::Source, "as src"), 0o707);
+}
+
+#[test]
+fn sharing_only_writes_nothing_else() {
+    let dir = here("share-only");
+    let (src, dst) = (dir.file("src", TEXT), dir.file("dst", b"old"));
+    let (from, to) = (File::open(src).unwrap(), OpenOptions::new().write(true).open(&dst).unwrap());
+    let report = CopyOptions::new().share_only(true).copy_range(&from, 1, &to, 0, None).unwrap();
+    assert_eq!((report.length(), report.clone_offset, report.method), (0, 0, Method::None));
+    assert_ne!(report.reason, Reason::None);
+    assert_eq!(fs::read(&dst).unwrap(), b"old");
 }
