@@ -10,7 +10,7 @@ mod lab;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -126,25 +126,33 @@ fn example(source: PathBuf, compiler: &'static str) -> Trial {
     .with_ignored_flag(!here(compiler))
 }
 
-/// The C++ example copies a tree: all of it, shared where the file system clones, and nothing where it must not.
-fn copy_tree(compiler: &'static str, places: Vec<lab::Place>) -> Trial {
-    Trial::test(format!("example_copy_tree::{compiler}"), move || {
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("copy_tree-{compiler}"));
+/// What a tree example is, and how it is tried out.
+type TreeExample = (&'static str, &'static str, fn(&Path, &Path, bool) -> Result<(), Failed>);
+
+/// Both are tried out on each file system.
+const TREE_EXAMPLES: &[TreeExample] =
+    &[("clone_tree.cpp", "c++17", clones_tree), ("copy_tree.c", "c99", copies_tree)];
+
+/// An example that copies a tree: all of it, shared where the file system clones, and nothing where it must not.
+fn tree_example(compiler: &'static str, example: &TreeExample, places: Vec<lab::Place>) -> Trial {
+    let (source, standard, try_out) = *example;
+    Trial::test(format!("example_{source}::{compiler}"), move || {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{source}-{compiler}"));
         let library = abi::path();
         let directory = library.parent().unwrap_or(Path::new("."));
         run(Command::new(compiler)
-            .args(["-std=c++17"])
+            .arg(format!("-std={standard}"))
             .args(WARNINGS)
             .arg("-I")
             .arg(root().join("include"))
-            .arg(root().join("examples-c/copy_tree.cpp"))
+            .arg(root().join("examples-c").join(source))
             .arg("-o")
             .arg(&out)
             .arg(&library)
             .arg(format!("-Wl,-rpath,{}", directory.display())))?;
         for place in places.iter().filter(|place| place.missing.is_none()) {
-            let dir = place.dir.join(format!("tree-{compiler}-{}", std::process::id()));
-            let outcome = copies_tree(&out, &dir, place.clones);
+            let dir = place.dir.join(format!("tree-{source}-{compiler}-{}", std::process::id()));
+            let outcome = try_out(&out, &dir, place.clones);
             fs::remove_dir_all(&dir)?;
             outcome
                 .map_err(|failed| format!("on {}: {}", place.name, failed.message().unwrap_or_default()))?;
@@ -154,13 +162,23 @@ fn copy_tree(compiler: &'static str, places: Vec<lab::Place>) -> Trial {
     .with_ignored_flag(!here(compiler))
 }
 
-fn copies_tree(program: &Path, dir: &Path, clones: bool) -> Result<(), Failed> {
+/// 320 KiB in three files, in `dir/from`; the copy is to be `dir/to`.
+fn make_tree(dir: &Path) -> Result<[PathBuf; 2], Failed> {
     let (from, to) = (dir.join("from"), dir.join("to"));
     fs::create_dir_all(from.join("deep/er"))?;
     fs::write(from.join("one"), vec![1_u8; 256 << 10])?;
     fs::write(from.join("deep/er/two"), vec![2_u8; 64 << 10])?;
     fs::write(from.join("deep/empty"), b"")?;
     std::os::unix::fs::symlink("one", from.join("link"))?;
+    Ok([from, to])
+}
+
+fn same_trees(one: &Path, other: &Path) -> Result<(), Failed> {
+    run(Command::new("diff").args(["-r", "--no-dereference"]).args([one, other]))
+}
+
+fn clones_tree(program: &Path, dir: &Path, clones: bool) -> Result<(), Failed> {
+    let [from, to] = make_tree(dir)?;
     let output = Command::new(program).args([&from, &to]).output()?;
     let says = String::from_utf8_lossy(&output.stdout).into_owned();
     let shared = if clones { 320 << 10 } else { 0 };
@@ -168,13 +186,49 @@ fn copies_tree(program: &Path, dir: &Path, clones: bool) -> Result<(), Failed> {
     if !output.status.success() || says != expected {
         return Err(format!("{}: {says}{}", output.status, String::from_utf8_lossy(&output.stderr)).into());
     }
-    run(Command::new("diff").args(["-r", "--no-dereference"]).args([&from, &to]))?;
+    same_trees(&from, &to)?;
     for (source, dest) in [(&from, &to), (&from, &from.join("deep/inside"))] {
         if Command::new(program).args([source, dest]).output()?.status.code() != Some(1) {
             return Err(format!("{} onto {} was not refused", source.display(), dest.display()).into());
         }
     }
     Ok(())
+}
+
+fn copies_tree(program: &Path, dir: &Path, clones: bool) -> Result<(), Failed> {
+    let [from, to] = make_tree(dir)?;
+    let run_it = |options: &[&str]| Command::new(program).args(options).args([&from, &to]).output();
+    let status = |output: &Output| output.status.code();
+    let says = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let fails = |options: &[&str], wanted: i32| -> Result<(), Failed> {
+        let output = run_it(options)?;
+        if status(&output) == Some(wanted) {
+            return Ok(());
+        }
+        Err(format!("{options:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr)).into())
+    };
+    // Two names are left out, and nothing is left where a clone was refused.
+    fails(&["--always", "-e", "two", "-e", "deep/emp*"], if clones { 0 } else { 3 })?;
+    if fs::symlink_metadata(&to).is_ok() != clones || (clones && to.join("deep/er/two").exists()) {
+        return Err("--always or --exclude".into());
+    }
+    // Replaced in one step, merged, and refused where it exists.
+    let output = run_it(&["--replace", "--preserve", "--threads", "2"])?;
+    let method = if clones { "2 files cloned" } else { "2 copied" };
+    let copied = says(&output);
+    if status(&output) != Some(0) || !copied.contains("3 files; 2 directories; 1 symbolic links") {
+        return Err(format!("--replace: {copied}{}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    if clones && !copied.contains(method) {
+        return Err(format!("not {method}: {copied}").into());
+    }
+    same_trees(&from, &to)?;
+    fails(&[], 1)?;
+    fails(&["--merge", "--quiet"], 0)?;
+    fails(&["--merge", "--replace"], 2)?;
+    same_trees(&from, &to)?;
+    let left: Vec<_> = fs::read_dir(dir)?.flatten().map(|entry| entry.file_name()).collect();
+    if left.len() == 2 { Ok(()) } else { Err(format!("left: {left:?}").into()) }
 }
 
 fn main() {
@@ -206,7 +260,9 @@ fn main() {
     {
         trials.extend(["gcc", "clang"].map(|compiler| example(source.clone(), compiler)));
     }
-    trials.extend(["g++", "clang++"].map(|compiler| copy_tree(compiler, places.clone())));
+    for (compilers, example) in [["g++", "clang++"], ["gcc", "clang"]].iter().zip(TREE_EXAMPLES) {
+        trials.extend(compilers.map(|compiler| tree_example(compiler, example, places.clone())));
+    }
     let conclusion = libtest_mimic::run(&arguments, trials);
     lab::clean(&places);
     conclusion.exit();
