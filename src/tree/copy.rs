@@ -2,6 +2,7 @@
 //! After any error the destination's name holds what it held before, or (after publishing) the complete new tree.
 
 use core::ffi::CStr;
+use std::ffi::CString;
 
 use super::crew::{self, Crew};
 use super::directory::Look;
@@ -14,10 +15,13 @@ use super::walk::Walk;
 use super::{IfExists, Options, Report, Watch};
 use crate::copy::metadata::check_carried;
 use crate::copy::name::{Destination, with_private_name};
-use crate::copy::{Durability, Permissions, retry, table};
+use crate::copy::{Durability, Permissions, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EEXIST, ENOTDIR};
 use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
+
+/// More threads than any machine gains from, each of which opens four files.
+const HELPERS_AT_MOST: u32 = 127;
 
 /// A copy of a tree.
 pub struct Request<'a> {
@@ -64,7 +68,7 @@ pub fn copy_with_threads<S: Sys + Sync>(
     watch: &mut dyn Watch,
     report: &mut Report,
 ) -> Result<()> {
-    let helpers = request.options.threads.saturating_sub(1);
+    let helpers = request.options.threads.saturating_sub(1).min(HELPERS_AT_MOST);
     if helpers == 0 {
         return copy(sys, request, watch, report);
     }
@@ -91,13 +95,10 @@ fn run<'s, S: Sys>(
 ) -> Result<()> {
     let options = request.options;
     check_carried::<S>(&options.files)?;
-    let path = without_slashes(request.dst)?;
-    let to = Destination::new(request.dst_dir, &path)?;
     let (source, stat) = open_source(sys, request)?;
-    let durable = options.files.durability == Durability::Durable;
-    let parent = to.with_parent(|parent| sys.open_directory(to.dir, parent, durable));
-    let parent = Handle::new(sys, parent.at(Step::Create)?);
-    let job = Job { sys, options, parent, leaf: to.leaf };
+    let mut leaf = CString::default();
+    let parent = open_parent(sys, request, &mut leaf)?;
+    let job = Job { sys, options, parent, leaf: &leaf };
     let there = job.look()?;
     job.check_apart(source.fd(), &stat, there.as_ref())?;
     if options.flush_source {
@@ -109,7 +110,7 @@ fn run<'s, S: Sys>(
         let copier = Copier::new(sys, options, matches!(place, Place::Merged), given);
         walk(&copier, watch, report, (source, target), look)
     });
-    let outcome = filled.and_then(|()| job.publish(&mut place, watch, report));
+    let outcome = filled.and_then(|()| job.publish(&mut place, &look.target, watch, report));
     if outcome.is_err() && !report.published {
         job.clean_up(&place, &look.target, watch, report);
     }
@@ -128,6 +129,22 @@ fn open_source<'s, S: Sys>(sys: &'s S, request: &Request) -> Result<(Handle<'s, 
         return Err(Errno::own(ENOTDIR)).at(Step::OpenSource);
     }
     Ok((source, stat))
+}
+
+/// Opens the directory that the destination is in, and says what it is called there. A tree can also be merged into ".".
+fn open_parent<'s, S: Sys>(sys: &'s S, request: &Request, leaf: &mut CString) -> Result<Handle<'s, S>> {
+    let durable = request.options.files.durability == Durability::Durable;
+    let last = request.dst.to_bytes().rsplit(|byte| *byte == b'/').find(|part| !part.is_empty());
+    let opened = if request.options.if_exists == IfExists::Merge && matches!(last, Some(b"." | b"..")) {
+        *leaf = c".".into();
+        sys.open_directory(request.dst_dir, request.dst, durable)
+    } else {
+        let path = without_slashes(request.dst)?;
+        let to = Destination::new(request.dst_dir, &path)?;
+        *leaf = to.leaf.into();
+        to.with_parent(|parent| sys.open_directory(to.dir, parent, durable))
+    };
+    Ok(Handle::new(sys, opened.at(Step::Create)?))
 }
 
 impl<'s, S: Sys> Job<'s, '_, S> {
@@ -194,12 +211,50 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         }
     }
 
+    /// Fails where the root that was opened is not the one that was made. Whoever may rename in the parent could put
+    /// another in its place, and look into what is copied there: one of another owner, or one that is open to others. A
+    /// file made in it tells what this process's own is like there.
+    fn check_mine(&self, target: Fd, root: &Stat) -> Result<()> {
+        let mine = self.look_at_own(target).at(Step::Create)?;
+        let open = root.mode & 0o077 & !mine.mode != 0; // some file systems keep no modes
+        let good = mine.owner == root.owner && !open;
+        if good { Ok(()) } else { Err(Error::new(Step::Create, Cause::Inconsistent)) }
+    }
+
+    /// What a new file in a directory is: one without a name, else one that is removed at once.
+    fn look_at_own(&self, target: Fd) -> crate::sys::Result<Stat> {
+        let sys = self.sys;
+        let look = |fd| sys.stat(Handle::new(sys, fd).fd());
+        match sys.create_unnamed(target, c".", 0o600) {
+            Err(errno) if table::unnamed_unsupported(errno) => {}
+            made => return made.and_then(look),
+        }
+        let (fd, name) = with_private_name(sys, |name| sys.create_new(target, name, 0o600))?;
+        let own = look(fd);
+        self.remove_scratch(target, name.as_c_str(), |name| sys.unlink(target, name))?;
+        own
+    }
+
+    /// Removes what was made to be looked at, if need be by a second call. The replies to both may be lost.
+    fn remove_scratch(
+        &self,
+        dir: Fd,
+        name: &CStr,
+        remove: impl Fn(&CStr) -> crate::sys::Result<()>,
+    ) -> crate::sys::Result<()> {
+        let Err(first) = remove(name) else { return Ok(()) };
+        let gone = |errno| table::name_is_free(errno);
+        let removed = remove(name).is_ok() || self.sys.stat_name(dir, name).is_err_and(gone);
+        if removed { Ok(()) } else { Err(first) }
+    }
+
     /// Has nothing inherited from the destination's parent, where the source's access control lists are copied. Returns the
     /// permission bits of a new directory where they count, seen on one in the root that is removed at once: to read the
     /// umask, a process must change it.
     fn prepare(&self, target: Fd, look: &Look) -> Result<Option<u32>> {
         let sys = self.sys;
         if look.made {
+            self.check_mine(target, &look.target)?;
             metadata::forget_inherited(sys, target, self.options)?;
         }
         if self.options.files.permissions == Permissions::Source {
@@ -208,7 +263,8 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         let make = |name: &CStr| sys.make_directory(target, name, 0o777);
         let ((), name) = with_private_name(sys, make).at(Step::Create)?;
         let made = sys.stat_name(target, name.as_c_str()).at(Step::Create);
-        retry::once_more(|| sys.remove_directory(target, name.as_c_str())).at(Step::Create)?;
+        let remove = |name: &CStr| sys.remove_directory(target, name);
+        self.remove_scratch(target, name.as_c_str(), remove).at(Step::Create)?;
         Ok(Some(made?.mode))
     }
 }

@@ -9,7 +9,7 @@ use super::walk::cancelled;
 use super::{Phase, Progress, Report, Wants, Watch};
 use crate::copy::name::PrivateName;
 use crate::copy::{Durability, table};
-use crate::error::{At, Error, Result, Step};
+use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::{EEXIST, EOPNOTSUPP};
 use crate::sys::{Errno, Kind, Stat, Sys};
 
@@ -39,6 +39,7 @@ impl<S: Sys> Job<'_, '_, S> {
     pub(super) fn publish(
         &self,
         place: &mut Place,
+        mine: &Stat,
         watch: &mut dyn Watch,
         report: &mut Report,
     ) -> Result<()> {
@@ -51,6 +52,11 @@ impl<S: Sys> Job<'_, '_, S> {
             }
             if watch.cancelled() {
                 return Err(cancelled());
+            }
+            // The last that can be done against one who may rename in the parent, and put another tree there.
+            let there = self.sys.stat_name(self.parent.fd(), name.as_c_str()).at(Step::Publish)?;
+            if !there.same_file(mine) {
+                return Err(Error::new(Step::Publish, Cause::Inconsistent));
             }
             old = self.rename(name, report)?;
         }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::copy::{Mode, Permissions};
+use crate::sys::errno::EINVAL;
 use crate::sys::{CWD, Common, Directories, Native};
 use crate::tree::remove::remove;
 use crate::tree::{Entry, EntryKind, Silent, Take, Wants};
@@ -457,6 +458,50 @@ fn a_set_gid_bit_that_is_inherited_stays() {
     for name in ["copy", "copy/a"] {
         assert_eq!(fs::metadata(scratch.path(name)).unwrap().mode() & 0o7777, 0o2755, "{name}");
     }
+}
+
+#[test]
+fn a_tree_is_merged_into_a_directory_that_is_called_dot() {
+    let scratch = Scratch::new("dot");
+    odd_tree(&scratch.path("source"));
+    fs::create_dir(scratch.path("copy")).unwrap();
+    let merge = Options { if_exists: IfExists::Merge, ..options() };
+    scratch.copy_to("copy/.", &merge, &mut Silent).0.unwrap();
+    assert_eq!(fs::read(scratch.path("copy/a/b/link")).unwrap(), b"content");
+    assert_eq!(errno(scratch.copy_to("copy/.", &options(), &mut Silent).0), EINVAL);
+}
+
+/// Somebody who may rename in the destination's parent.
+struct Swapper(PathBuf);
+
+impl Watch for Swapper {
+    fn wants(&self) -> Wants {
+        Wants { done: true, ..Wants::default() }
+    }
+
+    fn on_done(&mut self, _: &Entry, _: &crate::copy::Report) -> bool {
+        for entry in fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap()) {
+            if entry.file_name().to_str().unwrap().starts_with(".reflink-") {
+                fs::rename(entry.path(), self.0.join("stolen")).unwrap();
+                fs::create_dir_all(entry.path().join("theirs")).unwrap();
+                return true;
+            }
+        }
+        true
+    }
+}
+
+#[test]
+fn another_tree_under_the_private_name_is_neither_published_nor_removed() {
+    let scratch = Scratch::new("swapped");
+    fs::create_dir(scratch.path("source")).unwrap();
+    write(&scratch.path("source/file"), b"x", 0o644);
+    let (outcome, report) = scratch.copy(&options(), &mut Swapper(scratch.0.clone()));
+    assert_eq!(outcome.unwrap_err().cause, Cause::Inconsistent);
+    assert!(!report.published && !scratch.path("copy").exists());
+    let names = scratch.names();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(scratch.path(&names[0]).join("theirs").exists());
 }
 
 /// What a failed call says.
