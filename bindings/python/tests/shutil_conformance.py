@@ -1,6 +1,7 @@
 """Run CPython's own test_shutil with parts of shutil replaced by this package; print each test's outcome as JSON.
 
-usage: shutil_conformance.py original|copyfile|in-place|copy  (a program, called by test_shutil.py in a directory of its own)
+usage: shutil_conformance.py original|copyfile|in-place|copy
+(a program, called by test_shutil.py in a directory of its own)
 """
 
 from __future__ import annotations

@@ -67,7 +67,8 @@ def shutil_copyfile(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) ->
 
 def shutil_copy(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> Union[_Dst, str, bytes]:
     """Copy data and permission bits with `shutil.copy`'s own semantics: `shutil_copyfile`, then `shutil.copymode`."""
-    return _copy_in_place(src, dst, follow_symlinks, shutil.copymode)
+    copied: Union[_Dst, str, bytes] = _copy_in_place(src, dst, follow_symlinks, shutil.copymode)
+    return copied
 
 
 def shutil_copy2(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> Union[_Dst, str, bytes]:
@@ -75,7 +76,8 @@ def shutil_copy2(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> Un
 
     For ``copy_function`` of `shutil.copytree` and `shutil.move`, where existing files must stay the same files.
     """
-    return _copy_in_place(src, dst, follow_symlinks, shutil.copystat)
+    copied: Union[_Dst, str, bytes] = _copy_in_place(src, dst, follow_symlinks, shutil.copystat)
+    return copied
 
 
 def _copy_in_place(src: Any, dst: Any, follow: bool, metadata: Any) -> Any:
