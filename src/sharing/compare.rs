@@ -153,19 +153,20 @@ impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
     /// How two pieces relate that begin at the same distance from the ranges' beginnings. Equal places count only where both
     /// are marked as shared: that keeps out SMB, whose addresses are offsets, and maps that are not of one instant.
     fn relation(&self, one: &Record, other: &Record) -> Relation {
+        use Content::{Encoded, Hole, Inline};
         match (one.content, other.content) {
-            (Content::Hole, Content::Hole) => return Relation::Hole,
-            (Content::Hole, _) | (_, Content::Hole) => return Relation::Apart,
-            _ if self.volumes == Volumes::Two => return Relation::Apart,
-            _ => {}
-        }
-        match (one.place, other.place) {
-            (Some(here), Some(there)) if self.volumes == Volumes::One => match here == there {
-                false => Relation::Apart,
-                true if one.shared && other.shared => Relation::Same,
-                true => Relation::Unknown,
+            (Hole, Hole) => Relation::Hole,
+            (Hole, _) | (_, Hole) => Relation::Apart,
+            _ if self.volumes == Volumes::Two => Relation::Apart,
+            _ if self.volumes == Volumes::Unknown => Relation::Unknown,
+            // An extent is compressed as a whole or not at all, and the metadata are no extent of data.
+            (_, Encoded | Inline) if one.place.is_some() => Relation::Apart,
+            (Encoded | Inline, _) if other.place.is_some() => Relation::Apart,
+            _ => match (one.place, other.place) {
+                (Some(here), Some(there)) if here != there => Relation::Apart,
+                (Some(_), Some(_)) if one.shared && other.shared => Relation::Same,
+                _ => Relation::Unknown,
             },
-            _ => Relation::Unknown,
         }
     }
 

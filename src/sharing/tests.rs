@@ -398,9 +398,9 @@ fn without_any_condition_of_the_rule_nothing_is_the_same() {
         (|record| record.shared = false, Relation::Unknown),
         (|record| record.place = None, Relation::Unknown),
         (|record| record.place = Some((1 << 20) + 4096), Relation::Apart),
-        (|record| record.content = Content::Encoded, Relation::Unknown),
+        (|record| record.content = Content::Encoded, Relation::Apart),
         (|record| record.content = Content::Preallocated, Relation::Unknown),
-        (|record| record.content = Content::Inline, Relation::Unknown),
+        (|record| record.content = Content::Inline, Relation::Apart),
         (|record| record.content = Content::Pending, Relation::Unknown),
     ];
     for (nth, (change, relation)) in changes.into_iter().enumerate() {
@@ -409,6 +409,13 @@ fn without_any_condition_of_the_rule_nothing_is_the_same() {
             let apart = if relation == Relation::Apart { 8292 } else { 0 };
             assert_eq!((found.same, found.apart), (0, apart), "change {nth}");
         }
+    }
+    for content in [
+        |record: &mut Record| record.content = Content::Encoded,
+        |record: &mut Record| record.content = Content::Inline,
+        |record: &mut Record| record.content = Content::Preallocated,
+    ] {
+        assert_eq!(of(vec![Traits::XFS], [with(content), with(content)]).unknown, 8292);
     }
     let no_places = Traits { places: false, ..Traits::XFS };
     assert_eq!(of(vec![no_places], [place, place]).unknown, 8292);
