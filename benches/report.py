@@ -203,6 +203,20 @@ def ranges(samples):
     return by_system(systems, rows)
 
 
+def maps(samples):
+    systems = [fs for fs in ("xfs", "btrfs", "ext4") if samples.sizes("maps", "map", fs)]
+    if not systems:
+        return NOT_RUN
+    rows = []
+    for kind in ("map", "map, cloned", "compare"):
+        for count in samples.sizes("maps", kind, systems[0]):
+            keys = [("maps", kind, fs, count) for fs in systems]
+            there = [samples.sizes("maps", kind, fs) for fs in systems]
+            cells = [two_times(samples, key, "libreflink", "bare FIEMAP") if sizes else "-" for key, sizes in zip(keys, there)]
+            rows.append([f"{kind}, {count} extent{'s' if count > 1 else ''}", *cells])
+    return by_system(systems, rows)
+
+
 def kernel_copy(samples):
     rows = []
     for size in samples.sizes("sizes", "dense", COPYING[0]):
@@ -324,6 +338,7 @@ def fill(template, samples, facts, skipped):
         "EXTENTS": extents(samples),
         "FRAGMENTED": big(samples, "fragmented"),
         "RANGES": ranges(samples),
+        "MAPS": maps(samples),
         "CROSSOVER": crossover(samples),
         "CLONE_AGAINST_COPY": clone_against_copy(samples),
     }

@@ -120,6 +120,7 @@ measure() {
         case $kind in
         ext4 | tmpfs) on "$kind" tiny ;;
         esac
+        [ "$kind" = tmpfs ] || on "$kind" maps
         on "$kind" fragmented
         on "$kind" dense sparse
     done

@@ -31,8 +31,17 @@ def fallbacks(samples):
                 yield fs, f"{words} {size_name(size)}: against {peer}", key, ours, peer, 1.0
 
 
+def maps(samples):
+    for fs in ("xfs", "btrfs"):
+        for kind in ("map", "map, cloned"):
+            for count in samples.sizes("maps", kind, fs):
+                limit = 1.2 if count == 1 else 1.05
+                key, what = ("maps", kind, fs, count), f"{kind}, {count} extents: against fstat and FIEMAP"
+                yield fs, what, key, "libreflink", "bare FIEMAP", limit
+
+
 def judged(samples):
-    for fs, what, key, ours, theirs, limit in [*clones(samples), *fallbacks(samples)]:
+    for fs, what, key, ours, theirs, limit in [*clones(samples), *fallbacks(samples), *maps(samples)]:
         ratio = samples.ratio(key, ours, theirs)
         if ratio:
             yield fs, what, ratio, samples.cpu_ratio(key, ours, theirs), limit, ratio.value <= limit

@@ -26,6 +26,8 @@ static void run_case(const struct lab *lab, const char *name)
         run_start(lab);
     } else if (strcmp(name, "ranges") == 0) {
         run_ranges(lab);
+    } else if (strcmp(name, "maps") == 0) {
+        run_maps(lab);
     } else if (strcmp(name, "sizes") == 0) {
         run_sizes(lab);
     } else if (strcmp(name, "steps") == 0) {

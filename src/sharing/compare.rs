@@ -214,7 +214,7 @@ pub fn compare<S: Sys>(sys: &S, a: &Span, b: &Span, flush: bool) -> Result<Compa
     found.add(common, length.saturating_sub(common), Relation::Apart);
     if found.refused.is_none() {
         let [a_map, b_map] = &pair.maps;
-        found.reported = Reported::of(sys.said(a.fd), a_map).min(Reported::of(sys.said(b.fd), b_map));
+        found.reported = Reported::of(sys, a.fd, a_map).min(Reported::of(sys, b.fd, b_map));
     }
     let moved = |span: &Span, before: &Stat| {
         sys.stat(span.fd).at(Step::Map(span.side)).map(|now| now.moved_since(before))

@@ -71,16 +71,16 @@ pub fn extents<S: Sys>(
     let has_base = each.is_some() && sys.base(span.fd, &before).is_some();
     let mut batch = Batch::default();
     let mut map = Pieces::new(sys, *span, flush, &mut batch)?;
-    let outcome = walk(&mut map, before.size, account, &mut |extent| {
+    let outcome = walk(&mut map, before.size, account, |mut extent: Extent| {
         let Some(each) = each.as_mut() else { return true };
-        let place = extent.record.place.filter(|_| has_base);
-        each(&Extent { record: Record { place, ..extent.record }, ..*extent })
+        extent.record.place = extent.record.place.filter(|_| has_base);
+        each(&extent)
     });
     if let Some(errno) = no_map(outcome)? {
         account.refused = Some(errno);
         return Ok(());
     }
-    account.reported = Reported::of(sys.said(span.fd), &map);
+    account.reported = Reported::of(sys, span.fd, &map);
     if account.reported != Reported::Known {
         account.exclusive = 0;
     }
@@ -100,11 +100,21 @@ pub(super) fn no_map(outcome: Result<()>) -> Result<Option<Errno>> {
     }
 }
 
-fn walk<S: Sys>(map: &mut Pieces<'_, '_, S>, size: u64, account: &mut Account, each: Each) -> Result<()> {
+fn walk<S: Sys>(
+    map: &mut Pieces<'_, '_, S>,
+    size: u64,
+    account: &mut Account,
+    mut each: impl FnMut(Extent) -> bool,
+) -> Result<()> {
     let mut give = |extent: Extent| {
-        if each(&extent) { Ok(()) } else { Err(Error::new(Step::Progress, Cause::Cancelled)) }
+        if each(extent) { Ok(()) } else { Err(Error::new(Step::Progress, Cause::Cancelled)) }
     };
     while let Some(piece) = map.next_piece()? {
+        if piece.end() <= size {
+            account.add(&piece);
+            give(Extent { record: piece, beyond: false })?;
+            continue;
+        }
         let inside = piece.within(0, size);
         if let Some(record) = inside {
             account.add(&record);

@@ -57,13 +57,15 @@ pub enum Reported {
 }
 
 impl Reported {
-    /// By what is known of the file system, and what its map was seen to say.
-    pub fn of<S: Sys>(said: Said, map: &Pieces<'_, '_, S>) -> Self {
-        let known = match said {
-            Said::Always => true,
-            Said::AsItsMaps => map.says_shared || map.says_where || !map.says_offsets,
-            Said::Never => map.says_shared,
-        };
+    /// By what the map was seen to say, and what is known of the file system. (To ask for that takes a third of a small
+    /// file's map.)
+    pub fn of<S: Sys>(sys: &S, fd: Fd, map: &Pieces<'_, '_, S>) -> Self {
+        let known = map.says_shared
+            || match sys.said(fd) {
+                Said::Always => true,
+                Said::AsItsMaps => map.says_where || !map.says_offsets,
+                Said::Never => false,
+            };
         if known { Self::Known } else { Self::Unreported }
     }
 }

@@ -62,6 +62,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
     }
 
     /// The next piece, a hole among them.
+    #[inline(always)]
     pub fn next_piece(&mut self) -> Result<Option<Record>> {
         if self.at >= self.end {
             return Ok(None);
@@ -83,6 +84,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
     }
 
     /// The next record that says something of what follows.
+    #[inline(always)]
     fn fetch(&mut self) -> Result<Option<Record>> {
         loop {
             while let Some(record) = self.batch.records().get(self.next).copied() {
@@ -99,6 +101,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
     }
 
     /// What of a record lies ahead and within the range. (Btrfs gives out whole records, XFS cuts them to what was asked.)
+    #[inline(always)]
     fn accept(&mut self, record: Record) -> Option<Record> {
         self.disordered |= record.length == 0 || record.offset < self.before;
         self.before = record.end();
@@ -115,6 +118,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         Some(part)
     }
 
+    #[inline(never)]
     fn refill(&mut self) -> Result<()> {
         if self.asked_from == Some(self.at) {
             // Records came, and none of what was asked for: the next would be the same.

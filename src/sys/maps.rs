@@ -54,6 +54,7 @@ impl Record {
     }
 
     /// What of it lies between two offsets, if anything.
+    #[inline]
     pub fn within(&self, from: u64, to: u64) -> Option<Self> {
         let (offset, end) = (self.offset.max(from), self.end().min(to));
         let place = self.place.and_then(|place| place.checked_add(offset.saturating_sub(self.offset)));
@@ -85,6 +86,7 @@ impl Batch {
     }
 
     /// Adds a record, if there is room.
+    #[inline]
     pub fn push(&mut self, record: Record) {
         if let Some(free) = self.records.get_mut(self.count) {
             free.write(record);
