@@ -1276,7 +1276,7 @@ unsafe extern "C" {
     /// REFLINK_SHARED_ALL in `verdict` is a proof. A byte counts as `bytes_same` only where the file system marks it as
     /// shared in both files, reports the same place for both, and neither file changed during the call. What
     /// cannot be proven is `bytes_unknown`. The following is never proven: compressed data, data in the metadata, files on
-    /// overlayfs, on realtime devices of XFS and on SMB. Snapshots and subvolumes of one Btrfs volume can be compared.
+    /// overlayfs, on bcachefs, on realtime devices of XFS and on SMB. Snapshots and subvolumes of one Btrfs volume can be compared.
     ///
     /// Compares places and not content: equal bytes at two places are `bytes_apart`. The range of one file with itself is
     /// `bytes_same`, also by two names of it. The files are not changed, and their offsets do not move.
