@@ -7,7 +7,7 @@ use std::ffi::CString;
 use super::crew::{self, Crew};
 use super::directory::Look;
 use super::file::Copier;
-use super::into_itself::check_outside;
+use super::into_itself::{check_outside, is_same};
 use super::metadata::{self, PRIVATE};
 use super::publish::Place;
 use super::remove::without_slashes;
@@ -100,7 +100,7 @@ fn run<'s, S: Sys>(
     let parent = open_parent(sys, request, &mut leaf)?;
     let job = Job { sys, options, parent, leaf: &leaf };
     let there = job.look()?;
-    job.check_apart(source.fd(), &stat, there.as_ref())?;
+    job.check_apart(source.fd(), there.as_ref())?;
     if options.flush_source {
         sys.sync_volume(source.fd()).at(Step::Sync)?;
     }
@@ -169,13 +169,17 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     }
 
     /// Refuses a copy of a tree into itself, and one that would replace what the source is in.
-    fn check_apart(&self, source: Fd, stat: &Stat, there: Option<&Stat>) -> Result<()> {
-        check_outside(self.sys, self.parent.fd(), stat, Side::Destination)?;
-        let Some(there) = there.filter(|there| there.kind == Kind::Directory) else { return Ok(()) };
-        if there.same_file(stat) {
+    fn check_apart(&self, source: Fd, there: Option<&Stat>) -> Result<()> {
+        let sys = self.sys;
+        check_outside(sys, self.parent.fd(), || sys.stat(source), Side::Destination)?;
+        if there.is_none_or(|there| there.kind != Kind::Directory) {
+            return Ok(());
+        }
+        let look = || sys.stat_name(self.parent.fd(), self.leaf);
+        if is_same(sys, source, look).at(Step::Check(Side::Destination))? {
             return Err(Error::new(Step::Check(Side::Neither), Cause::SameFile));
         }
-        if self.replaces() { check_outside(self.sys, source, there, Side::Source) } else { Ok(()) }
+        if self.replaces() { check_outside(sys, source, look, Side::Source) } else { Ok(()) }
     }
 
     /// Makes the directory that the copy is built in, or opens the one that it is merged into.

@@ -154,7 +154,7 @@ impl<S: Sys> Job<'_, '_, S> {
     pub(super) fn clean_up(&self, place: &Place, mine: &Stat, watch: &mut dyn Watch, report: &mut Report) {
         let parent = self.parent.fd();
         let Some(name) = place.name(self.leaf) else {
-            report.destination_changed = report.counts.files > 0 || report.counts.done() > report.counts.kept;
+            report.destination_changed = report.counts.seen > 0; // a directory may have been made, and not be done
             return;
         };
         let found = self.sys.stat_name(parent, name);

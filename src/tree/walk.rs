@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use super::crew::{Batch, Crew, Finished};
 use super::directory::{Directory, Level, Look};
 use super::file::{Copier, Fate, Outcome};
+use super::into_itself::is_same;
 use super::links::{Key, LinkSource, State};
 use super::metadata::{self, PRIVATE};
 use super::names::{Content, Names};
@@ -244,7 +245,10 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         source: Handle<'s, S>,
     ) -> Result<Option<Level<'s, S>>> {
         let source_stat = self.sys.stat(source.fd()).at(Step::Walk(Side::Source))?;
-        if source_stat.same_file(&self.root_target) {
+        if source_stat.same_file(&self.root_target)
+            && is_same(self.sys, source.fd(), || self.sys.stat(self.root.target.fd()))
+                .at(Step::Walk(Side::Source))?
+        {
             return Ok(None);
         }
         let made = self.make_directory(parent, name)?;
@@ -347,13 +351,15 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
 
     fn set_metadata(&self, directory: &Directory<S>, look: &Look, file: &mut copy::Report) -> Result<()> {
         let options = self.copier.options;
-        if look.made {
-            metadata::finish(self.sys, directory, look, options, self.copier.given, file)?;
-        }
+        let set = if look.made {
+            metadata::finish(self.sys, directory, look, options, self.copier.given, file)
+        } else {
+            Ok(())
+        };
         if self.copier.merges() && options.files.durability == Durability::Durable {
-            self.sys.sync(directory.target.fd()).at(Step::Sync)?;
+            self.sys.sync(directory.target.fd()).at(Step::Sync)?; // also where the caller accepts that `set` failed
         }
-        Ok(())
+        set
     }
 
     // ── Files ──

@@ -421,3 +421,13 @@ fn every_call_of_two_trees_that_become_one() {
     ];
     attack_all("merged trees", &scenarios);
 }
+
+#[test]
+fn a_server_that_gives_all_files_one_number_hides_no_directory() {
+    let volume = Traits { one_number: true, ..Traits::XFS };
+    let scenario = Scenario { volume, ..Scenario::new(Options::default()) };
+    let bench = scenario.set_up();
+    let outcome = scenario.run(&bench);
+    assert_eq!((outcome.outcome, broken(&scenario, &bench, &outcome, None)), (Ok(()), None));
+    assert_eq!((outcome.report.counts.directories, outcome.report.counts.left_out), (1, 0));
+}
