@@ -457,6 +457,32 @@ fn what_is_not_written_out_is_flushed_or_unknown() {
 }
 
 #[test]
+fn without_a_flush_nothing_is_shared_and_nothing_has_a_place() {
+    let world = World::of(Traits::XFS);
+    world.share(0, 0, 2 * UNIT);
+    let old = world.model.world().disk.data(world.inos[1]).clone();
+    world.model.world_mut().disk.inodes[world.inos[1]].unflushed = Some(old);
+    let (mut account, mut seen) = (Account::default(), Vec::new());
+    let span = Span { fd: world.fds[1], side: SIDE, offset: 0, length: LARGEST };
+    let mut each = |extent: &Extent| {
+        seen.push(extent.record);
+        true
+    };
+    extents(&world.model, &span, false, Some(&mut each), &mut account).unwrap();
+    assert_eq!((account.pending, account.shared, account.unshared), (2048, 0, 4196));
+    assert!(seen.iter().all(|record| record.place.is_none() && !record.shared), "{seen:?}");
+}
+
+#[test]
+fn one_file_that_changes_between_the_looks_is_not_trusted() {
+    let mut world = World::of(Traits::XFS);
+    world.fds[1] = world.model.open_for_caller(world.inos[0], true, false, false);
+    let ino = world.inos[0];
+    world.model.before(When::Of(Call::Stat, 2), move |disk| disk.change(ino, |_| {}));
+    assert_eq!(world.compare(0, 0, LARGEST).unwrap().verdict(), Verdict::Unknown);
+}
+
+#[test]
 fn only_the_first_call_of_a_map_flushes() {
     let world = World::of(Traits::XFS);
     world.compare(0, 0, LARGEST).unwrap();

@@ -92,6 +92,9 @@ struct CacheStat {
 const SYS_CACHESTAT: libc::c_long = libc::SYS_close_range + 15;
 
 const _: () = {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unnecessary_cast)]
+    let fiemap = FIEMAP as u32;
+    assert!(fiemap == 0xc020_660b);
     assert!(offset_of!(Fiemap, extents) == 32 && size_of::<Extent>() == 56);
     assert!(size_of::<BtrfsInfo>() == 1024 && offset_of!(BtrfsInfo, fsid) == 16);
     assert!(size_of::<Fsxattr>() == 28);
@@ -159,7 +162,7 @@ impl Maps for Native {
     fn said(&self, fd: Fd) -> Said {
         match self.volume(fd).map_or("unknown", |volume| volume.name) {
             "xfs" | "btrfs" | "ocfs2" | "bcachefs" => Said::Always,
-            "ext4" | "f2fs" | "nilfs2" | "gfs2" | "ntfs3" => Said::Always, // nothing can be shared there
+            "ext4" | "f2fs" | "gfs2" | "ntfs3" => Said::Always, // nothing can be shared there
             "overlay" => Said::AsItsMaps,
             _ => Said::Never,
         }
@@ -172,14 +175,15 @@ impl Maps for Native {
             "btrfs" => btrfs_id(fd).ok().map(Base::Volume),
             // The addresses of the realtime device are numbers of the data device too.
             "xfs" => (!realtime(fd).ok()?).then_some(Base::Device(stat.device)),
-            "ocfs2" | "ext4" | "f2fs" | "nilfs2" | "gfs2" | "ntfs3" => Some(Base::Device(stat.device)),
+            "ocfs2" | "ext4" | "f2fs" | "gfs2" | "ntfs3" => Some(Base::Device(stat.device)),
             _ => None,
         }
     }
 
-    /// bcachefs gives the files of a snapshot the numbers of the originals; some FUSE servers give all files one.
+    /// bcachefs and nilfs2 give the files of a snapshot the numbers of the originals; some FUSE servers give all files one.
     fn numbers_tell(&self, fd: Fd) -> bool {
-        self.volume(fd).is_ok_and(|volume| !volume.remote && !["bcachefs", "unknown"].contains(&volume.name))
+        const REPEAT: [&str; 3] = ["bcachefs", "nilfs2", "unknown"];
+        self.volume(fd).is_ok_and(|volume| !volume.remote && !REPEAT.contains(&volume.name))
     }
 }
 
