@@ -6,13 +6,13 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
-use crate::copy::{self, Durability, Mode, Preserve};
+use crate::copy::{self, Durability, Mode, Permissions, Preserve};
 use crate::error::{Cause, Error, Result};
 use crate::sys::errno::*;
-use crate::sys::model::disk::{Disk, Ino, Traits, What};
+use crate::sys::model::disk::{Disk, Ino, ROOT, Traits, What};
 use crate::sys::model::fault::{Fault, Lasting, Place};
 use crate::sys::model::tree::{TreeWatch, View, snapshot, times};
-use crate::sys::model::{CWD, Call, Model, World};
+use crate::sys::model::{CWD, Call, Model, When, World};
 use crate::sys::{Kind, Time};
 
 /// What the n-th call fails with; the last one is an oddity that no table knows.
@@ -58,6 +58,8 @@ struct Scenario {
     ordinary_user: bool,
     there: There,
     skips: bool,
+    /// The copy is to be as its source in all that is compared.
+    compared: bool,
     options: Options,
 }
 
@@ -98,7 +100,14 @@ fn build(disk: &mut Disk, root: Ino) {
 
 impl Scenario {
     fn new(options: Options) -> Self {
-        Self { volume: Traits::XFS, ordinary_user: false, there: There::Nothing, skips: false, options }
+        Self {
+            volume: Traits::XFS,
+            ordinary_user: false,
+            there: There::Nothing,
+            skips: false,
+            compared: true,
+            options,
+        }
     }
 
     fn set_up(&self) -> Bench {
@@ -186,7 +195,7 @@ fn broken(
     left_behind(bench, outcome, disk, injected, watch)
         .or_else(|| {
             let complete = counts.vanished == 0 && counts.failed == 0 && outcome.outcome.is_ok();
-            let ino = there.filter(|_| complete)?;
+            let ino = there.filter(|_| complete && scenario.compared)?;
             if merges {
                 merged_wrongly(&world, bench.source, ino)
             } else {
@@ -363,6 +372,23 @@ fn attack_all(what: &str, scenarios: &[Scenario]) {
     assert!(findings.is_empty(), "{told}");
 }
 
+#[test]
+fn every_call_of_a_tree_that_is_to_differ() {
+    let plain = Options::default();
+    let differs = |options: Options| Scenario { compared: false, ..Scenario::new(options) };
+    let permissions = |permissions| copy::Options { permissions, ..copy::Options::default() };
+    let keep = Options { if_exists: IfExists::Merge, keep_existing: true, ..plain };
+    let scenarios = [
+        differs(Options { split_links: true, ..plain }),
+        differs(Options { skip_special: true, ..plain }),
+        differs(Options { one_mount: true, flush_source: true, ..plain }),
+        differs(Options { files: permissions(Permissions::New), ..plain }),
+        differs(Options { files: permissions(Permissions::Umask), ..plain }),
+        Scenario { there: There::Tree, ..differs(keep) },
+    ];
+    attack_all("other trees", &scenarios);
+}
+
 fn preserve_all() -> Preserve {
     Preserve { times: true, owner: true, attributes: true, acl: true }
 }
@@ -430,4 +456,110 @@ fn a_server_that_gives_all_files_one_number_hides_no_directory() {
     let outcome = scenario.run(&bench);
     assert_eq!((outcome.outcome, broken(&scenario, &bench, &outcome, None)), (Ok(()), None));
     assert_eq!((outcome.report.counts.directories, outcome.report.counts.left_out), (1, 0));
+}
+
+// ── Others at work ──
+
+/// A tree that must neither be changed nor copied.
+fn add_canary(bench: &Bench) -> Ino {
+    let mut world = bench.model.world_mut();
+    let canary = world.disk.add_directory("canary", 0);
+    world.disk.add_file(canary, "sings", &[Some(b"still")], 0o644);
+    canary
+}
+
+/// Right before each call, an entry of the source or of the unfinished copy becomes a link to somewhere else.
+#[test]
+fn a_swapped_entry_leads_nowhere() {
+    let scenario = Scenario::new(Options::default());
+    let calls = {
+        let bench = scenario.set_up();
+        scenario.run(&bench);
+        bench.model.world().log.len()
+    };
+    let paths: [&[u8]; 8] = [
+        b"from/a-file",
+        b"from/b-link",
+        b"from/c-fifo",
+        b"from/d-sub",
+        b"from/d-sub/empty",
+        b"private",
+        b"private/d-sub",
+        b"private/a-file",
+    ];
+    for nth in 1..=calls {
+        for path in paths {
+            for target in [&b"/canary"[..], b"/canary/sings"] {
+                let bench = scenario.set_up();
+                let canary = add_canary(&bench);
+                let before = snapshot(&bench.model.world().disk, canary, View::ALL);
+                let parent = bench.parent;
+                bench.model.before(When::Nth(nth), move |disk| swap(disk, parent, path, target));
+                let outcome = scenario.run(&bench);
+                let world = bench.model.world();
+                let case = format!("call {nth}, {}: {:?}", String::from_utf8_lossy(path), outcome.outcome);
+                assert_eq!(snapshot(&world.disk, canary, View::ALL), before, "{case}\n{}", world.story());
+                assert!(world.leaked().is_empty(), "{case}");
+                if let Some(copy) = world.disk.lookup(bench.parent, b"copy") {
+                    let content = snapshot(&world.disk, copy, View::ALL);
+                    let still = format!("{:?}", b"still");
+                    assert!(!content.contains(&still), "{case}\n{content}\n{}", world.story());
+                }
+            }
+        }
+    }
+}
+
+/// Replaces what stands under a path, if anything does, by a link.
+fn swap(disk: &mut Disk, parent: Ino, path: &[u8], target: &[u8]) {
+    let private = disk.names(parent).keys().find(|name| name.starts_with(b".reflink-")).cloned();
+    let path = match (path.strip_prefix(b"private"), private) {
+        (Some(rest), Some(private)) => [b"to/", &private[..], rest].concat(),
+        (Some(_), None) => return,
+        (None, _) => path.to_vec(),
+    };
+    let Ok(found) = disk.walk(ROOT, &path, false) else { return };
+    if found.ino.is_some() {
+        let link = disk.new_inode(0, What::Symlink(target.to_vec()), 0o777);
+        disk.inodes[link].engines = true; // a clean-up may remove it
+        disk.set_name(found.directory, &found.leaf, Some(link));
+    }
+}
+
+/// Right before each call, somebody else makes something of the destination's name.
+#[test]
+fn a_name_that_is_taken_meanwhile_stays_whose_it_is() {
+    let plain = Options::default();
+    let kinds: [fn() -> What; 3] = [directory, || What::Symlink(b"/from".to_vec()), || What::Fifo];
+    for options in [plain, Options { if_exists: IfExists::Replace, ..plain }] {
+        let scenario = Scenario::new(options);
+        let calls = {
+            let bench = scenario.set_up();
+            scenario.run(&bench);
+            bench.model.world().log.len()
+        };
+        for nth in 1..=calls {
+            for kind in kinds {
+                let bench = scenario.set_up();
+                let parent = bench.parent;
+                bench.model.world_mut().watch.tree = None; // what is old changes under way
+                bench.model.before(When::Nth(nth), move |disk| {
+                    if disk.lookup(parent, b"copy").is_none() {
+                        let theirs = disk.add(parent, "copy", kind(), 0o755);
+                        disk.inodes[theirs].engines = options.if_exists == IfExists::Replace;
+                    }
+                });
+                let outcome = scenario.run(&bench);
+                let world = bench.model.world();
+                let there = world.disk.lookup(parent, b"copy").expect("one of both");
+                let copied = !matches!(world.disk.inodes[there].what, What::Directory(ref names) if names.is_empty())
+                    && matches!(world.disk.inodes[there].what, What::Directory(_));
+                let case = format!("call {nth} {options:?}: {:?}\n{}", outcome.outcome, world.story());
+                assert_eq!(outcome.outcome.is_ok(), copied, "{case}");
+                assert_eq!(outcome.report.published, copied, "{case}");
+                let names = world.disk.names(parent).len();
+                assert!(names == 1 || outcome.report.litter.is_some(), "something is left: {case}");
+            }
+        }
+    }
 }
