@@ -1270,11 +1270,9 @@ int reflink_dedupe_fd(reflink_handle src,
  *
  * @param src         A regular file, open for reading. Its blocks stay.
  * @param src_offset  Where the range begins in it, in bytes.
- * @param dst         A regular file, open in any way except O_PATH. Who opened it only for reading needs to be its
- *                    owner, to be allowed to write to it, or privileged. (Before Linux 4.19 only the last.)
+ * @param dst         A regular file, open in any way except O_PATH. Who opened it only for reading needs to be its owner, to be allowed to write to it, or privileged. (Before Linux 4.19 only the last.)
  * @param dst_offset  Where the range begins in it, in bytes.
- * @param length      The range's length in bytes, or REFLINK_TO_EOF. It ends at the end of the longer file at the
- *                    latest. What only one file has is different. 0 only checks the descriptors.
+ * @param length      The range's length in bytes, or REFLINK_TO_EOF. It ends at the end of the longer file at the latest. What only one file has is different. 0 only checks the descriptors.
  * @param options     How to do it, or NULL for the defaults.
  * @param result      Says what was done, on success and on failure. May be NULL.
  * @return 0, or a negative code, among others:

@@ -549,11 +549,13 @@ struct capability {
     std::error_code error{};                              ///< What said so.
     bool range = false;                                   ///< Ranges can be cloned.
     bool kernel_copy = false;                             ///< copy_file_range(2) works there.
-    bool dedupe = false;           ///< Equal ranges can be made to share blocks.
-    bool unnamed_files = false;    ///< A copy can be built without a name.
-    bool sparse = false;           ///< Holes take no space and can be found.
-    std::uint64_t granularity = 0; ///< The alignment of range clones, 0 if not known.
-    std::string fs_name{};         ///< For people, not for decisions.
+    answer dedupe = answer::unknown;      ///< Whether equal ranges can be made to share blocks.
+    std::error_code dedupe_error{};       ///< What refused to.
+    std::uint64_t dedupe_granularity = 0; ///< The alignment in which they were, 0 if not known.
+    bool unnamed_files = false;           ///< A copy can be built without a name.
+    bool sparse = false;                  ///< Holes take no space and can be found.
+    std::uint64_t granularity = 0;        ///< The alignment of range clones, 0 if not known.
+    std::string fs_name{};                ///< For people, not for decisions.
 };
 
 /// A piece of a file.
@@ -1092,12 +1094,17 @@ class tree_call
 inline libreflink::capability converted(const ::reflink_capability &from)
 {
     libreflink::capability to;
-    to.clone = from.clone == 1 ? answer::yes : from.clone == 0 ? answer::no : answer::unknown;
+    const auto told = [](std::int32_t number) {
+        return number == 1 ? answer::yes : number == 0 ? answer::no : answer::unknown;
+    };
+    to.clone = told(from.clone);
     to.reason = static_cast<libreflink::reason>(from.reason);
     to.error = make_error_code(from.clone_error);
     to.range = from.clone_range == 1;
     to.kernel_copy = from.kernel_copy == 1;
-    to.dedupe = from.dedupe == 1;
+    to.dedupe = told(from.dedupe);
+    to.dedupe_error = make_error_code(from.dedupe_error);
+    to.dedupe_granularity = from.dedupe_granularity;
     to.unnamed_files = from.unnamed_files == 1;
     to.sparse = from.sparse == 1;
     to.granularity = from.granularity;

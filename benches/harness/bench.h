@@ -88,6 +88,7 @@ void run_big(const struct lab *lab, const char *which);
 int run_one(const char *name, const char *src, const char *dst);
 void run_ranges(const struct lab *lab);
 void run_maps(const struct lab *lab);
+void run_dedupe(const struct lab *lab);
 void run_sizes(const struct lab *lab);
 void run_steps(const struct lab *lab);
 void run_count(const struct lab *lab);

@@ -205,16 +205,18 @@ func litterOf(raw *C.struct_reflink_result) string {
 
 func capabilityOf(raw *C.struct_reflink_capability) Capability {
 	return Capability{
-		Clone:        Answer(raw.clone),
-		Reason:       Reason(raw.reason),
-		Err:          syscall.Errno(-raw.clone_error),
-		Range:        raw.clone_range == 1,
-		KernelCopy:   raw.kernel_copy == 1,
-		Dedupe:       raw.dedupe == 1,
-		UnnamedFiles: raw.unnamed_files == 1,
-		Sparse:       raw.sparse == 1,
-		Granularity:  uint64(raw.granularity),
-		FSName:       C.GoString(&raw.fs_name[0]),
+		Clone:             Answer(raw.clone),
+		Reason:            Reason(raw.reason),
+		Err:               syscall.Errno(-raw.clone_error),
+		Dedupe:            Answer(raw.dedupe),
+		DedupeErr:         syscall.Errno(-raw.dedupe_error),
+		Range:             raw.clone_range == 1,
+		KernelCopy:        raw.kernel_copy == 1,
+		UnnamedFiles:      raw.unnamed_files == 1,
+		Sparse:            raw.sparse == 1,
+		Granularity:       uint64(raw.granularity),
+		DedupeGranularity: uint64(raw.dedupe_granularity),
+		FSName:            C.GoString(&raw.fs_name[0]),
 	}
 }
 

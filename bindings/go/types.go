@@ -255,12 +255,16 @@ type Capability struct {
 	// Reason and Err say why not, or why that is unknown.
 	Reason Reason
 	Err    syscall.Errno
-	// Range: ranges can be cloned. KernelCopy: copy_file_range(2) works. Dedupe: equal ranges can be made to share
-	// blocks (not tried where the source is a file). UnnamedFiles: a copy can be built without a name. Sparse: holes
-	// take no space and can be found.
-	Range, KernelCopy, Dedupe, UnnamedFiles, Sparse bool
+	// Dedupe: equal ranges can be made to share blocks; DedupeErr says what refused to.
+	Dedupe    Answer
+	DedupeErr syscall.Errno
+	// Range: ranges can be cloned. KernelCopy: copy_file_range(2) works. UnnamedFiles: a copy can be built without a
+	// name. Sparse: holes take no space and can be found.
+	Range, KernelCopy, UnnamedFiles, Sparse bool
 	// Granularity is the alignment that range clones were seen to need, 0 if none was seen to work.
 	Granularity uint64
+	// DedupeGranularity is the alignment in which ranges came to share, 0 if none did.
+	DedupeGranularity uint64
 	// FSName is for people, not for decisions.
 	FSName string
 }

@@ -100,6 +100,22 @@ const _: () = {
     assert!(size_of::<Fsxattr>() == 28);
 };
 
+/// What the kernel has in memory of a range; a length of 0 is "to the end".
+fn cache_of(fd: Fd, offset: u64, length: u64) -> Option<CacheStat> {
+    let (range, mut found) = (CacheRange { offset, length }, CacheStat::default());
+    // SAFETY: the kernel reads one structure and writes the other, both our own.
+    let ask =
+        || unsafe { libc::syscall(SYS_CACHESTAT, fd, ptr::from_ref(&range), ptr::from_mut(&mut found), 0) };
+    (may_call(c"cachestat") && done(ask).is_ok()).then_some(found)
+}
+
+/// Whether it is certain that the kernel has a whole range in memory.
+pub fn is_cached(fd: Fd, offset: u64, length: u64) -> bool {
+    // SAFETY: plain call.
+    let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(0);
+    cache_of(fd, offset, length).is_some_and(|found| found.cached.saturating_mul(page) >= length)
+}
+
 fn record(extent: &Extent) -> Record {
     let flags = extent.flags;
     let any = |of: u32| flags & of != 0;
@@ -150,12 +166,7 @@ impl Maps for Native {
     }
 
     fn all_written(&self, fd: Fd) -> bool {
-        let (range, mut found) = (CacheRange::default(), CacheStat::default());
-        // SAFETY: the kernel reads one structure and writes the other, both our own; a length of 0 is "to the end".
-        let ask = || unsafe {
-            libc::syscall(SYS_CACHESTAT, fd, ptr::from_ref(&range), ptr::from_mut(&mut found), 0)
-        };
-        may_call(c"cachestat") && done(ask).is_ok() && found.dirty == 0 && found.writeback == 0
+        cache_of(fd, 0, 0).is_some_and(|found| found.dirty == 0 && found.writeback == 0)
     }
 
     /// The name decides, which no other file system with FIEMAP passes on: 9p and FUSE have none.

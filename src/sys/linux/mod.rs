@@ -211,6 +211,9 @@ impl Extensions for Native {
     fn read_ahead(&self, fd: Fd, from: u64, length: u64) {
         // No more than the usual readahead window at a time: the kernel cuts larger requests to it (mm/readahead.c).
         const WINDOW: u64 = 128 << 10;
+        if maps::is_cached(fd, from, length) {
+            return; // a request costs time for each page, also for those that are there
+        }
         let end = from.saturating_add(length);
         let mut at = from;
         while at < end {

@@ -10,6 +10,7 @@ written; where it cannot, the bytes are copied. The destination's name never sho
 """
 
 from ._copy import copyfd, copyfile, copyfile_range, probe
+from ._dedupe import Deduped, dedupe
 from ._native import library_path, library_version
 from ._sharing import Comparison, Extent, ExtentKind, Extents, Sharing, Verdict, extents, shared
 from ._shutil import copy, copy2, shutil_copy, shutil_copy2, shutil_copyfile
@@ -18,6 +19,7 @@ from ._types import Capability, Method, NotCloneable, Reason, Result, Step
 __all__ = [
     "Capability",
     "Comparison",
+    "Deduped",
     "Extent",
     "ExtentKind",
     "Extents",
@@ -33,6 +35,7 @@ __all__ = [
     "copyfd",
     "copyfile",
     "copyfile_range",
+    "dedupe",
     "extents",
     "library_path",
     "library_version",

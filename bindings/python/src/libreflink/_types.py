@@ -212,8 +212,12 @@ class Capability:
     range: bool
     #: copy_file_range(2) works there.
     kernel_copy: bool
-    #: Equal ranges of two files can be made to share blocks. Not tried where the source is a file.
-    dedupe: bool
+    #: Equal ranges of two files can be made to share blocks; None where that could not be found out.
+    dedupe: Optional[bool]
+    #: The errno that refused to, or None.
+    dedupe_errno: Optional[int]
+    #: The alignment in bytes in which ranges came to share, or None.
+    dedupe_granularity: Optional[int]
     #: A copy can be built without a name.
     unnamed_files: bool
     #: Holes take no space and can be found.
@@ -236,7 +240,9 @@ class Capability:
             errno=-raw.clone_error or None,
             range=raw.clone_range == 1,
             kernel_copy=raw.kernel_copy == 1,
-            dedupe=raw.dedupe == 1,
+            dedupe=None if raw.dedupe < 0 else bool(raw.dedupe),
+            dedupe_errno=-raw.dedupe_error or None,
+            dedupe_granularity=raw.dedupe_granularity or None,
             unnamed_files=raw.unnamed_files == 1,
             sparse=raw.sparse == 1,
             granularity=raw.granularity or None,

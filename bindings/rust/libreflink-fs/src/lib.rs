@@ -43,6 +43,7 @@
     )
 )]
 
+mod dedupe;
 mod error;
 #[allow(unsafe_code)]
 mod native;
@@ -53,6 +54,7 @@ mod sharing;
 use std::io;
 use std::path::Path;
 
+pub use dedupe::{Dedupe, DedupeReport};
 pub use error::CopyError;
 pub use options::{CopyOptions, Durability, IfExists, Mode, Permissions};
 pub use report::{Capability, Method, Progress, Reason, Report, Step};

@@ -12,6 +12,7 @@ use std::ptr::{null, null_mut};
 
 use libreflink_sys as sys;
 
+use crate::dedupe::{Dedupe, DedupeReport};
 use crate::error::checked;
 use crate::options::CopyOptions;
 use crate::report::{Capability, Progress, Report};
@@ -163,6 +164,40 @@ pub fn version() -> &'static str {
     unsafe { CStr::from_ptr(sys::reflink_version_string()) }.to_str().unwrap_or_default()
 }
 
+pub fn dedupe(
+    how: &Dedupe,
+    src: &File,
+    dst: &File,
+    progress: Option<Callback<'_>>,
+) -> io::Result<DedupeReport> {
+    let mut watcher = progress.map(|progress| Watcher { progress, panic: None });
+    let mut options =
+        sys::reflink_dedupe_options { durability: how.durability, flags: how.flags, ..Default::default() };
+    if let Some(watcher) = &mut watcher {
+        options.progress = Some(watch);
+        options.user = (&raw mut *watcher).cast();
+    }
+    let mut raw = sys::reflink_dedupe_result::default();
+    let [src_offset, dst_offset] = how.offsets;
+    let length = how.length.unwrap_or(sys::REFLINK_TO_EOF);
+    // SAFETY: the files stay open, and the structures valid, for the whole call.
+    let code = unsafe {
+        sys::reflink_dedupe_range(
+            handle(src),
+            src_offset,
+            handle(dst),
+            dst_offset,
+            length,
+            &raw const options,
+            &raw mut raw,
+        )
+    };
+    if let Some(panic) = watcher.and_then(|watcher| watcher.panic) {
+        resume_unwind(panic);
+    }
+    checked(code, looked(raw.step, raw.flags, raw.os_error), DedupeReport::new(&raw))
+}
+
 /// The progress function, and its panic.
 struct Watcher<'a> {
     progress: Callback<'a>,
@@ -237,16 +272,14 @@ fn report(raw: &sys::reflink_result) -> Report {
 
 fn capability(raw: &sys::reflink_capability) -> Capability {
     Capability {
-        clone: match raw.clone {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        },
+        clone: answer(raw.clone),
         reason: raw.reason.into(),
         error: errno(raw.clone_error),
         range: raw.clone_range == 1,
         kernel_copy: raw.kernel_copy == 1,
-        dedupe: raw.dedupe == 1,
+        dedupe: answer(raw.dedupe),
+        dedupe_error: errno(raw.dedupe_error),
+        dedupe_granularity: raw.dedupe_granularity,
         unnamed_files: raw.unnamed_files == 1,
         sparse: raw.sparse == 1,
         granularity: raw.granularity,
@@ -258,6 +291,14 @@ fn capability(raw: &sys::reflink_capability) -> Capability {
 fn text_of(characters: &[c_char]) -> String {
     let bytes = characters.iter().take_while(|byte| **byte != 0).flat_map(|byte| byte.to_ne_bytes());
     String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
+}
+
+fn answer(number: i32) -> Option<bool> {
+    match number {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
 }
 
 /// A -errno that may be 0.

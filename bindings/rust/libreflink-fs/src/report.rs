@@ -288,8 +288,12 @@ pub struct Capability {
     pub range: bool,
     /// copy_file_range(2) works there.
     pub kernel_copy: bool,
-    /// Equal ranges of two files can be made to share blocks.
-    pub dedupe: bool,
+    /// Equal ranges of two files can be made to share blocks; `None` if unknown.
+    pub dedupe: Option<bool>,
+    /// The errno that refused to.
+    pub dedupe_error: Option<i32>,
+    /// The alignment in bytes in which ranges came to share, 0 if none did.
+    pub dedupe_granularity: u64,
     /// A copy can be built without a name; else it is built under a private one.
     pub unnamed_files: bool,
     /// Holes take no space and can be found.

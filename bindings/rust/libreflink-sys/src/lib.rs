@@ -1345,11 +1345,9 @@ unsafe extern "C" {
     ///
     /// - `src`: A regular file, open for reading. Its blocks stay.
     /// - `src_offset`: Where the range begins in it, in bytes.
-    /// - `dst`: A regular file, open in any way except O_PATH. Who opened it only for reading needs to be its
-    ///   owner, to be allowed to write to it, or privileged. (Before Linux 4.19 only the last.)
+    /// - `dst`: A regular file, open in any way except O_PATH. Who opened it only for reading needs to be its owner, to be allowed to write to it, or privileged. (Before Linux 4.19 only the last.)
     /// - `dst_offset`: Where the range begins in it, in bytes.
-    /// - `length`: The range's length in bytes, or REFLINK_TO_EOF. It ends at the end of the longer file at the
-    ///   latest. What only one file has is different. 0 only checks the descriptors.
+    /// - `length`: The range's length in bytes, or REFLINK_TO_EOF. It ends at the end of the longer file at the latest. What only one file has is different. 0 only checks the descriptors.
     /// - `options`: How to do it, or NULL for the defaults.
     /// - `result`: Says what was done, on success and on failure. May be NULL.
     ///
