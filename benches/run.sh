@@ -123,6 +123,9 @@ measure() {
         [ "$kind" = tmpfs ] || on "$kind" maps
         on "$kind" fragmented
         on "$kind" dense sparse
+        case $kind in
+        xfs | btrfs) on "$kind" dedupe ;;
+        esac
     done
 }
 

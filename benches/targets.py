@@ -40,8 +40,18 @@ def maps(samples):
                 yield fs, what, key, "libreflink", "bare FIEMAP", limit
 
 
+def dedupes(samples):
+    """Of cached data the CPU time, which a busy machine moves less; the kernel compares, and the loop does nothing else."""
+    for fs in ("xfs", "btrfs"):
+        for case, variant, limit in (("dedupe cpu", "cached", 1.05), ("dedupe", "cold", 0.25), ("dedupe", "shared", 0.01)):
+            for size in samples.sizes(case, variant, fs):
+                what = f"dedupe of {size_name(size)}, {variant}: against the bare loop"
+                yield fs, what, (case, variant, fs, size), "libreflink", "FIDEDUPERANGE", limit
+
+
 def judged(samples):
-    for fs, what, key, ours, theirs, limit in [*clones(samples), *fallbacks(samples), *maps(samples)]:
+    every = [*clones(samples), *fallbacks(samples), *maps(samples), *dedupes(samples)]
+    for fs, what, key, ours, theirs, limit in every:
         ratio = samples.ratio(key, ours, theirs)
         if ratio:
             yield fs, what, ratio, samples.cpu_ratio(key, ours, theirs), limit, ratio.value <= limit

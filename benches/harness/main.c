@@ -28,6 +28,8 @@ static void run_case(const struct lab *lab, const char *name)
         run_ranges(lab);
     } else if (strcmp(name, "maps") == 0) {
         run_maps(lab);
+    } else if (strcmp(name, "dedupe") == 0) {
+        run_dedupe(lab);
     } else if (strcmp(name, "sizes") == 0) {
         run_sizes(lab);
     } else if (strcmp(name, "steps") == 0) {
