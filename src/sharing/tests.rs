@@ -180,6 +180,14 @@ fn a_real_failure_is_no_answer() {
     }
 }
 
+/// Beyond what a file can have there is nothing: ext4 says EFBIG from 16 TiB on.
+#[test]
+fn a_map_beyond_the_largest_size_is_empty() {
+    let world = World::of(Traits { no_maps: EFBIG, ..Traits::XFS });
+    let (result, account, _) = world.account(0, 0, LARGEST);
+    assert_eq!((result, account.holes, account.reported), (Ok(()), 8292, Reported::Known));
+}
+
 #[test]
 fn each_content_has_its_sum() {
     let world = World::of(Traits::XFS);
