@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
-from ._copy import _DEDUPE_CONTINUE, _DEDUPE_NO_LOOK, _DEDUPE_VERIFY, _DURABLE, FileOrFd, Progress, _descriptor, _name, _Watcher
+from ._copy import _DEDUPE_CONTINUE, _DEDUPE_NO_LOOK, _DEDUPE_VERIFY, _DURABLE, _descriptor, _name, _Watcher
 from ._errors import from_code
 from ._native import ffi, lib
 from ._sharing import _length, _sums
 from ._types import Reason
+
+if TYPE_CHECKING:
+    from ._copy import FileOrFd, Progress
 
 
 @dataclass(frozen=True)
