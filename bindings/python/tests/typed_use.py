@@ -28,3 +28,10 @@ def questions(where: pathlib.Path) -> Optional[int]:
         reason: libreflink.Reason = error.reason
         return int(reason)
     return found.granularity if found.clone else found.errno
+
+
+def trees(src: pathlib.Path, dst: bytes) -> int:
+    shutil.rmtree(libreflink.copytree(src, dst, ignore=shutil.ignore_patterns("*.o"), dirs_exist_ok=True))
+    libreflink.copy_tree(src, dst, filter=lambda entry: entry.depth < 2 or "empty", replace=True)
+    done: libreflink.TreeResult = libreflink.copy_tree(src, dst, on_error=lambda entry: entry.error is None)
+    return done.files + libreflink.remove_tree(dst, progress=lambda now: print(now.entries_done)).directories

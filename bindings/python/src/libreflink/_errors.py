@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ._native import lib, text
 from ._types import NotCloneable, Result
+
+if TYPE_CHECKING:
+    from ._tree import TreeResult
 
 # make header: python-values REFLINK_ERR_*
 _PANIC = -4097
@@ -31,7 +34,9 @@ def _same_file(number: int, message: str, src: Any, dst: Any) -> OSError:
     return error
 
 
-def from_code(code: int, src: Any = None, dst: Any = None, result: Optional[Result] = None) -> OSError:
+def from_code(
+    code: int, src: Any = None, dst: Any = None, result: Optional[Union[Result, TreeResult]] = None
+) -> OSError:
     """Make the exception for ``code``; ``result`` is the library's report."""
     number = lib.reflink_errno(code)
     message = text("reflink_strerror", code)

@@ -1,4 +1,4 @@
-"""shutil's copyfile, copy and copy2, so that copytree and move clone: its signatures and exceptions.
+"""shutil's copyfile, copy, copy2 and copytree, so that these and move clone: its signatures and exceptions.
 
 Where they differ from shutil, README.md lists it; tests/test_shutil.py runs CPython's own tests over them.
 """
@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Union
 
 from ._copy import StrPath, copyfd, copyfile
 from ._errors import from_code
+from ._tree import copy_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Container
+    from typing import Callable, Optional
 
-    from ._copy import Preserve
+    from ._copy import Mode, Preserve
+    from ._tree import Entry, TreeProgress
+
+    Ignore = Callable[[Any, list[Any]], Container[Any]]
 
 _NOT_REGULAR = -4098
 _SAME_FILE = -4099
@@ -46,6 +51,96 @@ def copy2(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> Union[_Ds
     """
     copied: Union[_Dst, str, bytes] = _copy(src, dst, follow_symlinks, ("times", "xattrs", "acl"), shutil.copystat)
     return copied
+
+
+def copytree(
+    src: StrPath,
+    dst: _Dst,
+    symlinks: bool = True,
+    ignore: Optional[Ignore] = None,
+    *,
+    dirs_exist_ok: bool = False,
+    mode: Mode = "auto",
+    preserve: Collection[Preserve] = ("times", "xattrs", "acl"),
+    durable: bool = False,
+    progress: Optional[Callable[[TreeProgress], object]] = None,
+    threads: int = 1,
+) -> _Dst:
+    """Copy a directory with all that is in it, as ``shutil.copytree(src, dst, symlinks=True)`` does. Return ``dst``.
+
+    ``dst`` shows nothing or the complete copy, unless ``dirs_exist_ok`` is set; its missing parents are made first.
+
+    symlinks
+        Only True: symbolic links are copied, and never followed.
+    ignore
+        As of shutil: called with each directory and the names in it, returns those to leave out.
+    dirs_exist_ok
+        Copy into an existing directory ``dst``, replacing the files there, each in one step. (`copy_tree` can
+        replace the whole directory instead.)
+    mode, preserve, durable, progress, threads
+        As of `copy_tree`. Metadata that the file system refuses is skipped, as shutil does.
+
+    Entries that fail are left out, and `shutil.Error` lists them at the end, as shutil does. A full disk, a read-only
+    one and missing memory end the call at once with an OSError, and so does ``mode="always"`` with `NotCloneable`.
+    """
+    if not symlinks:
+        raise ValueError("symbolic links are copied, not followed: symlinks=False is only shutil.copytree's")
+    sys.audit("shutil.copytree", src, dst)
+    errors: list[tuple[Any, Any, str]] = []
+
+    def gather(entry: Entry) -> bool:
+        error: Any = entry.error
+        errors.append((error.filename, error.filename2, str(error)))
+        return True
+
+    _make_parents(src, dst)
+    copy_tree(
+        src,
+        dst,
+        mode=mode,
+        merge=dirs_exist_ok,
+        durable=durable,
+        preserve=preserve,
+        best_effort_metadata=True,
+        filter=None if ignore is None else _by_directory(os.fspath(src), ignore),
+        on_error=gather,
+        progress=progress,
+        threads=threads,
+    )
+    if errors:
+        raise shutil.Error(errors)
+    return dst
+
+
+def _make_parents(src: StrPath, dst: StrPath) -> None:
+    head, tail = os.path.split(os.fspath(dst))
+    if not tail:  # "dst/"
+        head = os.path.dirname(head)
+    if head and os.path.isdir(src):
+        os.makedirs(head, exist_ok=True)
+
+
+def _by_directory(src: Any, ignore: Ignore) -> Callable[[Entry], bool]:
+    """Make a filter of shutil's function, which is asked once for each directory."""
+    answers: dict[Any, Container[Any]] = {}
+
+    def filter_by_name(entry: Entry) -> bool:
+        parent, name = os.path.split(entry.path)
+        if parent not in answers:
+            answers[parent] = ignore(os.path.join(src, parent) if parent else src, _names_in(entry, src))
+        return name not in answers[parent]
+
+    return filter_by_name
+
+
+def _names_in(entry: Entry, src: Any) -> list[Any]:
+    # Opened anew, since the library reads from its own descriptor. By a path, deep directories would be out of reach.
+    directory = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=entry.source_dir)
+    try:
+        names = os.listdir(directory)
+    finally:
+        os.close(directory)
+    return [os.fsencode(name) for name in names] if isinstance(src, bytes) else names
 
 
 def shutil_copyfile(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> _Dst:

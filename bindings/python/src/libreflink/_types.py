@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ._native import text
+
+if TYPE_CHECKING:
+    from ._tree import TreeResult
 
 # make header: python-values result.flags
 _SOURCE_CHANGED = 0x1
@@ -251,11 +254,11 @@ class Capability:
 
 
 class NotCloneable(OSError):  # noqa: N818 - an answer as much as an error
-    """``mode="always"``, and no clone is possible. Nothing was changed.
+    """``mode="always"``, and no clone is possible. Nothing was changed, except by a tree copy with ``merge``.
 
     ``reason`` says whether it is this file, this volume, this pair of volumes, a permission, or the moment;
     ``result`` is the whole answer.
     """
 
     reason: Reason = Reason.NONE
-    result: Optional[Result] = None
+    result: Optional[Union[Result, TreeResult]] = None
