@@ -162,3 +162,32 @@ fn open_place<'s, S: Sys>(sys: &'s S, root: Fd, place: &Place) -> Result<Handle<
     }
     enter(&at, &mut path)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::sys::{CWD, Native};
+
+    #[test]
+    fn two_files_of_one_number_are_not_one_file() {
+        let stat = Stat { links: 2, ..Native.stat_name(CWD, c"/").unwrap() };
+        let changed = Stat { size: stat.size + 1, ..stat };
+        let (links, key) = (Links::default(), (stat.device, stat.inode));
+        let asked = [&stat, &stat, &changed].map(|stat| links.begin(key, stat));
+        assert_eq!(asked, [Asker::First, Asker::Further, Asker::Stranger]);
+    }
+
+    #[test]
+    fn a_file_is_forgotten_when_all_its_names_were_seen() {
+        let stat = Stat { links: 3, ..Native.stat_name(CWD, c"/").unwrap() };
+        let (links, key) = (Links::default(), (stat.device, stat.inode));
+        assert_eq!(links.begin(key, &stat), Asker::First);
+        assert!(matches!(links.state(key), State::UnderWay));
+        links.made(key, &Place::root(), c"first");
+        assert!(matches!(links.state(key), State::Made(made) if made.name.as_c_str() == c"first"));
+        links.used(key);
+        assert!(matches!(links.state(key), State::Made(_)));
+        links.used(key);
+        assert!(matches!(links.state(key), State::Absent));
+    }
+}

@@ -471,6 +471,22 @@ fn a_tree_is_merged_into_a_directory_that_is_called_dot() {
     assert_eq!(errno(scratch.copy_to("copy/.", &options(), &mut Silent).0), EINVAL);
 }
 
+#[test]
+fn a_root_of_another_owner_or_open_to_others_is_refused() {
+    let scratch = Scratch::new("owner");
+    fs::create_dir(scratch.path("root")).unwrap();
+    fs::set_permissions(scratch.path("root"), fs::Permissions::from_mode(0o700)).unwrap();
+    let open = |name: &str| Handle::new(&Native, Native.enter(CWD, &scratch.c(name)).unwrap());
+    let (root, options) = (open("root"), options());
+    let job = Job { sys: &Native, options: &options, parent: open("."), leaf: c"copy" };
+    let stat = Native.stat(root.fd()).unwrap();
+    assert_eq!(job.check_mine(root.fd(), &stat), Ok(()));
+    for other in [Stat { owner: stat.owner + 1, ..stat }, Stat { mode: 0o701, ..stat }] {
+        assert_eq!(job.check_mine(root.fd(), &other).unwrap_err().cause, Cause::Inconsistent);
+    }
+    assert_eq!(fs::read_dir(scratch.path("root")).unwrap().count(), 0);
+}
+
 /// Somebody who may rename in the destination's parent.
 struct Swapper(PathBuf);
 
