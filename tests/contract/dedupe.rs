@@ -427,8 +427,12 @@ fn a_running_program_can_be_shared(place: &Place) {
     let program = fs::read(&*child::PROGRAM).unwrap();
     let (one, other) = (files::file(&room.path("one"), &program), files::file(&room.path("other"), &program));
     fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut running = Command::new(&other);
-    let mut running = running.env("REFLINK_TEST_CHILD", "dedupe-sleep").spawn().unwrap();
+    let mut program_of = Command::new(&other);
+    program_of.env("REFLINK_TEST_CHILD", "dedupe-sleep");
+    // A test beside this one may fork while the file is still open for writing here: ETXTBSY until its child execs.
+    let started = (0..500)
+        .find_map(|_| program_of.spawn().inspect_err(|_| std::thread::sleep(Duration::from_millis(10))).ok());
+    let mut running = started.unwrap();
     let busy = (0..500).any(|_| {
         std::thread::sleep(Duration::from_millis(10));
         OpenOptions::new().write(true).open(&other).is_err()
