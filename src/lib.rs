@@ -10,6 +10,8 @@
 //! 4. [`sharing`]: what files are made of, what they share, and how equal ones are made to.
 //! 5. [`sys`]: the system calls, behind one trait, one folder per system.
 //!
+//! Trees ([`tree`]) go from directory to directory, and send each file the same way from step 2 on.
+//!
 //! `unsafe` lives in `capi` and `sys` and nowhere else.
 
 #![deny(unsafe_code)]
