@@ -59,7 +59,7 @@ var own = map[int]error{
 
 // Error is what every function of this package returns when it fails.
 type Error struct {
-	// Op is the function: "copyfile", "copycontent", "copyrange" or "probe".
+	// Op is the function: "copyfile", "copytree" and so on.
 	Op string
 	// Src and Dst are the names given, or those of the files.
 	Src, Dst string
@@ -67,6 +67,8 @@ type Error struct {
 	Code int
 	// Result is the library's report: the step that failed, how far it got, why no clone was possible.
 	Result Result
+	// Tree is the library's report on a tree, nil for all other functions.
+	Tree *TreeResult
 
 	cause error
 }

@@ -24,9 +24,9 @@ type watcher struct {
 	value    any
 }
 
-// step says whether to stop. A panic must not cross the library's frames, which would not be cleaned up: it stops the
-// copy, and goes on in again.
-func (w *watcher) step(done, total uint64) (stop bool) {
+// run calls a function of the caller's, and says whether to stop. A panic must not cross the library's frames, which would
+// not be cleaned up: it stops the copy, and goes on in again.
+func (w *watcher) run(function func() error) (stop bool) {
 	returned := false
 	defer func() {
 		if !returned {
@@ -35,7 +35,7 @@ func (w *watcher) step(done, total uint64) (stop bool) {
 	}()
 	w.err = w.ctx.Err()
 	if w.err == nil {
-		w.err = w.progress(done, total)
+		w.err = function()
 	}
 	returned = true
 	return w.err != nil
@@ -94,7 +94,8 @@ func watched(c *config, call func(*watcher) (int, Result, error)) (int, Result, 
 
 //export goreflinkProgress
 func goreflinkProgress(number C.uintptr_t, done, total C.uint64_t) C.int {
-	if cgo.Handle(number).Value().(*watcher).step(uint64(done), uint64(total)) {
+	w := cgo.Handle(number).Value().(*watcher)
+	if w.run(func() error { return w.progress(uint64(done), uint64(total)) }) {
 		return 1
 	}
 	return 0
