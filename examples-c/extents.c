@@ -18,7 +18,7 @@
 
 #include <libreflink.h>
 
-#include "words.h"
+#include "sizes.h"
 
 /* With --with, of several answers the highest is the exit status. */
 enum { ALL = 0, NOT_ALL = 1, UNKNOWN = 2, FAILED = 3 };
