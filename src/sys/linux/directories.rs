@@ -46,7 +46,8 @@ fn openat2(dir: Fd, name: &CStr, flags: c_int, resolve: u64) -> Option<Result<Fd
 /// Opens a directory where no other mount begins. A bind mount has the device number of what it shows, and a subvolume of
 /// Btrfs, which is no mount, has one of its own: only the mount tells.
 fn open_same_mount(dir: Fd, name: &CStr, flags: c_int) -> Result<Fd> {
-    if let Some(outcome) = openat2(dir, name, flags, NO_XDEV) {
+    // Beneath: should a directory ever list "..", or a name with a slash, it leads nowhere.
+    if let Some(outcome) = openat2(dir, name, flags, NO_XDEV | NO_SYMLINKS | BENEATH) {
         return outcome;
     }
     let found = Handle::new(&Native, open(dir, name, flags, 0)?);
@@ -252,6 +253,23 @@ mod tests {
         let root = Handle::new(&Native, Native.open_directory(CWD, c"/", false).unwrap());
         let proc = Handle::new(&Native, Native.open_directory(CWD, c"/proc", false).unwrap());
         assert_ne!(mount_id(root.fd()), mount_id(proc.fd()));
+    }
+
+    #[test]
+    fn nothing_but_a_name_below_is_entered_to_remove_it() {
+        let directory = fs::File::open(std::env::temp_dir()).unwrap();
+        for name in [c"..", c"../..", c"/"] {
+            assert_eq!(
+                Native.enter_to_remove(directory.as_raw_fd(), name),
+                Err(Errno(libc::EXDEV)),
+                "{name:?}"
+            );
+            assert_eq!(
+                Native.enter_same_mount(directory.as_raw_fd(), name),
+                Err(Errno(libc::EXDEV)),
+                "{name:?}"
+            );
+        }
     }
 
     /// As an ordinary user, which as root only this thread becomes: root may read every directory.
