@@ -18,6 +18,7 @@ pub const FILES: &[&str] = &[
     "bindings/rust/libreflink-fs/src/options.rs",
     "bindings/rust/libreflink-fs/src/report.rs",
     "bindings/rust/libreflink-fs/src/sharing.rs",
+    "bindings/rust/libreflink-fs/src/tree.rs",
     "bindings/python/src/libreflink/_types.py",
     "bindings/python/src/libreflink/_errors.py",
     "bindings/python/src/libreflink/_copy.py",

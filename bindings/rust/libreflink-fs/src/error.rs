@@ -9,6 +9,7 @@ use libreflink_sys as sys;
 
 use crate::native;
 use crate::report::{Report, Step};
+use crate::tree::TreeReport;
 
 /// Why a call failed, and how far it got: inside of the [`io::Error`] that it returned.
 ///
@@ -23,6 +24,7 @@ pub struct CopyError {
     code: i32,
     report: Report,
     refused: bool,
+    tree: Option<Box<TreeReport>>,
 }
 
 impl CopyError {
@@ -58,12 +60,20 @@ impl CopyError {
         self.refused
     }
 
+    /// What was done with a tree; `None` for all other calls.
+    #[must_use]
+    pub fn tree(&self) -> Option<&TreeReport> {
+        self.tree.as_deref()
+    }
+
     fn kind(&self) -> ErrorKind {
         match self.code {
             sys::REFLINK_ERR_NOT_REGULAR
             | sys::REFLINK_ERR_SAME_FILE
             | sys::REFLINK_ERR_OVERLAP
-            | sys::REFLINK_ERR_APPEND => ErrorKind::InvalidInput,
+            | sys::REFLINK_ERR_APPEND
+            | sys::REFLINK_ERR_INTO_ITSELF
+            | sys::REFLINK_ERR_NAME_CLASH => ErrorKind::InvalidInput,
             sys::REFLINK_ERR_PANIC | sys::REFLINK_ERR_INCONSISTENT => ErrorKind::Other,
             // On Windows std knows the system's own numbers, and not those of <errno.h>.
             _ if cfg!(windows) => {
@@ -76,6 +86,9 @@ impl CopyError {
 
 impl fmt::Display for CopyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(tree) = self.tree.as_ref().filter(|tree| !tree.failed_path.as_os_str().is_empty()) {
+            write!(f, "{}: ", tree.failed_path.display())?;
+        }
         if self.report.step == Step::None {
             return f.write_str(native::text(self.code));
         }
@@ -90,6 +103,21 @@ pub fn checked<T>(code: i32, (report, refused): (Report, bool), value: T) -> io:
     if code >= 0 {
         return Ok(value);
     }
-    let error = CopyError { code, report, refused };
-    Err(io::Error::new(error.kind(), error))
+    Err(failed(CopyError { code, report, refused, tree: None }))
+}
+
+/// The same for a tree, whose error has the whole report.
+pub fn checked_tree(
+    code: i32,
+    (report, refused): (Report, bool),
+    tree: TreeReport,
+) -> io::Result<TreeReport> {
+    if code >= 0 {
+        return Ok(tree);
+    }
+    Err(failed(CopyError { code, report, refused, tree: Some(Box::new(tree)) }))
+}
+
+fn failed(error: CopyError) -> io::Error {
+    io::Error::new(error.kind(), error)
 }

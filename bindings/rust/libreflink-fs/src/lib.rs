@@ -47,9 +47,12 @@ mod dedupe;
 mod error;
 #[allow(unsafe_code)]
 mod native;
+#[allow(unsafe_code)]
+mod native_tree;
 mod options;
 mod report;
 mod sharing;
+mod tree;
 
 use std::io;
 use std::path::Path;
@@ -59,6 +62,7 @@ pub use error::CopyError;
 pub use options::{CopyOptions, Durability, IfExists, Mode, Permissions};
 pub use report::{Capability, Method, Progress, Reason, Report, Step};
 pub use sharing::{Comparison, Extent, ExtentKind, Extents, Look, Sharing, Verdict};
+pub use tree::{Entry, EntryKind, OnError, Phase, Take, Tree, TreeIfExists, TreeProgress, TreeReport};
 
 /// Copies a file under a new name with the default options: clones if possible, else copies, and fails if the name exists.
 ///

@@ -1,4 +1,4 @@
-//! The calls into C, and nothing else: names, structures and the progress function cross here, and all `unsafe` is here.
+//! The calls into C, and nothing else: names, structures and the progress function cross here. `native_tree.rs` has those of trees.
 //! A panic never crosses the library: it is kept, and continues when the library has cleaned up.
 
 use std::any::Any;
@@ -149,7 +149,7 @@ pub fn shared(look: &Look, a: &File, b: &File) -> io::Result<Comparison> {
 }
 
 /// The report of a look that failed, which refused no clone.
-fn looked(step: u32, flags: u32, os_error: i32) -> (Report, bool) {
+pub fn looked(step: u32, flags: u32, os_error: i32) -> (Report, bool) {
     (report(&sys::reflink_result { step, flags, os_error, ..Default::default() }), false)
 }
 
@@ -288,7 +288,7 @@ fn capability(raw: &sys::reflink_capability) -> Capability {
 }
 
 /// A text in a structure. A C character is signed on one processor and unsigned on another.
-fn text_of(characters: &[c_char]) -> String {
+pub fn text_of(characters: &[c_char]) -> String {
     let bytes = characters.iter().take_while(|byte| **byte != 0).flat_map(|byte| byte.to_ne_bytes());
     String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
 }
@@ -302,19 +302,19 @@ fn answer(number: i32) -> Option<bool> {
 }
 
 /// A -errno that may be 0.
-fn errno(code: i32) -> Option<i32> {
+pub fn errno(code: i32) -> Option<i32> {
     (code != 0).then(|| code.saturating_neg())
 }
 
 /// A name as C takes it. A NUL in it would silently end it there.
 #[cfg(unix)]
-fn name(path: &Path) -> io::Result<CString> {
+pub fn name(path: &Path) -> io::Result<CString> {
     use std::os::unix::ffi::OsStrExt;
     Ok(CString::new(path.as_os_str().as_bytes())?)
 }
 
 #[cfg(windows)]
-fn name(path: &Path) -> io::Result<CString> {
+pub fn name(path: &Path) -> io::Result<CString> {
     let text = path
         .to_str()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the name is not Unicode"))?;

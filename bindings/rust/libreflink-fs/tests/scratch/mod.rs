@@ -16,6 +16,7 @@ impl Scratch {
         self.0.join(name)
     }
 
+    #[allow(dead_code)] // not by each test program
     pub fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.join(name);
         fs::write(&path, content).unwrap();
