@@ -2,6 +2,7 @@
 //! They call none of the caller's functions, take no signals, and end before the call returns.
 
 use std::collections::VecDeque;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -175,15 +176,18 @@ pub(super) fn with_helpers<S: Sys + Sync, T>(
     std::thread::scope(|scope| {
         let closing = Closing(crew);
         let blocked = SignalsBlocked::begin();
-        for _ in 0..helpers {
+        let spawn = |_| {
             let helper = std::thread::Builder::new().stack_size(STACK);
-            if helper.spawn_scoped(scope, || crew.work(copier, asked)).is_err() {
-                break;
-            }
-        }
+            helper.spawn_scoped(scope, || crew.work(copier, asked)).ok()
+        };
+        let helpers: Vec<_> = (0..helpers).map_while(spawn).collect();
         blocked.end();
         let outcome = walk();
         drop(closing);
+        // The scope waits until they have done their work, not until they are gone.
+        for helper in helpers {
+            helper.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
         outcome
     })
 }
