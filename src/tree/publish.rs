@@ -154,23 +154,31 @@ impl<S: Sys> Job<'_, '_, S> {
     pub(super) fn clean_up(&self, place: &Place, mine: &Stat, watch: &mut dyn Watch, report: &mut Report) {
         let parent = self.parent.fd();
         let Some(name) = place.name(self.leaf) else {
-            report.destination_changed = report.counts.seen > 0; // a directory may have been made, and not be done
+            report.destination_changed = report.touched;
             return;
         };
         let found = self.sys.stat_name(parent, name);
-        if !found.is_ok_and(|there| there.same_file(mine)) {
-            // Published after all, and the system's answer was lost? Else somebody moved it.
-            let under_name = self.sys.stat_name(parent, self.leaf);
-            report.published = under_name.is_ok_and(|there| there.same_file(mine));
-            if report.published && found.is_ok() {
+        let is_mine = |there: crate::sys::Result<Stat>| there.is_ok_and(|there| there.same_file(mine));
+        if !is_mine(found) && is_mine(self.sys.stat_name(parent, self.leaf)) {
+            // Published after all: the system's answer was lost.
+            report.published = true;
+            if found.is_ok() {
                 report.leave(name); // what it replaced
             }
             return;
         }
-        let mut watch = Cleaning { watch, replaced: false };
-        let removed = remove::clean_up(self.sys, parent, name, &mut watch);
-        if removed.is_err() && matches!(place, Place::Private(_)) {
-            report.leave(name);
+        let removed = match found {
+            Ok(there) if !there.same_file(mine) => return, // somebody moved it
+            Err(errno) if table::name_is_free(errno) => return,
+            Ok(_) => {
+                remove::clean_up(self.sys, parent, name, &mut Cleaning { watch, replaced: false }).is_ok()
+            }
+            Err(_) => false,
+        };
+        match place {
+            _ if removed => {}
+            Place::Private(_) => report.leave(name),
+            Place::Final | Place::Merged => report.destination_changed = true,
         }
     }
 }

@@ -119,6 +119,8 @@ pub struct Report {
     pub published: bool,
     /// It failed, and what was there before was changed, or may have been.
     pub destination_changed: bool,
+    /// Something has a name of the copy's by now.
+    pub(super) touched: bool,
     /// What was left beside the destination.
     pub litter: Option<Litter>,
     /// The entry that stopped the call, relative to the root: empty for the root itself, or where none did.
@@ -128,6 +130,8 @@ pub struct Report {
 impl Report {
     /// Counts an entry, and notes of a file that was not cloned why, if it is the first.
     pub(super) fn count(&mut self, fate: Fate, file: &copy::Report) {
+        // A directory may have been there before: who makes one says so.
+        self.touched |= fate.is_copied() && fate != Fate::Directory;
         let counts = &mut self.counts;
         let number = match fate {
             Fate::File => {
@@ -152,6 +156,7 @@ impl Report {
     /// Notes what is not a count.
     pub(super) fn note(&mut self, file: &copy::Report) {
         self.metadata_incomplete |= file.metadata_incomplete;
+        self.touched |= file.published;
         if self.reason == Reason::None {
             (self.reason, self.clone_error) = (file.reason, file.clone_error);
         }

@@ -106,7 +106,9 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
 
     fn all(&mut self) -> Result<()> {
         let mut listing = Listing::new().at(Step::Walk(Side::Source))?;
-        metadata::prepare(self.sys, &self.root)?;
+        if self.levels.first().is_some_and(|root| root.look.made) {
+            metadata::prepare(self.sys, &self.root)?;
+        }
         self.read(&mut listing)?;
         while let Some(level) = self.levels.last_mut() {
             match level.subdirectories.pop() {
@@ -266,15 +268,17 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     }
 
     /// Makes a directory, which nobody else may look into until it is finished. `false`: it is there, and is merged into.
-    fn make_directory(&self, parent: &Directory<S>, name: &CStr) -> Result<bool> {
+    fn make_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<bool> {
         match self.sys.make_directory(parent.target.fd(), name, PRIVATE) {
-            Err(errno) if self.copier.merges() && table::name_is_taken(errno) => Ok(false),
-            outcome => outcome.at(Step::Create).map(|()| true).map_err(|error| self.copier.explain(error)),
+            Err(errno) if self.copier.merges() && table::name_is_taken(errno) => return Ok(false),
+            outcome => outcome.at(Step::Create).map_err(|error| self.copier.explain(error))?,
         }
+        self.report.touched = true;
+        Ok(true)
     }
 
     /// Makes the directory that a mount point becomes.
-    fn empty_directory(&self, parent: &Directory<S>, name: &CStr) -> Result<Fate> {
+    fn empty_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<Fate> {
         let mode = self.sys.stat_name(parent.source.fd(), name).at(Step::Walk(Side::Source))?.mode;
         if self.make_directory(parent, name)? {
             let made = self.sys.enter(parent.target.fd(), name).at(Step::Create)?;
