@@ -2,8 +2,8 @@
 //! An entry is dropped when all names of its file were seen, so that what is kept does not grow with the tree.
 
 use core::ffi::CStr;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::CString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -55,13 +55,13 @@ struct Link {
     left: u64,
 }
 
-/// All of them. The threads of one call share it.
+/// All of them. The threads of one call share it. (A `HashMap` asks for random numbers, panics without, and has thread-locals.)
 #[derive(Debug, Default)]
-pub(super) struct Links(Mutex<HashMap<Key, Link>>);
+pub(super) struct Links(Mutex<BTreeMap<Key, Link>>);
 
 impl Links {
     /// A panic elsewhere leaves nothing half done here.
-    fn table(&self) -> MutexGuard<'_, HashMap<Key, Link>> {
+    fn table(&self) -> MutexGuard<'_, BTreeMap<Key, Link>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
