@@ -159,7 +159,8 @@ impl<S: Sys> Job<'_, '_, S> {
         };
         let found = self.sys.stat_name(parent, name);
         let is_mine = |there: crate::sys::Result<Stat>| there.is_ok_and(|there| there.same_file(mine));
-        if !is_mine(found) && is_mine(self.sys.stat_name(parent, self.leaf)) {
+        let is_private = matches!(place, Place::Private(_));
+        if is_private && !is_mine(found) && is_mine(self.sys.stat_name(parent, self.leaf)) {
             // Published after all: the system's answer was lost.
             report.published = true;
             if found.is_ok() {
@@ -175,10 +176,10 @@ impl<S: Sys> Job<'_, '_, S> {
             }
             Err(_) => false,
         };
-        match place {
-            _ if removed => {}
-            Place::Private(_) => report.leave(name),
-            Place::Final | Place::Merged => report.destination_changed = true,
+        if !removed && is_private {
+            report.leave(name);
+        } else {
+            report.destination_changed = !removed;
         }
     }
 }
