@@ -316,8 +316,11 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
                 self.read_again().map(|()| false)
             }
             // Somebody else removed it, which is what was wanted.
-            Err(errno) if table::name_is_free(errno) => Ok(true),
-            outcome => outcome.at(Step::Cleanup).map(|()| true),
+            Err(errno) if !table::name_is_free(errno) => Err(errno).at(Step::Cleanup),
+            _ => {
+                self.first = None; // whatever failed on the way, all is gone
+                Ok(true)
+            }
         }
     }
 
