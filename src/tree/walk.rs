@@ -131,6 +131,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         loop {
             match self.sys.read_entries(directory.source.fd(), listing) {
                 Ok(false) => break,
+                Err(errno) if table::name_is_free(errno) && self.is_removed(&directory) => break,
                 Ok(true) => {
                     for entry in listing.entries() {
                         self.listed(&directory, entry.name, entry.kind)?;
@@ -146,6 +147,11 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             }
         }
         self.submit(&directory)
+    }
+
+    /// Whether somebody removed a directory of the source after it was opened: then nothing is in it.
+    fn is_removed(&self, directory: &Directory<S>) -> bool {
+        self.sys.stat(directory.source.fd()).is_ok_and(|stat| stat.links == 0)
     }
 
     /// The directory where the walk is.
