@@ -69,6 +69,7 @@ TIME ?= 900
 FIGURES = ./tests/torture/figures.sh
 torture: tools lib ## every promise attacked, for about TIME seconds (all fault injections take a quarter of an hour): TIME=900 SEED=n
 	REFLINK_TIME=$(TIME) $(if $(SEED),REFLINK_SEED=$(SEED)) $(FIGURES) "make torture" $(CARGO) test $(CARGO_FLAGS) --test torture
+	REFLINK_TIME=$(TIME) $(if $(SEED),REFLINK_SEED=$(SEED)) $(CARGO) test $(CARGO_FLAGS) --test tree
 	$(FIGURES) "unit tests" $(CARGO) test $(CARGO_FLAGS) --lib
 
 valgrind: lib ## the C programs under valgrind's memory and thread checkers

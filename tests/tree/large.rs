@@ -1,0 +1,136 @@
+//! Trees that are deep or wide beyond all use: few descriptors, constant memory, no limit of a path's length.
+
+use std::ffi::CStr;
+use std::fs::{self, File};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::calls::{self, Options};
+use crate::files::{self, Room};
+use crate::lab::Place;
+use crate::ways::{mount, own_mounts, unmount};
+use crate::{Attack, ONE, odd};
+
+pub const ALL: &[Attack] = &[
+    Attack("ten_thousand_levels", &["xfs-4k", "btrfs", "ext4", "tmpfs"], ten_thousand_levels),
+    Attack("very_many_files_in_one_directory", ONE, very_many_files),
+    Attack("very_many_directories_in_one", ONE, very_many_directories),
+    Attack("seventy_thousand_names_of_one_file", &["ext4", "btrfs"], seventy_thousand_names),
+];
+
+fn limit_descriptors(soft: u64) {
+    let raw = libc::rlimit64 { rlim_cur: soft, rlim_max: 4096 };
+    assert_eq!(unsafe { libc::setrlimit64(libc::RLIMIT_NOFILE, &raw) }, 0);
+}
+
+/// The most memory that this process had so far, in KiB.
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn ten_thousand_levels(place: &Place) {
+    const LEVELS: usize = 10_000;
+    let room = Room::new(&place.dir);
+    let (src, dst) = (room.path("src"), room.path("dst"));
+    odd::chain(&src, LEVELS);
+    limit_descriptors(100);
+    let before = peak();
+    for threads in [0, 2] {
+        let outcome = calls::copied(&src, &dst, &Options { threads, ..Options::default() });
+        assert_eq!((outcome.directories, outcome.files), (LEVELS as u64, LEVELS as u64), "{outcome:?}");
+        assert_eq!(chain_length(&dst), LEVELS);
+        let outcome = calls::removed(&dst);
+        assert_eq!((outcome.directories, outcome.files), (LEVELS as u64, LEVELS as u64), "{outcome:?}");
+    }
+    assert!(peak() < before + (32 << 10), "{before} KiB, then {}", peak());
+    calls::removed(&src);
+}
+
+/// How many levels a chain has with its file in each.
+fn chain_length(root: &Path) -> usize {
+    let mut here = File::open(root).unwrap();
+    let open = |here: &File, name: &CStr, how| unsafe { libc::openat(here.as_raw_fd(), name.as_ptr(), how) };
+    let mut levels = 0;
+    loop {
+        let below = open(&here, c"twenty-letters-long-", libc::O_DIRECTORY | libc::O_RDONLY);
+        if below < 0 {
+            return levels;
+        }
+        let file = open(&here, c"file", libc::O_RDONLY);
+        assert!(file >= 0, "level {levels} has no file");
+        let file = unsafe { File::from_raw_fd(file) };
+        assert_eq!(file.metadata().unwrap().len(), 7);
+        here = unsafe { File::from_raw_fd(below) };
+        levels += 1;
+    }
+}
+
+/// A million of each in the long form.
+fn many() -> usize {
+    if std::env::var_os("REFLINK_TIME").is_some() { 1_000_000 } else { 50_000 }
+}
+
+fn very_many_files(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = odd::directory(&room.path("src"));
+    for number in 0..many() {
+        File::create(src.join(format!("file-{number}"))).unwrap();
+    }
+    let before = peak();
+    for threads in [0, 2] {
+        let options = Options { threads, ..Options::default() };
+        let outcome = calls::copied(&src, &room.path("dst"), &options);
+        assert_eq!((outcome.files, outcome.files_empty), (many() as u64, many() as u64));
+        assert_eq!(calls::removed(&room.path("dst")).files, many() as u64);
+    }
+    assert!(peak() < before + (4 << 10), "{before} KiB, then {}", peak());
+    calls::removed(&src);
+}
+
+fn very_many_directories(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = odd::directory(&room.path("src"));
+    let many = many().min(100_000);
+    for number in 0..many {
+        fs::create_dir(src.join(format!("directory-{number}"))).unwrap();
+    }
+    let before = peak();
+    for threads in [0, 2] {
+        let options = Options { threads, ..Options::default() };
+        let outcome = calls::copied(&src, &room.path("dst"), &options);
+        assert_eq!((outcome.directories, outcome.seen()), (many as u64, many as u64));
+        assert_eq!(calls::removed(&room.path("dst")).directories, many as u64);
+    }
+    // Their names are kept, and no more.
+    assert!(peak() < before + (16 << 10), "{before} KiB, then {}", peak());
+    calls::removed(&src);
+}
+
+/// More than ext4 (65,000) and Btrfs (65,535 in one directory) give one file: then there is one more.
+fn seventy_thousand_names(place: &Place) {
+    const NAMES: u64 = 70_000;
+    let room = Room::new(&place.dir);
+    own_mounts();
+    let src = odd::directory(&room.path("src"));
+    mount(&["-t", "tmpfs", "test"], &src);
+    files::file(&src.join("first"), b"the one");
+    for number in 1..NAMES {
+        fs::hard_link(src.join("first"), src.join(format!("name-{number}"))).unwrap();
+    }
+    for threads in [0, 2] {
+        let outcome = calls::copied(&src, &room.path("dst"), &Options { threads, ..Options::default() });
+        assert_eq!((outcome.files, outcome.hard_links), (2, NAMES - 2), "{outcome:?}");
+        let mut names_of = std::collections::BTreeMap::<u64, u64>::new();
+        for name in fs::read_dir(room.path("dst")).unwrap() {
+            let stat = name.unwrap().metadata().unwrap();
+            assert_eq!(stat.len(), 7);
+            *names_of.entry(stat.ino()).or_default() += 1;
+        }
+        assert_eq!((names_of.len(), names_of.values().sum()), (2, NAMES));
+        calls::removed(&room.path("dst"));
+    }
+    unmount(&src);
+}

@@ -1,0 +1,136 @@
+//! A process of its own for one call of the library, of which one system call fails, or at which it is killed.
+//! By ptrace(2): the call is made one that there is not, and its answer the error. Linux on x86-64 only.
+
+use std::ffi::c_void;
+
+use crate::calls::Outcome;
+
+/// What is done at the nth system call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    Nothing,
+    Error(i32),
+    /// Every later call of the same number fails too.
+    ErrorFromNowOn(i32),
+    Kill,
+}
+
+/// What the process said of itself.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Said {
+    /// The call came back.
+    pub ended: i32,
+    pub code: i32,
+    pub leaked: i32,
+    pub outcome: Outcome,
+}
+
+/// How it went.
+pub struct Ran {
+    pub said: Said,
+    /// The numbers of the system calls between begin and end.
+    pub calls: Vec<u64>,
+}
+
+/// A page that both processes see.
+pub struct Page(*mut Said);
+
+impl Page {
+    pub fn new() -> Self {
+        let how = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+        let page = unsafe { libc::mmap(std::ptr::null_mut(), 4096, how.0, how.1, -1, 0) };
+        assert_ne!(page, libc::MAP_FAILED);
+        Self(page.cast())
+    }
+}
+
+/// No call has this number: it marks where the library's calls begin and end.
+const MARK: i64 = 5555;
+
+fn descriptors() -> i32 {
+    (0..256).filter(|fd| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0).count() as i32
+}
+
+fn in_child(page: &Page, call: impl FnOnce(&mut Outcome) -> i32) -> ! {
+    unsafe {
+        libc::ptrace(libc::PTRACE_TRACEME, 0, std::ptr::null_mut::<c_void>(), std::ptr::null_mut::<c_void>());
+        libc::raise(libc::SIGSTOP);
+        let said = &mut *page.0;
+        let before = descriptors();
+        libc::syscall(MARK);
+        said.code = call(&mut said.outcome);
+        libc::syscall(MARK);
+        said.leaked = descriptors() - before;
+        said.ended = 1;
+        libc::_exit(0);
+    }
+}
+
+/// Forks, has `call` made there, and does `fault` at the call number `at` of those that the library makes.
+#[cfg(target_arch = "x86_64")]
+pub fn run(page: &Page, at: usize, fault: Fault, call: impl FnOnce(&mut Outcome) -> i32) -> Ran {
+    unsafe {
+        (page.0).write(Said { ended: 0, code: 0, leaked: 0, outcome: Outcome::unwritten() });
+        let child = libc::fork();
+        assert!(child >= 0);
+        if child == 0 {
+            in_child(page, call);
+        }
+        let calls = trace(child, at, fault);
+        Ran { said: page.0.read(), calls }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+unsafe fn trace(child: libc::pid_t, at: usize, fault: Fault) -> Vec<u64> {
+    let none = std::ptr::null_mut::<c_void>();
+    let (mut status, mut calls, mut inside, mut entering) = (0, Vec::new(), false, true);
+    let mut answer = None;
+    let mut refused = None;
+    unsafe {
+        libc::waitpid(child, &mut status, 0);
+        libc::ptrace(libc::PTRACE_SETOPTIONS, child, none, libc::PTRACE_O_TRACESYSGOOD as *mut c_void);
+        loop {
+            libc::ptrace(libc::PTRACE_SYSCALL, child, none, none);
+            libc::waitpid(child, &mut status, 0);
+            if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
+                return calls;
+            }
+            if libc::WSTOPSIG(status) != libc::SIGTRAP | 0x80 {
+                continue; // a signal, which it does not need
+            }
+            let mut registers = std::mem::zeroed::<libc::user_regs_struct>();
+            libc::ptrace(libc::PTRACE_GETREGS, child, none, &raw mut registers);
+            if entering {
+                let number = registers.orig_rax;
+                if number as i64 == MARK {
+                    inside = !inside;
+                } else if inside {
+                    calls.push(number);
+                    let now = calls.len() - 1 == at;
+                    answer = match fault {
+                        Fault::Kill if now => {
+                            libc::kill(child, libc::SIGKILL);
+                            None
+                        }
+                        Fault::Error(errno) if now => Some(errno),
+                        Fault::ErrorFromNowOn(errno) if now || refused == Some(number) => {
+                            refused = Some(number);
+                            Some(errno)
+                        }
+                        _ => None,
+                    };
+                    if answer.is_some() {
+                        registers.orig_rax = u64::MAX;
+                        libc::ptrace(libc::PTRACE_SETREGS, child, none, &raw const registers);
+                    }
+                }
+            } else if let Some(errno) = answer.take() {
+                registers.rax = (-i64::from(errno)) as u64;
+                libc::ptrace(libc::PTRACE_SETREGS, child, none, &raw const registers);
+            }
+            entering = !entering;
+        }
+    }
+}

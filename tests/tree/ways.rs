@@ -1,0 +1,669 @@
+//! Each way to deal with what stands under the destination's name, and each flag: what it changes, and what it leaves alone.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
+use std::path::Path;
+
+use crate::abi::{self, ALL_METADATA, DESTINATION_CHANGED, LITTER, PUBLISHED, REPLACE};
+use crate::calls::{
+    self, INTO_ITSELF, KEEP_EXISTING, KEEP_REPLACED, MERGE, NOFOLLOW, ONE_MOUNT, Options, SKIP_SPECIAL,
+    SPLIT_LINKS, TWO_RENAMES,
+};
+use crate::files::{self, Room};
+use crate::lab::Place;
+use crate::walker::{self, Kind, Tree};
+use crate::whole::{assert_copied, become_a_user};
+use crate::{Attack, KINDS, ONE, cannot, odd};
+
+pub const ALL: &[Attack] = &[
+    Attack("what_is_there_stays_under_fail", KINDS, what_is_there_stays_under_fail),
+    Attack("replacing", KINDS, replacing),
+    Attack("replacing_as_a_user", KINDS, replacing_as_a_user),
+    Attack("a_lower_layer_is_replaced_by_two_renames", &["tmpfs"], a_lower_layer),
+    Attack("merging", KINDS, merging),
+    Attack("merging_and_keeping", KINDS, merging_and_keeping),
+    Attack("a_merge_that_fails_says_what_it_changed", ONE, a_merge_that_fails),
+    Attack("links_are_split", KINDS, links_are_split),
+    Attack("links_to_outside", KINDS, links_to_outside),
+    Attack("specials_are_skipped", KINDS, specials_are_skipped),
+    Attack("one_mount", KINDS, one_mount),
+    Attack("mounts_at_the_destination", KINDS, mounts_at_the_destination),
+    Attack("into_itself_and_around_itself", KINDS, into_itself),
+    Attack("links_as_source", ONE, links_as_source),
+    Attack("nocow_directories", &["btrfs"], nocow_directories),
+    Attack("subvolumes", &["btrfs"], subvolumes),
+    Attack("inherited_acls", &["xfs-4k", "btrfs", "ext4", "tmpfs"], inherited_acls),
+];
+
+fn with(if_exists: u32, flags: u64) -> Options {
+    Options { if_exists, flags, ..Options::default() }
+}
+
+/// A name that something stands under, and how to tell that it is still that.
+fn obstacles(room: &Room) -> Vec<(&'static str, Tree)> {
+    odd::directory(&room.path("empty"));
+    odd::plain(&room.path("full"), 2, 2);
+    files::file(&room.path("file"), b"precious");
+    symlink("full", room.path("link")).unwrap();
+    symlink("nowhere", room.path("dangling")).unwrap();
+    files::fifo(&room.path("fifo"));
+    ["empty", "full", "file", "link", "dangling", "fifo"].map(|name| (name, of_name(&room.path(name)))).into()
+}
+
+/// What stands under a name, a tree or not.
+fn of_name(path: &Path) -> Tree {
+    let parent = path.parent().unwrap();
+    let prefix = path.file_name().unwrap().as_encoded_bytes().to_vec();
+    let inside = |name: &[u8]| name == prefix || name.starts_with(&[&prefix[..], b"/"].concat());
+    let tree = walker::walk(parent);
+    tree.into_iter().filter(|(name, _)| inside(name)).collect()
+}
+
+fn what_is_there_stays_under_fail(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::plain(&room.path("src"), 2, 3);
+    let obstacles = obstacles(&room);
+    let before = room.names();
+    for (name, was) in &obstacles {
+        for durability in [abi::ATOMIC, abi::UNSTAGED, abi::DURABLE] {
+            let options = Options { durability, ..Options::default() };
+            let (code, outcome) = calls::copy(&room.path("src"), &room.path(name), &options);
+            assert_eq!((code, outcome.seen(), outcome.flags & PUBLISHED), (-libc::EEXIST, 0, 0), "{name}");
+            walker::assert_untouched(was, &of_name(&room.path(name)));
+            assert_eq!(room.names(), before);
+        }
+    }
+}
+
+fn replacing_as_a_user(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::mode(&room.0, 0o777);
+    become_a_user();
+    replacing_in(&room);
+}
+
+fn replacing(place: &Place) {
+    replacing_in(&Room::new(&place.dir));
+}
+
+fn replacing_in(room: &Room) {
+    let src = room.path("src");
+    odd::plain(&src, 2, 3);
+    let source = walker::walk(&src);
+    let obstacles = obstacles(room);
+    let before = room.names();
+    for (name, was) in &obstacles {
+        let dst = room.path(name);
+        let refused = ["file", "fifo"].contains(name);
+        for flags in [KEEP_REPLACED, KEEP_REPLACED | TWO_RENAMES, 0] {
+            for durability in [abi::UNSTAGED, abi::DURABLE, abi::ATOMIC] {
+                let options = Options { durability, ..with(REPLACE, flags) };
+                let (code, outcome) = calls::copy(&src, &dst, &options);
+                if refused {
+                    assert_eq!((code, outcome.flags & PUBLISHED), (-libc::ENOTDIR, 0), "{name}: {outcome:?}");
+                    walker::assert_untouched(was, &of_name(&dst));
+                    assert_eq!(room.names(), before);
+                    continue;
+                }
+                assert_eq!(code, 0, "{name}: {outcome:?}");
+                assert_copied(&source, &dst, &options, &outcome);
+                if flags & KEEP_REPLACED == 0 {
+                    assert_eq!((room.names(), outcome.flags & LITTER), (before.clone(), 0), "{outcome:?}");
+                } else {
+                    put_back(room, name, was, outcome.litter());
+                    assert_eq!(room.names(), before);
+                }
+            }
+        }
+        // A target of a link is not what is replaced.
+        assert!(room.path("full/directory-0").is_dir() || *name != "link", "{name}");
+    }
+    old_trees_that_resist(room, &source);
+    // Nothing there: as under FAIL.
+    let outcome = calls::copied(&src, &room.path("new"), &with(REPLACE, KEEP_REPLACED));
+    assert_eq!(outcome.flags & LITTER, 0);
+}
+
+/// The replaced one is under the name that was told, as it was; and takes its place again.
+fn put_back(room: &Room, name: &str, was: &Tree, litter: &str) {
+    assert!(litter.starts_with(".reflink-old-"), "{litter}");
+    let dst = room.path(name);
+    calls::removed(&dst);
+    fs::rename(room.path(litter), &dst).unwrap();
+    let (mut was, mut now) = (was.clone(), of_name(&dst));
+    // Rename changes nothing but the directory's ".."; what is compared has no time of change.
+    for tree in [&mut was, &mut now] {
+        tree.values_mut().for_each(|node| node.accessed = (0, 0));
+    }
+    walker::assert_untouched(&was, &now);
+}
+
+/// Old trees that forbid all to their owner are removed all the same.
+fn old_trees_that_resist(room: &Room, source: &Tree) {
+    for mode in [0o555, 0o111, 0o000, 0o222] {
+        let old = odd::directory(&room.path("old"));
+        for name in ["one", "two"] {
+            let inside = odd::directory(&old.join(name));
+            odd::plain(&inside.join("below"), 1, 2);
+            odd::mode(&inside.join("below/directory-0"), mode);
+            odd::mode(&inside.join("below"), mode);
+            odd::mode(&inside, mode);
+        }
+        odd::mode(&old, mode);
+        let options = with(REPLACE, 0);
+        let (code, outcome) = calls::copy(&room.path("src"), &old, &options);
+        assert_eq!((code, outcome.flags & LITTER), (0, 0), "{mode:o}: {outcome:?}");
+        assert_copied(source, &old, &options, &outcome);
+        calls::removed(&old);
+        assert!(room.names().iter().all(|name| !name.starts_with('.')), "{:?}", room.names());
+    }
+}
+
+/// An overlay of this test's own: what is in a lower layer cannot be exchanged.
+fn a_lower_layer(place: &Place) {
+    let room = Room::new(&place.dir);
+    own_mounts();
+    for name in ["lower", "upper", "work", "merged"] {
+        odd::directory(&room.path(name));
+    }
+    odd::plain(&room.path("lower/dst"), 2, 2);
+    odd::plain(&room.path("src"), 1, 3);
+    let layers = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        room.path("lower").display(),
+        room.path("upper").display(),
+        room.path("work").display()
+    );
+    mount(&["-t", "overlay", "-o", &format!("{layers},redirect_dir=off"), "test"], &room.path("merged"));
+    let (src, dst) = (room.path("src"), room.path("merged/dst"));
+    let was = walker::walk(&dst);
+    let (code, outcome) = calls::copy(&src, &dst, &with(REPLACE, 0));
+    assert_eq!((code, outcome.step), (-libc::EOPNOTSUPP, abi::STEP_PUBLISH), "{outcome:?}");
+    walker::assert_untouched(&was, &walker::walk(&dst));
+    assert_eq!(files::names(&room.path("merged")), ["dst"]);
+    // A directory of the lower layer cannot be renamed away either: the name stays, and nothing is left.
+    let (code, outcome) = calls::copy(&src, &dst, &with(REPLACE, TWO_RENAMES));
+    assert!(code == 0 || code == -libc::EXDEV, "{outcome:?}");
+    if code == 0 {
+        assert_copied(&walker::walk(&src), &dst, &with(0, 0), &outcome);
+    } else {
+        walker::assert_untouched(&was, &walker::walk(&dst));
+    }
+    assert_eq!(files::names(&room.path("merged")), ["dst"]);
+    unmount(&room.path("merged"));
+}
+
+// ── Merging ──
+
+/// A tree to merge, and what it meets.
+fn two_trees(room: &Room) {
+    let (src, dst) = (room.path("src"), room.path("dst"));
+    for root in [&src, &dst] {
+        odd::directory(root);
+        for name in ["both", "both/deeper"] {
+            odd::directory(&root.join(name));
+        }
+        files::file(&root.join("both/file"), root.as_os_str().as_encoded_bytes());
+        files::file(&root.join("file"), root.as_os_str().as_encoded_bytes());
+        symlink(root, root.join("link")).unwrap();
+        files::fifo(&root.join("fifo"));
+    }
+    odd::directory(&src.join("new"));
+    files::file(&src.join("new/file"), b"new");
+    files::file(&src.join("new/linked"), b"linked");
+    fs::hard_link(src.join("new/linked"), src.join("both/linked")).unwrap();
+    files::file(&dst.join("both/linked"), b"of the destination");
+    fs::hard_link(dst.join("both/linked"), dst.join("other-name")).unwrap();
+    files::file(&dst.join("both/deeper/stays"), b"stays");
+    files::file(&dst.join("stays"), b"stays");
+    odd::directory(&dst.join("outside"));
+    files::file(&dst.join("outside/canary"), b"canary");
+    // A symbolic link where a file is to be, which leads elsewhere.
+    files::file(&src.join("to-be-linked"), b"a file");
+    symlink("outside/canary", dst.join("to-be-linked")).unwrap();
+    odd::mode(&dst.join("both"), 0o711);
+    odd::times(&dst.join("both/deeper"), 1_000_000, 2_000_000);
+}
+
+fn merging(place: &Place) {
+    for durability in [abi::ATOMIC, abi::DURABLE, abi::UNSTAGED] {
+        for threads in [0, 3] {
+            let room = Room::new(&place.dir);
+            two_trees(&room);
+            let (source, was) = (walker::walk(&room.path("src")), walker::walk(&room.path("dst")));
+            let options = Options { durability, threads, preserve: ALL_METADATA, ..with(MERGE, 0) };
+            let outcome = calls::copied(&room.path("src"), &room.path("dst"), &options);
+            assert_eq!((outcome.kept, outcome.seen()), (0, outcome.done()), "{outcome:?}");
+            let now = walker::walk(&room.path("dst"));
+            for (path, node) in &source {
+                let there = &now[path];
+                if was.get(path).is_some_and(|old| old.kind == Kind::Directory) {
+                    // What is there keeps its mode and owner.
+                    let kept = |node: &walker::Node| (node.mode, node.owner);
+                    assert_eq!(kept(there), kept(&was[path]), "{path:?}");
+                } else {
+                    let what = |node: &walker::Node| (node.kind, node.hash, node.mode, node.modified);
+                    assert_eq!(what(there), what(node), "{:?}", String::from_utf8_lossy(path));
+                }
+            }
+            assert_eq!(now[&b"both/linked"[..]].inode, now[&b"new/linked"[..]].inode);
+            for name in ["stays", "both/deeper/stays", "outside/canary", "other-name"] {
+                assert_eq!(now[name.as_bytes()].inode, was[name.as_bytes()].inode, "{name}");
+                assert_eq!(now[name.as_bytes()].hash, was[name.as_bytes()].hash, "{name}");
+            }
+            let names: std::collections::BTreeSet<_> = source.keys().chain(was.keys()).collect();
+            assert!(names.iter().eq(&now.keys().collect::<Vec<_>>()), "{:?}", now.keys());
+            assert_eq!(room.names(), ["dst", "src"]);
+            // The same once more: everything is there.
+            let outcome = calls::copied(&room.path("src"), &room.path("dst"), &options);
+            assert_eq!(outcome.seen(), source.len() as u64 - 1);
+            a_directory_against_a_file(&room, &options);
+        }
+    }
+}
+
+/// Either way -EEXIST for that entry, which can be skipped.
+fn a_directory_against_a_file(room: &Room, options: &Options) {
+    let (src, dst) = (room.path("src"), room.path("dst"));
+    odd::directory(&src.join("z-directory"));
+    files::file(&src.join("z-directory/inside"), b"x");
+    files::file(&dst.join("z-directory"), b"a file");
+    let (code, outcome) = calls::copy(&src, &dst, options);
+    assert_eq!(code, -libc::EEXIST, "{outcome:?}");
+    assert!(outcome.has(DESTINATION_CHANGED), "{outcome:?}");
+    fs::remove_file(dst.join("z-directory")).unwrap();
+    symlink("outside", dst.join("z-directory")).unwrap();
+    let (code, outcome) = calls::copy(&src, &dst, options);
+    assert_eq!(code, -libc::EEXIST, "a link to a directory is not entered: {outcome:?}");
+    assert!(!dst.join("outside/inside").exists());
+    fs::remove_file(dst.join("z-directory")).unwrap();
+    calls::removed(&src.join("z-directory"));
+    files::file(&src.join("z-file"), b"x");
+    odd::plain(&dst.join("z-file"), 1, 1);
+    let (code, outcome) = calls::copy(&src, &dst, options);
+    assert_eq!(code, -libc::EEXIST, "{outcome:?}");
+    let skipping = Options { on_error: Some(skip_all), ..*options };
+    let (code, outcome) = calls::copy(&src, &dst, &skipping);
+    assert_eq!((code, outcome.failed), (0, 1), "{outcome:?}");
+    assert!(outcome.has(calls::INCOMPLETE) && dst.join("z-file/directory-0").is_dir());
+    // A FIFO and a link against a directory.
+    fs::remove_file(src.join("z-file")).unwrap();
+    for make in [|path: &Path| drop(files::fifo(path)), |path: &Path| symlink("x", path).unwrap()] {
+        make(&src.join("z-file"));
+        assert_eq!(calls::copy(&src, &dst, options).0, -libc::EEXIST);
+        fs::remove_file(src.join("z-file")).unwrap();
+    }
+    for root in [&src, &dst] {
+        assert!(files::names(root).iter().all(|name| !name.starts_with(".reflink")), "{root:?}");
+    }
+}
+
+unsafe extern "C" fn skip_all(_: *mut std::ffi::c_void, _: *const calls::Entry) -> i32 {
+    calls::SKIP
+}
+
+fn merging_and_keeping(place: &Place) {
+    for threads in [0, 3] {
+        let room = Room::new(&place.dir);
+        two_trees(&room);
+        let (source, was) = (walker::walk(&room.path("src")), walker::walk(&room.path("dst")));
+        let options = Options { threads, ..with(MERGE, KEEP_EXISTING) };
+        let outcome = calls::copied(&room.path("src"), &room.path("dst"), &options);
+        let now = walker::walk(&room.path("dst"));
+        let directory = |node: &walker::Node| node.kind == Kind::Directory;
+        let met = source.iter().filter(|(path, node)| !directory(node) && was.contains_key(*path)).count();
+        assert_eq!((outcome.kept, outcome.seen()), (met as u64, outcome.done()), "{outcome:?}");
+        for (path, node) in was.iter().filter(|(_, node)| !directory(node)) {
+            assert_eq!((now[path].inode, now[path].hash), (node.inode, node.hash), "{path:?}");
+        }
+        for (path, node) in source.iter().filter(|(path, _)| !was.contains_key(*path)) {
+            assert_eq!((now[path].hash, now[path].kind), (node.hash, node.kind), "{path:?}");
+        }
+        // Once more: nothing is left to do.
+        let outcome = calls::copied(&room.path("src"), &room.path("dst"), &options);
+        assert_eq!((outcome.files, outcome.hard_links, outcome.symlinks, outcome.specials), (0, 0, 0, 0));
+        walker::assert_untouched(&now, &walker::walk(&room.path("dst")));
+    }
+}
+
+/// Whatever stays after an error is told.
+fn a_merge_that_fails(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::mode(&room.0, 0o777);
+    become_a_user();
+    let (src, dst) = (room.path("src"), room.path("dst"));
+    odd::directory(&src);
+    odd::directory(&src.join("new"));
+    files::file(&src.join("new/file"), b"nobody reads this");
+    odd::mode(&src.join("new/file"), 0);
+    odd::directory(&dst);
+    let was = walker::walk(&dst);
+    let (code, outcome) = calls::copy(&src, &dst, &with(MERGE, 0));
+    assert_eq!(code, -libc::EACCES, "{outcome:?}");
+    let changed = walker::walk(&dst).len() != was.len();
+    assert_eq!(outcome.has(DESTINATION_CHANGED), changed, "{outcome:?}");
+    // One in which nothing could be done at all.
+    let _ = fs::remove_dir_all(dst.join("new"));
+    odd::mode(&dst, 0o555);
+    let (code, outcome) = calls::copy(&src, &dst, &with(MERGE, 0));
+    assert_eq!((code, outcome.flags & DESTINATION_CHANGED), (-libc::EACCES, 0), "{outcome:?}");
+    odd::mode(&dst, 0o755);
+}
+
+// ── Flags ──
+
+fn links_are_split(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::make(&room.path("src"));
+    let source = walker::walk(&room.path("src"));
+    for threads in [0, 4] {
+        let options = Options { threads, ..with(0, SPLIT_LINKS) };
+        let outcome = calls::copied(&room.path("src"), &room.path("dst"), &options);
+        assert_copied(&source, &room.path("dst"), &options, &outcome);
+        assert_eq!(outcome.hard_links, 0);
+        calls::removed(&room.path("dst"));
+    }
+}
+
+/// A file with further names outside of the tree: its copy has none of them.
+fn links_to_outside(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = odd::directory(&room.path("src"));
+    odd::directory(&room.path("outside"));
+    for number in 0..300 {
+        let name = src.join(format!("file-{number}"));
+        files::file(&name, &files::bytes(number, 100));
+        fs::hard_link(&name, room.path(&format!("outside/file-{number}"))).unwrap();
+    }
+    odd::directory(&src.join("below"));
+    for number in (0..300).step_by(3) {
+        fs::hard_link(src.join(format!("file-{number}")), src.join(format!("below/file-{number}"))).unwrap();
+    }
+    let source = walker::walk(&src);
+    for threads in [0, 2, 4] {
+        let options = Options { threads, ..Options::default() };
+        let outcome = calls::copied(&src, &room.path("dst"), &options);
+        assert_copied(&source, &room.path("dst"), &options, &outcome);
+        assert_eq!((outcome.files, outcome.hard_links), (300, 100));
+        assert_eq!(fs::metadata(room.path("dst/file-0")).unwrap().nlink(), 2);
+        calls::removed(&room.path("dst"));
+    }
+}
+
+fn specials_are_skipped(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::make(&room.path("src"));
+    let mut source = walker::walk(&room.path("src"));
+    let options = with(0, SKIP_SPECIAL);
+    let outcome = calls::copied(&room.path("src"), &room.path("dst"), &options);
+    let special = |node: &walker::Node| node.kind == Kind::Special;
+    let specials = source.values().filter(|node| special(node)).count() as u64;
+    source.retain(|_, node| !special(node));
+    assert!(specials >= 3);
+    assert_eq!(outcome.specials_left_out, specials, "{outcome:?}");
+    assert_copied(&source, &room.path("dst"), &options, &outcome);
+}
+
+// ── Mounts ──
+
+/// From here on what is mounted is this process's own.
+pub fn own_mounts() {
+    if unsafe { libc::geteuid() } != 0 || unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
+        cannot("needs root, to mount");
+    }
+    let program = std::process::Command::new("mount").args(["--make-rprivate", "/"]).status();
+    assert!(program.unwrap().success());
+}
+
+pub fn mount(how: &[&str], at: &Path) {
+    let status = std::process::Command::new("mount").args(how).arg(at).status().unwrap();
+    assert!(status.success(), "mount {how:?} {}", at.display());
+}
+
+pub fn unmount(at: &Path) {
+    assert!(std::process::Command::new("umount").arg(at).status().unwrap().success());
+}
+
+fn one_mount(place: &Place) {
+    let room = Room::new(&place.dir);
+    own_mounts();
+    let src = odd::directory(&room.path("src"));
+    for name in ["tmpfs", "bind", "plain", "plain/tmpfs"] {
+        odd::directory(&src.join(name));
+    }
+    odd::plain(&room.path("elsewhere"), 1, 2);
+    files::file(&src.join("mounted"), b"below");
+    files::file(&room.path("file-elsewhere"), b"elsewhere");
+    files::file(&src.join("plain/file"), b"plain");
+    odd::mode(&src.join("bind"), 0o750);
+    let elsewhere = |name: &str| room.path(name).to_string_lossy().into_owned();
+    mount(&["-t", "tmpfs", "-o", "mode=0711", "test"], &src.join("tmpfs"));
+    mount(&["-t", "tmpfs", "test"], &src.join("plain/tmpfs"));
+    mount(&["--bind", &elsewhere("elsewhere")], &src.join("bind"));
+    mount(&["--bind", &elsewhere("file-elsewhere")], &src.join("mounted"));
+    files::file(&src.join("tmpfs/inside"), b"inside");
+    let source = walker::walk(&src);
+    for threads in [0, 2] {
+        // Crossed, unless asked otherwise.
+        let options = Options { threads, ..Options::default() };
+        let outcome = calls::copied(&src, &room.path("dst"), &options);
+        assert_copied(&source, &room.path("dst"), &options, &outcome);
+        calls::removed(&room.path("dst"));
+        for if_exists in [0, MERGE] {
+            let options = Options { threads, if_exists, flags: ONE_MOUNT, ..Options::default() };
+            let outcome = calls::copied(&src, &room.path("dst"), &options);
+            assert_eq!(outcome.mounts_left_empty, 4, "{outcome:?}");
+            assert_eq!((outcome.files, outcome.directories), (1, 1), "{outcome:?}");
+            let copy = walker::walk(&room.path("dst"));
+            for name in ["tmpfs", "bind", "plain/tmpfs"] {
+                assert_eq!(copy[name.as_bytes()].kind, Kind::Directory);
+                assert!(fs::read_dir(room.path("dst").join(name)).unwrap().next().is_none(), "{name}");
+            }
+            assert_eq!((copy[&b"mounted"[..]].kind, copy[&b"mounted"[..]].size), (Kind::File, 0));
+        }
+        calls::removed(&room.path("dst"));
+    }
+    // The source may itself be a mount.
+    let options = with(0, ONE_MOUNT);
+    let outcome = calls::copied(&src.join("bind"), &room.path("dst"), &options);
+    assert_eq!((outcome.mounts_left_empty, outcome.files), (0, 2), "{outcome:?}");
+    for name in ["tmpfs", "bind", "plain/tmpfs", "mounted"] {
+        unmount(&src.join(name));
+    }
+}
+
+fn mounts_at_the_destination(place: &Place) {
+    let room = Room::new(&place.dir);
+    own_mounts();
+    let src = room.path("src");
+    odd::plain(&src, 1, 2);
+    let source = walker::walk(&src);
+    odd::directory(&room.path("dst"));
+    odd::directory(&room.path("dst/inside"));
+    files::file(&room.path("dst/file"), b"old");
+    mount(&["-t", "tmpfs", "test"], &room.path("dst/inside"));
+    files::file(&room.path("dst/inside/canary"), b"canary");
+    // A removal does not enter what is mounted.
+    let (code, outcome) = calls::remove(&room.path("dst"), &Options::default());
+    assert_eq!(code, -libc::EBUSY, "{outcome:?}");
+    assert!(room.path("dst/inside/canary").exists());
+    // Nor does the removal of what was replaced: the new tree has its name by then, and the rest is told.
+    let (code, outcome) = calls::copy(&src, &room.path("dst"), &with(REPLACE, 0));
+    assert_eq!((code, outcome.step), (-libc::EBUSY, calls::STEP_CLEANUP), "{outcome:?}");
+    assert!(outcome.has(PUBLISHED) && outcome.has(LITTER), "{outcome:?}");
+    assert_copied(&source, &room.path("dst"), &with(0, 0), &outcome);
+    let left = room.path(outcome.litter());
+    assert_eq!(fs::read(left.join("inside/canary")).unwrap(), b"canary");
+    unmount(&left.join("inside"));
+    calls::removed(&left);
+    // What is itself a mount cannot be replaced.
+    mount(&["-t", "tmpfs", "test"], &room.path("dst"));
+    files::file(&room.path("dst/canary"), b"canary");
+    for flags in [0, TWO_RENAMES] {
+        let (code, outcome) = calls::copy(&src, &room.path("dst"), &with(REPLACE, flags));
+        assert_eq!((code, outcome.flags & PUBLISHED), (-libc::EBUSY, 0), "{flags:#x}: {outcome:?}");
+        assert_eq!(room.names(), ["dst", "src"], "{outcome:?}");
+        assert_eq!(fs::read(room.path("dst/canary")).unwrap(), b"canary");
+    }
+    assert_eq!(calls::remove(&room.path("dst"), &Options::default()).0, -libc::EBUSY);
+    // It can be merged into.
+    calls::copied(&src, &room.path("dst"), &with(MERGE, 0));
+    unmount(&room.path("dst"));
+}
+
+// ── Into itself ──
+
+fn into_itself(place: &Place) {
+    let room = Room::new(&place.dir);
+    own_mounts();
+    let at = |name: &str| room.path(name);
+    odd::plain(&at("src"), 2, 2);
+    odd::directory(&at("src/directory-0/deep"));
+    symlink("src/directory-0", at("link")).unwrap();
+    odd::directory(&at("bind"));
+    mount(&["--bind", at("src/directory-0").to_str().unwrap()], &at("bind"));
+    let before = walker::walk(&at("src"));
+    let names = room.names();
+    let refused = |src: &str, dst: &str, if_exists: u32, wanted: &[i32]| {
+        for durability in [abi::ATOMIC, abi::UNSTAGED] {
+            let options = Options { durability, if_exists, ..Options::default() };
+            let (code, outcome) = calls::copy(&at(src), &at(dst), &options);
+            assert!(wanted.contains(&code), "{src} to {dst}, {if_exists:#x}: {code} {outcome:?}");
+            assert_eq!(outcome.seen(), 0, "{src} to {dst}");
+            walker::assert_untouched(&before, &walker::walk(&at("src")));
+            assert_eq!(room.names(), names);
+        }
+    };
+    for if_exists in [0, REPLACE, MERGE] {
+        refused("src", "src/new", if_exists, &[INTO_ITSELF]);
+        refused("src", "src/directory-0/deep/new", if_exists, &[INTO_ITSELF]);
+        refused("src", "link/new", if_exists, &[INTO_ITSELF]);
+        refused("src/directory-0", "link/deep/new", if_exists, &[INTO_ITSELF]);
+        let there = if if_exists == 0 { -libc::EEXIST } else { INTO_ITSELF };
+        refused("src", "src/directory-0", if_exists, &[there, INTO_ITSELF]);
+        refused("src", "src", if_exists, &[there, abi::ERR_SAME_FILE]);
+        refused("link", "src/directory-0", if_exists, &[there, abi::ERR_SAME_FILE]);
+        refused("src/directory-0", "bind", if_exists, &[there, abi::ERR_SAME_FILE, -libc::EBUSY]);
+    }
+    // Around itself: what would be replaced has the source in it.
+    refused("src/directory-0", "src", REPLACE, &[INTO_ITSELF]);
+    refused("src/directory-0/deep", "src", REPLACE, &[INTO_ITSELF]);
+    // Up from a bind mount leads past the source: the copy is met in it then, and left out.
+    let outcome = calls::copied(&at("src"), &at("bind/deep/new"), &Options::default());
+    assert_eq!((outcome.left_out, outcome.files, outcome.directories), (1, 4, 3), "{outcome:?}");
+    calls::removed(&at("bind/deep/new"));
+    unmount(&at("bind"));
+    // A sibling whose name begins alike is another tree, and so is one beside the source.
+    calls::copied(&at("src"), &at("src-2"), &Options::default());
+    calls::copied(&at("src/directory-0"), &at("src/directory-3"), &Options::default());
+    calls::removed(&at("src-2"));
+}
+
+fn links_as_source(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::plain(&room.path("src"), 1, 1);
+    symlink("src", room.path("link")).unwrap();
+    let source = walker::walk(&room.path("src"));
+    let outcome = calls::copied(&room.path("link"), &room.path("dst"), &Options::default());
+    assert_copied(&source, &room.path("dst"), &Options::default(), &outcome);
+    assert!(!fs::symlink_metadata(room.path("dst")).unwrap().file_type().is_fifo());
+    calls::removed(&room.path("dst"));
+    let (code, outcome) = calls::copy(&room.path("link"), &room.path("dst"), &with(0, NOFOLLOW));
+    assert_eq!(code, -libc::ELOOP, "{outcome:?}");
+    let (code, outcome) = calls::remove(&room.path("link"), &Options::default());
+    assert_eq!(code, -libc::ENOTDIR, "a link is not what leads to a tree: {outcome:?}");
+    calls::copied(&room.path("src"), &room.path("dst"), &with(0, NOFOLLOW));
+}
+
+// ── What a parent hands down ──
+
+fn inherited_acls(place: &Place) {
+    let room = Room::new(&place.dir);
+    let setfacl = |what: &str, path: &Path| {
+        let program = std::process::Command::new("setfacl").args(["-m", what]).arg(path).output();
+        match program {
+            Ok(output) => assert!(output.status.success(), "{output:?}"),
+            Err(error) => cannot(&format!("setfacl: {error}")),
+        }
+    };
+    let src = odd::directory(&room.path("src"));
+    odd::plain(&src.join("with"), 1, 1);
+    odd::plain(&src.join("without"), 1, 1);
+    setfacl("d:u:1001:rwx", &src.join("with"));
+    setfacl("u:1002:r", &src.join("with/directory-0/file-0"));
+    setfacl("u:1002:rwx", &src.join("with/directory-0"));
+    let parent = odd::directory(&room.path("parent"));
+    setfacl("d:u:1003:rwx,d:g::rwx", &parent);
+    let source = walker::walk(&src);
+    let options = Options { preserve: ALL_METADATA, ..Options::default() };
+    let outcome = calls::copied(&src, &parent.join("dst"), &options);
+    assert_copied(&source, &parent.join("dst"), &options, &outcome);
+    // Without: as any new file there, and no wider open than the source.
+    calls::copied(&src, &parent.join("new"), &Options::default());
+    let copy = walker::walk(&parent.join("new"));
+    for (path, node) in &source {
+        let extra = copy[path].mode & 0o007 & !node.mode;
+        assert_eq!(extra, 0, "{:?}: {:o}", String::from_utf8_lossy(path), copy[path].mode);
+    }
+}
+
+// ── Btrfs ──
+
+fn program(name: &str, arguments: &[&str], path: &Path) -> String {
+    match std::process::Command::new(name).args(arguments).arg(path).output() {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
+        other => cannot(&format!("{name} {arguments:?}: {other:?}")),
+    }
+}
+
+fn is_nocow(path: &Path) -> bool {
+    let said = program("lsattr", &["-d"], path);
+    said.split_whitespace().next().unwrap().contains('C')
+}
+
+/// A file that is written in place is cloned only into one that is, too: which its directory sees to.
+fn nocow_directories(place: &Place) {
+    let room = Room::new(&place.dir);
+    let (src, dst) = (odd::directory(&room.path("src")), room.path("dst"));
+    for name in ["in-place", "in-place/below", "plain"] {
+        odd::directory(&src.join(name));
+    }
+    program("chattr", &["+C"], &src.join("in-place"));
+    program("chattr", &["+C"], &src.join("in-place/below"));
+    for name in ["in-place/file", "in-place/below/file", "plain/file"] {
+        files::file(&src.join(name), &files::bytes(1, 50_000));
+    }
+    let outcome = calls::copied(&src, &dst, &Options { mode: abi::ALWAYS, ..Options::default() });
+    assert_eq!((outcome.files, outcome.files_cloned), (3, 3), "{outcome:?}");
+    let marked = ["", "in-place", "in-place/below", "plain"].map(|name| is_nocow(&dst.join(name)));
+    assert_eq!(marked, [false, true, true, false]);
+    calls::removed(&dst);
+    // What is there keeps its flags, the root as well.
+    odd::directory(&dst);
+    odd::directory(&dst.join("below"));
+    calls::copied(&src.join("in-place"), &dst, &with(MERGE, 0));
+    assert_eq!(["", "below"].map(|name| is_nocow(&dst.join(name))), [false, false]);
+}
+
+/// A subvolume is a directory like others, also where mounts are not entered; and its files are other files.
+fn subvolumes(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = room.path("src");
+    program("btrfs", &["subvolume", "create"], &src);
+    program("btrfs", &["subvolume", "create"], &src.join("inner"));
+    for root in [&src, &src.join("inner")] {
+        // The same inode numbers in both.
+        files::file(&root.join("one"), root.as_os_str().as_encoded_bytes());
+        fs::hard_link(root.join("one"), root.join("two")).unwrap();
+    }
+    let source = walker::walk(&src);
+    for flags in [0, ONE_MOUNT] {
+        let outcome = calls::copied(&src, &room.path("dst"), &with(0, flags));
+        assert_copied(&source, &room.path("dst"), &with(0, 0), &outcome);
+        assert_eq!((outcome.files, outcome.hard_links, outcome.mounts_left_empty), (2, 2, 0));
+        assert_eq!(outcome.files_cloned, 2, "{outcome:?}");
+        calls::removed(&room.path("dst"));
+    }
+    // A removal takes subvolumes as directories, where the system lets it (Linux 4.18).
+    calls::removed(&src);
+}
