@@ -136,11 +136,11 @@ impl<S: Sys> Copier<'_, '_, S> {
 
     fn publish(&self, dir: Fd, private: &CStr, name: &CStr) -> Result<()> {
         if self.options.keep_existing {
-            return self
-                .sys
-                .rename_new(dir, private, dir, name)
-                .map_err(table::no_new_name)
-                .at(Step::Publish);
+            let renamed = match self.sys.rename_new(dir, private, dir, name) {
+                Err(errno) if table::rename_new_unsupported(errno) => self.sys.link(dir, private, dir, name),
+                outcome => outcome,
+            };
+            return renamed.map_err(table::no_new_name).at(Step::Publish);
         }
         match self.sys.rename_over(dir, private, dir, name) {
             Err(errno) if table::is_a_directory(errno) => Err(Errno::own(EEXIST)).at(Step::Publish),

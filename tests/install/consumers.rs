@@ -281,12 +281,26 @@ fn manual() -> Outcome {
         std::fs::write(work.join("end"), "").map_err(|error| error.to_string())?;
         std::fs::create_dir(work.join("d")).map_err(|error| error.to_string())?;
         let arguments: &[&str] = match name.as_str() {
-            "libreflink" | "reflink_copy_file" => &["a", "b"],
+            "libreflink"
+            | "reflink_copy_file"
+            | "reflink_describe"
+            | "reflink_errno"
+            | "reflink_method_text"
+            | "reflink_step_text" => &["a", "b"],
             "reflink_copy_file_at" => &[".", "a", "d"],
             "reflink_copy_range" => &["a", "end"],
+            "reflink_copy_tree" => &["d", "e"],
+            "reflink_copy_tree_at" => &[".", "e", "d"],
+            "reflink_extents" => &["a"],
             "reflink_probe_fd" => &["a", "d"],
-            // It clones or fails, and here may be no file system that clones.
-            "reflink_copy_fd" => continue,
+            "reflink_reason_text" | "reflink_remove_tree" => &["d"],
+            "reflink_remove_tree_at" => &[".", "d"],
+            // They clone or fail, and here may be no file system that clones; or their status is the answer.
+            "reflink_clone_refused"
+            | "reflink_copy_fd"
+            | "reflink_dedupe_fd"
+            | "reflink_dedupe_range"
+            | "reflink_shared" => continue,
             _ => &[],
         };
         done(
@@ -296,7 +310,11 @@ fn manual() -> Outcome {
                 .env("LD_LIBRARY_PATH", installation.libdir()),
         )?;
         let copy = match name.as_str() {
-            "libreflink" | "reflink_copy_file" => "b",
+            "libreflink"
+            | "reflink_copy_file"
+            | "reflink_describe"
+            | "reflink_errno"
+            | "reflink_method_text" => "b",
             "reflink_copy_file_at" => "d/a",
             "reflink_copy_range" => "end",
             _ => continue,

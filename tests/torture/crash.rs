@@ -64,6 +64,14 @@ struct Turn {
     neighbour: bool,
 }
 
+fn level(durability: u32) -> &'static str {
+    match durability {
+        abi::ATOMIC => "ATOMIC",
+        abi::DURABLE => "DURABLE",
+        _ => "UNSTAGED",
+    }
+}
+
 impl Turn {
     fn all() -> Vec<Self> {
         let mut all = Vec::new();
@@ -81,7 +89,7 @@ impl Turn {
 
     fn name(&self) -> String {
         let method = if self.mode == abi::NEVER { "copy" } else { "auto" };
-        let level = ["ATOMIC", "DURABLE", "UNSTAGED"][self.durability as usize];
+        let level = level(self.durability);
         let what = if self.replace { "replace" } else { "new" };
         format!("{method}-{level}-{what}{}", if self.neighbour { "-neighbour" } else { "" })
     }
@@ -98,7 +106,7 @@ impl Turn {
         let how = Options {
             mode: self.mode,
             durability: self.durability,
-            if_exists: u32::from(self.replace),
+            if_exists: if self.replace { abi::REPLACE } else { 0 },
             ..Options::default()
         };
         let (code, outcome) = abi::copy_file(&volume.path("src"), &dst, &how);
@@ -162,7 +170,7 @@ fn crash(kind: &str, cut: Cut, mut make: impl FnMut() -> Volume) {
                     == (turn.mode, turn.durability, turn.replace)
         });
         let other = other.unwrap();
-        let level = ["ATOMIC", "DURABLE", "UNSTAGED"][turn.durability as usize];
+        let level = level(turn.durability);
         let what = if turn.replace { "replace" } else { "new" };
         table.push(format!(
             "| {kind} | {method} | {level} | {what} | {}{extra} | {}{} |",

@@ -224,7 +224,8 @@ impl Bench {
             command.args(["-e", &format!("trace={call}"), "-e", inject]);
         }
         command.arg(programs::host()).arg(scenario.what).arg(self.room.path("src")).arg(self.dst());
-        let if_exists = if scenario.replace { abi::REPLACE } else { 0 };
+        // The other functions write into a file that is there, and know no `if_exists`.
+        let if_exists = if scenario.replace && scenario.what == "file" { abi::REPLACE } else { 0 };
         let numbers = [scenario.mode, scenario.durability, if_exists, scenario.preserve];
         command.args(numbers.map(|number| number.to_string()));
         if scenario.named {
