@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 const treeFiles = 200
@@ -140,13 +141,42 @@ func TestAFailedEntryIsSkippedOnlyWhenAskedFor(t *testing.T) {
 	})
 }
 
-// stopping makes the options that call stop from each of the functions.
+// stopping makes the options that call stop from each of the functions: not at once, so that the library has many entries to
+// remove then, and reports progress on that, which must not stop it again.
 func stopping(stop func() error) map[string]TreeOption {
-	return map[string]TreeOption{
-		"filter":   WithFilter(func(Entry) (Take, error) { return TakeWhole, stop() }),
-		"done":     WithOnDone(func(Entry) error { return stop() }),
-		"progress": WithTreeProgress(func(TreeProgress) error { return stop() }),
+	calls := 0
+	late := func() error {
+		if calls++; calls > treeFiles/2 {
+			return stop()
+		}
+		return nil
 	}
+	return map[string]TreeOption{
+		"filter": WithFilter(func(Entry) (Take, error) { return TakeWhole, late() }),
+		"done":   WithOnDone(func(Entry) error { return late() }),
+		"progress": WithTreeProgress(func(now TreeProgress) error {
+			if now.Phase != PhaseCopy || now.EntriesDone > treeFiles/2 {
+				return stop()
+			}
+			return nil
+		}),
+	}
+}
+
+func TestAContextAloneEndsACopyOfATree(t *testing.T) {
+	dir := mounted(t, "tmpfs")
+	for at := 0; at < 20_000; at++ {
+		if at%1000 == 0 {
+			check(t, os.MkdirAll(filepath.Join(dir, "tree", fmt.Sprint(at/1000)), 0o755))
+		}
+		check(t, os.WriteFile(filepath.Join(dir, "tree", fmt.Sprint(at/1000), fmt.Sprint(at)), nil, 0o600))
+	}
+	ctx, cancel := context.WithTimeout(background, 10*time.Millisecond) // the copy takes twenty times as long
+	defer cancel()
+	if _, err := CopyTree(ctx, in(dir, "tree"), in(dir, "copy")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	onlyThese(t, dir, "tree")
 }
 
 func TestErrorsPanicsAndContextsLeaveNothing(t *testing.T) {
@@ -170,8 +200,9 @@ func TestErrorsPanicsAndContextsLeaveNothing(t *testing.T) {
 			}()
 			onlyThese(t, dir, "tree")
 		}
-		ctx, cancel := context.WithCancel(background)
-		for name, option := range stopping(func() error { cancel(); return nil }) {
+		for _, name := range []string{"filter", "done", "progress"} {
+			ctx, cancel := context.WithCancel(background)
+			option := stopping(func() error { cancel(); return nil })[name]
 			if _, err := CopyTree(ctx, root, in(dir, "copy"), option); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use libreflink_fs::{
-    CopyError, EntryKind, Method, Mode, OnError, Reason, Step, Take, Tree, TreeIfExists, TreeReport,
+    CopyError, EntryKind, Method, Mode, OnError, Phase, Reason, Step, Take, Tree, TreeIfExists, TreeReport,
 };
 use scratch::Scratch;
 
@@ -106,12 +106,23 @@ fn a_failed_entry_is_skipped_only_when_asked_for() {
     assert_eq!((report.entries_failed, report.incomplete), (1, true));
 }
 
-/// Trees with one function each that answers with `stop`.
+/// Trees with one function each that answers with `stop`: not at once, so that the library has many entries to remove then, and
+/// reports progress on that, which must not stop it again.
 fn each_function<'a>(stop: &'a dyn Fn() -> ControlFlow<()>) -> [Tree<'a>; 3] {
+    let late = || {
+        let mut calls = 0;
+        move || {
+            calls += 1;
+            if calls > FILES / 2 { stop() } else { Continue(()) }
+        }
+    };
+    let (mut filter, mut done) = (late(), late());
     [
-        Tree::new().filter(move |_| if stop().is_break() { Break(()) } else { Continue(Take::Whole) }),
-        Tree::new().on_done(move |_| stop()),
-        Tree::new().progress(move |_| stop()),
+        Tree::new().filter(move |_| if filter().is_break() { Break(()) } else { Continue(Take::Whole) }),
+        Tree::new().on_done(move |_| done()),
+        Tree::new().progress(move |now| {
+            if now.phase != Phase::Copy || now.entries_done > FILES / 2 { stop() } else { Continue(()) }
+        }),
     ]
 }
 
