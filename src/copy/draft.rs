@@ -51,7 +51,7 @@ impl<'s, S: Sys> Draft<'s, S> {
     /// An empty file. `there`: something stands under the name, to be replaced.
     pub(super) fn create(job: &Job<'s, '_, S>, there: bool) -> Result<Self> {
         let sys = job.sys;
-        let mode = metadata::mode_to_create(&job.source.stat, job.options, false);
+        let mode = metadata::mode_to_create(&job.source.stat, job.options, false, job.known.tree.private);
         if job.options.durability == Durability::Unstaged {
             let made = Self::make_final(job, |dir, name| sys.create_new(dir, name, mode));
             if let Some(draft) = made.at(Step::Create)? {
@@ -75,7 +75,7 @@ impl<'s, S: Sys> Draft<'s, S> {
             Some(directory) => directory,
             None => job.open_parent(job.options.durability == Durability::Durable, Step::Create)?,
         };
-        let mode = metadata::mode_to_create(&job.source.stat, job.options, true);
+        let mode = metadata::mode_to_create(&job.source.stat, job.options, true, job.known.tree.private);
         let mut draft = Self::create_named(job, directory, mode)?;
         if job.is_long() && !job.replaces() {
             if let Err(error) = draft.check_publishable(job) {

@@ -36,7 +36,7 @@ pub(crate) fn copy_open<S: Sys>(
     mut source: Source<S>,
     to: &Destination,
     options: &Options,
-    known: Known,
+    known: Known<'_>,
     progress: &mut Progress,
 ) -> Result<()> {
     if !options.preserve.acl && options.permissions != Permissions::New {
@@ -100,6 +100,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         }
         let from = (self.source.file.fd(), &self.source.stat);
         Transfer::new(self.sys, from, draft.file.fd(), &options, &mut progress.report)
+            .in_tree(self.known.tree)
             .apply(&made, Target::New { given: self.mode_given })?;
         if self.options.durability == Durability::Durable {
             progress.check()?;

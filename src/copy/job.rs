@@ -5,6 +5,7 @@ use core::cell::Cell;
 use core::ffi::CStr;
 
 use super::check::{check_regular, is_source};
+use super::metadata::InTree;
 use super::name::{Destination, PrivateName};
 use super::source::Source;
 use super::{Durability, IfExists, Mode, Options, Permissions, Reason, Report, retry, table};
@@ -39,7 +40,7 @@ pub(super) struct Job<'s, 'j, S: Sys> {
     pub(super) source: &'j Source<'s, S>,
     pub(super) to: &'j Destination<'j>,
     pub(super) options: &'j Options,
-    pub(super) known: Known,
+    pub(super) known: Known<'j>,
     /// The permission bits that the system gives a new file there, where they must be known before the file is made.
     pub(super) mode_given: Option<u32>,
     /// The private name that could not be removed.
@@ -48,7 +49,7 @@ pub(super) struct Job<'s, 'j, S: Sys> {
 
 /// What is known before a file is opened: of the process, and from earlier files of the same tree.
 #[derive(Clone, Copy)]
-pub(crate) struct Known {
+pub(crate) struct Known<'k> {
     /// The largest size this process may give a file.
     pub limit: u64,
     /// A size of 0 means that there is no data: no file system of this kind (procfs) hides it.
@@ -59,9 +60,11 @@ pub(crate) struct Known {
     pub mode_given: Option<u32>,
     /// The directory is synced when all files are in it.
     pub directory_is_synced_later: bool,
+    /// The tree that it is part of.
+    pub tree: InTree<'k>,
 }
 
-impl Known {
+impl Known<'_> {
     /// Of a single file.
     pub fn new<S: Sys>(sys: &S) -> Self {
         Self {
@@ -70,6 +73,7 @@ impl Known {
             clone_refused: None,
             mode_given: None,
             directory_is_synced_later: false,
+            tree: InTree::default(),
         }
     }
 }

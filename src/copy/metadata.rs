@@ -2,6 +2,7 @@
 //! Owner first (a change of owner drops capabilities), then attributes and ACL, then the permission bits, the times last.
 
 use core::ffi::CStr;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Options, Permissions, Report, table};
 use crate::error::{At, Result, Side, Step};
@@ -90,11 +91,12 @@ pub fn mode_asked(source: &Stat, options: &Options) -> u32 {
 /// still to come, none for them at all. The owner may write where attributes are still to come, which
 /// cannot be set otherwise, or where the file has a private name (`named`): network file systems look at the mode again
 /// at each write. Where the umask counts, the system must apply it here: no later call does.
-pub fn mode_to_create(source: &Stat, options: &Options, named: bool) -> u32 {
+/// Exception: in a tree that nobody else can enter yet (`private`) the file is made as it will be.
+pub fn mode_to_create(source: &Stat, options: &Options, named: bool, private: bool) -> u32 {
     let (preserve, asked) = (options.preserve, mode_asked(source, options));
     if !(preserve.owner || preserve.attributes || preserve.acl || named) {
         asked
-    } else if preserve.owner || options.permissions == Permissions::Source {
+    } else if !private && (preserve.owner || options.permissions == Permissions::Source) {
         0o600
     } else {
         asked | 0o600
@@ -113,6 +115,57 @@ pub enum Target {
     Callers,
 }
 
+/// What a tree copy knows of the files that it makes. A single file's copy knows nothing.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct InTree<'a> {
+    /// Nobody else can enter the tree yet. Where ACLs are copied, what is made in it inherits none.
+    pub private: bool,
+    /// Whether times need a look.
+    pub times: Option<&'a TimesKept>,
+}
+
+/// Whether the destination's file system was seen to keep times.
+pub(crate) struct TimesKept {
+    device: u64,
+    seen: AtomicBool,
+}
+
+impl TimesKept {
+    /// On `device`, where `dir` is. `None`: a server is behind it, which may treat each file differently.
+    pub fn new<S: Sys>(sys: &S, dir: Fd, device: u64) -> Option<Self> {
+        let local = sys.volume(dir).is_ok_and(|volume| !volume.remote);
+        local.then(|| Self { device, seen: AtomicBool::new(false) })
+    }
+
+    /// Whether a file there keeps these times for sure. From 1970 to January 2038 all file systems that keep fractions of
+    /// seconds keep them; beyond, one time says nothing of another.
+    fn covers(&self, device: u64, times: [Time; 2]) -> bool {
+        device == self.device
+            && times.iter().all(|time| (0..=i64::from(i32::MAX)).contains(&time.seconds))
+            && self.seen.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a file there kept these times. They tell something only where any coarser step, 10 microseconds or more,
+    /// would have moved them too far, rounded down or up: a time of whole seconds is kept everywhere.
+    fn saw(&self, device: u64, times: [Time; 2]) {
+        let is_fine = |time: &Time| (1000..=9000).contains(&time.nanoseconds.rem_euclid(10_000));
+        if device == self.device && times.iter().all(is_fine) {
+            self.seen.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What was done with the source's ACL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acl {
+    /// The source has none.
+    Absent,
+    /// The destination has it.
+    Set,
+    /// The destination does not have it, which best effort let pass.
+    Refused,
+}
+
 /// Copies the metadata that is asked for.
 pub struct Transfer<'a, S: Sys> {
     sys: &'a S,
@@ -121,6 +174,7 @@ pub struct Transfer<'a, S: Sys> {
     dst: Fd,
     options: &'a Options,
     report: &'a mut Report,
+    tree: InTree<'a>,
 }
 
 impl<'a, S: Sys> Transfer<'a, S> {
@@ -132,7 +186,13 @@ impl<'a, S: Sys> Transfer<'a, S> {
         options: &'a Options,
         report: &'a mut Report,
     ) -> Self {
-        Self { sys, src, source, dst, options, report }
+        Self { sys, src, source, dst, options, report, tree: InTree::default() }
+    }
+
+    /// The same in a tree.
+    pub(crate) fn in_tree(mut self, tree: InTree<'a>) -> Self {
+        self.tree = tree;
+        self
     }
 
     /// Does it. `made` is the destination as it is now.
@@ -146,19 +206,21 @@ impl<'a, S: Sys> Transfer<'a, S> {
             self.attributes(&now)?;
         }
         let mut wanted = self.source.mode;
-        let mut acl_set = false;
+        let mut acl = Acl::Absent;
         if preserve.acl {
-            acl_set = self.acl(&now, target)?;
-            now = self.sys.stat(self.dst).at(Step::Metadata(Side::Destination))?;
+            acl = self.acl(&now, target)?;
+            if acl != Acl::Absent || !self.tree.private {
+                now = self.sys.stat(self.dst).at(Step::Metadata(Side::Destination))?;
+            }
         }
         if let Target::New { given } = target {
-            if preserve.acl && !acl_set {
+            if acl == Acl::Refused {
                 let from = (self.src, self.source);
                 wanted = mode_without_acl(self.sys, from, self.options, self.report)?;
             }
             self.mode(&now, wanted, given.unwrap_or(made.mode))?;
         }
-        if preserve.times { self.times() } else { Ok(()) }
+        if preserve.times { self.times(made.device) } else { Ok(()) }
     }
 
     /// Lets a failure on one side pass under best effort, and notes it.
@@ -241,35 +303,42 @@ impl<'a, S: Sys> Transfer<'a, S> {
     }
 
     /// Sets the times, and checks them: file systems limit them to what they can keep (whole seconds, the
-    /// years 1901 to 2038) and report success.
-    fn times(&mut self) -> Result<()> {
+    /// years 1901 to 2038) and report success. In a tree, until one file on `device` has kept such times.
+    fn times(&mut self, device: u64) -> Result<()> {
         let (accessed, modified) = (self.source.accessed, self.source.modified);
         if self.allow(Side::Destination, self.sys.set_times(self.dst, accessed, modified))?.is_none() {
             return Ok(());
         }
+        if self.tree.times.is_some_and(|times| times.covers(device, [accessed, modified])) {
+            return Ok(());
+        }
         let now = self.sys.times(self.dst).at(Step::Metadata(Side::Destination))?;
         let kept = is_near(now.0, accessed) && is_near(now.1, modified);
+        if let Some(times) = self.tree.times.filter(|_| kept) {
+            times.saw(device, [accessed, modified]);
+        }
         self.allow(Side::Destination, if kept { Ok(()) } else { Err(Errno::own(EOPNOTSUPP)) }).map(drop)
     }
 
-    /// Copies the ACL; where the source has none, removes the destination's. Says whether one was set.
-    fn acl(&mut self, now: &Stat, target: Target) -> Result<bool> {
+    /// Copies the ACL; where the source has none, removes the destination's.
+    fn acl(&mut self, now: &Stat, target: Target) -> Result<Acl> {
+        let done = |set: Option<()>| if set.is_some() { Acl::Set } else { Acl::Refused };
         if let Some(outcome) = self.sys.copy_acl(self.src, self.dst) {
             let side = outcome.err().map_or(Side::Neither, table::side);
-            return Ok(self.allow(side, outcome)?.is_some());
+            return self.allow(side, outcome).map(done);
         }
         let value = match read_whole(|buffer| self.sys.get_attribute(self.src, ACL, buffer)) {
             Err(errno) if table::acl_missing(errno) => {
-                if target != Target::Callers || self.leave_no_mask(now)? {
+                if !self.tree.private && (target != Target::Callers || self.leave_no_mask(now)?) {
                     self.remove_acl()?;
                 }
-                return Ok(false);
+                return Ok(Acl::Absent);
             }
             value => value,
         };
-        let Some(value) = self.allow(Side::Source, value)? else { return Ok(false) };
+        let Some(value) = self.allow(Side::Source, value)? else { return Ok(Acl::Refused) };
         let set = self.sys.set_attribute(self.dst, ACL, &value);
-        Ok(self.allow(Side::Destination, set)?.is_some())
+        self.allow(Side::Destination, set).map(done)
     }
 
     /// Limits the group bits of a file whose ACL will be removed: the mask would stay as the group's own rights.

@@ -107,7 +107,8 @@ fn run<'s, S: Sys>(
 
     let Root { mut place, target, look } = job.make_root(&stat, there.is_some())?;
     let filled = job.prepare(target.fd(), &look).and_then(|given| {
-        let copier = Copier::new(sys, options, matches!(place, Place::Merged), given);
+        let copier =
+            Copier::new(sys, options, matches!(place, Place::Merged), given, (target.fd(), &look.target));
         walk(&copier, watch, report, (source, target), look)
     });
     let outcome = filled.and_then(|()| job.publish(&mut place, &look.target, watch, report));

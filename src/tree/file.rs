@@ -9,12 +9,13 @@ use super::Options;
 use super::directory::Directory;
 use super::links::{Asker, Key, Links};
 use crate::copy::file::{Known, copy_open};
+use crate::copy::metadata::{InTree, TimesKept};
 use crate::copy::name::Destination;
 use crate::copy::source::Source;
 use crate::copy::{self, Callback, Durability, Mode, Permissions, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::EEXIST;
-use crate::sys::{Errno, Handle, Kind, Stat, Sys};
+use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
 
 /// What became of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,10 +93,18 @@ pub(super) struct Copier<'s, 'o, S: Sys> {
     /// The permission bits that the system gives a new directory, where they count.
     pub(super) given: Option<u32>,
     volumes: Mutex<Vec<Volume>>,
+    /// `None`: each look at times counts.
+    times: Option<TimesKept>,
 }
 
 impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
-    pub(super) fn new(sys: &'s S, options: &'o Options, merges: bool, given: Option<u32>) -> Self {
+    pub(super) fn new(
+        sys: &'s S,
+        options: &'o Options,
+        merges: bool,
+        given: Option<u32>,
+        root: (Fd, &Stat),
+    ) -> Self {
         let mut files = options.files;
         if merges {
             files.if_exists = copy::IfExists::Replace;
@@ -104,7 +113,8 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             (files.if_exists, files.durability) = (copy::IfExists::Fail, Durability::Unstaged);
         }
         let (links, stop, volumes) = (Links::default(), AtomicBool::new(false), Mutex::default());
-        Self { sys, options, links, stop, files, limit: sys.size_limit(), given, volumes }
+        let times = if files.preserve.times { TimesKept::new(sys, root.0, root.1.device) } else { None };
+        Self { sys, options, links, stop, files, limit: sys.size_limit(), given, volumes, times }
     }
 
     /// Whether what is made may meet what was there before.
@@ -221,7 +231,12 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         if matches!(self.options.files.permissions, Permissions::New) { 0o666 } else { 0o777 }
     }
 
-    fn known(&self, stat: &Stat) -> Known {
+    /// What is known of all that is made in the copy.
+    pub(super) fn in_tree(&self) -> InTree<'_> {
+        InTree { private: !self.merges(), times: self.times.as_ref() }
+    }
+
+    fn known(&self, stat: &Stat) -> Known<'_> {
         let mut known = Known {
             limit: self.limit,
             empty: false,
@@ -229,6 +244,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             // What a directory is given, a file is too (umask(2), acl(5)), but execution where it is a new file's mode.
             mode_given: self.given.filter(|_| !self.merges()).map(|given| given & self.most_for_a_file()),
             directory_is_synced_later: self.merges(),
+            tree: self.in_tree(),
         };
         let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(volume) = volumes.iter().find(|volume| volume.device == stat.device) {

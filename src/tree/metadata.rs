@@ -5,6 +5,7 @@ use core::ffi::CStr;
 
 use super::Options;
 use super::directory::{Directory, Look};
+use super::file::Copier;
 use crate::copy::metadata::{Target, Transfer, mode_without_acl};
 use crate::copy::{self, Permissions, table};
 use crate::error::{At, Result, Side, Step};
@@ -51,13 +52,12 @@ pub(super) fn forget_inherited<S: Sys>(sys: &S, target: Fd, options: &Options) -
 
 /// Gives a directory in which everything is made its source's metadata.
 pub(super) fn finish<S: Sys>(
-    sys: &S,
+    copier: &Copier<S>,
     directory: &Directory<S>,
     look: &Look,
-    options: &Options,
-    given: Option<u32>,
     report: &mut copy::Report,
 ) -> Result<()> {
+    let (sys, options, given) = (copier.sys, copier.options, copier.given);
     let (source, target) = (directory.source.fd(), directory.target.fd());
     let mut wanted = look.source;
     let files = &options.files;
@@ -66,7 +66,9 @@ pub(super) fn finish<S: Sys>(
     } else if files.permissions != Permissions::New {
         wanted.mode = mode_without_acl(sys, (source, &wanted), files, report)?;
     }
-    Transfer::new(sys, (source, &wanted), target, files, report).apply(&look.target, Target::New { given })
+    Transfer::new(sys, (source, &wanted), target, files, report)
+        .in_tree(copier.in_tree())
+        .apply(&look.target, Target::New { given })
 }
 
 /// Copies the list that new files begin with.

@@ -24,5 +24,8 @@ pub use report::{Counts, Litter, Report};
 pub use watch::{Entry, EntryKind, Phase, Progress, Silent, Take, Wants, Watch};
 
 #[cfg(all(test, unix))]
+#[path = "tests/calls.rs"]
+mod calls;
+#[cfg(all(test, unix))]
 #[path = "tests/every_call.rs"]
 mod every_call;

@@ -361,11 +361,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
 
     fn set_metadata(&self, directory: &Directory<S>, look: &Look, file: &mut copy::Report) -> Result<()> {
         let options = self.copier.options;
-        let set = if look.made {
-            metadata::finish(self.sys, directory, look, options, self.copier.given, file)
-        } else {
-            Ok(())
-        };
+        let set = if look.made { metadata::finish(self.copier, directory, look, file) } else { Ok(()) };
         if self.copier.merges() && options.files.durability == Durability::Durable {
             self.sys.sync(directory.target.fd()).at(Step::Sync)?; // also where the caller accepts that `set` failed
         }

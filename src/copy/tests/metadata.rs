@@ -172,7 +172,8 @@ fn a_copy_is_made_for_its_maker_alone_until_it_is_complete() {
     let bench = Scenario::file().set_up();
     source(&bench, |inode| inode.mode = 0o4755);
     let stat = bench.model.stat(bench.src).unwrap();
-    let made = |preserve, named| mode_to_create(&stat, &Options { preserve, ..Options::default() }, named);
+    let made =
+        |preserve, named| mode_to_create(&stat, &Options { preserve, ..Options::default() }, named, false);
     assert_eq!([made(NONE, false), made(Preserve { times: true, ..NONE }, false)], [0o755; 2]);
     assert_eq!(made(NONE, true), 0o600, "a private name");
     for preserve in [
@@ -181,6 +182,8 @@ fn a_copy_is_made_for_its_maker_alone_until_it_is_complete() {
         Preserve { acl: true, ..NONE },
     ] {
         assert_eq!(made(preserve, false), 0o600, "{preserve:?}");
+        let options = Options { preserve, ..Options::default() };
+        assert_eq!(mode_to_create(&stat, &options, false, true), 0o755, "nobody else can enter the tree");
     }
 }
 
@@ -192,7 +195,7 @@ fn a_copy_under_the_umask_is_made_with_all_that_its_owner_needs() {
     let stat = bench.model.stat(bench.src).unwrap();
     let made = |preserve, named| {
         let options = Options { preserve, permissions: Permissions::Umask, ..Options::default() };
-        mode_to_create(&stat, &options, named)
+        mode_to_create(&stat, &options, named, false)
     };
     assert_eq!(made(NONE, false), 0o444);
     assert_eq!([made(NONE, true), made(Preserve { attributes: true, ..NONE }, false)], [0o644; 2]);
