@@ -9,6 +9,7 @@ from pathlib import Path
 import plot
 import targets
 from samples import Samples
+from trees_report import tables as trees
 
 CLONING, COPYING = ["xfs", "btrfs"], ["ext4", "tmpfs"]
 TITLES = {"xfs": "XFS", "btrfs": "Btrfs", "ext4": "ext4", "tmpfs": "tmpfs"}
@@ -315,7 +316,7 @@ def noise(samples):
     return f"{100 * max(worst):.1f} % at most, {100 * statistics.median(worst):.1f} % in the median"
 
 
-def fill(template, samples, facts, skipped):
+def fill(template, samples, facts, skipped, work):
     values = {
         "MACHINE": machine(facts),
         "SKIPPED": "".join(f"**{line}**\n\n" for line in skipped),
@@ -339,6 +340,7 @@ def fill(template, samples, facts, skipped):
         "FRAGMENTED": big(samples, "fragmented"),
         "RANGES": ranges(samples),
         "MAPS": maps(samples),
+        "TREES": trees(work / "trees.tsv"),
         "CROSSOVER": crossover(samples),
         "CLONE_AGAINST_COPY": clone_against_copy(samples),
     }
@@ -353,7 +355,7 @@ def main():
     docs.mkdir(parents=True, exist_ok=True)
     (docs / "performance-sizes.svg").write_text(plot_sizes(samples), encoding="utf-8")
     (docs / "performance-small.svg").write_text(plot_small(samples), encoding="utf-8")
-    page = fill(template, samples, read_facts(work / "machine"), skipped)
+    page = fill(template, samples, read_facts(work / "machine"), skipped, work)
     (docs / "performance.md").write_text(page, encoding="utf-8")
     print(f"written: {docs / 'performance.md'}")
     print(targets.count_of(samples, TITLES))

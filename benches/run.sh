@@ -1,6 +1,7 @@
 #!/bin/bash
 # make bench: builds library and peers, makes each file system in a mount namespace of its own, runs the harness there, and has
 # docs/performance.md written. QUICK=1: about two minutes. IMAGES=DIR: where the images lie. FILESYSTEMS: which ones.
+# TREES=1: whole trees alone, printed and not written (under ten minutes, once the peers are built).
 set -eu
 here=$(dirname "$(realpath "$0")")
 root=$(dirname "$here")
@@ -28,10 +29,23 @@ build() {
     git -C "$root" describe --always --dirty 2>/dev/null | sed 's/^/commit /' >"$work/commit" || true
     (cd "$root" && ${CARGO:-cargo} build --quiet --release --locked)
     ln -sf libreflink.so "$target/release/libreflink.so.0"
+    build_tree_tools
+    [ -z "${TREES:-}" ] || return 0
     (cd "$here/peer-reflink-copy" &&
         LIBREFLINK_LIB_DIR=$target/release CARGO_TARGET_DIR=$work/peer ${CARGO:-cargo} build --quiet --release --locked)
     make --quiet -C "$here/harness" OUT="$work" LIB="$target/release" PEER="$work/peer/release"
     python_package
+}
+
+# Programs that copy trees, of pinned versions and with no way into the caller's ~/.cargo/bin.
+build_tree_tools() {
+    make --quiet -C "$root/examples-c" BUILD_TREE=1 TARGET_DIR="$target" BUILD="$work/examples" "$work/examples/copy_tree"
+    local peer
+    for peer in cpz@3.2.1 xcp@0.24.9; do
+        [ -x "$work/tree-peers/bin/${peer%@*}" ] ||
+            (cd / && ${CARGO:-cargo} install --quiet --locked --root "$work/tree-peers" "$peer" >/dev/null 2>&1) ||
+            echo "bench: $peer cannot be built here: SKIPPED" >&2
+    done
 }
 
 # In an environment of its own, with the library just built. PyPI is needed for what builds it.
@@ -102,11 +116,23 @@ on() {
     [ "$other" = - ] || umount "$other"
 }
 
+# trees: whole trees on each file system.
+trees() {
+    local kind
+    rm -f "$work/trees.tsv"
+    for kind in ${FILESYSTEMS:-xfs btrfs ext4 tmpfs}; do
+        echo "$kind, trees" >&2
+        fresh "$kind" "$kind" || { echo "bench: no $kind here: SKIPPED" | tee -a "$work/skipped" >&2 && continue; }
+        python3 "$here/trees.py" "$kind" "$lab/$kind" "$work/examples/copy_tree" "$work/tree-peers" "$work/trees.tsv"
+        umount "$lab/$kind"
+    done
+}
+
 measure() {
     amount=full
     [ -z "${QUICK:-}" ] || amount=quick
     export BENCH_PYTHON=$here/python_worker.py
-    rm -f "$work/samples.tsv" "$work/skipped"
+    rm -f "$work/samples.tsv" "$work/skipped" "$work/trees.tsv"
     if [ -d "$work/python" ]; then
         export BENCH_PYTHON_PACKAGE=1 PATH=$work/python/bin:$PATH
     else
@@ -162,6 +188,12 @@ if [ "${1:-}" != --inside ]; then
 fi
 prepare_lab
 load_before=$(cut -d' ' -f1 /proc/loadavg)
+if [ -n "${TREES:-}" ]; then
+    trees
+    echo "load $load_before before, $(cut -d' ' -f1 /proc/loadavg) after; $(cat "$work/commit")"
+    exec python3 "$here/trees_report.py" "$work/trees.tsv"
+fi
 measure
+[ -n "${QUICK:-}" ] || trees
 describe
 PYTHONDONTWRITEBYTECODE=1 python3 "$here/report.py" "$work" "${REPORT:-$root/docs}"
