@@ -112,3 +112,14 @@ fn a_file_in_a_tree_that_others_see_is_made_for_its_maker_alone() {
         assert!(calls.contains(&call), "{call:?} in {calls:?}");
     }
 }
+
+/// Nothing is removed from each file, since the root inherits nothing from the destination's parent.
+#[test]
+fn an_acl_that_the_parent_gives_is_on_no_file_of_a_copy_that_has_its_own() {
+    let model = source(Traits::XFS, &[(b"text", 0o644, FINE)]);
+    model.world_mut().disk.inodes[0].default_acl = Some(vec![(7, 6)]);
+    assert_eq!(copy(&model, ALL, |_| {}).0, Ok(()));
+    let disk = &model.world().disk;
+    let file = disk.lookup(disk.lookup(0, b"copy").unwrap(), b"a").unwrap();
+    assert_eq!((disk.inodes[file].acl.is_none(), disk.inodes[file].mode), (true, 0o644));
+}

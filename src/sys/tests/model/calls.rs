@@ -18,6 +18,7 @@ use crate::sys::{Access, Common, Dedupe, Extensions, Fd, Seals, Stat, Sys, Time,
 const SHORT: usize = 301;
 
 const ACL: &[u8] = b"system.posix_acl_access";
+const DEFAULT_ACL: &[u8] = b"system.posix_acl_default";
 
 impl World {
     /// Before the content of a file is changed by the engine.
@@ -791,6 +792,10 @@ impl<K: Cloning> Extensions for Model<K> {
     fn remove_attribute(&self, fd: Fd, name: &CStr) -> Result<()> {
         self.call(Call::RemoveAttribute, About::name(fd, name), |world, _| {
             let ino = world.to_change(fd)?;
+            if name.to_bytes() == DEFAULT_ACL && world.disk.inodes[ino].default_acl.is_some() {
+                world.disk.change_meta(ino, |inode| inode.default_acl = None);
+                return Ok(());
+            }
             world.attribute(ino, name.to_bytes())?;
             world.disk.change_meta(ino, |inode| {
                 inode.attributes.remove(name.to_bytes());
