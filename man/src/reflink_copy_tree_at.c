@@ -16,8 +16,8 @@ int main(int argc, char **argv)
     dir = open(argv[1], O_RDONLY | O_DIRECTORY);
     options.if_exists = REFLINK_REPLACE;
     options.flags = REFLINK_TREE_KEEP_REPLACED;
-    code = reflink_copy_tree_at(AT_FDCWD, argv[3], dir, argv[2], &options,
-                                &result);
+    code = reflink_copy_tree_at(AT_FDCWD, argv[3], dir, argv[2],
+                                &options, &result);
     close(dir);
     if (code < 0)
         fprintf(stderr, "%s: %s\n", argv[2], reflink_strerror(code));

@@ -1,5 +1,5 @@
-/* Removes what it can of the directory argv[2] in directory argv[1], and
- * names what stays. */
+/* Removes what it can of the directory argv[2] in directory argv[1],
+ * and names what stays. */
 #include <fcntl.h>
 #include <libreflink.h>
 #include <stdio.h>
