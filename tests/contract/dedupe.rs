@@ -138,7 +138,7 @@ fn library() -> (DedupeRange, DedupeFd) {
 }
 
 /// The call, and what holds of every result.
-fn dedupe(src: (&File, u64), dst: (&File, u64), length: u64, how: &How) -> (c_int, Done) {
+pub fn dedupe(src: (&File, u64), dst: (&File, u64), length: u64, how: &How) -> (c_int, Done) {
     let mut done: Done = unsafe { std::mem::zeroed() };
     (done.size, done.length, done.deduped) = (size_of::<Done>() as u32, 1 << 60, 1 << 60);
     let code = unsafe {

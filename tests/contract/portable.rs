@@ -1,16 +1,20 @@
 //! The stand-in for other Unixes, POSIX calls alone (tests/portable.sh): what it cannot promise on Linux, and what it says instead.
 //! It clones nothing, so that the contracts of file systems that do not clone are what it is held to everywhere.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 
 use crate::abi::{self, Options};
+use crate::dedupe::{How, dedupe};
 use crate::files::{self, Room};
 use crate::lab::Place;
+use crate::looks::{extents_of, shared_of};
 use crate::{Contract, Where};
 
 pub const ALL: &[Contract] = &[
     Contract("what_cannot_be_carried_is_an_error", Where::Portable, what_cannot_be_carried_is_an_error),
     Contract("the_probe_of_posix_alone", Where::Portable, the_probe_of_posix_alone),
+    Contract("sharing_of_posix_alone", Where::Portable, sharing_of_posix_alone),
 ];
 
 /// The contracts that are Linux's own, and why.
@@ -23,6 +27,16 @@ pub const OF_LINUX: &[(&str, &str)] = &[
     ("attributes_of_file_systems_stay", "POSIX has no extended attributes"),
     ("acls_are_kept_when_asked", "POSIX has no access control lists"),
     ("the_probe_tells_the_truth", "of unnamed files and copy_file_range, which POSIX has not"),
+    ("the_sums_are_the_tools", "POSIX has no maps of files"),
+    ("a_copy_is_apart", "POSIX has no maps of files"),
+    ("what_is_exclusive_is_freed", "POSIX has no maps of files"),
+    ("no_flush_writes_nothing", "POSIX has no maps of files"),
+    ("bad_requests_are_refused", "of maps and of descriptors with O_PATH, which POSIX has not"),
+    ("dedupe::dedupe_across_overlay_layers", "POSIX has no dedupe"),
+    ("dedupe::dedupe_is_refused_where_nothing_can", "by the kernel, file by file; POSIX has no dedupe"),
+    ("dedupe::inline_files_are_skipped", "POSIX has no dedupe"),
+    ("dedupe::nocow_files_do_not_share_with_others", "POSIX has no dedupe"),
+    ("dedupe::read_only_snapshots_can_be_shared_into", "POSIX has no dedupe"),
 ];
 
 /// Whether the library under test is the stand-in.
@@ -63,4 +77,25 @@ fn the_probe_of_posix_alone(place: &Place) {
     assert_eq!((found.kernel_copy, found.unnamed_files, found.sparse), (0, 0, 1), "{found:?}");
     assert_eq!(found.fs_name(), "unknown");
     assert!(room.names().is_empty(), "{:?}", room.names());
+}
+
+/// "Nobody says", and a refusal that says why: not "nothing is shared".
+fn sharing_of_posix_alone(place: &Place) {
+    let room = Room::new(&place.dir);
+    let content = files::bytes(2, 300_000);
+    let (one, other) = (files::file(&room.path("one"), &content), files::file(&room.path("other"), &content));
+    let (one, other) =
+        (File::open(one).unwrap(), File::options().read(true).write(true).open(other).unwrap());
+    let (code, sums, pieces) = extents_of(one.as_raw_fd(), 0, abi::TO_EOF, 0);
+    assert_eq!((code, sums.reported, sums.length, pieces.len()), (0, 0, 0, 0), "{sums:?}");
+    assert_eq!(sums.os_error, libc::EOPNOTSUPP);
+    let (code, found) = shared_of((one.as_raw_fd(), 0), (other.as_raw_fd(), 0), abi::TO_EOF, 0);
+    assert_eq!((code, found.reported, found.verdict), (0, 0, 0), "{found:?}");
+    assert_eq!((found.length, found.unknown), (300_000, 300_000), "{found:?}");
+    let (code, done) = dedupe((&one, 0), (&other, 0), abi::TO_EOF, &How::default());
+    assert_eq!((code, done.deduped, done.skipped), (-libc::EOPNOTSUPP, 0, 300_000), "{done:?}");
+    for fd in [-1, 1 << 20] {
+        assert_eq!(extents_of(fd, 0, abi::TO_EOF, 0).0, -libc::EBADF);
+        assert_eq!(shared_of((one.as_raw_fd(), 0), (fd, 0), abi::TO_EOF, 0).0, -libc::EBADF);
+    }
 }
