@@ -73,7 +73,7 @@ pub fn copy_with_threads<S: Sys + Sync>(
         return copy(sys, request, watch, report);
     }
     run(sys, request, watch, report, |copier, watch, report, roots, look| {
-        let (crew, asked) = (Crew::new(), watch.wants().errors);
+        let (crew, asked) = (Crew::new(helpers), watch.wants().errors);
         crew::with_helpers(&crew, helpers, copier, asked, || {
             Walk::run(copier, Some(&crew), watch, report, roots, look)
         })
