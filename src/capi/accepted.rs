@@ -24,7 +24,7 @@ const PRESERVE: u32 =
     REFLINK_PRESERVE_TIMES | REFLINK_PRESERVE_OWNER | REFLINK_PRESERVE_XATTRS | REFLINK_PRESERVE_ACL;
 
 /// From name to name.
-pub const NAMES: Accepted = Accepted {
+pub(super) const NAMES: Accepted = Accepted {
     if_exists: REFLINK_REPLACE | REFLINK_OVERWRITE,
     durability: REFLINK_DURABLE | REFLINK_UNSTAGED,
     permissions: REFLINK_PERMISSIONS_UMASK | REFLINK_PERMISSIONS_NEW,
@@ -33,7 +33,7 @@ pub const NAMES: Accepted = Accepted {
 };
 
 /// From one open file into another.
-pub const OPEN_FILES: Accepted = Accepted {
+pub(super) const OPEN_FILES: Accepted = Accepted {
     if_exists: 0,
     durability: REFLINK_DURABLE,
     permissions: 0,
@@ -42,7 +42,7 @@ pub const OPEN_FILES: Accepted = Accepted {
 };
 
 /// A range of an open file.
-pub const RANGES: Accepted = Accepted {
+pub(super) const RANGES: Accepted = Accepted {
     if_exists: 0,
     durability: REFLINK_DURABLE,
     permissions: 0,
@@ -51,7 +51,7 @@ pub const RANGES: Accepted = Accepted {
 };
 
 /// Each file of a tree: what a tree has besides is read in `trees`.
-pub const TREES: Accepted =
+pub(super) const TREES: Accepted =
     Accepted { if_exists: 0, flags: REFLINK_NOFOLLOW | REFLINK_BEST_EFFORT_METADATA, ..NAMES };
 
 impl Accepted {

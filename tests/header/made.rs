@@ -148,6 +148,6 @@ fn name(item: &str) -> &str {
         None => item
             .split_once('(')
             .and_then(|(before, _)| before.rsplit([' ', '*', '\n']).next())
-            .expect("a function's name"),
+            .unwrap_or_else(|| panic!("no function's name in {item}")),
     }
 }
