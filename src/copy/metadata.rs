@@ -40,19 +40,29 @@ pub fn mode_without_acl<S: Sys>(
     options: &Options,
     report: &mut Report,
 ) -> Result<u32> {
-    if source.mode & 0o070 == 0 {
-        return Ok(source.mode); // nothing to take from the group
+    limit_by_acl(source.mode, || group_entry(sys, src), options, report)
+}
+
+/// The same, where `ask` tells what the owning group may do by the ACL, if there is one.
+pub fn limit_by_acl(
+    mode: u32,
+    ask: impl FnOnce() -> crate::sys::Result<Option<u32>>,
+    options: &Options,
+    report: &mut Report,
+) -> Result<u32> {
+    if mode & 0o070 == 0 {
+        return Ok(mode); // nothing to take from the group
     }
-    match group_entry(sys, src) {
-        Ok(None) => Ok(source.mode),
-        Ok(Some(entry)) => Ok(limit_group(source.mode, entry)),
+    match ask() {
+        Ok(None) => Ok(mode),
+        Ok(Some(entry)) => Ok(limit_group(mode, entry)),
         Err(errno)
             if table::acl_hidden(errno)
                 || (options.best_effort_metadata && table::metadata_refused(errno)) =>
         {
             // There may be an ACL: the group gets no more than everybody does.
             report.metadata_incomplete = true;
-            Ok(limit_group(source.mode, source.mode))
+            Ok(limit_group(mode, mode))
         }
         Err(errno) => Err(errno).at(Step::Metadata(Side::Source)),
     }

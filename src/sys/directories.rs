@@ -57,6 +57,17 @@ pub trait Directories {
         unsupported()
     }
 
+    /// Reads an extended attribute of what is not to be opened: a FIFO, a socket, a device. Nothing is followed.
+    fn get_name_attribute(
+        &self,
+        _dir: Fd,
+        _name: &CStr,
+        _attribute: &CStr,
+        _buffer: &mut [u8],
+    ) -> Result<usize> {
+        unsupported()
+    }
+
     // ── Making and removing ──
 
     /// Makes a directory; the umask, or a default ACL of `dir`, applies to the mode.

@@ -98,6 +98,10 @@ impl Directories for Native {
         Err(Errno(errno::ENAMETOOLONG))
     }
 
+    fn get_name_attribute(&self, dir: Fd, name: &CStr, attribute: &CStr, buffer: &mut [u8]) -> Result<usize> {
+        own::get_name_attribute(dir, name, attribute, buffer)
+    }
+
     fn make_directory(&self, dir: Fd, name: &CStr, mode: u32) -> Result<()> {
         let mode = mode_t(mode)?;
         // SAFETY: `name` is NUL-terminated.

@@ -111,7 +111,7 @@ fn run<'s, S: Sys>(
             Copier::new(sys, options, matches!(place, Place::Merged), given, (target.fd(), &look.target));
         walk(&copier, watch, report, (source, target), look)
     });
-    let outcome = filled.and_then(|()| job.publish(&mut place, &look.target, watch, report));
+    let outcome = filled.and_then(|()| job.publish(&mut place, &look, watch, report));
     if outcome.is_err() && !report.published {
         job.clean_up(&place, &look.target, watch, report);
     }

@@ -5,11 +5,12 @@ use core::ffi::CStr;
 
 use super::directory::Directory;
 use super::file::{Copier, Fate, Outcome};
+use crate::copy::metadata::limit_by_acl;
 use crate::copy::name::with_private_name;
 use crate::copy::{self, Permissions, table};
 use crate::error::{At, Result, Side, Step};
 use crate::sys::errno::EEXIST;
-use crate::sys::{Errno, Fd, Kind, Stat, Sys};
+use crate::sys::{Errno, Fd, Kind, Stat, Sys, posix_acl, read_whole};
 
 impl<S: Sys> Copier<'_, '_, S> {
     /// Makes anew what is neither a directory nor a regular file.
@@ -49,6 +50,7 @@ impl<S: Sys> Copier<'_, '_, S> {
         }
         match made {
             Ok(fate) => Outcome::Done(fate, report),
+            Err(error) if self.came_first(directory, name, &error) => Outcome::without_data(Ok(Fate::Kept)),
             Err(error) => Outcome::Failed(error, report),
         }
     }
@@ -74,17 +76,35 @@ impl<S: Sys> Copier<'_, '_, S> {
             )?;
             return Ok(Fate::Symlink);
         }
-        let mut like = *stat;
-        if self.options.files.permissions == Permissions::New {
-            like.mode = 0o666;
-        }
+        let source = directory.source.fd();
+        let like = Stat { mode: self.mode_of_special((source, name), stat, report)?, ..*stat };
         self.put(
             target,
             name,
             |name| self.sys.make_special(target, name, &like),
-            |name| self.dress(target, name, stat, report),
+            |name| self.dress(target, name, &like, report),
         )?;
         Ok(Fate::Special)
+    }
+
+    /// The mode to make a special file with. Its ACL does not come along.
+    fn mode_of_special(
+        &self,
+        (dir, name): (Fd, &CStr),
+        stat: &Stat,
+        report: &mut copy::Report,
+    ) -> Result<u32> {
+        let files = &self.options.files;
+        if files.permissions == Permissions::New {
+            return Ok(0o666);
+        }
+        let read = |buffer: &mut [u8]| self.sys.get_name_attribute(dir, name, posix_acl::NAME, buffer);
+        let ask = || match read_whole(read) {
+            Ok(list) => Ok(Some(posix_acl::group_entry(&list))),
+            Err(errno) if table::acl_missing(errno) => Ok(None),
+            Err(errno) => Err(errno),
+        };
+        limit_by_acl(stat.mode, ask, files, report)
     }
 
     /// Gives a new name its metadata: owner, then mode, then times.
@@ -176,6 +196,7 @@ impl<S: Sys> Copier<'_, '_, S> {
         };
         match self.put(target, name, link, |_| Ok(())) {
             Err(_) if refused.get() => Ok(None),
+            Err(error) if self.came_first(directory, name, &error) => Ok(Some(Fate::Kept)),
             outcome => outcome.map(|()| Some(Fate::HardLink)),
         }
     }

@@ -89,6 +89,7 @@ pub(super) struct Copier<'s, 'o, S: Sys> {
     pub(super) stop: AtomicBool,
     /// How a file is copied.
     files: copy::Options,
+    merges: bool,
     limit: u64,
     /// The permission bits that the system gives a new directory, where they count.
     pub(super) given: Option<u32>,
@@ -107,19 +108,20 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
     ) -> Self {
         let mut files = options.files;
         if merges {
-            files.if_exists = copy::IfExists::Replace;
+            let keep = options.keep_existing;
+            files.if_exists = if keep { copy::IfExists::Fail } else { copy::IfExists::Replace };
         } else {
             // In a tree that nobody sees yet, or that the caller wants unstaged, a file needs no name but its own.
             (files.if_exists, files.durability) = (copy::IfExists::Fail, Durability::Unstaged);
         }
         let (links, stop, volumes) = (Links::default(), AtomicBool::new(false), Mutex::default());
         let times = if files.preserve.times { TimesKept::new(sys, root.0, root.1.device) } else { None };
-        Self { sys, options, links, stop, files, limit: sys.size_limit(), given, volumes, times }
+        Self { sys, options, links, stop, files, merges, limit: sys.size_limit(), given, volumes, times }
     }
 
     /// Whether what is made may meet what was there before.
     pub(super) fn merges(&self) -> bool {
-        self.files.if_exists == copy::IfExists::Replace
+        self.merges
     }
 
     /// Copies what the directory calls a regular file. `steps` is told of the bytes done and in all.
@@ -186,6 +188,9 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
                 self.learn(&stat, &report);
                 Outcome::Done(Fate::File, report)
             }
+            Err(error) if !report.published && self.came_first(directory, name, &error) => {
+                Outcome::without_data(Ok(Fate::Kept))
+            }
             Err(error) => Outcome::Failed(self.explain(error), report),
         }
     }
@@ -215,6 +220,13 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             Err(errno) if table::name_is_free(errno) => Ok(false),
             Err(errno) => Err(errno).at(Step::Check(Side::Destination)),
         }
+    }
+
+    /// Whether `error` says that somebody made something of that name since it was looked at, and that is to stay.
+    pub(super) fn came_first(&self, directory: &Directory<S>, name: &CStr, error: &Error) -> bool {
+        self.options.keep_existing
+            && matches!(error.cause, Cause::System(errno) if table::name_is_taken(errno))
+            && self.look(directory, name) == Ok(true)
     }
 
     /// What to report for `error`: in a tree of our own, a name that is taken is one that the file system folds.

@@ -4,13 +4,14 @@
 use core::ffi::CStr;
 
 use super::copy::Job;
+use super::directory::Look;
 use super::remove;
 use super::walk::cancelled;
 use super::{Phase, Progress, Report, Wants, Watch};
 use crate::copy::name::PrivateName;
 use crate::copy::{Durability, table};
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::errno::{EEXIST, EOPNOTSUPP};
+use crate::sys::errno::{EEXIST, ENOTDIR, EOPNOTSUPP};
 use crate::sys::{Errno, Kind, Stat, Sys};
 
 /// Where the root of the copy is.
@@ -39,7 +40,7 @@ impl<S: Sys> Job<'_, '_, S> {
     pub(super) fn publish(
         &self,
         place: &mut Place,
-        mine: &Stat,
+        look: &Look,
         watch: &mut dyn Watch,
         report: &mut Report,
     ) -> Result<()> {
@@ -55,7 +56,7 @@ impl<S: Sys> Job<'_, '_, S> {
             }
             // The last that can be done against one who may rename in the parent, and put another tree there.
             let there = self.sys.stat_name(self.parent.fd(), name.as_c_str()).at(Step::Publish)?;
-            if !there.same_file(mine) {
+            if !there.same_file(&look.target) {
                 return Err(Error::new(Step::Publish, Cause::Inconsistent));
             }
             old = self.rename(name, report)?;
@@ -67,7 +68,7 @@ impl<S: Sys> Job<'_, '_, S> {
             report.leave(old.as_c_str());
             return synced;
         }
-        self.remove_replaced(&old, watch, report)
+        self.remove_replaced(&old, &look.source, watch, report)
     }
 
     /// Makes the new name survive a power loss.
@@ -125,23 +126,44 @@ impl<S: Sys> Job<'_, '_, S> {
             return Err(Errno::standing_for(refused.raw(), EOPNOTSUPP));
         }
         let old = PrivateName::of_old(self.sys.random());
-        self.rename_new(self.leaf, old.as_c_str())?;
-        self.rename_new(new, self.leaf).map(|()| old).inspect_err(|_| {
-            if self.rename_new(old.as_c_str(), self.leaf).is_err() {
-                report.leave(old.as_c_str());
-            }
-        })
+        let away = self.rename_new(self.leaf, old.as_c_str());
+        let both = away.and_then(|()| self.rename_new(new, self.leaf));
+        both.map(|()| old).inspect_err(|_| self.put_back(old.as_c_str(), away.is_ok(), report))
+    }
+
+    /// Gives the old tree its name back, or says where it is. `moved`: it was renamed away for sure; else it may have been,
+    /// since the reply can be lost.
+    fn put_back(&self, old: &CStr, moved: bool, report: &mut Report) {
+        if self.rename_new(old, self.leaf).is_ok() {
+            return;
+        }
+        match self.sys.stat_name(self.parent.fd(), old) {
+            Err(errno) if !moved || table::name_is_free(errno) => {}
+            _ => report.leave(old),
+        }
     }
 
     // ── Removing ──
 
-    /// Removes what was replaced. The new tree has its name by now: what cannot be removed is left.
-    fn remove_replaced(&self, old: &PrivateName, watch: &mut dyn Watch, report: &mut Report) -> Result<()> {
+    /// Removes what was replaced, but never the source. The new tree has its name by now: what cannot be removed is left.
+    fn remove_replaced(
+        &self,
+        old: &PrivateName,
+        source: &Stat,
+        watch: &mut dyn Watch,
+        report: &mut Report,
+    ) -> Result<()> {
         let (parent, name) = (self.parent.fd(), old.as_c_str());
         let mut watch = Cleaning { watch, replaced: true };
         let removed = match self.sys.stat_name(parent, name) {
-            Ok(there) if there.kind != Kind::Directory => self.sys.unlink(parent, name).at(Step::Cleanup),
-            Ok(_) => remove::clean_up(self.sys, parent, name, &mut watch),
+            Ok(there) => match there.kind {
+                Kind::Directory => {
+                    remove::clean_up(self.sys, parent, name, &there, Some(*source), &mut watch)
+                }
+                Kind::Symlink => self.sys.unlink(parent, name).at(Step::Cleanup),
+                // Somebody put a file there at the last moment, which was never to be replaced.
+                _ => Err(Errno::own(ENOTDIR)).at(Step::Cleanup),
+            },
             Err(errno) => Err(errno).at(Step::Cleanup),
         };
         removed.map_err(|error| {
@@ -172,7 +194,8 @@ impl<S: Sys> Job<'_, '_, S> {
             Ok(there) if !there.same_file(mine) => return, // somebody moved it
             Err(errno) if table::name_is_free(errno) => return,
             Ok(_) => {
-                remove::clean_up(self.sys, parent, name, &mut Cleaning { watch, replaced: false }).is_ok()
+                let mut watch = Cleaning { watch, replaced: false };
+                remove::clean_up(self.sys, parent, name, mine, None, &mut watch).is_ok()
             }
             Err(_) => false,
         };

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use core::mem::replace;
 use std::ffi::CString;
 
+use super::names::{Content, Names};
 use super::{Counts, Entry, EntryKind, Phase, Progress, Report, Watch};
 use crate::copy::name::Destination;
 use crate::copy::{self, table};
@@ -46,9 +47,22 @@ pub fn remove<S: Sys, W: Watch>(
 }
 
 /// Removes what is left of a tree of the library's own, or of one that was replaced: all that can be removed, whatever fails.
-/// The first failure is the outcome. `leaf` is a single name.
-pub fn clean_up<S: Sys, W: Watch>(sys: &S, dir: Fd, leaf: &CStr, watch: &mut W) -> Result<()> {
-    Removal::begin(sys, dir, leaf, watch, Failures::GoOn)?.run()
+/// The first failure is the outcome. `leaf` is a single name, and `mine` what must stand under it: whoever may rename in `dir`
+/// could have put another tree there. What `spare` is, a bind mount can show in it: that stays, and is a failure.
+pub fn clean_up<S: Sys, W: Watch>(
+    sys: &S,
+    dir: Fd,
+    leaf: &CStr,
+    mine: &Stat,
+    spare: Option<Stat>,
+    watch: &mut W,
+) -> Result<()> {
+    let mut removal = Removal::begin(sys, dir, leaf, watch, Failures::GoOn)?;
+    if !sys.stat(removal.directory.fd()).at(Step::Cleanup)?.same_file(mine) {
+        return Err(Errno::own(ESTALE)).at(Step::Cleanup);
+    }
+    removal.spare = spare;
+    removal.run()
 }
 
 /// A path without slashes at its end: they say "directory", which is what is removed. What then ends in "." or ".." names no
@@ -98,22 +112,6 @@ impl Level {
     }
 }
 
-/// Names one after another, the last one first to be taken.
-#[derive(Default)]
-struct Names(Vec<u8>);
-
-impl Names {
-    fn push(&mut self, name: &CStr) {
-        self.0.extend_from_slice(name.to_bytes_with_nul());
-    }
-
-    fn pop(&mut self) -> Option<CString> {
-        let (_, before) = self.0.split_last()?;
-        let start = before.iter().rposition(|byte| *byte == 0).map_or(0, |nul| nul.saturating_add(1));
-        CString::from_vec_with_nul(self.0.split_off(start)).ok()
-    }
-}
-
 /// A directory above the one that is being emptied.
 enum Above<'s, S: Sys> {
     Open(Handle<'s, S>),
@@ -126,6 +124,8 @@ struct Removal<'s, 'w, S: Sys, W> {
     sys: &'s S,
     watch: &'w mut W,
     failures: Failures,
+    /// A directory that is never emptied.
+    spare: Option<Stat>,
     /// The directory that the root is in.
     outside: Fd,
     /// The directory that is being emptied.
@@ -148,6 +148,7 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
             sys,
             watch,
             failures,
+            spare: None,
             outside,
             here: Level::new(leaf.into(), 0),
             directory: Handle::new(sys, opened),
@@ -170,7 +171,7 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
         loop {
             if replace(&mut self.here.unread, false) {
                 self.empty(listing)?;
-            } else if let Some(name) = self.here.subdirectories.pop() {
+            } else if let Some((name, _)) = self.here.subdirectories.pop() {
                 self.descend(name)?;
             } else if self.above.is_empty() {
                 if self.remove_root()? {
@@ -198,7 +199,7 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
             for entry in listing.entries() {
                 self.look_for_a_stop()?;
                 match entry.kind {
-                    Some(Kind::Directory) => self.here.subdirectories.push(entry.name),
+                    Some(Kind::Directory) => self.here.subdirectories.push(entry.name, Content::Whole),
                     Some(kind) => self.unlink(entry.name, kind)?,
                     None => self.look(entry.name)?,
                 }
@@ -209,7 +210,7 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
     /// Asks what a name stands for, which its directory does not say.
     fn look(&mut self, name: &CStr) -> Result<()> {
         match self.attempt(|sys, fd| sys.stat_name(fd, name)) {
-            Ok(found) if found.kind == Kind::Directory => self.here.subdirectories.push(name),
+            Ok(found) if found.kind == Kind::Directory => self.here.subdirectories.push(name, Content::Whole),
             Ok(found) => return self.unlink(name, found.kind),
             Err(errno) => return self.refused(name, Kind::Other, WALK, errno),
         }
@@ -221,7 +222,7 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
         match self.attempt(|sys, fd| sys.unlink(fd, name)) {
             Ok(()) => self.removed(name, kind),
             Err(errno) if table::is_a_directory(errno) => {
-                self.here.subdirectories.push(name);
+                self.here.subdirectories.push(name, Content::Whole);
                 Ok(())
             }
             Err(errno) => self.refused(name, kind, Step::Cleanup, errno),
@@ -243,11 +244,22 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
                 return self.refused(&name, Kind::Directory, WALK, table::busy_mount(errno));
             }
         };
+        if self.is_spared(&entered)? {
+            self.ask(Some(&name), Kind::Directory, Error::new(Step::Cleanup, Cause::IntoItself))?;
+            self.stays();
+            return Ok(());
+        }
         self.path.extend_from_slice(name.to_bytes());
         self.path.push(b'/');
         let level = replace(&mut self.here, Level::new(name, self.path.len()));
         self.above.push((level, Above::Open(replace(&mut self.directory, entered))));
         self.close_the_farthest()
+    }
+
+    fn is_spared(&self, entered: &Handle<S>) -> Result<bool> {
+        let Some(spare) = self.spare else { return Ok(false) };
+        let found = self.sys.stat(entered.fd()).at(WALK)?;
+        Ok(found.same_file(&spare) && found.looks_like(&spare))
     }
 
     /// Keeps the number of descriptors small: the directory that is too far up is closed, and remembered.

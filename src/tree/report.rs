@@ -162,8 +162,12 @@ impl Report {
         }
     }
 
-    /// Notes what is left beside the destination.
+    /// Notes what is left beside the destination. The first stays: it may be the old tree, and what comes after it is only
+    /// what is unfinished.
     pub(super) fn leave(&mut self, name: &CStr) {
+        if self.litter.is_some() {
+            return;
+        }
         let mut litter = Litter::default();
         for (to, from) in litter.iter_mut().zip(name.to_bytes_with_nul()) {
             *to = *from;

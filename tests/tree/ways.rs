@@ -28,6 +28,7 @@ pub const ALL: &[Attack] = &[
     Attack("specials_are_skipped", KINDS, specials_are_skipped),
     Attack("one_mount", KINDS, one_mount),
     Attack("mounts_at_the_destination", KINDS, mounts_at_the_destination),
+    Attack("a_source_that_a_mount_hides_stays", KINDS, a_source_that_a_mount_hides_stays),
     Attack("into_itself_and_around_itself", KINDS, into_itself),
     Attack("links_as_source", ONE, links_as_source),
     Attack("nocow_directories", &["btrfs"], nocow_directories),
@@ -509,6 +510,26 @@ fn mounts_at_the_destination(place: &Place) {
     // It can be merged into.
     calls::copied(&src, &room.path("dst"), &with(MERGE, 0));
     unmount(&room.path("dst"));
+}
+
+/// What is replaced has the source in it, which ".." does not show.
+fn a_source_that_a_mount_hides_stays(place: &Place) {
+    let room = Room::new(&place.dir);
+    own_mounts();
+    odd::directory(&room.path("dst"));
+    files::file(&room.path("dst/file"), b"old");
+    odd::plain(&room.path("dst/src"), 1, 2);
+    let view = odd::directory(&room.path("view"));
+    mount(&["--bind", &room.path("dst/src").to_string_lossy()], &view);
+    let source = walker::walk(&view);
+    let (code, outcome) = calls::copy(&view, &room.path("dst"), &with(REPLACE, 0));
+    assert_eq!((code, outcome.step), (INTO_ITSELF, calls::STEP_CLEANUP), "{outcome:?}");
+    assert!(outcome.has(PUBLISHED) && outcome.has(LITTER), "{outcome:?}");
+    assert_copied(&source, &room.path("dst"), &with(0, 0), &outcome);
+    let left = room.path(outcome.litter());
+    assert_copied(&source, &left.join("src"), &with(0, 0), &outcome);
+    assert!(!left.join("file").exists());
+    unmount(&view);
 }
 
 // ── Into itself ──

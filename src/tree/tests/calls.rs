@@ -5,7 +5,7 @@ use super::*;
 use crate::copy::{self, Preserve};
 use crate::error::Result;
 use crate::sys::Time;
-use crate::sys::model::disk::Traits;
+use crate::sys::model::disk::{Traits, What};
 use crate::sys::model::{CWD, Call, Model};
 
 const TIMES: Preserve = Preserve { times: true, owner: false, attributes: false, acl: false };
@@ -122,4 +122,22 @@ fn an_acl_that_the_parent_gives_is_on_no_file_of_a_copy_that_has_its_own() {
     let disk = &model.world().disk;
     let file = disk.lookup(disk.lookup(0, b"copy").unwrap(), b"a").unwrap();
     assert_eq!((disk.inodes[file].acl.is_none(), disk.inodes[file].mode), (true, 0o644));
+}
+
+/// The group bits of a FIFO with an ACL are its mask too, and its ACL does not come along.
+#[test]
+fn a_special_file_is_not_opened_to_its_group() {
+    for (acl, wanted) in [(None, 0o660), (Some(vec![(7, 6)]), 0o600)] {
+        let model = source(Traits::XFS, &[]);
+        {
+            let disk = &mut model.world_mut().disk;
+            let from = disk.lookup(0, b"from").unwrap();
+            let fifo = disk.add(from, "fifo", What::Fifo, 0o660);
+            (disk.inodes[fifo].acl, disk.inodes[fifo].group_entry) = (acl, 0);
+        }
+        assert_eq!(copy(&model, Preserve::default(), |_| {}).0, Ok(()));
+        let disk = &model.world().disk;
+        let fifo = disk.lookup(disk.lookup(0, b"copy").unwrap(), b"fifo").unwrap();
+        assert_eq!(disk.inodes[fifo].mode, wanted);
+    }
 }

@@ -7,13 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
 use crate::copy::{self, Durability, Mode, Permissions, Preserve};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, Step};
 use crate::sys::errno::*;
 use crate::sys::model::disk::{Disk, Ino, ROOT, Traits, What};
 use crate::sys::model::fault::{Fault, Lasting, Place};
 use crate::sys::model::tree::{TreeWatch, View, snapshot, times};
 use crate::sys::model::{CWD, Call, Model, When, World};
-use crate::sys::{Kind, Time};
+use crate::sys::{Errno, Kind, Time};
 
 /// What the n-th call fails with; the last one is an oddity that no table knows.
 const ERRNOS: [i32; 20] = [
@@ -84,7 +84,8 @@ fn build(disk: &mut Disk, root: Ino) {
     disk.inodes[root].mode = 0o750;
     disk.add_file(root, "a-file", &[Some(b"text"), None], 0o644);
     disk.add(root, "b-link", What::Symlink(b"../nowhere".to_vec()), 0o777);
-    disk.add(root, "c-fifo", What::Fifo, 0o640);
+    // No more for the group than for others: an ACL that cannot be seen changes nothing.
+    disk.add(root, "c-fifo", What::Fifo, 0o644);
     let sub = disk.add(root, "d-sub", directory(), 0o555);
     disk.add_file(sub, "empty", &[], 0o444);
     let file = disk.lookup(root, b"a-file").unwrap();
@@ -552,14 +553,194 @@ fn a_name_that_is_taken_meanwhile_stays_whose_it_is() {
                 let outcome = scenario.run(&bench);
                 let world = bench.model.world();
                 let there = world.disk.lookup(parent, b"copy").expect("one of both");
+                // A FIFO was never to be replaced: one that came at the last moment is moved aside, and that is an error.
+                let is_theirs = |ino: Ino| {
+                    let found = &world.disk.inodes[ino];
+                    matches!(found.what, What::Fifo) && found.mode == 0o755
+                };
+                let fifo = (0..world.disk.inodes.len()).any(is_theirs);
+                let kept = world.disk.names(parent).values().any(|ino| is_theirs(*ino));
                 let copied = !matches!(world.disk.inodes[there].what, What::Directory(ref names) if names.is_empty())
                     && matches!(world.disk.inodes[there].what, What::Directory(_));
                 let case = format!("call {nth} {options:?}: {:?}\n{}", outcome.outcome, world.story());
-                assert_eq!(outcome.outcome.is_ok(), copied, "{case}");
+                assert_eq!(kept, fifo, "{case}");
+                assert_eq!(outcome.outcome.is_ok(), copied && !fifo, "{case}");
                 assert_eq!(outcome.report.published, copied, "{case}");
                 let names = world.disk.names(parent).len();
                 assert!(names == 1 || outcome.report.litter.is_some(), "something is left: {case}");
             }
         }
     }
+}
+
+/// Right before each call of a merge that keeps what is there, somebody else makes something of an entry's name.
+#[test]
+fn what_comes_first_is_kept() {
+    let merge = Options { if_exists: IfExists::Merge, keep_existing: true, ..Options::default() };
+    let scenario = Scenario { there: There::Tree, ..Scenario::new(merge) };
+    let run = |change: Option<(usize, &'static [u8])>| {
+        let bench = scenario.set_up();
+        bench.model.world_mut().watch.tree = None; // what is old changes under way
+        let added = std::rc::Rc::new(std::cell::Cell::new(None));
+        if let Some((nth, name)) = change {
+            let added = std::rc::Rc::clone(&added);
+            bench.model.before(When::Nth(nth), move |disk| {
+                let path = [b"to/copy/", name].concat();
+                let found = disk.walk(ROOT, &path, false).unwrap();
+                if found.ino.is_none() {
+                    let leaf = std::str::from_utf8(&found.leaf).unwrap().to_owned();
+                    added.set(Some(disk.add_file(found.directory, &leaf, &[Some(b"theirs")], 0o600)));
+                }
+            });
+        }
+        let outcome = scenario.run(&bench);
+        (bench, outcome, added.get())
+    };
+    let calls = run(None).0.model.world().log.len();
+    for nth in 1..=calls {
+        for name in [&b"b-link"[..], b"c-fifo", b"d-sub/empty", b"d-sub/same", b"new"] {
+            let (bench, outcome, added) = run(Some((nth, name)));
+            let world = bench.model.world();
+            let path = [b"to/copy/", name].concat();
+            let found = world.disk.walk(ROOT, &path, false).unwrap();
+            let case = format!("call {nth} {name:?}: {:?}\n{}", outcome.outcome, world.story());
+            assert_eq!(outcome.outcome, Ok(()), "{case}");
+            if added.is_some() {
+                assert_eq!(found.ino, added, "{case}");
+                assert!(name == b"new" || outcome.report.counts.kept == 2, "{case}");
+            }
+            let private = |name: &&Vec<u8>| name.starts_with(b".reflink-");
+            assert_eq!(world.disk.names(found.directory).keys().filter(private).count(), 0, "{case}");
+        }
+    }
+}
+
+/// Where two names cannot change places and a reply is lost, the old tree has its name still, or the result says which.
+#[test]
+fn the_old_tree_is_never_out_of_sight() {
+    let options = Options { if_exists: IfExists::Replace, two_renames: true, ..Options::default() };
+    let volume = Traits { exchanges: false, ..Traits::XFS };
+    let scenario = Scenario { volume, there: There::Tree, ..Scenario::new(options) };
+    let old_at = |bench: &Bench| bench.model.world().disk.lookup(bench.parent, b"copy").unwrap();
+    let calls = {
+        let bench = scenario.set_up();
+        scenario.run(&bench);
+        bench.model.world().log.len()
+    };
+    for nth in 1..=calls {
+        for (fault, lasting) in [
+            (Fault::DoneThen(EIO), Lasting::Once),
+            (Fault::Errno(EIO), Lasting::Once),
+            (Fault::Errno(EIO), Lasting::All),
+        ] {
+            let bench = scenario.set_up();
+            let old = old_at(&bench);
+            bench.model.world_mut().faults.plan(Place::Nth(nth), fault, lasting);
+            let outcome = scenario.run(&bench);
+            let world = bench.model.world();
+            let named: Vec<_> =
+                world.disk.names(bench.parent).iter().filter(|(_, ino)| **ino == old).collect();
+            let case = format!(
+                "call {nth} {fault:?} {lasting:?}: {:?} {:?}\n{}",
+                outcome.outcome,
+                outcome.report,
+                world.story()
+            );
+            if outcome.outcome.is_err() && !outcome.report.published {
+                assert_eq!(named.len(), 1, "{case}");
+                let litter = outcome.report.litter.map(|name| name.to_vec());
+                let told = litter.is_some_and(|litter| litter.starts_with(named[0].0));
+                assert!(named[0].0 == b"copy" || told, "{case}");
+            }
+        }
+    }
+}
+
+/// Right before each call, somebody moves the old tree away and makes a FIFO of its name, which nobody asked to replace.
+#[test]
+fn what_may_not_be_replaced_is_not_removed() {
+    let scenario = Scenario {
+        there: There::Tree,
+        ..Scenario::new(Options { if_exists: IfExists::Replace, ..Options::default() })
+    };
+    let calls = {
+        let bench = scenario.set_up();
+        scenario.run(&bench);
+        bench.model.world().log.len()
+    };
+    let mut aside = 0;
+    for nth in 1..=calls {
+        let bench = scenario.set_up();
+        let parent = bench.parent;
+        bench.model.world_mut().watch.tree = None; // what is old changes under way
+        bench.model.before(When::Nth(nth), move |disk| {
+            let old = disk.lookup(parent, b"copy");
+            disk.set_name(parent, b"moved", old);
+            let fifo = disk.new_inode(0, What::Fifo, 0o755);
+            disk.set_name(parent, b"copy", Some(fifo));
+        });
+        let outcome = scenario.run(&bench);
+        let world = bench.model.world();
+        let is_theirs = |ino: &Ino| matches!(world.disk.inodes[*ino].what, What::Fifo);
+        let kept: Vec<_> = world.disk.names(parent).iter().filter(|(_, ino)| is_theirs(ino)).collect();
+        let case = format!("call {nth}: {:?} {:?}\n{}", outcome.outcome, outcome.report, world.story());
+        assert_eq!(kept.len(), 1, "{case}");
+        if kept[0].0 != b"copy" {
+            aside += 1;
+            assert_eq!(
+                outcome.outcome,
+                Err(Error::new(Step::Cleanup, Cause::System(Errno::own(ENOTDIR)))),
+                "{case}"
+            );
+            assert!(outcome.report.published, "{case}");
+            assert!(outcome.report.litter.is_some_and(|litter| litter.starts_with(kept[0].0)), "{case}");
+        }
+    }
+    assert!(aside > 0, "it never came between the look and the exchange");
+}
+
+/// Once the root is open, right before each call, somebody puts another tree in the place of the unfinished one. (Before, no
+/// system call tells a directory that was just made from another one of the same owner.)
+#[test]
+fn a_clean_up_leaves_what_is_not_the_unfinished_tree() {
+    let scenario = Scenario::new(Options::default());
+    let fails = |bench: &Bench| {
+        bench.model.world_mut().faults.plan(
+            Place::Of(Call::ReadSymlink, 1),
+            Fault::Errno(EIO),
+            Lasting::Once,
+        );
+    };
+    let calls = {
+        let bench = scenario.set_up();
+        fails(&bench);
+        assert!(scenario.run(&bench).outcome.is_err());
+        bench.model.world().calls_made()
+    };
+    let opened = calls.iter().position(|call| *call == Call::CreateUnnamed).unwrap() + 1;
+    let mut swapped = 0;
+    for nth in opened..=calls.len() {
+        let bench = scenario.set_up();
+        let parent = bench.parent;
+        fails(&bench);
+        bench.model.world_mut().watch.tree = None;
+        bench.model.before(When::Nth(nth), move |disk| {
+            let private = disk.names(parent).keys().find(|name| name.starts_with(b".reflink-")).cloned();
+            let Some(private) = private else { return };
+            let mine = disk.lookup(parent, &private);
+            disk.set_name(parent, b"moved", mine);
+            let innocent = disk.new_inode(0, directory(), 0o700);
+            disk.set_name(parent, &private, Some(innocent));
+            let file = disk.add_file(innocent, "theirs", &[Some(b"theirs")], 0o600);
+            (disk.inodes[innocent].engines, disk.inodes[file].engines) = (true, true);
+        });
+        let outcome = scenario.run(&bench);
+        let world = bench.model.world();
+        let Some(_) = world.disk.lookup(parent, b"moved") else { continue };
+        swapped += 1;
+        let theirs = world.disk.names(parent).iter().find(|(name, _)| name.starts_with(b".reflink-"));
+        let still = theirs.is_some_and(|(_, ino)| world.disk.lookup(*ino, b"theirs").is_some());
+        assert!(still, "call {nth}: {:?}\n{}", outcome.outcome, world.story());
+    }
+    assert!(swapped > 0, "nothing was swapped");
 }

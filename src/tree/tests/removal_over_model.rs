@@ -104,7 +104,8 @@ impl Scene {
     }
 
     fn clean_up(&self, caller: &mut Caller) -> Result<()> {
-        clean_up(&self.model, CWD, c"tree", caller)
+        let mine = self.model.world().disk.stat(self.tree);
+        clean_up(&self.model, CWD, c"tree", &mine, None, caller)
     }
 
     /// The names below the tree, if it is there.

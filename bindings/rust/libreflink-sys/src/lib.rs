@@ -1424,7 +1424,8 @@ unsafe extern "C" {
     /// Returns: 0, or a negative code, among others:
     /// - -EINVAL: a NULL name, a value that is unknown or in the wrong member, a flag without what it belongs to
     ///   (REFLINK_TREE_KEEP_EXISTING without REFLINK_MERGE), a `failed_path_size` without `failed_path`.
-    /// - -ENOTDIR: the source is not a directory; with REFLINK_REPLACE, the destination is a file.
+    /// - -ENOTDIR: the source is not a directory; with REFLINK_REPLACE, the destination is a file. At REFLINK_STEP_CLEANUP: one
+    ///   came there at the last moment, and was moved aside (REFLINK_PUBLISHED, REFLINK_LITTER).
     /// - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
     /// - -EEXIST: the destination exists, also as an empty directory, and neither REFLINK_REPLACE nor REFLINK_MERGE is set.
     /// - REFLINK_ERR_INTO_ITSELF: the destination is in the source, or it is or contains the source and would be replaced.

@@ -274,7 +274,7 @@ impl World {
         Ok(ino)
     }
 
-    fn attribute(&self, ino: Ino, name: &[u8]) -> Result<Vec<u8>> {
+    pub(super) fn attribute(&self, ino: Ino, name: &[u8]) -> Result<Vec<u8>> {
         if self.disk.traits(ino).no_attributes != 0 {
             return Err(Errno(self.disk.traits(ino).no_attributes));
         }
@@ -406,7 +406,7 @@ fn acl_value(mode: u32, group_entry: u32, named: &[(u8, u8)]) -> Vec<u8> {
 
 /// Gives out a value as the attribute calls do: its length for an empty buffer, ERANGE for a short
 /// one.
-fn give(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
+pub(super) fn give(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
     if !buffer.is_empty() {
         buffer.get_mut(..value.len()).ok_or(Errno(ERANGE))?.copy_from_slice(value);
     }

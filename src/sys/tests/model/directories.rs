@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use core::ops::Bound;
 use std::ffi::CString;
 
+use super::calls::give;
 use super::disk::{Found, Ino, What};
 use super::system::Cloning;
 use super::{About, Call, Errno, Model, Open, Result, World};
@@ -240,6 +241,13 @@ impl<K: Cloning> Directories for Model<K> {
                 What::Symlink(target) => Ok(CString::new(target.clone()).expect("a target")),
                 _ => Err(Errno(EINVAL)),
             }
+        })
+    }
+
+    fn get_name_attribute(&self, dir: Fd, name: &CStr, attribute: &CStr, buffer: &mut [u8]) -> Result<usize> {
+        self.call(Call::GetNameAttribute, About::name(dir, name), |world, _| {
+            let value = world.attribute(world.existing(dir, name)?, attribute.to_bytes())?;
+            give(&value, buffer)
         })
     }
 

@@ -93,6 +93,7 @@ pub enum Call {
     IsMountPoint,
     ReadEntries,
     ReadSymlink,
+    GetNameAttribute,
     MakeDirectory,
     MakeSymlink,
     MakeSpecial,
