@@ -28,11 +28,11 @@ const READINGS_AT_MOST: u32 = 4;
 const TOLD_EVERY: u64 = 64;
 
 /// Removes the tree of that name, as the caller asked. The last part of the path is not followed.
-pub fn remove<S: Sys, W: Watch>(
+pub fn remove<S: Sys>(
     sys: &S,
     dir: Fd,
     path: &CStr,
-    watch: &mut W,
+    watch: &mut dyn Watch,
     report: &mut Report,
 ) -> Result<()> {
     let path = without_slashes(path)?;
@@ -49,13 +49,13 @@ pub fn remove<S: Sys, W: Watch>(
 /// Removes what is left of a tree of the library's own, or of one that was replaced: all that can be removed, whatever fails.
 /// The first failure is the outcome. `leaf` is a single name, and `mine` what must stand under it: whoever may rename in `dir`
 /// could have put another tree there. What `spare` is, a bind mount can show in it: that stays, and is a failure.
-pub fn clean_up<S: Sys, W: Watch>(
+pub fn clean_up<S: Sys>(
     sys: &S,
     dir: Fd,
     leaf: &CStr,
     mine: &Stat,
     spare: Option<Stat>,
-    watch: &mut W,
+    watch: &mut dyn Watch,
 ) -> Result<()> {
     let mut removal = Removal::begin(sys, dir, leaf, watch, Failures::GoOn)?;
     if !sys.stat(removal.directory.fd()).at(Step::Cleanup)?.same_file(mine) {
@@ -120,9 +120,9 @@ enum Above<'s, S: Sys> {
 }
 
 /// A removal under way.
-struct Removal<'s, 'w, S: Sys, W> {
+struct Removal<'s, 'w, S: Sys> {
     sys: &'s S,
-    watch: &'w mut W,
+    watch: &'w mut dyn Watch,
     failures: Failures,
     /// A directory that is never emptied.
     spare: Option<Stat>,
@@ -141,8 +141,14 @@ struct Removal<'s, 'w, S: Sys, W> {
     first: Option<Error>,
 }
 
-impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
-    fn begin(sys: &'s S, outside: Fd, leaf: &CStr, watch: &'w mut W, failures: Failures) -> Result<Self> {
+impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
+    fn begin(
+        sys: &'s S,
+        outside: Fd,
+        leaf: &CStr,
+        watch: &'w mut dyn Watch,
+        failures: Failures,
+    ) -> Result<Self> {
         let opened = sys.enter_to_remove(outside, leaf).map_err(table::busy_mount).at(WALK)?;
         Ok(Self {
             sys,
@@ -419,7 +425,12 @@ impl<'s, 'w, S: Sys, W: Watch> Removal<'s, 'w, S, W> {
     }
 
     /// Does something with an entry of this directory, or with the directory itself.
-    fn with_entry<T>(&mut self, name: Option<&CStr>, kind: Kind, act: impl FnOnce(&mut W, &Entry) -> T) -> T {
+    fn with_entry<T>(
+        &mut self,
+        name: Option<&CStr>,
+        kind: Kind,
+        act: impl FnOnce(&mut dyn Watch, &Entry) -> T,
+    ) -> T {
         let below = usize::from(name.is_some());
         let depth = u32::try_from(self.above.len().saturating_add(below)).unwrap_or(u32::MAX);
         let mut path = self.path.clone();
