@@ -188,20 +188,16 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         let (sys, parent) = (self.sys, self.parent.fd());
         let make = |name: &CStr| sys.make_directory(parent, name, PRIVATE);
         let (place, opened) = if there && self.options.if_exists == IfExists::Merge {
-            (Place::Merged, sys.enter(parent, self.leaf))
+            let entered = sys.enter(parent, self.leaf).map(|fd| Handle::new(sys, fd));
+            (Place::Merged, entered.and_then(|target| sys.stat(target.fd()).map(|stat| (target, stat))))
         } else if self.options.files.durability == Durability::Unstaged && !there {
             make(self.leaf).at(Step::Create)?;
-            (Place::Final, sys.enter(parent, self.leaf))
+            (Place::Final, metadata::enter_made(sys, parent, self.leaf))
         } else {
             let ((), name) = with_private_name(sys, make).at(Step::Create)?;
-            let opened = sys.enter(parent, name.as_c_str());
+            let opened = metadata::enter_made(sys, parent, name.as_c_str());
             (Place::Private(name), opened)
         };
-        let opened = opened.and_then(|fd| {
-            let target = Handle::new(sys, fd);
-            let stat = sys.stat(target.fd())?;
-            Ok((target, stat))
-        });
         let made = !matches!(place, Place::Merged);
         match opened {
             Ok((target, stat)) => {

@@ -38,6 +38,13 @@ struct State<'s, S: Sys> {
     closed: bool,
 }
 
+impl<S: Sys> State<'_, S> {
+    fn close(&mut self) {
+        self.closed = true;
+        self.waiting.clear();
+    }
+}
+
 /// What the threads share.
 pub(super) struct Crew<'s, S: Sys> {
     state: Mutex<State<'s, S>>,
@@ -63,10 +70,10 @@ impl<'s, S: Sys> Crew<'s, S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a batch to the threads, or back where enough of them wait.
+    /// Gives a batch to the threads, or back where enough of them wait, or no thread will come for it.
     pub(super) fn submit(&self, batch: Batch<'s, S>) -> Option<Batch<'s, S>> {
         let mut state = self.state();
-        if state.waiting.len() >= self.waiting_at_most {
+        if state.closed || state.waiting.len() >= self.waiting_at_most {
             return Some(batch);
         }
         state.waiting.push_back(batch);
@@ -100,10 +107,7 @@ impl<'s, S: Sys> Crew<'s, S> {
 
     /// No more batches will come: the threads end, those that wait are forgotten.
     pub(super) fn close(&self) {
-        let mut state = self.state();
-        state.closed = true;
-        state.waiting.clear();
-        drop(state);
+        self.state().close();
         self.work.notify_all();
     }
 
@@ -164,6 +168,9 @@ impl<S: Sys> Drop for Working<'_, '_, S> {
         self.stop.store(true, Ordering::Relaxed);
         let mut state = self.crew.state();
         state.working = state.working.saturating_sub(1);
+        state.close();
+        drop(state);
+        self.crew.work.notify_all();
         self.crew.news.notify_one();
     }
 }
@@ -201,5 +208,27 @@ struct Closing<'c, 's, S: Sys>(&'c Crew<'s, S>);
 impl<S: Sys> Drop for Closing<'_, '_, S> {
     fn drop(&mut self) {
         self.0.close();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::super::place::Place;
+    use super::*;
+    use crate::sys::{CWD, Directories, Handle, Native};
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_panicked() {
+        let open = || Handle::new(&Native, Native.enter(CWD, c".").unwrap());
+        let (source, target) = (open(), open());
+        let directory = Arc::new(Directory { source, target, place: Place::root(), number: 0 });
+        let batch = || Batch { directory: Arc::clone(&directory), names: Names::default() };
+        let (crew, stop) = (Crew::new(1), AtomicBool::new(false));
+        assert!(crew.submit(batch()).is_none() && crew.submit(batch()).is_none());
+        assert!(crew.next().is_some());
+        drop(Working { crew: &crew, stop: &stop });
+        assert!(!crew.wait(), "for a batch that no thread will take");
+        assert!(stop.load(Ordering::Relaxed));
+        assert!(crew.submit(batch()).is_some(), "no thread will take it");
     }
 }

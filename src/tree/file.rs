@@ -62,6 +62,11 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// It was broken off, since the caller wants to stop or another thread failed.
+    pub(super) fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Failed(error, _) if error.cause == Cause::Cancelled)
+    }
+
     /// Nothing was done with data.
     pub(super) fn without_data(outcome: Result<Fate>) -> Self {
         match outcome {

@@ -9,13 +9,34 @@ use super::file::Copier;
 use crate::copy::metadata::{Target, Transfer, mode_without_acl};
 use crate::copy::{self, Permissions, table};
 use crate::error::{At, Result, Side, Step};
-use crate::sys::{Fd, Sys, posix_acl, read_whole};
+use crate::sys::{Fd, Handle, Stat, Sys, posix_acl, read_whole};
 
 /// The list that new files in a directory begin with (acl(5)).
 const DEFAULT_ACL: &CStr = c"system.posix_acl_default";
 
 /// The mode of a directory while it is being filled: nobody else can look in or change it.
 pub(super) const PRIVATE: u32 = 0o700;
+
+/// Opens a directory that was just made, and looks at it. A umask, or the parent's default ACL, may leave its owner without
+/// the rights that filling it takes.
+pub(super) fn enter_made<'s, S: Sys>(
+    sys: &'s S,
+    parent: Fd,
+    name: &CStr,
+) -> crate::sys::Result<(Handle<'s, S>, Stat)> {
+    let entered = match sys.enter(parent, name) {
+        Err(errno) if table::access_denied(errno) => sys.enter_to_remove(parent, name),
+        entered => entered,
+    };
+    let made = Handle::new(sys, entered?);
+    let stat = sys.stat(made.fd())?;
+    // Some file systems keep no modes: what is not possible there shows when something is made.
+    if stat.mode & PRIVATE == PRIVATE || sys.set_mode(made.fd(), stat.mode | PRIVATE).is_err() {
+        return Ok((made, stat));
+    }
+    let stat = sys.stat(made.fd())?;
+    Ok((made, stat))
+}
 
 /// Has new files in a new directory be made as in the source: written in place (Btrfs: NOCOW) where the source's are,
 /// else no clone of them is possible.

@@ -230,7 +230,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             }
             Ok(Some(level)) => {
                 self.levels.push(level);
-                self.close_far_levels();
+                self.close_far_levels()?;
                 if content == Content::Whole { self.read(listing) } else { Ok(()) }
             }
             Err(error) => self.fail(&parent, name, EntryKind::Directory, error),
@@ -260,9 +260,14 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             return Ok(None);
         }
         let made = self.make_directory(parent, name)?;
-        let target = self.sys.enter(parent.target.fd(), name);
-        let target = Handle::new(self.sys, target.map_err(as_taken).at(Step::Create)?);
-        let target_stat = self.sys.stat(target.fd()).at(Step::Create)?;
+        let (target, target_stat) = if made {
+            metadata::enter_made(self.sys, parent.target.fd(), name).map_err(as_taken).at(Step::Create)?
+        } else {
+            let target = self.sys.enter(parent.target.fd(), name).map_err(as_taken).at(Step::Create)?;
+            let target = Handle::new(self.sys, target);
+            let stat = self.sys.stat(target.fd()).at(Step::Create)?;
+            (target, stat)
+        };
         let number = self.next_number;
         self.next_number = self.next_number.saturating_add(1);
         let directory = Directory { source, target, place: parent.place.below(name), number };
@@ -287,8 +292,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     fn empty_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<Fate> {
         let mode = self.sys.stat_name(parent.source.fd(), name).at(Step::Walk(Side::Source))?.mode;
         if self.make_directory(parent, name)? {
-            let made = self.sys.enter(parent.target.fd(), name).at(Step::Create)?;
-            let made = Handle::new(self.sys, made);
+            let (made, _) = metadata::enter_made(self.sys, parent.target.fd(), name).at(Step::Create)?;
             self.sys
                 .set_mode(made.fd(), mode & self.copier.given.unwrap_or(0o777) & 0o777)
                 .at(Step::Metadata(Side::Destination))?;
@@ -310,13 +314,18 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         Ok(())
     }
 
-    fn close_far_levels(&mut self) {
+    /// A level whose files are under way stays open, however far up it is: those are waited for.
+    fn close_far_levels(&mut self) -> Result<()> {
         while self.levels.len().saturating_sub(self.first_open) > OPEN_AT_MOST {
+            while self.levels.get(self.first_open).is_some_and(|level| level.out > 0) {
+                self.collect(true)?;
+            }
             if let Some(level) = self.levels.get_mut(self.first_open) {
                 level.directory = None;
             }
             self.first_open = self.first_open.saturating_add(1);
         }
+        Ok(())
     }
 
     /// Climbs by "..", and looks whether it leads to where the walk came from: somebody may have moved the directory.
@@ -354,7 +363,11 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             (Ok(()), Some((parent, name))) => {
                 self.done_at(parent, name, EntryKind::Directory, Fate::Directory, &file)
             }
-            (Err(error), Some(_)) if !level.failed => self.fail_directory(&directory, error),
+            // It was counted as failed when it could not be read.
+            (Err(error), Some((parent, name))) if level.failed => {
+                self.ask(parent, name, EntryKind::Directory, error)
+            }
+            (Err(error), Some(_)) => self.fail_directory(&directory, error),
             (outcome, _) => outcome,
         }
     }
@@ -459,11 +472,31 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     }
 
     fn take_over(&mut self, finished: Finished<'s, S>) -> Result<()> {
+        let number = finished.batch.directory.number;
+        self.all_dealt_with(finished)?;
+        self.arrived(number)
+    }
+
+    /// Also where one of them ends the call, what became of the others counts.
+    fn all_dealt_with(&mut self, finished: Finished<'s, S>) -> Result<()> {
         let Finished { batch, outcomes } = finished;
-        for (name, outcome) in batch.names.iter().zip(outcomes) {
-            self.dealt_with(&batch.directory, name, EntryKind::File, outcome)?;
+        let mut each = batch.names.iter().zip(outcomes);
+        while let Some((name, outcome)) = each.next() {
+            let dealt_with = self.dealt_with(&batch.directory, name, EntryKind::File, outcome);
+            if dealt_with.is_err() {
+                each.for_each(|(_, outcome)| self.count_only(&outcome));
+                return dealt_with;
+            }
         }
-        self.arrived(batch.directory.number)
+        Ok(())
+    }
+
+    fn count_only(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Done(fate, report) => self.report.count(*fate, report),
+            Outcome::Failed(_, report) => self.report.note(report),
+            Outcome::Further(_) | Outcome::Changed => {}
+        }
     }
 
     /// After the failure that is reported: waits for the crew, and counts what it still finished.
@@ -472,11 +505,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         while crew.take_back().is_some() {}
         while crew.wait() {
             while let Some(finished) = crew.take_finished() {
-                for outcome in finished.outcomes {
-                    if let Outcome::Done(fate, report) = outcome {
-                        self.report.count(fate, &report);
-                    }
-                }
+                finished.outcomes.iter().for_each(|outcome| self.count_only(outcome));
             }
         }
     }
@@ -554,7 +583,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             Outcome::Done(fate, report) => self.done(directory, name, kind, fate, &report),
             Outcome::Further(key) => self.further(directory, name, kind, key),
             Outcome::Changed => self.changed(directory, name),
-            Outcome::Failed(error, _) if error.cause == Cause::Cancelled => self.stopped(error),
+            Outcome::Failed(error, _) if outcome.is_cancelled() => self.stopped(error),
             Outcome::Failed(error, report) => {
                 self.report.note(&report);
                 self.fail(directory, name, kind, error)
@@ -641,11 +670,17 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     }
 
     fn fail_at(&mut self, place: &Place, name: &CStr, kind: EntryKind, error: Error) -> Result<()> {
+        self.ask(place, name, kind, error)?;
+        self.report.count(Fate::Failed, &copy::Report::default());
+        Ok(())
+    }
+
+    /// Ends the call with the error, unless the caller says that it goes on.
+    fn ask(&mut self, place: &Place, name: &CStr, kind: EntryKind, error: Error) -> Result<()> {
         let path = place.path_of(name);
         let entry = Entry { kind, depth: place.depth, path: &path };
         let asked = self.watch.wants().errors && !self.copier.ends_it(&error);
         if asked && self.watch.on_error(&entry, &error) {
-            self.report.count(Fate::Failed, &copy::Report::default());
             return Ok(());
         }
         self.report.failed_path = path.into_bytes();
@@ -677,15 +712,9 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             return Err(error);
         };
         loop {
-            while let Some(finished) = crew.take_finished() {
-                for (name, outcome) in finished.batch.names.iter().zip(finished.outcomes) {
-                    match outcome {
-                        Outcome::Failed(found, _) if found.cause == Cause::Cancelled => {}
-                        outcome => {
-                            self.dealt_with(&finished.batch.directory, name, EntryKind::File, outcome)?
-                        }
-                    }
-                }
+            while let Some(mut finished) = crew.take_finished() {
+                finished.outcomes.retain(|outcome| !outcome.is_cancelled()); // it is the last of its batch
+                self.all_dealt_with(finished)?;
             }
             if !crew.wait() {
                 return Err(error);

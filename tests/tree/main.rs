@@ -19,7 +19,9 @@ mod files;
 mod lab;
 mod large;
 mod odd;
+mod pressed;
 mod races;
+mod random;
 #[path = "../torture/seed.rs"]
 #[allow(dead_code)]
 mod seed;
@@ -45,8 +47,18 @@ pub const KINDS: &[&str] = &["xfs-4k", "btrfs", "ext4", "tmpfs", "overlay-xfs"];
 /// Where one file system is as good as another.
 pub const ONE: &[&str] = &["tmpfs"];
 
-const ALL: &[&[Attack]] =
-    &[whole::ALL, answers::ALL, ways::ALL, callbacks::ALL, faults::ALL, large::ALL, races::ALL, threads::ALL];
+const ALL: &[&[Attack]] = &[
+    whole::ALL,
+    answers::ALL,
+    ways::ALL,
+    callbacks::ALL,
+    faults::ALL,
+    large::ALL,
+    pressed::ALL,
+    races::ALL,
+    random::ALL,
+    threads::ALL,
+];
 
 /// How a child says that it cannot be made here.
 const SKIPPED: i32 = 77;

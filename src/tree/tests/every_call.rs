@@ -744,3 +744,27 @@ fn a_clean_up_leaves_what_is_not_the_unfinished_tree() {
     }
     assert!(swapped > 0, "nothing was swapped");
 }
+
+/// A directory that cannot be read to its end, and then not be finished either: each time the caller decides, and it counts once.
+#[test]
+fn a_directory_that_fails_twice_can_be_skipped_twice() {
+    let mut twice = 0;
+    for reading in 1..8 {
+        let scenario = Scenario { skips: true, ..Scenario::new(Options::default()) };
+        let bench = scenario.set_up();
+        let once = |call, nth, errno| {
+            let mut world = bench.model.world_mut();
+            world.faults.plan(Place::Of(call, nth), Fault::Errno(errno), Lasting::Once);
+        };
+        once(Call::ReadEntries, reading, EIO);
+        once(Call::SetMode, 1, EPERM);
+        let outcome = scenario.run(&bench);
+        let asked: Vec<&str> = outcome.caller.asked.iter().map(|(path, _)| path.as_str()).collect();
+        if asked == ["d-sub", "d-sub"] {
+            twice += 1;
+            assert_eq!((outcome.outcome, outcome.report.counts.failed), (Ok(()), 1));
+            assert!(outcome.report.failed_path.is_empty());
+        }
+    }
+    assert!(twice > 0, "d-sub was never read, or has no mode to set");
+}
