@@ -76,28 +76,40 @@ impl<'s, S: Sys> Holes<'s, S> {
             return Ok(Segment::Data(end));
         }
         let Some(fd) = self.seekable() else { return Ok(self.all_data(end)) };
+        // Most files have no hole: of these, one SEEK_HOLE tells all. Behind data that ended, a hole is known to begin.
+        let at_hole = position == self.data_until && position > 0;
+        if !at_hole {
+            if let Some(data) = self.data_at(fd, position, end, stat)? {
+                return Ok(data);
+            }
+        }
         let data = self.sys.seek_data(fd, position);
         self.sought |= data.is_ok();
         match data {
             Ok(data) if data > position => Ok(Segment::Hole(data.min(end))),
-            Ok(data) if data == position => self.data_at(fd, position, end, stat),
+            Ok(data) if data == position && at_hole => {
+                Ok(self.data_at(fd, position, end, stat)?.unwrap_or_else(|| self.all_data(end)))
+            }
             Err(errno) if table::no_data_follows(errno) => self.no_data_after(position, end, stat),
             Err(errno) if !table::seek_unsupported(errno) => Err(errno).at(Step::Copy(Side::Source)),
             _ => Ok(self.all_data(end)),
         }
     }
 
-    fn data_at(&mut self, fd: Fd, position: u64, end: u64, stat: &Stat) -> Result<Segment> {
-        match self.sys.seek_hole(fd, position) {
+    /// The data at `position`. `None`: there is a hole, or nothing.
+    fn data_at(&mut self, fd: Fd, position: u64, end: u64, stat: &Stat) -> Result<Option<Segment>> {
+        let hole = self.sys.seek_hole(fd, position);
+        self.sought |= hole.is_ok();
+        match hole {
             Ok(hole) if hole > position => {
                 self.data_until = hole;
                 self.silent = self.silent || (position == 0 && hole >= stat.size);
-                Ok(Segment::Data(hole.min(end)))
+                Ok(Some(Segment::Data(hole.min(end))))
             }
-            Err(errno) if !table::seek_unsupported(errno) && !table::no_data_follows(errno) => {
-                Err(errno).at(Step::Copy(Side::Source))
-            }
-            _ => Ok(self.all_data(end)),
+            Ok(hole) if hole == position => Ok(None),
+            Err(errno) if table::no_data_follows(errno) => Ok(None),
+            Err(errno) if !table::seek_unsupported(errno) => Err(errno).at(Step::Copy(Side::Source)),
+            _ => Ok(Some(self.all_data(end))),
         }
     }
 

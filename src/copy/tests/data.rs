@@ -96,6 +96,17 @@ fn the_callers_offset_is_not_moved_to_find_holes() {
     }
 }
 
+/// Of most files one call tells that there is no hole. Where there are holes, each stretch of data and each hole costs one.
+#[test]
+fn holes_are_found_in_few_calls() {
+    for (source, asked) in [(Source::Plain, [1, 0]), (Source::Sparse, [2, 2])] {
+        let scenario = file(Mode::Never, Traits::EXT4, source);
+        let (bench, outcome) = scenario.play();
+        assert_copied(&bench, &outcome);
+        assert_eq!([Call::SeekHole, Call::SeekData].map(|call| bench.model.count(call)), asked, "{source:?}");
+    }
+}
+
 /// 24.
 #[test]
 fn a_source_that_shrinks_ends_the_copy_and_is_told() {
