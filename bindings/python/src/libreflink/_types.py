@@ -22,6 +22,15 @@ _AT_DESTINATION = 0x200
 # make header: end
 
 
+class _Table(dict[int, Any]):
+    """The members of an enum by number."""
+
+    unknown: Any
+
+    def __missing__(self, number: int) -> Any:
+        return self.unknown
+
+
 class _Number(enum.IntEnum):
     @classmethod
     def _missing_(cls, value: object) -> Any:
@@ -29,9 +38,11 @@ class _Number(enum.IntEnum):
         return cls.__members__["UNKNOWN"]
 
     @classmethod
-    def table(cls) -> dict[int, Any]:
+    def table(cls) -> _Table:
         """Make a table of the members by number: a call of the class takes ten times as long as a look into it."""
-        return {member.value: member for member in cls}
+        table = _Table((member.value, member) for member in cls)
+        table.unknown = cls.__members__["UNKNOWN"]
+        return table
 
     @property
     def text(self) -> str:
@@ -179,24 +190,25 @@ class Result:
     def from_c(cls, raw: Any) -> Result:
         """Take over a ``struct reflink_result``."""
         result = cls.__new__(cls)
+        flags = raw.flags  # each look into the structure costs a call
         # The __init__ of a frozen dataclass sets one member at a time, by a call for each.
         result.__dict__.update(
-            method=_METHODS.get(raw.method, Method.UNKNOWN),
-            reason=_REASONS.get(raw.reason, Reason.UNKNOWN),
+            method=_METHODS[raw.method],
+            reason=_REASONS[raw.reason],
             clone_errno=-raw.clone_error or None,
             os_error=raw.os_error or None,
-            step=_STEPS.get(raw.step, Step.UNKNOWN),
+            step=_STEPS[raw.step],
             bytes_cloned=raw.bytes_cloned,
             clone_offset=raw.clone_offset,
             bytes_copied=raw.bytes_copied,
             bytes_hole=raw.bytes_hole,
-            source_changed=bool(raw.flags & _SOURCE_CHANGED),
-            metadata_incomplete=bool(raw.flags & _METADATA_INCOMPLETE),
-            published=bool(raw.flags & _PUBLISHED),
-            destination_changed=bool(raw.flags & _DESTINATION_CHANGED),
-            at_source=bool(raw.flags & _AT_SOURCE),
-            at_destination=bool(raw.flags & _AT_DESTINATION),
-            litter=bytes(raw.litter).rstrip(b"\0").decode() if raw.flags & _LITTER else None,
+            source_changed=flags & _SOURCE_CHANGED != 0,
+            metadata_incomplete=flags & _METADATA_INCOMPLETE != 0,
+            published=flags & _PUBLISHED != 0,
+            destination_changed=flags & _DESTINATION_CHANGED != 0,
+            at_source=flags & _AT_SOURCE != 0,
+            at_destination=flags & _AT_DESTINATION != 0,
+            litter=bytes(raw.litter).rstrip(b"\0").decode() if flags & _LITTER else None,
         )
         return result
 
