@@ -9,6 +9,15 @@
 //     if (result.method == libreflink::method::clone)
 //         std::cout << result.bytes_cloned << " bytes shared\n";
 //
+//     const libreflink::tree_result tree = libreflink::copy_tree("src", "dst");
+//     std::cout << tree.files << " files, " << tree.files_cloned << " of them cloned\n";
+//     libreflink::remove_tree("dst");
+//
+//     if (libreflink::shared(one, 0, other, 0).verdict == libreflink::verdict::all) // open files
+//         std::cout << "both lie at one place\n";
+//     std::cout << libreflink::extents(one).bytes_exclusive << " bytes of no other file\n";
+//     libreflink::dedupe_fd(one, other); // equal blocks are shared from now on
+//
 // Errors.  Each function has two forms, as those of std::filesystem have: one throws
 // libreflink::error, which is a std::filesystem::filesystem_error; the other takes a
 // std::error_code and sets it. A code of the system is in std::generic_category(), so that it

@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"libreflink.example/reflink" // the module itself
 )
@@ -34,4 +35,75 @@ func Example() {
 	// Output:
 	// 7 bytes
 	// true
+}
+
+func ExampleCopyTree() {
+	dir, err := os.MkdirTemp("", "reflink")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	src, dst := filepath.Join(dir, "src"), filepath.Join(dir, "dst")
+	for _, name := range []string{"kept", "built"} {
+		if err := os.MkdirAll(filepath.Join(src, name), 0o700); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	withoutBuilt := func(entry reflink.Entry) (reflink.Take, error) {
+		if entry.Name == "built" {
+			return reflink.LeaveOut, nil
+		}
+		return reflink.TakeWhole, nil
+	}
+	tree, err := reflink.CopyTree(context.Background(), src, dst, reflink.WithFilter(withoutBuilt))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(tree.Directories, "directory,", tree.EntriesLeftOut, "left out")
+
+	tree, err = reflink.RemoveTree(context.Background(), dst)
+	fmt.Println(tree.Directories, err)
+	// Output:
+	// 1 directory, 1 left out
+	// 1 <nil>
+}
+
+func ExampleDedupe() {
+	dir, err := os.MkdirTemp("", "reflink")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	var files []*os.File
+	for _, name := range []string{"one", "equal"} {
+		file, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer file.Close()
+		if _, err := file.Write(make([]byte, 1<<20)); err != nil {
+			log.Fatal(err)
+		}
+		files = append(files, file)
+	}
+
+	sums, err := reflink.Extents(files[0], 0, reflink.ToEOF, 0, nil)
+	fmt.Println(sums.Length, err)
+	done, err := reflink.Dedupe(files[1], files[0], 0, 0, reflink.ToEOF, 0)
+	switch {
+	case errors.Is(err, syscall.ENOTSUP):
+		// nothing can be shared in this directory
+	case err != nil:
+		log.Fatal(err)
+	case done.All():
+		same, err := reflink.Shared(files[0], files[1], 0, 0, reflink.ToEOF, 0)
+		if err != nil || same.Verdict != reflink.SharedAll {
+			log.Fatal(same.Verdict, err)
+		}
+	}
+	fmt.Println(done.BytesDifferent, "bytes differ")
+	// Output:
+	// 1048576 <nil>
+	// 0 bytes differ
 }

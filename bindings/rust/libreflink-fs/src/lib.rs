@@ -26,6 +26,21 @@
 //!         _ => return Err(error),
 //!     }
 //! }
+//!
+//! // Makes equal files share their blocks, and looks at what is shared.
+//! use std::fs::File;
+//! let (one, other) = (File::open(&image)?, File::open(&snapshot)?);
+//! match libreflink_fs::Dedupe::new().run(&one, &other) {
+//!     Ok(done) if done.is_all() => assert!(libreflink_fs::Look::new().shared(&one, &other)?.is_all()),
+//!     Ok(_) => println!("they differ"),
+//!     Err(error) => println!("{error}"), // say, "Not supported by this file system"
+//! }
+//! println!("{} bytes of no other file", libreflink_fs::Look::new().extents(&one)?.bytes_exclusive);
+//!
+//! // Copies a directory, which is there as a whole or not at all, and removes it.
+//! let copy = dir.with_extension("copy");
+//! assert_eq!(libreflink_fs::Tree::new().threads(2).copy(&dir, &copy)?.files, 2);
+//! libreflink_fs::Tree::new().remove(&copy)?;
 //! # std::fs::remove_dir_all(&dir)
 //! # }
 //! ```
