@@ -47,6 +47,9 @@ install_packages() {
     need go golang-go
     need swig swig
     need python3-config python3-dev
+    need luajit luajit
+    need php php-cli
+    perl -MExtUtils::Embed -e ccopts >/dev/null 2>&1 || packages="$packages libperl-dev" # for SWIG
     ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 || packages="$packages libclang-dev" # for bindgen
     if [ -x /usr/bin/python3 ]; then
         version=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -139,7 +142,7 @@ source_distribution() {
 make_tools() {
     [ -x "$work/tools/bin/auditwheel" ] && return
     python3 -m venv "$work/tools" && "$work/tools/bin/pip" install -q --disable-pip-version-check \
-        build ruff mypy types-cffi auditwheel cffi ziglang hatchling pytest
+        build ruff mypy types-cffi auditwheel cffi ziglang hatchling pytest ctypesgen
 }
 
 test_python() {
@@ -227,9 +230,9 @@ test_makers() {
     find_bindgen
     export BINDGEN
     make_tools
-    PYTHON=$work/tools/bin/python "$here/makers/run.sh" "$prefix" >"$work/makers" 2>&1
+    PYTHON=$work/tools/bin/python CTYPESGEN=$work/tools/bin/ctypesgen "$here/makers/run.sh" "$prefix" >"$work/makers" 2>&1
     cat "$work/makers"
-    grep -E '^[a-z]+: (ok|SKIPPED|FAILED)' "$work/makers" | while IFS=: read -r maker outcome rest; do
+    grep -E '^[a-z-]+: (ok|SKIPPED|FAILED)' "$work/makers" | while IFS=: read -r maker outcome rest; do
         echo "${outcome# }: libreflink.h through $maker$rest" >>"$results"
     done
     if grep -q 'FAILED' "$work/makers" || [ "$(grep -c . "$work/makers")" = 0 ]; then failed=1; fi
