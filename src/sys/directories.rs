@@ -115,6 +115,10 @@ pub trait Directories {
     fn set_no_cow(&self, _fd: Fd) -> Result<()> {
         unsupported()
     }
+    /// Whether there is [`Directories::sync_volume`] at all. Where not, what a durable tree is made of is synced one by one.
+    fn syncs_volumes(&self) -> bool {
+        false
+    }
     /// Writes the whole file system of an open file through to the device.
     fn sync_volume(&self, _fd: Fd) -> Result<()> {
         unsupported()

@@ -151,6 +151,10 @@ impl Directories for Native {
         own::set_no_cow(fd)
     }
 
+    fn syncs_volumes(&self) -> bool {
+        cfg!(all(reflink_linux, not(reflink_portable)))
+    }
+
     fn sync_volume(&self, fd: Fd) -> Result<()> {
         own::sync_volume(fd)
     }

@@ -95,6 +95,8 @@ pub(super) struct Copier<'s, 'o, S: Sys> {
     /// How a file is copied.
     files: copy::Options,
     merges: bool,
+    /// Files and directories are synced one by one.
+    pub(super) syncs_each: bool,
     limit: u64,
     /// The permission bits that the system gives a new directory, where they count.
     pub(super) given: Option<u32>,
@@ -112,16 +114,21 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         root: (Fd, &Stat),
     ) -> Self {
         let mut files = options.files;
+        let syncs_each = files.durability == Durability::Durable && (merges || !sys.syncs_volumes());
         if merges {
             let keep = options.keep_existing;
             files.if_exists = if keep { copy::IfExists::Fail } else { copy::IfExists::Replace };
         } else {
-            // In a tree that nobody sees yet, or that the caller wants unstaged, a file needs no name but its own.
-            (files.if_exists, files.durability) = (copy::IfExists::Fail, Durability::Unstaged);
+            files.if_exists = copy::IfExists::Fail;
+            if !syncs_each {
+                // In a tree that nobody sees yet, or that the caller wants unstaged, a file needs no name but its own.
+                files.durability = Durability::Unstaged;
+            }
         }
         let (links, stop, volumes) = (Links::default(), AtomicBool::new(false), Mutex::default());
         let times = if files.preserve.times { TimesKept::new(sys, root.0, root.1.device) } else { None };
-        Self { sys, options, links, stop, files, merges, limit: sys.size_limit(), given, volumes, times }
+        let limit = sys.size_limit();
+        Self { sys, options, links, stop, files, merges, syncs_each, limit, given, volumes, times }
     }
 
     /// Whether what is made may meet what was there before.
@@ -260,7 +267,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             clone_refused: None,
             // What a directory is given, a file is too (umask(2), acl(5)), but execution where it is a new file's mode.
             mode_given: self.given.filter(|_| !self.merges()).map(|given| given & self.most_for_a_file()),
-            directory_is_synced_later: self.merges(),
+            directory_is_synced_later: self.syncs_each,
             tree: self.in_tree(),
         };
         let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -49,7 +49,9 @@ impl<S: Sys> Job<'_, '_, S> {
         if let Place::Private(name) = place {
             if durable {
                 tell(Phase::Sync, watch, report)?;
-                self.sys.sync_volume(self.parent.fd()).at(Step::Sync)?;
+                if self.sys.syncs_volumes() {
+                    self.sys.sync_volume(self.parent.fd()).at(Step::Sync)?;
+                }
             }
             if watch.cancelled() {
                 return Err(cancelled());

@@ -15,7 +15,7 @@ use super::metadata::{self, PRIVATE};
 use super::names::{Content, Names};
 use super::place::Place;
 use super::{Entry, EntryKind, Phase, Report, Take, Watch};
-use crate::copy::{self, Durability, table};
+use crate::copy::{self, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EEXIST, EINVAL};
 use crate::sys::{Errno, Handle, Kind, Listing, Stat, Sys};
@@ -373,9 +373,8 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     }
 
     fn set_metadata(&self, directory: &Directory<S>, look: &Look, file: &mut copy::Report) -> Result<()> {
-        let options = self.copier.options;
         let set = if look.made { metadata::finish(self.copier, directory, look, file) } else { Ok(()) };
-        if self.copier.merges() && options.files.durability == Durability::Durable {
+        if self.copier.syncs_each {
             self.sys.sync(directory.target.fd()).at(Step::Sync)?; // also where the caller accepts that `set` failed
         }
         set

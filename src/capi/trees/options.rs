@@ -25,9 +25,9 @@ pub const REFLINK_TREE_ONE_MOUNT: u64 = 0x400_0000_0000;
 /// new one its name. Between the two there is nothing under the name. The old tree waits as ".reflink-old-" and 16
 /// hexadecimal digits, and gets its name back if the second rename fails.
 pub const REFLINK_TREE_TWO_RENAMES: u64 = 0x800_0000_0000;
-/// Of trees: write the source's file system through to the device first (syncfs(2)). On XFS, cloning files that were
-/// written a moment ago takes many times as long, since each clone writes its file out first. The flush writes other
-/// programs' data too.
+/// Of trees: write the source's file system through to the device first (syncfs(2); -EOPNOTSUPP on other systems than
+/// Linux). On XFS, cloning files that were written a moment ago takes many times as long, since each clone writes its file
+/// out first. The flush writes other programs' data too.
 pub const REFLINK_TREE_FLUSH_SOURCE: u64 = 0x1000_0000_0000;
 /// Of trees, with REFLINK_MERGE: what is there stays as it is, and is counted in `entries_kept`.
 pub const REFLINK_TREE_KEEP_EXISTING: u64 = 0x2000_0000_0000;
@@ -143,7 +143,8 @@ pub struct reflink_tree_options {
     /// REFLINK_FAIL, REFLINK_REPLACE or REFLINK_MERGE. REFLINK_REPLACE replaces a directory or a symbolic link.
     pub if_exists: u32,
     /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED. REFLINK_DURABLE syncs the file system once before the tree
-    /// gets its name; with REFLINK_MERGE it syncs each file before that gets its name.
+    /// gets its name (Linux), or each file and directory (other systems); with REFLINK_MERGE it syncs each file before that
+    /// gets its name.
     pub durability: u32,
     /// REFLINK_PERMISSIONS_*, of files and directories.
     pub permissions: u32,

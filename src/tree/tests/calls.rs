@@ -2,7 +2,7 @@
 //! And what it must still ask, though an earlier file was fine.
 
 use super::*;
-use crate::copy::{self, Preserve};
+use crate::copy::{self, Durability, Preserve};
 use crate::error::Result;
 use crate::sys::Time;
 use crate::sys::model::disk::{Traits, What};
@@ -69,6 +69,25 @@ fn a_file_costs_no_call_too_many() {
     let all =
         [OpenListed, Stat, CreateNew, CloneFile, Stat, ListAttributes, GetAttribute, SetTimes, Close, Close];
     assert_eq!(calls_for(ALL, b"more", 0o644), all);
+}
+
+/// Where no file system can be synced at once: each file and directory is, before the tree has its name.
+#[test]
+fn a_durable_tree_is_synced_piece_by_piece_where_no_volume_can_be() {
+    let model = source(Traits::XFS, &[(b"text", 0o644, FINE), (b"", 0o600, FINE)]);
+    {
+        let mut world = model.world_mut();
+        world.syncs_volumes = false;
+        let from = world.disk.lookup(0, b"from").unwrap();
+        world.disk.add(from, "sub", What::Directory(Default::default()), 0o755);
+    }
+    let durable = |options: &mut Options| options.files.durability = Durability::Durable;
+    assert_eq!(copy(&model, Preserve::default(), durable).0, Ok(()));
+    let calls = model.world().calls_made();
+    let published = calls.iter().rposition(|call| *call == Call::RenameNew).unwrap();
+    let syncs = |calls: &[Call]| calls.iter().filter(|call| **call == Call::Sync).count();
+    assert_eq!((syncs(&calls[..published]), syncs(&calls[published..])), (4, 1));
+    assert!(!calls.contains(&Call::SyncVolume));
 }
 
 /// What one file was seen to keep says nothing of coarser steps, of years beyond 2038, and of servers.

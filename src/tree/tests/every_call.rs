@@ -55,6 +55,8 @@ enum There {
 #[derive(Clone, Debug)]
 struct Scenario {
     volume: Traits,
+    /// The system can sync a whole file system.
+    syncs_volumes: bool,
     ordinary_user: bool,
     there: There,
     skips: bool,
@@ -103,6 +105,7 @@ impl Scenario {
     fn new(options: Options) -> Self {
         Self {
             volume: Traits::XFS,
+            syncs_volumes: true,
             ordinary_user: false,
             there: There::Nothing,
             skips: false,
@@ -115,6 +118,7 @@ impl Scenario {
         let model = Model::new(vec![self.volume]);
         let mut world = model.world_mut();
         world.ordinary_user = self.ordinary_user;
+        world.syncs_volumes = self.syncs_volumes;
         let disk = &mut world.disk;
         let parent = disk.add_directory("to", 0);
         let first = disk.inodes.len();
@@ -408,6 +412,7 @@ fn every_call_of_a_new_tree() {
         Scenario { skips: true, ..Scenario::new(plain) },
         Scenario { volume: Traits::EXT4, ..Scenario::new(plain) },
         files(|files| files.durability = Durability::Durable),
+        Scenario { syncs_volumes: false, ..files(|files| files.durability = Durability::Durable) },
         files(|files| files.durability = Durability::Unstaged),
         files(|files| files.preserve = preserve_all()),
         files(|files| files.mode = Mode::Always),

@@ -383,6 +383,10 @@ impl<K: Cloning> Directories for Model<K> {
         })
     }
 
+    fn syncs_volumes(&self) -> bool {
+        self.world().syncs_volumes
+    }
+
     fn sync_volume(&self, fd: Fd) -> Result<()> {
         self.call(Call::SyncVolume, About::fd(fd), |world, _| {
             let Open { read, write, .. } = *world.open_file(fd)?;

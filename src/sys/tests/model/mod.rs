@@ -187,6 +187,8 @@ pub struct World {
     pub random: Vec<u64>,
     /// The kernel's copy call is one that can be trusted.
     pub kernel_copy_usable: bool,
+    /// A whole file system can be synced.
+    pub syncs_volumes: bool,
     /// procfs is there, for `reopen_source`.
     pub procfs: bool,
     /// How many records of a map come with one call.
@@ -229,6 +231,7 @@ impl Model {
             label: String::new(),
             random: Vec::new(),
             kernel_copy_usable: true,
+            syncs_volumes: true,
             procfs: true,
             ordinary_user: false,
             names_at_once: 3,
