@@ -330,7 +330,8 @@ enum class tree_flags : std::uint64_t {
     /// Of trees, with REFLINK_REPLACE: where two names cannot be exchanged in one step, rename the
     /// old tree away, then give the new one its name.
     tree_two_renames = REFLINK_TREE_TWO_RENAMES,
-    /// Of trees: write the source's file system through to the device first (syncfs(2)).
+    /// Of trees: write the source's file system through to the device first (syncfs(2); -EOPNOTSUPP
+    /// on other systems than Linux).
     tree_flush_source = REFLINK_TREE_FLUSH_SOURCE,
     /// Of trees, with REFLINK_MERGE: what is there stays as it is, and is counted in
     /// `entries_kept`.

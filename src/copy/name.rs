@@ -48,7 +48,7 @@ impl<'p> Destination<'p> {
         if cfg!(windows) && core::str::from_utf8(name).is_err() {
             return Err(Errno::own(EILSEQ)).at(Step::Arguments(Side::Destination));
         }
-        let cut = if cfg!(windows) { windows::leaf_at(name) } else { after_last(name, |byte| byte == b'/') };
+        let cut = if cfg!(windows) { windows::leaf_at(name) } else { after_last(name, is_separator) };
         let leaf = bytes.get(cut..).and_then(|tail| CStr::from_bytes_with_nul(tail).ok()).unwrap_or_default();
         if matches!(leaf.to_bytes(), b"" | b"." | b"..") {
             return Err(Errno::own(EISDIR)).at(Step::Arguments(Side::Destination));
@@ -62,6 +62,12 @@ impl<'p> Destination<'p> {
         Ok(Self { dir, path, leaf, head: name.get(..cut).unwrap_or_default() })
     }
 
+    /// A name that a directory listed. Windows takes it as it is there, also where a path of that name would mean a device or
+    /// another file.
+    pub fn listed(dir: Fd, name: &'p CStr) -> Result<Self> {
+        if cfg!(windows) { Ok(Self { dir, path: name, leaf: name, head: b"" }) } else { Self::new(dir, name) }
+    }
+
     /// Does something with the directory part, which is `.` where the path has none.
     pub fn with_parent<T>(&self, work: impl FnOnce(&CStr) -> T) -> T {
         match self.head.len() {
@@ -70,6 +76,11 @@ impl<'p> Destination<'p> {
             _ => with_nul::<LONGEST_PATH, T>(self.head, work),
         }
     }
+}
+
+/// Whether it stands between two names of a path.
+pub(crate) const fn is_separator(byte: u8) -> bool {
+    byte == b'/' || (cfg!(windows) && byte == b'\\')
 }
 
 /// Where the last component begins, behind the last separator.

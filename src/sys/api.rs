@@ -79,7 +79,7 @@ pub enum Kind {
     CharacterDevice,
     /// A block device.
     BlockDevice,
-    /// What only one system has: a door of Solaris, a junction of Windows.
+    /// What only one system has: a door of Solaris, a name surrogate of Windows.
     Other,
 }
 

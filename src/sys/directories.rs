@@ -2,12 +2,20 @@
 //! directory, and no symbolic link is followed.
 
 use core::ffi::CStr;
-use std::ffi::CString;
 
 use super::api::{Errno, Fd, Kind, Result, Stat, Time, unsupported};
 use super::errno;
 #[cfg(any(reflink_unix, reflink_portable))]
 use super::unix::Stream;
+
+/// What a symbolic link says.
+#[cfg(not(windows))]
+pub type Link = std::ffi::CString;
+/// The same, borrowed.
+#[cfg(not(windows))]
+pub type LinkStr = CStr;
+#[cfg(windows)]
+pub use super::windows::{Link, Link as LinkStr};
 
 /// Directories and what is in them, regular files aside. The bodies here are the answers of a system that has none of it;
 /// the model of the tests must have its own for each (clippy::missing_trait_methods).
@@ -53,7 +61,7 @@ pub trait Directories {
         unsupported()
     }
     /// What a symbolic link says, whatever its length.
-    fn read_symlink(&self, _dir: Fd, _name: &CStr) -> Result<CString> {
+    fn read_symlink(&self, _dir: Fd, _name: &CStr) -> Result<Link> {
         unsupported()
     }
 
@@ -75,7 +83,7 @@ pub trait Directories {
         unsupported()
     }
     /// Makes a symbolic link that says `target`.
-    fn make_symlink(&self, _target: &CStr, _dir: Fd, _name: &CStr) -> Result<()> {
+    fn make_symlink(&self, _target: &LinkStr, _dir: Fd, _name: &CStr) -> Result<()> {
         unsupported()
     }
     /// Makes a FIFO, a socket or a device (a whiteout of overlayfs is the character device 0) of `like`'s kind and
@@ -204,13 +212,13 @@ impl Listing {
     }
 
     /// Takes over one entry, of a type as <dirent.h> numbers it; 0 is "unknown".
-    #[cfg(any(reflink_unix, reflink_portable, test))]
+    #[cfg(any(reflink_unix, reflink_portable, windows, test))]
     pub(super) fn push(&mut self, name: &CStr, inode: u64, kind: u8) {
         let name = name.to_bytes_with_nul();
         let length = NAME_AT.saturating_add(name.len()).next_multiple_of(8);
         let end = self.filled.saturating_add(length);
         let (Ok(told), Some(record)) = (u16::try_from(length), self.buffer.get_mut(self.filled..end)) else {
-            return; // `has_room` comes first, and no name is that long
+            return; // who pushes looks for room first, and no name is that long
         };
         record.fill(0);
         let [number, told] = [&inode.to_ne_bytes()[..], &told.to_ne_bytes()[..]];
@@ -262,6 +270,8 @@ const fn kind_of(d_type: u8) -> Option<Kind> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CString;
+
     use super::*;
 
     #[test]

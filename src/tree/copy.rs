@@ -14,7 +14,7 @@ use super::remove::without_slashes;
 use super::walk::Walk;
 use super::{IfExists, Options, Report, Watch};
 use crate::copy::metadata::check_carried;
-use crate::copy::name::{Destination, with_private_name};
+use crate::copy::name::{Destination, is_separator, with_private_name};
 use crate::copy::{Durability, Permissions, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EEXIST, ENOTDIR};
@@ -135,7 +135,7 @@ fn open_source<'s, S: Sys>(sys: &'s S, request: &Request) -> Result<(Handle<'s, 
 /// Opens the directory that the destination is in, and says what it is called there. A tree can also be merged into ".".
 fn open_parent<'s, S: Sys>(sys: &'s S, request: &Request, leaf: &mut CString) -> Result<Handle<'s, S>> {
     let durable = request.options.files.durability == Durability::Durable;
-    let last = request.dst.to_bytes().rsplit(|byte| *byte == b'/').find(|part| !part.is_empty());
+    let last = request.dst.to_bytes().rsplit(|byte| is_separator(*byte)).find(|part| !part.is_empty());
     let opened = if request.options.if_exists == IfExists::Merge && matches!(last, Some(b"." | b"..")) {
         *leaf = c".".into();
         sys.open_directory(request.dst_dir, request.dst, durable)

@@ -187,7 +187,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             Err(key) => return Outcome::Further(key),
         };
         let mut progress = copy::Progress::with_whole_clones(steps);
-        let outcome = Destination::new(directory.target.fd(), name)
+        let outcome = Destination::listed(directory.target.fd(), name)
             .and_then(|to| copy_open(self.sys, source, &to, &self.files, self.known(&stat), &mut progress));
         let report = progress.report;
         match (outcome, key) {

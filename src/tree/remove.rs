@@ -7,7 +7,7 @@ use std::ffi::CString;
 
 use super::names::{Content, Names};
 use super::{Counts, Entry, EntryKind, Phase, Progress, Report, Watch};
-use crate::copy::name::Destination;
+use crate::copy::name::{Destination, is_separator};
 use crate::copy::{self, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EINVAL, ESTALE};
@@ -69,9 +69,9 @@ pub fn clean_up<S: Sys>(
 /// entry (rmdir(2): EINVAL).
 pub(super) fn without_slashes(path: &CStr) -> Result<CString> {
     let bytes = path.to_bytes();
-    let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at.saturating_add(1));
+    let end = bytes.iter().rposition(|byte| !is_separator(*byte)).map_or(0, |at| at.saturating_add(1));
     let kept = bytes.get(..end).unwrap_or_default();
-    let leaf = kept.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let leaf = kept.rsplit(|byte| is_separator(*byte)).next().unwrap_or_default();
     if matches!(leaf, b"." | b"..") || (kept.is_empty() && !bytes.is_empty()) {
         return Err(Errno::own(EINVAL)).at(Step::Arguments(Side::Destination));
     }

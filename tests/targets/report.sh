@@ -26,7 +26,7 @@ how() { # TARGET
         [ "$with" = native ] || { echo "under emulation ($with), on this machine's kernel" && return; }
         echo "natively, on this machine's kernel"
     elif [ "$with" = wine ] && [ -n "$(result wine ran)" ]; then
-        echo "under Wine: refusals and the fallback copy only; compiled$simulated, never run on the real system"
+        echo "under Wine: refusals, the fallback copy, trees without links; compiled$simulated, never run on the real system"
     elif [ "$(result "$1.check" compiled)" = yes ]; then
         if [ -n "$simulated" ]; then echo "compiled and simulated, never run on the real system"; else echo "compiled, never run"; fi
     else

@@ -86,6 +86,17 @@ pub unsafe extern "C" fn reflink_copy_tree(
 ///
 /// Not copied: inode flags (except NOCOW of directories on Btrfs), project ids, fs-verity, creation times.
 ///
+/// On Windows (run under Wine, where nothing links; never on Windows itself):
+/// - Symbolic links and junctions are copied as they are, and never followed. -EPERM for a symbolic link where the caller may
+///   make none. REFLINK_MERGE replaces no link to a directory by a file: -EACCES.
+/// - A directory where a volume is mounted is never entered: -EXDEV for that entry, or an empty directory with
+///   REFLINK_TREE_ONE_MOUNT.
+/// - Other reparse points that stand for something else, and the FIFOs, sockets and devices of the Linux subsystem:
+///   -EOPNOTSUPP for that entry, unless REFLINK_TREE_SKIP_SPECIAL is set.
+/// - Access control lists are those that the destination's parent hands down, also that of the private directory.
+/// - Two names cannot be exchanged: REFLINK_REPLACE needs REFLINK_TREE_TWO_RENAMES.
+/// - Paths are limited to 32,767 units of UTF-16. A name that UTF-8 cannot say is -EILSEQ for that entry.
+///
 /// @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
 /// @param src      The directory to copy.
 /// @param dst_dir  An open directory that `dst` is relative to, or AT_FDCWD (on Windows NULL).
@@ -155,6 +166,7 @@ pub unsafe extern "C" fn reflink_remove_tree(
 /// Each entry is reached by one name from an open directory, and no symbolic link is followed, so that nobody who swaps
 /// entries meanwhile can lead the call elsewhere. Directories that forbid their owner to write or enter are given these
 /// rights first. A mount point is never entered: -EBUSY for that entry. Entries that others remove meanwhile are no error.
+/// On Windows a junction is removed as a link is. (Run under Wine, where there are none; never on Windows itself.)
 ///
 /// Of the options `progress`, `cancel`, `on_error`, `on_done` and `failed_path` mean something; `flags`, `filter` and everything
 /// from `mode` to `preserve` must be 0. Any `threads` is accepted, and the calling thread does all of it. An entry that `on_error`

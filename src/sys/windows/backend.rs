@@ -10,7 +10,7 @@ use windows_sys::Win32::Security::Cryptography::{BCRYPT_USE_SYSTEM_PREFERRED_RNG
 use windows_sys::Win32::Storage::FileSystem as files;
 use windows_sys::Win32::System::Ioctl;
 use windows_sys::Win32::System::Performance::QueryPerformanceCounter;
-use windows_sys::Win32::System::Threading::GetCurrentProcessId;
+use windows_sys::Win32::System::Threading::{GetCurrentProcessId, Sleep};
 
 use super::calls::{self, Name, Open, Plain, offset};
 use super::ranges::{self, Allocated};
@@ -20,7 +20,6 @@ use super::{status, volumes};
 use crate::sys::api::{
     Access, Common, Errno, Extensions, Fd, Kind, Result, Stat, Sys, Time, Volume, unsupported,
 };
-use crate::sys::directories::Directories;
 use crate::sys::errno;
 use crate::sys::maps::Maps;
 
@@ -52,7 +51,7 @@ pub fn restore_thread_errno(value: u32) {
 const SHARE_ALL: u32 = files::FILE_SHARE_READ | files::FILE_SHARE_WRITE | files::FILE_SHARE_DELETE;
 
 /// What is written here, nobody else writes; but it can be read, renamed and deleted, by ourselves too.
-const SHARE_DRAFT: u32 = files::FILE_SHARE_READ | files::FILE_SHARE_DELETE;
+pub const SHARE_DRAFT: u32 = files::FILE_SHARE_READ | files::FILE_SHARE_DELETE;
 
 /// What a file of our own is opened for. To set a file's integrity, ReFS wants it open for reading too.
 const READ_WRITE: u32 = files::FILE_READ_DATA
@@ -78,7 +77,16 @@ struct Disposition(u8);
 unsafe impl Plain for Disposition {}
 
 /// An open handle that closes itself.
-struct Opened(Fd);
+pub struct Opened(pub Fd);
+
+impl Opened {
+    /// Gives the handle up, open.
+    pub fn keep(self) -> Fd {
+        let fd = self.0;
+        core::mem::forget(self);
+        fd
+    }
+}
 
 impl Drop for Opened {
     fn drop(&mut self) {
@@ -87,39 +95,75 @@ impl Drop for Opened {
     }
 }
 
-fn open_existing(name: &Name, access: u32, options: u32) -> Result<Fd> {
+pub fn open_existing(name: &Name, access: u32, options: u32) -> Result<Fd> {
     let how = Open { access, share: SHARE_ALL, disposition: nt::FILE_OPEN, options, attributes: 0 };
     calls::open(name, &how)
 }
 
 /// Opens a file, or what a symbolic link points to where it is to be followed.
-fn open_file(name: &Name, access: u32, follow: bool) -> Result<Fd> {
+pub fn open_file(name: &Name, access: u32, follow: bool) -> Result<Fd> {
     if follow {
         return open_existing(name, access, 0);
     }
-    let fd = open_existing(name, access, nt::FILE_OPEN_REPARSE_POINT)?;
-    let opened = Opened(fd);
-    let attributes = status::basic(fd)?.attributes;
+    let opened = Opened(open_existing(name, access, nt::FILE_OPEN_REPARSE_POINT)?);
+    let attributes = status::basic(opened.0)?.attributes;
     if attributes & files::FILE_ATTRIBUTE_REPARSE_POINT == 0 {
-        core::mem::forget(opened);
-        return Ok(fd);
+        return Ok(opened.keep());
     }
-    match status::stat(fd)?.kind {
+    match status::kind(opened.0, attributes)? {
         // Kept in some other way than as bytes of its own: opened once more for whoever knows that way.
-        Kind::Regular | Kind::Directory => open_existing(&Name::again(fd), access, 0),
+        Kind::Regular | Kind::Directory => open_existing(&Name::again(opened.0), access, 0),
         _ => Err(Errno(errno::ELOOP)),
     }
 }
 
 /// Opens the name itself, to look at it.
-fn open_name(name: &Name, access: u32) -> Result<Opened> {
+pub fn open_name(name: &Name, access: u32) -> Result<Opened> {
     open_existing(name, access, nt::FILE_OPEN_REPARSE_POINT).map(Opened)
 }
 
-/// Opens a file's name, to rename or to remove it.
-fn open_to_rename(name: &Name) -> Result<Opened> {
+/// Opens a name itself, to rename or to remove it.
+fn open_to_rename(name: &Name, options: u32) -> Result<Opened> {
     let access = files::DELETE | files::FILE_READ_ATTRIBUTES;
-    open_existing(name, access, nt::FILE_OPEN_REPARSE_POINT | nt::FILE_NON_DIRECTORY_FILE).map(Opened)
+    open_existing(name, access, nt::FILE_OPEN_REPARSE_POINT | options).map(Opened)
+}
+
+/// Removes what is open, and was opened for that.
+pub fn delete(fd: Fd) -> Result<()> {
+    // Windows 10 1709 on NTFS: the name is gone at once, whoever has the file open.
+    let at_once = nt::FILE_DISPOSITION_DELETE
+        | nt::FILE_DISPOSITION_POSIX_SEMANTICS
+        | nt::FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE;
+    match calls::set(fd, nt::FileDispositionInformationEx, &at_once) {
+        Err(errno) if is_unknown(errno) => calls::set(fd, nt::FileDispositionInformation, &Disposition(1)),
+        outcome => outcome,
+    }
+}
+
+/// Removes a file of that name.
+fn remove_file(name: &Name) -> Result<()> {
+    let file = open_to_rename(name, nt::FILE_NON_DIRECTORY_FILE)?;
+    without_read_only(name, || delete(file.0))
+}
+
+/// Removes a directory of that name if it is of the kind that is meant: one that is empty, or a link that is kept as one.
+pub fn remove_directory(name: &Name, meant: impl FnOnce(Kind) -> Result<()>) -> Result<()> {
+    let directory = open_to_rename(name, nt::FILE_DIRECTORY_FILE)?;
+    meant(status::kind(directory.0, status::basic(directory.0)?.attributes)?)?;
+    without_read_only(name, || delete(directory.0))
+}
+
+/// Does something that needs a right to a directory. Handles of directories are opened without it, since not every source
+/// grants it.
+fn with_right(fd: Fd, right: u32, act: impl Fn(Fd) -> Result<()>) -> Result<()> {
+    match act(fd) {
+        Err(refused) if refused.is(errno::EACCES) => {
+            let options = nt::FILE_DIRECTORY_FILE | nt::FILE_OPEN_REPARSE_POINT;
+            let again = open_existing(&Name::again(fd), files::FILE_READ_ATTRIBUTES | right, options);
+            again.map_err(|_| refused).map(Opened).and_then(|again| act(again.0))
+        }
+        outcome => outcome,
+    }
 }
 
 fn create(dir: Fd, name: &CStr, mode: u32) -> Result<Fd> {
@@ -134,6 +178,12 @@ fn create(dir: Fd, name: &CStr, mode: u32) -> Result<Fd> {
         attributes,
     };
     calls::open(&name, &how)
+}
+
+/// The times of last access and change, as they are set. All else stays.
+pub fn basic_times(accessed: Time, modified: Time) -> Result<status::Basic> {
+    let (accessed, written) = (to_filetime(accessed)?, to_filetime(modified)?);
+    Ok(status::Basic { accessed, written, ..Default::default() })
 }
 
 /// Whether a request is unknown to the file system, or to this Windows.
@@ -173,6 +223,25 @@ fn without_read_only(name: &Name, act: impl Fn() -> Result<()>) -> Result<()> {
     }
 }
 
+/// The longest pause, in milliseconds, before a directory is tried to be renamed once more.
+const PATIENCE: u32 = 128;
+
+/// Renames. NTFS renames no directory while anybody has a file in it open, as a virus scanner has one that was just made:
+/// tried again for a quarter of a second.
+fn rename_patiently(file: Fd, rename: impl Fn() -> Result<()>) -> Result<()> {
+    let mut pause = 1_u32;
+    loop {
+        let outcome = rename();
+        let held = outcome.is_err_and(|errno| errno.is(errno::EACCES)) && pause <= PATIENCE;
+        if !held || status::basic(file)?.attributes & files::FILE_ATTRIBUTE_DIRECTORY == 0 {
+            return outcome;
+        }
+        // SAFETY: plain system call.
+        unsafe { Sleep(pause) };
+        pause = pause.saturating_mul(2);
+    }
+}
+
 /// Renames, or gives a second name: by the newer request first where there is one.
 fn give_name(
     from: (Fd, &CStr),
@@ -182,7 +251,7 @@ fn give_name(
 ) -> Result<()> {
     let from = Name::new(from.0, from.1)?;
     let to = Name::new(to.0, to.1)?;
-    let file = open_to_rename(&from)?;
+    let file = open_to_rename(&from, 0)?;
     if replace {
         // Windows 10 1709 on NTFS: also where others have the old file open (sharing its deletion), or it is
         // read-only, and in one step for everyone who looks.
@@ -200,7 +269,11 @@ fn give_name(
         let choice = nt::FILE_RENAME_INFORMATION_0 { Flags: u32::from(replace) }; // ReplaceIfExists is its first byte
         calls::set_name(file.0, class, choice, to)
     };
-    let named = if replace { without_read_only(&to, || old_way(&to)) } else { old_way(&to) };
+    let named = if replace {
+        without_read_only(&to, || old_way(&to))
+    } else {
+        rename_patiently(file.0, || old_way(&to))
+    };
     match (named, to.leaf_beside(&from)) {
         // Servers may refuse what is relative to a handle ([MS-FSCC]: STATUS_INVALID_PARAMETER). A name alone
         // is one in the directory where the file stands (ntifs.h).
@@ -282,7 +355,8 @@ impl Common for Windows {
     }
 
     fn set_mode(&self, fd: Fd, mode: u32) -> Result<()> {
-        set_read_only(fd, mode & 0o222 == 0).map(drop)
+        let read_only = mode & 0o222 == 0;
+        with_right(fd, files::FILE_WRITE_ATTRIBUTES, |fd| set_read_only(fd, read_only).map(drop))
     }
 
     fn set_owner(&self, _: Fd, _: Option<u32>, _: u32) -> Result<()> {
@@ -299,16 +373,13 @@ impl Common for Windows {
 
     fn unlink(&self, dir: Fd, name: &CStr) -> Result<()> {
         let name = Name::new(dir, name)?;
-        let file = open_to_rename(&name)?;
-        // Windows 10 1709 on NTFS: the name is gone at once, whoever has the file open.
-        let at_once = nt::FILE_DISPOSITION_DELETE
-            | nt::FILE_DISPOSITION_POSIX_SEMANTICS
-            | nt::FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE;
-        match calls::set(file.0, nt::FileDispositionInformationEx, &at_once) {
-            Err(errno) if is_unknown(errno) => {}
-            outcome => return outcome,
+        match remove_file(&name) {
+            // Also where it is a link to a directory, or a junction: these are kept as directories.
+            Err(refused) if refused.is(errno::EISDIR) => {
+                remove_directory(&name, |kind| if kind == Kind::Symlink { Ok(()) } else { Err(refused) })
+            }
+            outcome => outcome,
         }
-        without_read_only(&name, || calls::set(file.0, nt::FileDispositionInformation, &Disposition(1)))
     }
 }
 
@@ -341,9 +412,6 @@ impl Extensions for Windows {
         give_name((from_dir, from), (to_dir, to), nt::FileRenameInformation, false)
     }
 }
-
-/// Not written yet: trees are refused here.
-impl Directories for Windows {}
 
 impl Maps for Windows {}
 
@@ -417,16 +485,12 @@ impl Sys for Windows {
     }
 
     fn sync(&self, fd: Fd) -> Result<()> {
-        calls::flush(fd)
+        with_right(fd, files::FILE_ADD_FILE, calls::flush)
     }
 
     fn set_times(&self, fd: Fd, accessed: Time, modified: Time) -> Result<()> {
-        let times = status::Basic {
-            accessed: to_filetime(accessed)?,
-            written: to_filetime(modified)?,
-            ..Default::default()
-        };
-        calls::set(fd, nt::FileBasicInformation, &times)
+        let times = basic_times(accessed, modified)?;
+        with_right(fd, files::FILE_WRITE_ATTRIBUTES, |fd| calls::set(fd, nt::FileBasicInformation, &times))
     }
 
     fn times(&self, fd: Fd) -> Result<(Time, Time)> {

@@ -198,6 +198,47 @@ pub fn set<T: Plain>(fd: Fd, class: nt::FILE_INFORMATION_CLASS, value: &T) -> Re
     })
 }
 
+/// Room for records of directory entries. What a listing keeps of them is less than twice as long: three bytes for each
+/// unit of two, and less around a name.
+const ROOM: usize = 16 << 10;
+
+/// Records of directory entries, aligned as they are.
+#[repr(align(8))]
+pub struct Records([u8; ROOM]);
+
+impl Default for Records {
+    fn default() -> Self {
+        Self([0; ROOM])
+    }
+}
+
+/// NtQueryDirectoryFile for FILE_DIRECTORY_INFORMATION, which every file system has: the next records. Empty: there are no more.
+pub fn query_directory(fd: Fd, records: &mut Records) -> Result<&[u8]> {
+    let mut io = IO_STATUS_BLOCK::default();
+    let into = records.0.as_mut_ptr().cast::<c_void>();
+    // SAFETY: the system writes at most `ROOM` bytes; the handle waits for each request; no name: all of them.
+    let status = unsafe {
+        nt::NtQueryDirectoryFile(
+            fd,
+            ptr::null_mut(),
+            None,
+            ptr::null(),
+            &raw mut io,
+            into,
+            size_as_u32::<Records>(),
+            nt::FileDirectoryInformation,
+            false,
+            ptr::null(),
+            false,
+        )
+    };
+    if matches!(status, win32::STATUS_NO_MORE_FILES | win32::STATUS_NO_SUCH_FILE) {
+        return Ok(&[]); // the second: a root directory, which has no "." either
+    }
+    check_status(status)?;
+    Ok(records.0.get(..io.Information).unwrap_or_default())
+}
+
 /// FILE_RENAME_INFORMATION, which is FILE_LINK_INFORMATION too: gives a file a name.
 pub fn set_name(
     fd: Fd,
@@ -337,6 +378,19 @@ pub fn control_for<I: Plain, O: Plain>(fd: Fd, code: u32, input: Option<&I>) -> 
     // SAFETY: zeroed before, and any bytes make a `Plain`.
     let answer = unsafe { answer.assume_init() };
     Ok((moved >= size_as_u32::<O>()).then_some(answer))
+}
+
+/// DeviceIoControl with a request that is bytes, and returns nothing.
+pub fn control_with(fd: Fd, code: u32, input: &[u8]) -> Result<()> {
+    let length = u32::try_from(input.len()).map_err(|_| Errno(errno::EINVAL))?;
+    control_raw(fd, code, input.as_ptr().cast::<c_void>(), length, ptr::null_mut(), 0).map(drop)
+}
+
+/// DeviceIoControl with an answer of bytes, and what it answered.
+pub fn control_into(fd: Fd, code: u32, output: &mut [u8]) -> Result<&[u8]> {
+    let length = u32::try_from(output.len()).unwrap_or(u32::MAX);
+    let moved = control_raw(fd, code, ptr::null(), 0, output.as_mut_ptr().cast::<c_void>(), length)?;
+    Ok(output.get(..moved as usize).unwrap_or_default())
 }
 
 fn control_raw(

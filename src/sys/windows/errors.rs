@@ -79,6 +79,7 @@ const TABLE: &[(u32, i32)] = &[
     (1006, EIO),         // FILE_INVALID
     (1112, EIO),         // NO_MEDIA_IN_DRIVE
     (1117, EIO),         // IO_DEVICE
+    (1142, EMLINK),      // TOO_MANY_LINKS
     (1167, ENODEV),      // DEVICE_NOT_CONNECTED
     (1224, EBUSY),       // USER_MAPPED_FILE
     (1231, ENETUNREACH), // NETWORK_UNREACHABLE
@@ -136,7 +137,7 @@ mod tests {
         (EISDIR, &[336]),
         (ELOOP, &[1921]),
         (EMFILE, &[4]),
-        (EMLINK, &[347]),
+        (EMLINK, &[347, 1142]),
         (ENAMETOOLONG, &[111, 206]),
         (ENETUNREACH, &[1231]),
         (ENODEV, &[20, 55, 1167]),

@@ -33,6 +33,19 @@ impl Name {
         Self::relative(dir, &text)
     }
 
+    /// An entry of an open directory, or ".", the directory itself: one name and no path, so that it leads nowhere else.
+    pub fn entry(dir: Fd, name: &CStr) -> Result<Self> {
+        let units = utf16(name)?;
+        if units == [u16::from(b'.')] {
+            return Ok(Self::again(dir));
+        }
+        if paths::is_entry(&units) {
+            Ok(Self { root: dir, units, is_directory: false })
+        } else {
+            Err(Errno(errno::EINVAL))
+        }
+    }
+
     /// The file behind a handle once more.
     pub fn again(fd: Fd) -> Self {
         Self { root: fd, units: Vec::new(), is_directory: false }

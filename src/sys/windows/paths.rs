@@ -84,6 +84,12 @@ pub fn full(path: &[u16]) -> Full<'_> {
     }
 }
 
+/// Whether a name is an entry's, and not a path, a stream or a way up.
+pub fn is_entry(name: &[u16]) -> bool {
+    let leads_on = |unit: &u16| is_separator(*unit) || *unit == COLON;
+    !matches!(name, [] | [DOT] | [DOT, DOT]) && !name.iter().any(leads_on)
+}
+
 /// Whether a complete path goes on to a stream of a file ("file:stream"): a colon other than the drive's.
 pub fn names_stream(path: &[u16]) -> bool {
     let from = if starts_with_drive(path) { 2 } else { 0 };
@@ -183,6 +189,16 @@ mod tests {
             ("ab:s", true),
         ] {
             assert_eq!(names_stream(&wide(path)), stream, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_one_name_is_an_entry() {
+        for name in ["a", "...", ".a", "a.", "a ", "NUL", "\u{e4}"] {
+            assert!(is_entry(&wide(name)), "{name}");
+        }
+        for name in ["", ".", "..", "a/b", r"a\b", r"\\?\C:\a", "C:", "C:a", "a:s", "/", r"..\a"] {
+            assert!(!is_entry(&wide(name)), "{name}");
         }
     }
 

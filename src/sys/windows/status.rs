@@ -4,9 +4,11 @@
 use windows_sys::Wdk::Storage::FileSystem as nt;
 use windows_sys::Win32::Foundation::{GetLastError, SetLastError};
 use windows_sys::Win32::Storage::FileSystem as files;
+use windows_sys::Win32::System::Ioctl;
 
 use super::calls::{self, Plain, check};
 use super::errors::errno_of;
+use super::reparse;
 use super::time::from_filetime;
 use crate::sys::api::{Fd, Kind, Result, Stat};
 
@@ -71,18 +73,6 @@ const ELSEWHERE: u32 = files::FILE_ATTRIBUTE_REPARSE_POINT
     | files::FILE_ATTRIBUTE_RECALL_ON_OPEN
     | files::FILE_ATTRIBUTE_RECALL_ON_DATA_ACCESS;
 
-/// Reparse tags (learn.microsoft.com/windows/win32/fileio/reparse-point-tags and [MS-FSCC] 2.1.2.1).
-mod tag {
-    pub const SYMLINK: u32 = 0xa000_000c;
-    /// The bit of those that stand for another file: IsReparseTagNameSurrogate of ntifs.h.
-    pub const NAME_SURROGATE: u32 = 0x2000_0000;
-    /// Linux' sockets, FIFOs and devices, as the Windows Subsystem for Linux keeps them.
-    pub const SOCKET: u32 = 0x8000_0023;
-    pub const FIFO: u32 = 0x8000_0024;
-    pub const CHARACTER_DEVICE: u32 = 0x8000_0025;
-    pub const BLOCK_DEVICE: u32 = 0x8000_0026;
-}
-
 pub fn basic(fd: Fd) -> Result<Basic> {
     calls::query(fd, nt::FileBasicInformation)
 }
@@ -114,18 +104,35 @@ fn is_on_disk(fd: Fd) -> Result<bool> {
     }
 }
 
-/// Whether a name's own reparse point stands for another file, as a symbolic link's does.
-fn kind(fd: Fd, attributes: u32) -> Result<Kind> {
-    if attributes & files::FILE_ATTRIBUTE_REPARSE_POINT != 0 {
-        let found: Tag = calls::query(fd, nt::FileAttributeTagInformation)?;
-        match found.tag {
-            tag::SYMLINK => return Ok(Kind::Symlink),
-            tag::SOCKET => return Ok(Kind::Socket),
-            tag::FIFO => return Ok(Kind::Fifo),
-            tag::CHARACTER_DEVICE => return Ok(Kind::CharacterDevice),
-            tag::BLOCK_DEVICE => return Ok(Kind::BlockDevice),
-            found if found & tag::NAME_SURROGATE != 0 => return Ok(Kind::Other),
-            _ => {} // the file itself, kept in some other way: deduplicated, compressed, in a cloud
+/// The longest data that a reparse point has.
+pub const LONGEST_REPARSE_DATA: usize = files::MAXIMUM_REPARSE_DATA_BUFFER_SIZE as usize;
+
+/// The tag of the reparse point that an open file is, if it is one.
+pub fn reparse_tag(fd: Fd, attributes: u32) -> Result<Option<u32>> {
+    if attributes & files::FILE_ATTRIBUTE_REPARSE_POINT == 0 {
+        return Ok(None);
+    }
+    let found: Tag = calls::query(fd, nt::FileAttributeTagInformation)?;
+    Ok(Some(found.tag))
+}
+
+/// Whether a volume is mounted at an open directory, whose reparse point has this tag.
+pub fn mounts_volume(fd: Fd, tag: u32) -> Result<bool> {
+    if !reparse::may_mount(tag) {
+        return Ok(false);
+    }
+    let mut room = [0; LONGEST_REPARSE_DATA];
+    let data = calls::control_into(fd, Ioctl::FSCTL_GET_REPARSE_POINT, &mut room)?;
+    Ok(reparse::mounts_volume(data))
+}
+
+/// A directory where a volume is mounted is one; a junction is a link.
+pub fn kind(fd: Fd, attributes: u32) -> Result<Kind> {
+    if let Some(tag) = reparse_tag(fd, attributes)? {
+        match reparse::kind(tag) {
+            Some(Kind::Symlink) if mounts_volume(fd, tag)? => return Ok(Kind::Directory),
+            Some(kind) => return Ok(kind),
+            None => {}
         }
     }
     Ok(if attributes & files::FILE_ATTRIBUTE_DIRECTORY != 0 { Kind::Directory } else { Kind::Regular })

@@ -657,9 +657,9 @@ pub const REFLINK_TREE_ONE_MOUNT: u64 = 0x400_0000_0000;
 /// new one its name. Between the two there is nothing under the name. The old tree waits as ".reflink-old-" and 16
 /// hexadecimal digits, and gets its name back if the second rename fails.
 pub const REFLINK_TREE_TWO_RENAMES: u64 = 0x800_0000_0000;
-/// Of trees: write the source's file system through to the device first (syncfs(2)). On XFS, cloning files that were
-/// written a moment ago takes many times as long, since each clone writes its file out first. The flush writes other
-/// programs' data too.
+/// Of trees: write the source's file system through to the device first (syncfs(2); -EOPNOTSUPP on other systems than
+/// Linux). On XFS, cloning files that were written a moment ago takes many times as long, since each clone writes its file
+/// out first. The flush writes other programs' data too.
 pub const REFLINK_TREE_FLUSH_SOURCE: u64 = 0x1000_0000_0000;
 /// Of trees, with REFLINK_MERGE: what is there stays as it is, and is counted in `entries_kept`.
 pub const REFLINK_TREE_KEEP_EXISTING: u64 = 0x2000_0000_0000;
@@ -768,7 +768,8 @@ pub struct reflink_tree_options {
     /// REFLINK_FAIL, REFLINK_REPLACE or REFLINK_MERGE. REFLINK_REPLACE replaces a directory or a symbolic link.
     pub if_exists: u32,
     /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED. REFLINK_DURABLE syncs the file system once before the tree
-    /// gets its name; with REFLINK_MERGE it syncs each file before that gets its name.
+    /// gets its name (Linux), or each file and directory (other systems); with REFLINK_MERGE it syncs each file before that
+    /// gets its name.
     pub durability: u32,
     /// REFLINK_PERMISSIONS_*, of files and directories.
     pub permissions: u32,
@@ -1414,6 +1415,17 @@ unsafe extern "C" {
     ///
     /// Not copied: inode flags (except NOCOW of directories on Btrfs), project ids, fs-verity, creation times.
     ///
+    /// On Windows (run under Wine, where nothing links; never on Windows itself):
+    /// - Symbolic links and junctions are copied as they are, and never followed. -EPERM for a symbolic link where the caller may
+    ///   make none. REFLINK_MERGE replaces no link to a directory by a file: -EACCES.
+    /// - A directory where a volume is mounted is never entered: -EXDEV for that entry, or an empty directory with
+    ///   REFLINK_TREE_ONE_MOUNT.
+    /// - Other reparse points that stand for something else, and the FIFOs, sockets and devices of the Linux subsystem:
+    ///   -EOPNOTSUPP for that entry, unless REFLINK_TREE_SKIP_SPECIAL is set.
+    /// - Access control lists are those that the destination's parent hands down, also that of the private directory.
+    /// - Two names cannot be exchanged: REFLINK_REPLACE needs REFLINK_TREE_TWO_RENAMES.
+    /// - Paths are limited to 32,767 units of UTF-16. A name that UTF-8 cannot say is -EILSEQ for that entry.
+    ///
     /// - `src_dir`: An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
     /// - `src`: The directory to copy.
     /// - `dst_dir`: An open directory that `dst` is relative to, or AT_FDCWD (on Windows NULL).
@@ -1469,6 +1481,7 @@ unsafe extern "C" {
     /// Each entry is reached by one name from an open directory, and no symbolic link is followed, so that nobody who swaps
     /// entries meanwhile can lead the call elsewhere. Directories that forbid their owner to write or enter are given these
     /// rights first. A mount point is never entered: -EBUSY for that entry. Entries that others remove meanwhile are no error.
+    /// On Windows a junction is removed as a link is. (Run under Wine, where there are none; never on Windows itself.)
     ///
     /// Of the options `progress`, `cancel`, `on_error`, `on_done` and `failed_path` mean something; `flags`, `filter` and everything
     /// from `mode` to `preserve` must be 0. Any `threads` is accepted, and the calling thread does all of it. An entry that `on_error`
