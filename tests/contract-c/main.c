@@ -12,7 +12,7 @@ static char *work; /* the directory that the tests run in */
 
 static const struct test *const lists[] = {
     probe_tests,    argument_tests, new_file_tests, replace_tests, overwrite_tests, hole_tests,
-    progress_tests, handle_tests,   name_tests,     system_tests,  kept_tests};
+    progress_tests, handle_tests,   name_tests,     tree_tests,    system_tests,    kept_tests};
 
 /* The runner knows how slow its machine is. */
 static unsigned time_limit(void)

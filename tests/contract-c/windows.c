@@ -249,16 +249,19 @@ bool make_hard_link(const char *old, const char *name)
 
 bool make_symlink(const char *target, const char *name)
 {
-    /* Allowed to administrators, and in developer mode. */
+    /* Allowed to administrators, and in developer mode. Wine 8 says success and makes nothing. */
     wchar_t text[MAX_PATH];
+    struct seen made;
     return MultiByteToWideChar(CP_UTF8, 0, target, -1, text, MAX_PATH) > 0 &&
-           CreateSymbolicLinkW(wide(name), text, 2 /* ALLOW_UNPRIVILEGED_CREATE */) != 0;
+           CreateSymbolicLinkW(wide(name), text, 2 /* ALLOW_UNPRIVILEGED_CREATE */) != 0 &&
+           look_at(name, &made) && made.kind == KIND_LINK;
 }
 
 void set_times(const char *name, int64_t accessed, int64_t written)
 {
     FILETIME first = file_time(accessed), second = file_time(written);
-    HANDLE file = open_with(name, FILE_WRITE_ATTRIBUTES, EVERYTHING, OPEN_EXISTING, 0);
+    HANDLE file = open_with(name, FILE_WRITE_ATTRIBUTES, EVERYTHING, OPEN_EXISTING,
+                            FILE_FLAG_BACKUP_SEMANTICS);
     must(SetFileTime(file, NULL, &first, &second), "set times", name);
     CloseHandle(file);
 }

@@ -1,5 +1,5 @@
 /* What only Windows has: names in UTF-8 that become UTF-16, drives, devices and streams, the
- * read-only attribute, files that others hold, and overlapped handles. */
+ * read-only attribute, files that others hold, overlapped handles, and trees with all of that. */
 #include "contract.h"
 
 #ifdef _WIN32
@@ -356,6 +356,7 @@ static void what_the_system_said(void)
     CloseHandle(file);
     EQUAL(copy_at(&copy, file, "src", NULL, "new"), -EBADF);
     EQUAL(copy.result.os_error, ERROR_INVALID_HANDLE);
+    copy = plain_copy();
     EQUAL(copy_whole(&copy, file, file), -EBADF);
     EQUAL(copy.result.os_error, ERROR_INVALID_HANDLE);
     only("src dst");
@@ -478,7 +479,7 @@ static void handles_that_are_no_files(void)
 static void no_handle_of_windows_stays_open(void)
 {
     enum { ROUNDS = 60 };
-    struct copy copy = copy_like(REFLINK_AUTO, REFLINK_REPLACE, REFLINK_ATOMIC);
+    struct copy copy = plain_copy();
     DWORD before = 0, after = 0;
     uint64_t first = 0;
     HANDLE src, dst;
@@ -503,6 +504,186 @@ static void no_handle_of_windows_stays_open(void)
     CloseHandle(dst);
 }
 
+/* ---- Trees ---- */
+
+/* One call, and the path of the entry that ended it. */
+struct tree_call {
+    struct reflink_tree_options options;
+    struct reflink_tree_result result;
+    char failed[64];
+};
+
+static struct tree_call tree_call(void)
+{
+    struct reflink_tree_options options = REFLINK_TREE_OPTIONS_INIT;
+    struct reflink_tree_result result = REFLINK_TREE_RESULT_INIT;
+    struct tree_call call;
+    memset(&call, 0, sizeof call);
+    call.options = options;
+    call.result = result;
+    return call;
+}
+
+static int tree_done(struct tree_call *call, const char *src, const char *dst)
+{
+    call->options.failed_path = call->failed;
+    call->options.failed_path_size = sizeof call->failed;
+    return dst ? reflink_copy_tree(src, dst, &call->options, &call->result)
+               : reflink_remove_tree(src, &call->options, &call->result);
+}
+
+static int skipping(void *user, const struct reflink_tree_entry *entry)
+{
+    *(int32_t *)user = entry->code;
+    return REFLINK_SKIP;
+}
+
+static void trees_that_are_read_only(void)
+{
+    struct tree_call call = tree_call();
+    CHECK(make_directory("src") && make_directory("src/sub"));
+    make_text("src/sub/file", "text");
+    CHECK(SetFileAttributesW(wide("src/sub/file"), FILE_ATTRIBUTE_READONLY));
+    CHECK(SetFileAttributesW(wide("src/sub"), FILE_ATTRIBUTE_READONLY));
+    EQUAL(tree_done(&call, "src", "dst\\"), 0);
+    EQUAL(is_read_only("dst/sub"), is_read_only("src/sub")); /* Wine's directories never are */
+    CHECK(is_read_only("dst/sub/file"));
+    CHECK(holds_text("dst/sub/file", "text"));
+    EQUAL(tree_done(&call, "dst\\", NULL), 0);
+    EQUAL(tree_done(&call, ".\\src", NULL), 0);
+    only("");
+}
+
+/* What a path cannot name is copied by its name all the same. */
+static void trees_of_names_that_no_path_has(void)
+{
+    static const char *const names[] = {"NUL", "aux.txt", "dotted.", "spaced "};
+    char literal[PATH_ROOM], *here = absolute("."), *at;
+    struct tree_call call = tree_call();
+    size_t i;
+    for (at = here; *at; at++)
+        if (*at == '/')
+            *at = '\\';
+    CHECK(make_directory("src"));
+    for (i = 0; i < COUNT(names); i++) {
+        snprintf(literal, sizeof literal, "\\\\?\\%s\\src\\%s", here, names[i]);
+        make_text(literal, names[i]);
+    }
+    EQUAL(tree_done(&call, "src", "dst"), 0);
+    EQUAL(call.result.files, COUNT(names));
+    for (i = 0; i < COUNT(names); i++) {
+        snprintf(literal, sizeof literal, "\\\\?\\%s\\dst\\%s", here, names[i]);
+        CHECK(holds_text(literal, names[i]));
+    }
+    EQUAL(tree_done(&call, "dst", NULL), 0);
+    EQUAL(tree_done(&call, "src", NULL), 0);
+    only("");
+    free(here);
+}
+
+static void trees_of_names_that_are_no_text(void)
+{
+    struct tree_call call = tree_call();
+    wchar_t name[MAX_PATH];
+    int32_t code = 0;
+    HANDLE file;
+    CHECK(make_directory("src"));
+    make_text("src/good", "text");
+    swprintf(name, MAX_PATH, L"%ls\\\xd83d-half", wide("src"));
+    file = CreateFileW(name, GENERIC_WRITE, 0, NULL, CREATE_NEW, 0, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        skip("half a surrogate pair is no name here");
+        return;
+    }
+    CloseHandle(file);
+    EQUAL(tree_done(&call, "src", "dst"), -EILSEQ);
+    CHECK(strcmp(call.failed, "\xed\xa0\xbd-half") == 0);
+    only("src");
+    call.options.on_error = skipping;
+    call.options.user = &code;
+    EQUAL(tree_done(&call, "src", "dst"), 0);
+    EQUAL(code, -EILSEQ);
+    CHECK(holds_text("dst/good", "text"));
+    EQUAL(count_names("dst", "", NULL), 1);
+    CHECK(DeleteFileW(name));
+}
+
+static void trees_that_others_hold(void)
+{
+    struct tree_call call = tree_call();
+    int32_t code = 0;
+    HANDLE held;
+    CHECK(make_directory("src") && make_directory("src/sub"));
+    make_text("src/sub/held", "text");
+    make_text("src/sub/free", "text");
+    held = open_with("src/sub/held", GENERIC_READ, 0, OPEN_EXISTING, 0);
+    EQUAL(tree_done(&call, "src", "dst"), -EBUSY);
+    EQUAL(call.result.os_error, ERROR_SHARING_VIOLATION);
+    CHECK(strcmp(call.failed, "sub/held") == 0);
+    only("src");
+    EQUAL(tree_done(&call, "src", NULL), -EBUSY);
+    call.options.on_error = skipping;
+    call.options.user = &code;
+    make_text("src/sub/free", "text");
+    EQUAL(tree_done(&call, "src", "dst"), 0);
+    EQUAL(code, -EBUSY);
+    CHECK(call.result.flags & REFLINK_TREE_INCOMPLETE);
+    EQUAL(count_names("dst/sub", "", NULL), 1);
+    EQUAL(tree_done(&call, "src", NULL), 0);
+    EQUAL(call.result.entries_failed, 2); /* with its directory */
+    EQUAL(count_names("src/sub", "", NULL), 1);
+    CloseHandle(held);
+    EQUAL(tree_done(&call, "src", NULL), 0);
+    only("dst");
+}
+
+/* A junction to `target`, which needs no privilege. */
+static bool make_junction(const char *target, const char *name)
+{
+    struct {
+        DWORD tag;
+        WORD length, reserved, offset, name_length, shown_offset, shown_length;
+        wchar_t names[MAX_PATH];
+    } data;
+    HANDLE directory;
+    DWORD moved;
+    bool done;
+    memset(&data, 0, sizeof data);
+    swprintf(data.names, MAX_PATH, L"\\??\\%ls", wide(target) + 4);
+    data.tag = 0xa0000003; /* IO_REPARSE_TAG_MOUNT_POINT */
+    data.name_length = (WORD)(wcslen(data.names) * sizeof(wchar_t));
+    data.shown_offset = (WORD)(data.name_length + sizeof(wchar_t));
+    data.length = (WORD)(8 + data.name_length + 2 * sizeof(wchar_t));
+    CHECK(make_directory(name));
+    directory = open_with(name, GENERIC_WRITE, SHARED, OPEN_EXISTING,
+                          FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+    done = DeviceIoControl(directory, FSCTL_SET_REPARSE_POINT, &data, 8 + data.length, NULL, 0,
+                           &moved, NULL) != 0;
+    CloseHandle(directory);
+    return done;
+}
+
+/* Never run: Wine 8 has no reparse points. */
+static void trees_with_junctions(void)
+{
+    struct tree_call call = tree_call();
+    CHECK(make_directory("canary") && make_directory("src"));
+    make_text("canary/sings", "text");
+    if (!make_junction("canary", "src/junction")) {
+        skip("no junctions here");
+        return;
+    }
+    EQUAL(tree_done(&call, "src", "dst"), 0);
+    EQUAL(call.result.symlinks, 1);
+    EQUAL(seen("dst/junction").kind, KIND_LINK);
+    CHECK(holds_text("dst/junction/sings", "text"));
+    EQUAL(tree_done(&call, "dst/junction", NULL), -ENOTDIR);
+    EQUAL(tree_done(&call, "dst", NULL), 0);
+    EQUAL(call.result.symlinks, 1);
+    CHECK(holds_text("canary/sings", "text"));
+    CHECK(remove_name("src/junction"));
+}
+
 const struct test system_tests[] = {
     {"names_in_utf_16", names_in_utf_16},
     {"invalid_utf8", invalid_utf8},
@@ -525,6 +706,11 @@ const struct test system_tests[] = {
     {"overlapped_handles", overlapped_handles},
     {"handles_that_are_no_files", handles_that_are_no_files},
     {"no_handle_of_windows_stays_open", no_handle_of_windows_stays_open},
+    {"trees_that_are_read_only", trees_that_are_read_only},
+    {"trees_of_names_that_no_path_has", trees_of_names_that_no_path_has},
+    {"trees_of_names_that_are_no_text", trees_of_names_that_are_no_text},
+    {"trees_that_others_hold", trees_that_others_hold},
+    {"trees_with_junctions", trees_with_junctions},
     {NULL, NULL},
 };
 #endif
