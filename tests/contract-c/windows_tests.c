@@ -684,6 +684,48 @@ static void trees_with_junctions(void)
     CHECK(remove_name("src/junction"));
 }
 
+/* Has a program of the system that Wine runs on make or remove a link. Wine does not say when that
+ * program has ended. */
+static bool change_link(const wchar_t *program, const wchar_t *words, bool made)
+{
+    wchar_t line[MAX_PATH];
+    STARTUPINFOW start;
+    PROCESS_INFORMATION process;
+    int tries;
+    memset(&start, 0, sizeof start);
+    start.cb = sizeof start;
+    swprintf(line, MAX_PATH, L"%ls", words);
+    CreateProcessW(program, line, NULL, NULL, FALSE, 0, NULL, NULL, &start, &process);
+    for (tries = 0; tries < 100 && exists("src/sub/link/sings") != made; tries++)
+        wait_milliseconds(100);
+    return exists("src/sub/link/sings") == made;
+}
+
+/* Wine opens what a link of Unix leads to: a tree with one to a directory is refused. */
+static void trees_with_links_of_unix(void)
+{
+    struct tree_call call = tree_call();
+    if (!on_wine()) {
+        skip("only Wine has links of Unix");
+        return;
+    }
+    CHECK(make_directory("canary") && make_directory("src") && make_directory("src/sub"));
+    make_text("canary/sings", "text");
+    make_text("src/sub/file", "text");
+    if (!change_link(L"Z:\\bin\\ln", L"ln -s ../../canary src/sub/link", true)) {
+        skip("no link of Unix could be made");
+        return;
+    }
+    EQUAL(tree_done(&call, "src", "dst"), -EOPNOTSUPP);
+    CHECK(strcmp(call.failed, "sub") == 0);
+    only("canary src");
+    EQUAL(tree_done(&call, "src", NULL), -EOPNOTSUPP);
+    CHECK(holds_text("canary/sings", "text") && exists("src/sub/file"));
+    CHECK(change_link(L"Z:\\bin\\rm", L"rm src/sub/link", false));
+    EQUAL(tree_done(&call, "src", NULL), 0);
+    only("canary");
+}
+
 const struct test system_tests[] = {
     {"names_in_utf_16", names_in_utf_16},
     {"invalid_utf8", invalid_utf8},
@@ -711,6 +753,7 @@ const struct test system_tests[] = {
     {"trees_of_names_that_are_no_text", trees_of_names_that_are_no_text},
     {"trees_that_others_hold", trees_that_others_hold},
     {"trees_with_junctions", trees_with_junctions},
+    {"trees_with_links_of_unix", trees_with_links_of_unix},
     {NULL, NULL},
 };
 #endif

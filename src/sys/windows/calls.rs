@@ -212,7 +212,7 @@ impl Default for Records {
     }
 }
 
-/// NtQueryDirectoryFile for FILE_DIRECTORY_INFORMATION, which every file system has: the next records. Empty: there are no more.
+/// NtQueryDirectoryFile for FILE_FULL_DIR_INFORMATION, which every file system has: the next records. Empty: there are no more.
 pub fn query_directory(fd: Fd, records: &mut Records) -> Result<&[u8]> {
     let mut io = IO_STATUS_BLOCK::default();
     let into = records.0.as_mut_ptr().cast::<c_void>();
@@ -226,7 +226,7 @@ pub fn query_directory(fd: Fd, records: &mut Records) -> Result<&[u8]> {
             &raw mut io,
             into,
             size_as_u32::<Records>(),
-            nt::FileDirectoryInformation,
+            nt::FileFullDirectoryInformation,
             false,
             ptr::null(),
             false,

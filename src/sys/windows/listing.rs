@@ -1,5 +1,5 @@
 //! The records that NtQueryDirectoryFile fills a buffer with, and names in UTF-16 as the engine's bytes.
-//! Plain rules over bytes (FILE_DIRECTORY_INFORMATION of ntifs.h), tested on every system.
+//! Plain rules over bytes (FILE_FULL_DIR_INFORMATION of ntifs.h), tested on every system.
 
 use std::ffi::CString;
 
@@ -9,7 +9,9 @@ use crate::sys::errno;
 /// Where the parts of a record are. What is not listed here is not asked for.
 const ATTRIBUTES_AT: usize = 56;
 const NAME_LENGTH_AT: usize = 60;
-const NAME_AT: usize = 64;
+/// The size of extended attributes; of a reparse point its tag ([MS-FSCC] 2.4.14).
+const TAG_AT: usize = 64;
+const NAME_AT: usize = 68;
 
 const DIRECTORY: u32 = 0x10;
 const REPARSE_POINT: u32 = 0x400;
@@ -21,14 +23,19 @@ pub struct Record {
     pub name: CString,
     /// As <dirent.h> numbers types. 0: its reparse point must tell.
     pub d_type: u8,
+    is_tagged: bool,
 }
 
-/// The records of a buffer. One that makes no sense is the last: EIO, as Linux says of a damaged directory.
+/// The records of a buffer. One that makes no sense is the last: EIO, as Linux says of a damaged directory. So is what Wine
+/// calls a reparse point without a tag, EOPNOTSUPP: a symbolic link of Unix to a directory, which it follows when it opens it.
 pub fn records(buffer: &[u8]) -> impl Iterator<Item = Result<Record>> {
     let mut rest = (!buffer.is_empty()).then_some(buffer);
     core::iter::from_fn(move || {
         let at = rest.take()?;
-        let read = record(at).ok_or(Errno::own(errno::EIO));
+        let read = record(at).ok_or(Errno::own(errno::EIO)).and_then(|record| match record {
+            Record { d_type: 0, is_tagged: false, .. } => Err(Errno::own(errno::EOPNOTSUPP)),
+            record => Ok(record),
+        });
         if read.is_ok() {
             // 0: the last one. One beyond the buffer is read as an empty record, which is none.
             let next = number(at, 0).filter(|next| *next > 0);
@@ -50,7 +57,8 @@ fn record(bytes: &[u8]) -> Option<Record> {
         attributes if attributes & DIRECTORY != 0 => 4,
         _ => 8,
     };
-    Some(Record { name: name(bytes.get(NAME_AT..end)?)?, d_type })
+    let is_tagged = number(bytes, TAG_AT)? != 0;
+    Some(Record { name: name(bytes.get(NAME_AT..end)?)?, d_type, is_tagged })
 }
 
 /// A name in UTF-8. Half a surrogate pair, which UTF-8 cannot say, gets the bytes that it would have: nothing can be opened
@@ -89,6 +97,7 @@ mod tests {
         record[..4].copy_from_slice(&if last { 0 } else { next }.to_le_bytes());
         record[ATTRIBUTES_AT..][..4].copy_from_slice(&attributes.to_le_bytes());
         record[NAME_LENGTH_AT..][..4].copy_from_slice(&length.to_le_bytes());
+        record[TAG_AT..][..4].copy_from_slice(&0xa000_000c_u32.to_le_bytes());
         record.extend(name.iter().flat_map(|unit| unit.to_le_bytes()));
         if !last {
             record.resize(next as usize, 0xee);
@@ -146,6 +155,18 @@ mod tests {
             assert_eq!(read.len(), 2, "{name:?}");
             assert_eq!(read[1], Err(Errno::own(errno::EIO)), "{name:?}");
         }
+    }
+
+    /// Wine would open, and empty, what it leads to.
+    #[test]
+    fn a_link_that_is_followed_when_it_is_opened_is_refused() {
+        let mut link = buffer(&[(&wide("link"), DIRECTORY | REPARSE_POINT), (&wide("never"), 0)]);
+        link[TAG_AT..][..4].fill(0);
+        let read: Vec<_> = records(&link).collect();
+        assert_eq!(read, [Err(Errno::own(errno::EOPNOTSUPP))]);
+        let mut plain = buffer(&[(&wide("plain"), DIRECTORY)]);
+        plain[TAG_AT..][..4].fill(0);
+        assert!(records(&plain).all(|record| record.is_ok()));
     }
 
     #[test]
