@@ -9,6 +9,7 @@ use super::directory::Look;
 use super::file::Copier;
 use super::into_itself::{check_outside, is_same};
 use super::metadata::{self, PRIVATE};
+use super::own::{Own, remove_scratch};
 use super::publish::Place;
 use super::remove::without_slashes;
 use super::walk::Walk;
@@ -212,50 +213,13 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         }
     }
 
-    /// Fails where the root that was opened is not the one that was made. Whoever may rename in the parent could put
-    /// another in its place, and look into what is copied there: one of another owner, or one that is open to others. A
-    /// file made in it tells what this process's own is like there.
-    fn check_mine(&self, target: Fd, root: &Stat) -> Result<()> {
-        let mine = self.look_at_own(target).at(Step::Create)?;
-        let open = root.mode & 0o077 & !mine.mode != 0; // some file systems keep no modes
-        let good = mine.owner == root.owner && !open;
-        if good { Ok(()) } else { Err(Error::new(Step::Create, Cause::Inconsistent)) }
-    }
-
-    /// What a new file in a directory is: one without a name, else one that is removed at once.
-    fn look_at_own(&self, target: Fd) -> crate::sys::Result<Stat> {
-        let sys = self.sys;
-        let look = |fd| sys.stat(Handle::new(sys, fd).fd());
-        match sys.create_unnamed(target, c".", 0o600) {
-            Err(errno) if table::unnamed_unsupported(errno) => {}
-            made => return made.and_then(look),
-        }
-        let (fd, name) = with_private_name(sys, |name| sys.create_new(target, name, 0o600))?;
-        let own = look(fd);
-        self.remove_scratch(target, name.as_c_str(), |name| sys.unlink(target, name))?;
-        own
-    }
-
-    /// Removes what was made to be looked at, if need be by a second call. The replies to both may be lost.
-    fn remove_scratch(
-        &self,
-        dir: Fd,
-        name: &CStr,
-        remove: impl Fn(&CStr) -> crate::sys::Result<()>,
-    ) -> crate::sys::Result<()> {
-        let Err(first) = remove(name) else { return Ok(()) };
-        let gone = |errno| table::name_is_free(errno);
-        let removed = remove(name).is_ok() || self.sys.stat_name(dir, name).is_err_and(gone);
-        if removed { Ok(()) } else { Err(first) }
-    }
-
     /// Has nothing inherited from the destination's parent, where the source's access control lists are copied. Returns the
     /// permission bits of a new directory where they count, seen on one in the root that is removed at once: to read the
     /// umask, a process must change it.
     fn prepare(&self, target: Fd, look: &Look) -> Result<Option<u32>> {
         let sys = self.sys;
         if look.made {
-            self.check_mine(target, &look.target)?;
+            Own::default().check(sys, target, &look.target)?;
             metadata::forget_inherited(sys, target, self.options)?;
         }
         if self.options.files.permissions == Permissions::Source {
@@ -265,7 +229,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         let ((), name) = with_private_name(sys, make).at(Step::Create)?;
         let made = sys.stat_name(target, name.as_c_str()).at(Step::Create);
         let remove = |name: &CStr| sys.remove_directory(target, name);
-        self.remove_scratch(target, name.as_c_str(), remove).at(Step::Create)?;
+        remove_scratch(sys, target, name.as_c_str(), &remove).at(Step::Create)?;
         Ok(Some(made?.mode))
     }
 }

@@ -11,6 +11,7 @@ mod links;
 mod metadata;
 mod names;
 mod options;
+mod own;
 mod place;
 mod publish;
 pub mod remove;

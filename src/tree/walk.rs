@@ -13,6 +13,7 @@ use super::into_itself::is_same;
 use super::links::{Key, LinkSource, State};
 use super::metadata::{self, PRIVATE};
 use super::names::{Content, Names};
+use super::own::Own;
 use super::place::Place;
 use super::{Entry, EntryKind, Phase, Report, Take, Watch};
 use crate::copy::{self, table};
@@ -56,6 +57,8 @@ pub(super) struct Walk<'w, 's, S: Sys> {
     deferred: Vec<Deferred<'s, S>>,
     root: Arc<Directory<'s, S>>,
     root_target: Stat,
+    /// What new directories must be like.
+    own: Own,
     link_source: Option<LinkSource<'s, S>>,
     next_number: u64,
     news: u32,
@@ -89,6 +92,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             deferred: Vec::new(),
             root,
             root_target: look.target,
+            own: Own::default(),
             link_source: None,
             next_number: 1,
             news: 0,
@@ -268,6 +272,9 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             let stat = self.sys.stat(target.fd()).at(Step::Create)?;
             (target, stat)
         };
+        if made && self.copier.merges() {
+            self.own.check(self.sys, target.fd(), &target_stat)?; // in a new tree is nobody else
+        }
         let number = self.next_number;
         self.next_number = self.next_number.saturating_add(1);
         let directory = Directory { source, target, place: parent.place.below(name), number };

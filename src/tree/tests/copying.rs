@@ -477,12 +477,13 @@ fn a_root_of_another_owner_or_open_to_others_is_refused() {
     fs::create_dir(scratch.path("root")).unwrap();
     fs::set_permissions(scratch.path("root"), fs::Permissions::from_mode(0o700)).unwrap();
     let open = |name: &str| Handle::new(&Native, Native.enter(CWD, &scratch.c(name)).unwrap());
-    let (root, options) = (open("root"), options());
-    let job = Job { sys: &Native, options: &options, parent: open("."), leaf: c"copy" };
+    let root = open("root");
     let stat = Native.stat(root.fd()).unwrap();
-    assert_eq!(job.check_mine(root.fd(), &stat), Ok(()));
+    let mut own = Own::default();
+    assert_eq!(own.check(&Native, root.fd(), &stat), Ok(()));
     for other in [Stat { owner: stat.owner + 1, ..stat }, Stat { mode: 0o701, ..stat }] {
-        assert_eq!(job.check_mine(root.fd(), &other).unwrap_err().cause, Cause::Inconsistent);
+        assert_eq!(own.check(&Native, root.fd(), &other).unwrap_err().cause, Cause::Inconsistent);
+        assert_eq!(own.check(&Native, root.fd(), &stat), Ok(()));
     }
     assert_eq!(fs::read_dir(scratch.path("root")).unwrap().count(), 0);
 }

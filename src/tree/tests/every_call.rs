@@ -620,6 +620,44 @@ fn what_comes_first_is_kept() {
     }
 }
 
+/// Right before each call of a merge, somebody puts a directory of theirs in the place of a new one: nothing is made in it.
+#[test]
+fn a_directory_of_another_is_not_merged_into_for_a_new_one() {
+    let merge = Options { if_exists: IfExists::Merge, ..Options::default() };
+    let scenario = Scenario { there: There::Tree, ..Scenario::new(merge) };
+    let run = |nth: usize, (owner, mode): (u32, u32)| {
+        let bench = scenario.set_up();
+        bench.model.world_mut().watch.tree = None; // what is old changes under way
+        let old = bench.model.world().disk.lookup(bench.parent, b"copy").unwrap();
+        bench.model.world_mut().disk.set_name(old, b"d-sub", None);
+        let theirs = std::rc::Rc::new(std::cell::Cell::new(None));
+        let made = std::rc::Rc::clone(&theirs);
+        bench.model.before(When::Nth(nth), move |disk| {
+            let Some(mine) = disk.lookup(old, b"d-sub") else { return };
+            let ino = disk.new_inode(0, directory(), mode);
+            disk.inodes[ino].owner = owner;
+            disk.set_name(old, b"moved", Some(mine));
+            disk.set_name(old, b"d-sub", Some(ino));
+            made.set(Some(ino));
+        });
+        let outcome = scenario.run(&bench);
+        (bench, outcome, theirs.get())
+    };
+    let calls = run(0, (0, 0)).0.model.world().log.len();
+    let mut refused = 0;
+    for nth in 1..=calls {
+        for other in [(77, 0o700), (0, 0o777)] {
+            let (bench, outcome, theirs) = run(nth, other);
+            let world = bench.model.world();
+            let Some(theirs) = theirs else { continue };
+            let case = format!("call {nth} {other:?}: {:?}\n{}", outcome.outcome, world.story());
+            assert_eq!(world.disk.names(theirs).len(), 0, "{case}");
+            refused += usize::from(outcome.outcome.is_err_and(|error| error.cause == Cause::Inconsistent));
+        }
+    }
+    assert!(refused > 0, "nothing was swapped between making and opening");
+}
+
 /// Where two names cannot change places and a reply is lost, the old tree has its name still, or the result says which.
 #[test]
 fn the_old_tree_is_never_out_of_sight() {
