@@ -144,6 +144,14 @@ impl<'s, S: Sys> Draft<'s, S> {
         job.remove_own(directory, second.as_c_str()).at(Step::Publish)
     }
 
+    /// Tries the final name of a file that has a private one until then.
+    pub(super) fn try_name(&self, job: &Job<'s, '_, S>) -> Result<()> {
+        match self.named() {
+            Ok((directory, _)) => job.try_name(directory),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Makes a file under its final name. `None`: something stands there that is to be replaced, and
     /// that is never truncated, nor unlinked first.
     pub(super) fn make_final(

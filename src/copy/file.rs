@@ -89,7 +89,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         let (made, options) = if draft.cloned {
             (clone_as_new::made(self, draft, progress)?, clone_as_new::still_to_preserve(self.options))
         } else {
-            (self.fill(draft, progress)?, *self.options)
+            (self.fill(draft, there, progress)?, *self.options)
         };
         draft.made = Some(made);
         let close_tells = draft.is_final() && S::CLOSE_TELLS && !options.preserve.times;
@@ -116,7 +116,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     }
 
     /// Brings the data over, and returns what the destination is then.
-    fn fill(&self, draft: &Draft<S>, progress: &mut Progress) -> Result<Stat> {
+    fn fill(&self, draft: &Draft<'s, S>, there: bool, progress: &mut Progress) -> Result<Stat> {
         let stat = self.source.stat;
         if stat.size == 0 && self.known.empty {
             return self.sys.stat(draft.file.fd()).at(Step::Copy(Side::Destination));
@@ -135,6 +135,9 @@ impl<'s, S: Sys> Job<'s, '_, S> {
             }
         }
         self.look_now()?;
+        if !there {
+            draft.try_name(self)?;
+        }
         stretch.copy_to_end(progress)?;
         stretch.settle_size()?;
         self.check_copied(draft, &stretch, &mut progress.report)

@@ -6,7 +6,7 @@ use core::ffi::CStr;
 
 use super::check::{check_regular, is_source};
 use super::metadata::InTree;
-use super::name::{Destination, PrivateName};
+use super::name::{Destination, PrivateName, with_private_name};
 use super::source::Source;
 use super::{Durability, IfExists, Mode, Options, Permissions, Reason, Report, retry, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
@@ -16,6 +16,9 @@ use crate::sys::{Errno, Fd, Handle, Kind, Sys};
 /// Up to this size the call that gives a new file its name may tell that the name is taken or cannot be: a look at it first
 /// would be one call more for every small clone.
 const SMALL: u64 = 1 << 20;
+
+/// Up to this size a copy takes no longer than to try its name does. (The unit tests' files are small.)
+const NOT_TRIED: u64 = if cfg!(test) { 6000 } else { SMALL };
 
 /// Beyond this size a copy takes so long that it is worth some calls to know before it whether the file can be published.
 const LONG: u64 = 128 << 20;
@@ -137,6 +140,50 @@ impl<'s, S: Sys> Job<'s, '_, S> {
             Err(errno) if table::name_is_free(errno) || table::look_refused(errno) => Ok(()),
             Err(errno) => Err(errno).at(Step::Check(Side::Destination)),
         }
+    }
+
+    /// Whether a new name can be at all, where a file system says so only when a file is made (vfat of "a:b", which a look calls
+    /// free). Tried in a private directory, where nobody takes it for the copy; where that is refused, publishing will tell.
+    /// On a server, where each call takes longer, only for a copy that takes long too; on Windows a look tells.
+    pub(super) fn try_name(&self, dir: Fd) -> Result<()> {
+        let sys = self.sys;
+        let remote = sys.volume(dir).is_ok_and(|volume| volume.remote);
+        if cfg!(windows) || self.source.stat.size <= if remote { LONG } else { NOT_TRIED } {
+            return Ok(());
+        }
+        let make = |name: &CStr| {
+            sys.make_directory(dir, name, 0o700).inspect_err(|errno| {
+                if !table::name_is_taken(*errno) {
+                    _ = sys.remove_directory(dir, name); // the reply may be lost
+                }
+            })
+        };
+        let scratch = match with_private_name(sys, make) {
+            Ok(((), scratch)) => scratch,
+            Err(errno) if table::trial_refused(errno) || table::name_cannot_be(errno) => return Ok(()),
+            Err(errno) => return Err(errno).at(Step::Create),
+        };
+        let tried = self.try_name_in(dir, scratch.as_c_str());
+        let removed = retry::once_more(|| sys.remove_directory(dir, scratch.as_c_str()));
+        if removed.is_err() {
+            self.litter.set(Some(scratch));
+        }
+        // A server's longest path may end between the two directories.
+        let refused = |errno| table::trial_refused(errno) || (remote && table::name_is_long(errno));
+        match tried {
+            Err(errno) if removed.is_ok() && refused(errno) => Ok(()),
+            tried => tried.and(removed),
+        }
+        .at(Step::Publish)
+    }
+
+    /// Makes a file of the destination's name in another directory, and removes it.
+    fn try_name_in(&self, dir: Fd, scratch: &CStr) -> crate::sys::Result<()> {
+        let (sys, name) = (self.sys, self.to.leaf);
+        let inside = Handle::new(sys, sys.enter(dir, scratch)?);
+        let made = sys.create_new(inside.fd(), name, 0o600).map(|fd| drop(Handle::new(sys, fd)));
+        let removed = retry::once_more(|| sys.unlink(inside.fd(), name)); // also where only the reply was lost
+        made.and(removed)
     }
 
     /// What to report for `error`: of a name that is taken, not that no clone is possible there.

@@ -239,6 +239,22 @@ pub fn name_is_taken(errno: Errno) -> bool {
     errno.is(EEXIST)
 }
 
+/// Whether the error of making a file says that nothing can have that name on this file system (vfat: EINVAL of "a:b").
+pub fn name_cannot_be(errno: Errno) -> bool {
+    matches!(errno.number(), EINVAL | EILSEQ) || name_is_long(errno)
+}
+
+/// Whether a name could not be tried: no directory may be made there, or somebody removed it. No failure of the device.
+pub fn trial_refused(errno: Errno) -> bool {
+    let refused = [EPERM, EACCES, EOPNOTSUPP, ENOSYS, ENOTTY, EMLINK, EXDEV, EEXIST, ENOENT, ENOTDIR, ELOOP];
+    refused.contains(&errno.number())
+}
+
+/// Whether it is only too long, by itself or in its path.
+pub fn name_is_long(errno: Errno) -> bool {
+    errno.is(ENAMETOOLONG)
+}
+
 /// Whether `O_TMPFILE`'s error says that files without a name are not to be had here: overlayfs
 /// before 6.x, NFS, FUSE, vfat and others (EOPNOTSUPP), kernels before 3.11 (EISDIR: they see the
 /// O_DIRECTORY in it), odd servers (the rest).

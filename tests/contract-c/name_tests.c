@@ -102,6 +102,38 @@ static void unusual_names(void)
     only("src");
 }
 
+/* Behind a server a name is tried for longer copies only. */
+static bool tries_names(void)
+{
+    return !place.backing && strcmp(place.capability.fs_name, "fuse") != 0;
+}
+
+/* What no file can be called is said before the data is copied. */
+static void names_that_cannot_be(void)
+{
+    static const char *const odd[] = {"a?b", "a:b", "a|b", "a\001b", "space "};
+    char lengthy[1024];
+    const char *name;
+    size_t i;
+    make_file("src", 4 * MIB, 30);
+    memset(lengthy, 'x', 256);
+    lengthy[256] = 0;
+    for (i = 0; i <= COUNT(odd); i++) {
+        struct copy copy = copy_like(REFLINK_NEVER, REFLINK_FAIL, new_file());
+        name = i < COUNT(odd) ? odd[i] : lengthy;
+        if (make_directory(name)) {
+            remove_name(name);
+            continue;
+        }
+        copy_file(&copy, "src", name);
+        check(copy.code == -EINVAL || copy.code == -ENAMETOOLONG, "a name that cannot be", "%s: %s",
+              name, reflink_err_name(copy.code));
+        check(total(&copy) == 0 || !tries_names(), "told before the data", "%s: %" PRIu64, name,
+              total(&copy));
+        only("src");
+    }
+}
+
 static void copy_below(handle from, handle to, const char *src, const char *dst, const char *result)
 {
     size_t m, d;
@@ -183,6 +215,7 @@ static void a_directory_that_moves(void)
 const struct test name_tests[] = {
     {"wrong_names", wrong_names},
     {"unusual_names", unusual_names},
+    {"names_that_cannot_be", names_that_cannot_be},
     {"names_below_directories", names_below_directories},
     {"a_directory_that_moves", a_directory_that_moves},
     {NULL, NULL},

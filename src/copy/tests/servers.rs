@@ -177,6 +177,27 @@ fn a_name_that_cannot_be_is_reported_before_data_is_copied() {
     }
 }
 
+/// Where only what is made tells it, a private directory does, and nothing of it stays.
+#[test]
+fn a_name_that_cannot_be_made_is_reported_before_data_is_copied() {
+    let vfat = Traits { unnamed: false, links: false, modes: false, ..Traits::EXT4 };
+    for volume in [vfat, SERVER] {
+        let volume = Traits { no_name: b"copy", no_name_when_made: true, ..volume };
+        for mode in [Mode::Auto, Mode::Never] {
+            for if_exists in [IfExists::Fail, IfExists::Replace] {
+                for durability in DURABILITIES {
+                    let options = Options { mode, if_exists, durability, ..Options::default() };
+                    let scenario = Scenario { options, ..file(mode, volume, Source::Huge) };
+                    let (bench, outcome) = scenario.play();
+                    assert_eq!(outcome.result.unwrap_err().errno(), EINVAL);
+                    assert_no_data(&bench);
+                    assert_eq!(bench.model.world().disk.names(bench.directory).len(), 0);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_name_that_is_taken_is_reported_and_not_that_no_clone_is_possible() {
     let elsewhere = Traits { pool: 33, ..Traits::XFS };

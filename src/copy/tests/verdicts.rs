@@ -142,13 +142,14 @@ impl Judged<'_> {
         let for_good = self.injected.is_some_and(|injected| {
             matches!(injected.lasting, Lasting::Kind | Lasting::All | Lasting::Times(_))
         });
-        let cleaning = |event: &&Event| matches!(event.call, Call::Unlink | Call::StatName | Call::Stat);
+        let cleaning =
+            |event: &&Event| is_removal(event) || matches!(event.call, Call::StatName | Call::Stat);
         for_good && world.log.iter().filter(cleaning).any(|event| event.injected)
     }
 
     fn litter(&self) -> Option<String> {
         let litter = self.bench.litter();
-        let excused = self.cannot_clean() || self.unlink_failed_twice();
+        let excused = self.cannot_clean() || self.removal_failed_twice();
         let told = self.outcome.report.litter.map(|name| name.as_c_str().to_str().unwrap().to_owned());
         match told {
             _ if !litter.is_empty() && !excused => Some(format!("left behind: {litter:?}")),
@@ -165,9 +166,9 @@ impl Judged<'_> {
             || world.log.iter().any(|event| event.call == Call::StatName && event.injected)
     }
 
-    fn unlink_failed_twice(&self) -> bool {
+    fn removal_failed_twice(&self) -> bool {
         let world = self.bench.model.world();
-        world.log.iter().filter(|event| event.call == Call::Unlink && event.outcome.is_err()).count() > 1
+        world.log.iter().filter(|event| is_removal(event) && event.outcome.is_err()).count() > 1
     }
 
     /// A real failure of a call that moves or keeps data must come out.
@@ -197,7 +198,7 @@ impl Judged<'_> {
             Call::StatName | Call::ReopenSource | Call::Volume | Call::Access => true,
             // Of a range in one file the source is the destination.
             Call::Stat => event.of_copy.is_none() || self.scenario.there == There::Source,
-            Call::Unlink => self.bench.litter().is_empty(), // the second try went well
+            Call::Unlink | Call::RemoveDirectory => self.bench.litter().is_empty(), // the second try went well
             // Of a source that was only read, or of a draft that was thrown away; a caller's file is not closed.
             Call::Close => event
                 .of_copy
@@ -456,7 +457,7 @@ impl Judged<'_> {
         let after_name = error.step == Step::Close
             || (error.step == Step::Sync && options.durability == Durability::Durable)
             || self.injected.is_some_and(|injected| matches!(injected.fault, Fault::DoneThen(_)))
-            || self.unlink_failed_twice();
+            || self.removal_failed_twice();
         if after_name && complete {
             return None;
         }
@@ -554,4 +555,8 @@ fn not_possible(error: Error) -> bool {
     let Cause::System(errno) = error.cause else { return false };
     let reason = crate::copy::table::reason(errno);
     matches!(reason, Reason::Unsupported | Reason::CrossDevice | Reason::File | Reason::Permission)
+}
+
+fn is_removal(event: &Event) -> bool {
+    matches!(event.call, Call::Unlink | Call::RemoveDirectory)
 }

@@ -88,6 +88,7 @@ impl World {
         if found.ino.is_some() {
             return Err(Errno(EEXIST));
         }
+        self.disk.name_to_make(&found)?;
         self.create(found.directory, Some(found), mode, read)
     }
 
@@ -348,6 +349,7 @@ impl World {
             return Ok(()); // two names of one file: nothing happens (rename(2))
         }
         self.may_take_place(ino, &new)?;
+        self.disk.name_to_make(&new)?;
         self.may_change(old.directory)?;
         self.may_change(new.directory)?;
         self.disk.inodes[ino].unlocked()?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::data::Data;
 use super::system::System;
-use crate::sys::errno::{EEXIST, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, EXDEV};
+use crate::sys::errno::{EEXIST, EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM, EXDEV};
 use crate::sys::maps::{Record, Said};
 use crate::sys::windows::refs::Integrity;
 use crate::sys::{Errno, Kind, Result, Seals, Stat, Time};
@@ -100,6 +100,8 @@ pub struct Traits {
     pub no_link: i32,
     /// A name that it does not take.
     pub no_name: &'static [u8],
+    /// It says so only when something of that name is made (vfat).
+    pub no_name_when_made: bool,
     /// A file is stored under its last name when it is closed, whatever became of the name (rclone).
     pub stores_at_close: bool,
     /// Files that are open for writing can be unlinked.
@@ -117,6 +119,11 @@ pub struct Traits {
 }
 
 impl Traits {
+    /// Whether a look at a name tells that it cannot be.
+    fn finds_fault_with(&self, name: &[u8]) -> bool {
+        !self.no_name_when_made && name == self.no_name
+    }
+
     /// A volume that can do everything, as XFS, with small blocks.
     pub const XFS: Self = Self {
         name: "xfs",
@@ -154,6 +161,7 @@ impl Traits {
         in_order: 0,
         no_link: EPERM,
         no_name: b"",
+        no_name_when_made: false,
         stores_at_close: false,
         unlinks_open: true,
         one_number: false,
@@ -519,10 +527,17 @@ impl Disk {
     fn lookup_checked(&self, directory: Ino, name: &[u8]) -> Result<Option<Ino>> {
         match &self.inodes[directory].what {
             What::Directory(_) if name == b".." => Ok(self.parent(directory)),
-            What::Directory(_) if name == self.traits(directory).no_name => Err(Errno(ENAMETOOLONG)),
+            What::Directory(_) if self.traits(directory).finds_fault_with(name) => Err(Errno(ENAMETOOLONG)),
             What::Directory(names) => Ok(names.get(name).copied()),
             _ => Err(Errno(ENOTDIR)),
         }
+    }
+
+    /// Whether a name that is to be made can be.
+    pub fn name_to_make(&self, found: &Found) -> Result<()> {
+        let traits = self.traits(found.directory);
+        let cannot = traits.no_name_when_made && found.leaf == traits.no_name;
+        if cannot { Err(Errno(EINVAL)) } else { Ok(()) }
     }
 
     /// Has a name stand for something else, or for nothing: a change of the directory.
