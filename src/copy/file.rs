@@ -12,6 +12,7 @@ pub(crate) use super::job::Known;
 pub use super::job::Request;
 use super::metadata::{self, Target, Transfer};
 use super::name::Destination;
+use super::node::Node;
 use super::progress::STEP;
 use super::source::Source;
 use super::{Durability, IfExists, Mode, Options, Permissions, Progress, Reason, Report, overwrite};
@@ -40,7 +41,7 @@ pub(crate) fn copy_open<S: Sys>(
     progress: &mut Progress,
 ) -> Result<()> {
     if !options.preserve.acl && options.permissions != Permissions::New {
-        let from = (source.file.fd(), &source.stat);
+        let from = (Node::Open(source.file.fd()), &source.stat);
         source.stat.mode = metadata::mode_without_acl(sys, from, options, &mut progress.report)?;
     }
     let litter = Cell::new(None);

@@ -1,9 +1,10 @@
-//! Copies the metadata: one policy on every platform, by descriptor only, in an order in which the file is never too open.
+//! Copies the metadata: one policy on every platform, by descriptor (`node`: of what may be opened), never too open meanwhile.
 //! Owner first (a change of owner drops capabilities), then attributes and ACL, then the permission bits, the times last.
 
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use super::node::Node;
 use super::{Options, Permissions, Report, table};
 use crate::error::{At, Result, Side, Step};
 use crate::sys::errno::{EOPNOTSUPP, EPERM};
@@ -17,7 +18,7 @@ pub(crate) const PERMISSIONS: u32 = 0o777;
 const SET_GID: u32 = 0o2000;
 
 /// What open(2) is given for a new file, before the umask.
-const NEW_FILE: u32 = 0o666;
+pub(crate) const NEW_FILE: u32 = 0o666;
 
 const CAPABILITY: &[u8] = b"security.capability";
 
@@ -36,24 +37,15 @@ pub fn check_carried<S: Sys>(options: &Options) -> Result<()> {
 /// mode are its mask (acl(5)): with them, the owning group could do what the ACL allows only to others.
 pub fn mode_without_acl<S: Sys>(
     sys: &S,
-    (src, source): (Fd, &Stat),
+    (src, source): (Node, &Stat),
     options: &Options,
     report: &mut Report,
 ) -> Result<u32> {
-    limit_by_acl(source.mode, || group_entry(sys, src), options, report)
-}
-
-/// The same, where `ask` tells what the owning group may do by the ACL, if there is one.
-pub fn limit_by_acl(
-    mode: u32,
-    ask: impl FnOnce() -> crate::sys::Result<Option<u32>>,
-    options: &Options,
-    report: &mut Report,
-) -> Result<u32> {
+    let mode = source.mode;
     if mode & 0o070 == 0 {
         return Ok(mode); // nothing to take from the group
     }
-    match ask() {
+    match group_entry(sys, src) {
         Ok(None) => Ok(mode),
         Ok(Some(entry)) => Ok(limit_group(mode, entry)),
         Err(errno)
@@ -74,22 +66,24 @@ const fn limit_group(mode: u32, entry: u32) -> u32 {
 }
 
 /// The rights of the owning group, where the group bits of the mode are a mask.
-fn group_entry<S: Sys>(sys: &S, fd: Fd) -> crate::sys::Result<Option<u32>> {
-    if let Some(told) = sys.group_entry(fd) {
-        return told;
+fn group_entry<S: Sys>(sys: &S, node: Node) -> crate::sys::Result<Option<u32>> {
+    if let Node::Open(fd) = node {
+        if let Some(told) = sys.group_entry(fd) {
+            return told;
+        }
     }
-    match read_whole(|buffer| sys.get_attribute(fd, ACL, buffer)) {
+    match read_whole(|buffer| node.get_attribute(sys, ACL, buffer)) {
         Ok(list) => Ok(Some(posix_acl::group_entry(&list))),
-        Err(errno) if table::acl_missing(errno) || lacks_attributes(sys, fd, errno) => Ok(None),
+        Err(errno) if table::acl_missing(errno) || lacks_attributes(sys, node, errno) => Ok(None),
         Err(errno) => Err(errno),
     }
 }
 
 /// Whether `errno` is a server's way of saying that it has no attributes at all: it says the same of any other.
-fn lacks_attributes<S: Sys>(sys: &S, fd: Fd, errno: Errno) -> bool {
+fn lacks_attributes<S: Sys>(sys: &S, node: Node, errno: Errno) -> bool {
     table::server_may_lack(errno)
-        && sys.volume(fd).is_ok_and(|volume| volume.remote)
-        && sys.get_attribute(fd, c"user.reflink", &mut []) == Err(errno)
+        && sys.volume(node.fd()).is_ok_and(|volume| volume.remote)
+        && node.get_attribute(sys, c"user.reflink", &mut []) == Err(errno)
 }
 
 /// The permission bits that are asked for, which the system may still limit.
@@ -179,9 +173,9 @@ enum Acl {
 /// Copies the metadata that is asked for.
 pub struct Transfer<'a, S: Sys> {
     sys: &'a S,
-    src: Fd,
+    src: Node<'a>,
     source: &'a Stat,
-    dst: Fd,
+    dst: Node<'a>,
     options: &'a Options,
     report: &'a mut Report,
     tree: InTree<'a>,
@@ -193,6 +187,17 @@ impl<'a, S: Sys> Transfer<'a, S> {
         sys: &'a S,
         (src, source): (Fd, &'a Stat),
         dst: Fd,
+        options: &'a Options,
+        report: &'a mut Report,
+    ) -> Self {
+        Self::between(sys, (Node::Open(src), source), Node::Open(dst), options, report)
+    }
+
+    /// The same of files that need not be open.
+    pub fn between(
+        sys: &'a S,
+        (src, source): (Node<'a>, &'a Stat),
+        dst: Node<'a>,
         options: &'a Options,
         report: &'a mut Report,
     ) -> Self {
@@ -217,13 +222,15 @@ impl<'a, S: Sys> Transfer<'a, S> {
         }
         let mut wanted = self.source.mode;
         let mut acl = Acl::Absent;
-        if preserve.acl {
+        // A symbolic link has neither: who may do what is up to the file that it leads to.
+        let has_mode = self.source.kind != Kind::Symlink;
+        if preserve.acl && has_mode {
             acl = self.acl(&now, target)?;
             if acl != Acl::Absent || !self.tree.private {
-                now = self.sys.stat(self.dst).at(Step::Metadata(Side::Destination))?;
+                now = self.dst.stat(self.sys).at(Step::Metadata(Side::Destination))?;
             }
         }
-        if let Target::New { given } = target {
+        if let (Target::New { given }, true) = (target, has_mode) {
             if acl == Acl::Refused {
                 let from = (self.src, self.source);
                 wanted = mode_without_acl(self.sys, from, self.options, self.report)?;
@@ -254,13 +261,13 @@ impl<'a, S: Sys> Transfer<'a, S> {
         if self.has_owner(now) {
             return Ok(*now);
         }
-        let both = self.sys.set_owner(self.dst, Some(self.source.owner), self.source.group);
+        let both = self.dst.set_owner(self.sys, Some(self.source.owner), self.source.group);
         let set = self.allow(Side::Destination, both)?.is_some();
         if !set {
             // Only root gives files away, but a member may give one to the group.
-            let _ = self.sys.set_owner(self.dst, None, self.source.group);
+            let _ = self.dst.set_owner(self.sys, None, self.source.group);
         }
-        let now = self.sys.stat(self.dst).at(Step::Metadata(Side::Destination))?;
+        let now = self.dst.stat(self.sys).at(Step::Metadata(Side::Destination))?;
         if set && !self.has_owner(&now) {
             self.allow::<()>(Side::Destination, Err(Errno::own(EPERM)))?; // a mount whose options say whose all files are
         }
@@ -283,7 +290,9 @@ impl<'a, S: Sys> Transfer<'a, S> {
     /// owner was set. `given`: the bits that the system gave the file when it was made.
     fn mode(&mut self, now: &Stat, source: u32, given: u32) -> Result<()> {
         let permissions = self.options.permissions;
-        let takes_special = self.options.preserve.owner && permissions != Permissions::New;
+        // On a FIFO or a device they mean nothing.
+        let has_special = !self.source.kind.is_special();
+        let takes_special = has_special && self.options.preserve.owner && permissions != Permissions::New;
         let mut special = if takes_special { source & !PERMISSIONS } else { 0 };
         if special != 0 && !self.owner_is_sure(now) {
             self.allow::<()>(Side::Destination, Err(Errno::own(EPERM)))?;
@@ -303,10 +312,10 @@ impl<'a, S: Sys> Transfer<'a, S> {
         }
         // Checked: exFAT, ntfs-3g and SMB mounts report success and leave the file as open as their
         // mount options make it (seen on Linux 6.1 and 6.12).
-        if self.allow(Side::Destination, self.sys.set_mode(self.dst, wanted))?.is_none() {
+        if self.allow(Side::Destination, self.dst.set_mode(self.sys, wanted))?.is_none() {
             return Ok(());
         }
-        let now = self.sys.stat(self.dst).at(Step::Metadata(Side::Destination))?;
+        let now = self.dst.stat(self.sys).at(Step::Metadata(Side::Destination))?;
         // The kernel drops the set-gid bit where the caller is not in the group (chmod(2)).
         let held = if now.mode | inherited == wanted { Ok(()) } else { Err(Errno::own(EPERM)) };
         self.allow(Side::Destination, held).map(drop)
@@ -316,13 +325,13 @@ impl<'a, S: Sys> Transfer<'a, S> {
     /// years 1901 to 2038) and report success. In a tree, until one file on `device` has kept such times.
     fn times(&mut self, device: u64) -> Result<()> {
         let (accessed, modified) = (self.source.accessed, self.source.modified);
-        if self.allow(Side::Destination, self.sys.set_times(self.dst, accessed, modified))?.is_none() {
+        if self.allow(Side::Destination, self.dst.set_times(self.sys, accessed, modified))?.is_none() {
             return Ok(());
         }
         if self.tree.times.is_some_and(|times| times.covers(device, [accessed, modified])) {
             return Ok(());
         }
-        let now = self.sys.times(self.dst).at(Step::Metadata(Side::Destination))?;
+        let now = self.dst.times(self.sys).at(Step::Metadata(Side::Destination))?;
         let kept = is_near(now.0, accessed) && is_near(now.1, modified);
         if let Some(times) = self.tree.times.filter(|_| kept) {
             times.saw(device, [accessed, modified]);
@@ -333,11 +342,13 @@ impl<'a, S: Sys> Transfer<'a, S> {
     /// Copies the ACL; where the source has none, removes the destination's.
     fn acl(&mut self, now: &Stat, target: Target) -> Result<Acl> {
         let done = |set: Option<()>| if set.is_some() { Acl::Set } else { Acl::Refused };
-        if let Some(outcome) = self.sys.copy_acl(self.src, self.dst) {
-            let side = outcome.err().map_or(Side::Neither, table::side);
-            return self.allow(side, outcome).map(done);
+        if let (Node::Open(src), Node::Open(dst)) = (self.src, self.dst) {
+            if let Some(outcome) = self.sys.copy_acl(src, dst) {
+                let side = outcome.err().map_or(Side::Neither, table::side);
+                return self.allow(side, outcome).map(done);
+            }
         }
-        let value = match read_whole(|buffer| self.sys.get_attribute(self.src, ACL, buffer)) {
+        let value = match read_whole(|buffer| self.src.get_attribute(self.sys, ACL, buffer)) {
             Err(errno) if table::acl_missing(errno) => {
                 if !self.tree.private && (target != Target::Callers || self.leave_no_mask(now)?) {
                     self.remove_acl()?;
@@ -347,7 +358,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
             value => value,
         };
         let Some(value) = self.allow(Side::Source, value)? else { return Ok(Acl::Refused) };
-        let set = self.sys.set_attribute(self.dst, ACL, &value);
+        let set = self.dst.set_attribute(self.sys, ACL, &value);
         self.allow(Side::Destination, set).map(done)
     }
 
@@ -360,12 +371,12 @@ impl<'a, S: Sys> Transfer<'a, S> {
         if mode == now.mode {
             return Ok(true);
         }
-        let set = self.sys.set_mode(self.dst, mode);
+        let set = self.dst.set_mode(self.sys, mode);
         Ok(self.allow(Side::Destination, set)?.is_some())
     }
 
     fn remove_acl(&mut self) -> Result<()> {
-        match self.sys.remove_attribute(self.dst, ACL) {
+        match self.dst.remove_attribute(self.sys, ACL) {
             Err(errno) if !table::acl_missing(errno) => {
                 self.allow::<()>(Side::Destination, Err(errno)).map(drop)
             }
@@ -380,7 +391,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
         if !S::CARRIES_ATTRIBUTES {
             return self.allow::<()>(Side::Destination, Err(Errno::own(EOPNOTSUPP))).map(drop); // not silently left behind
         }
-        let names = match read_whole(|buffer| self.sys.list_attributes(self.src, buffer)) {
+        let names = match read_whole(|buffer| self.src.list_attributes(self.sys, buffer)) {
             Err(errno) if table::attributes_unsupported(errno) => return Ok(()),
             names => names,
         };
@@ -408,12 +419,12 @@ impl<'a, S: Sys> Transfer<'a, S> {
     }
 
     fn attribute(&mut self, name: &CStr) -> Result<()> {
-        let value = match read_whole(|buffer| self.sys.get_attribute(self.src, name, buffer)) {
+        let value = match read_whole(|buffer| self.src.get_attribute(self.sys, name, buffer)) {
             Err(errno) if table::attribute_missing(errno) => return Ok(()), // removed meanwhile
             value => value,
         };
         let Some(value) = self.allow(Side::Source, value)? else { return Ok(()) };
-        let set = self.sys.set_attribute(self.dst, name, &value);
+        let set = self.dst.set_attribute(self.sys, name, &value);
         self.allow(Side::Destination, set).map(drop)
     }
 }

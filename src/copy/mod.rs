@@ -13,6 +13,7 @@ pub mod holes;
 mod job;
 pub mod metadata;
 pub mod name;
+pub mod node;
 mod options;
 mod overwrite;
 mod pair;

@@ -65,17 +65,6 @@ pub trait Directories {
         unsupported()
     }
 
-    /// Reads an extended attribute of what is not to be opened: a FIFO, a socket, a device. Nothing is followed.
-    fn get_name_attribute(
-        &self,
-        _dir: Fd,
-        _name: &CStr,
-        _attribute: &CStr,
-        _buffer: &mut [u8],
-    ) -> Result<usize> {
-        unsupported()
-    }
-
     // ── Making and removing ──
 
     /// Makes a directory; the umask, or a default ACL of `dir`, applies to the mode.
@@ -112,6 +101,28 @@ pub trait Directories {
     }
     /// Sets the times of last access and change of a name, of a symbolic link its own.
     fn set_name_times(&self, _dir: Fd, _name: &CStr, _accessed: Time, _modified: Time) -> Result<()> {
+        unsupported()
+    }
+    /// Lists the names of extended attributes of a name, of a symbolic link its own: as [`super::Extensions::list_attributes`].
+    fn list_name_attributes(&self, _dir: Fd, _name: &CStr, _buffer: &mut [u8]) -> Result<usize> {
+        unsupported()
+    }
+    /// Reads an extended attribute of a name.
+    fn get_name_attribute(
+        &self,
+        _dir: Fd,
+        _name: &CStr,
+        _attribute: &CStr,
+        _buffer: &mut [u8],
+    ) -> Result<usize> {
+        unsupported()
+    }
+    /// Sets an extended attribute of a name.
+    fn set_name_attribute(&self, _dir: Fd, _name: &CStr, _attribute: &CStr, _value: &[u8]) -> Result<()> {
+        unsupported()
+    }
+    /// Removes an extended attribute of a name.
+    fn remove_name_attribute(&self, _dir: Fd, _name: &CStr, _attribute: &CStr) -> Result<()> {
         unsupported()
     }
     /// Whether the file system writes this file or directory in place (Btrfs: NOCOW). Such a file clones only with its

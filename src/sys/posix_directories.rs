@@ -8,7 +8,7 @@ use super::api::{Errno, Fd, Kind, Result, Stat, Time};
 use super::directories::{Directories, Listing};
 use super::errno;
 #[cfg(all(reflink_linux, not(reflink_portable)))]
-use super::linux::directories as own;
+use super::linux::{attributes, directories as own};
 use super::posix::{Native, count, done, open};
 #[cfg(any(reflink_unix, reflink_portable))]
 use super::unix::directories as own;
@@ -98,8 +98,24 @@ impl Directories for Native {
         Err(Errno(errno::ENAMETOOLONG))
     }
 
+    #[cfg(all(reflink_linux, not(reflink_portable)))]
+    fn list_name_attributes(&self, dir: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
+        attributes::list_name_attributes(dir, name, buffer)
+    }
+
+    #[cfg(all(reflink_linux, not(reflink_portable)))]
     fn get_name_attribute(&self, dir: Fd, name: &CStr, attribute: &CStr, buffer: &mut [u8]) -> Result<usize> {
-        own::get_name_attribute(dir, name, attribute, buffer)
+        attributes::get_name_attribute(dir, name, attribute, buffer)
+    }
+
+    #[cfg(all(reflink_linux, not(reflink_portable)))]
+    fn set_name_attribute(&self, dir: Fd, name: &CStr, attribute: &CStr, value: &[u8]) -> Result<()> {
+        attributes::set_name_attribute(dir, name, attribute, value)
+    }
+
+    #[cfg(all(reflink_linux, not(reflink_portable)))]
+    fn remove_name_attribute(&self, dir: Fd, name: &CStr, attribute: &CStr) -> Result<()> {
+        attributes::remove_name_attribute(dir, name, attribute)
     }
 
     fn make_directory(&self, dir: Fd, name: &CStr, mode: u32) -> Result<()> {

@@ -5,12 +5,13 @@ use core::ffi::CStr;
 
 use super::directory::Directory;
 use super::file::{Copier, Fate, Outcome};
-use crate::copy::metadata::limit_by_acl;
+use crate::copy::metadata::{NEW_FILE, Target, Transfer, mode_without_acl};
 use crate::copy::name::with_private_name;
-use crate::copy::{self, Permissions, table};
-use crate::error::{At, Result, Side, Step};
+use crate::copy::node::Node;
+use crate::copy::{self, Permissions, Preserve, table};
+use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::EEXIST;
-use crate::sys::{Errno, Fd, Kind, Stat, Sys, posix_acl, read_whole};
+use crate::sys::{Errno, Fd, Kind, Stat, Sys};
 
 impl<S: Sys> Copier<'_, '_, S> {
     /// Makes anew what is neither a directory nor a regular file.
@@ -50,6 +51,11 @@ impl<S: Sys> Copier<'_, '_, S> {
         }
         match made {
             Ok(fate) => Outcome::Done(fate, report),
+            Err(Error { step: Step::Metadata(Side::Source), cause: Cause::System(errno) })
+                if table::name_is_free(errno) =>
+            {
+                Outcome::without_data(Ok(Fate::Vanished))
+            }
             Err(error) if self.came_first(directory, name, &error) => Outcome::without_data(Ok(Fate::Kept)),
             Err(error) => Outcome::Failed(error, report),
         }
@@ -62,75 +68,39 @@ impl<S: Sys> Copier<'_, '_, S> {
         stat: &Stat,
         report: &mut copy::Report,
     ) -> Result<Fate> {
-        let target = directory.target.fd();
+        let (source, target) = (directory.source.fd(), directory.target.fd());
+        let from = Node::Named(source, name);
         if stat.kind == Kind::Symlink {
-            let says = match self.sys.read_symlink(directory.source.fd(), name) {
+            let says = match self.sys.read_symlink(source, name) {
                 Err(errno) if table::name_is_free(errno) => return Ok(Fate::Vanished),
                 says => says.at(Step::OpenSource)?,
             };
-            self.put(
-                target,
-                name,
-                |name| self.sys.make_symlink(&says, target, name),
-                |name| self.dress(target, name, stat, report),
-            )?;
+            let make = |name: &CStr| self.sys.make_symlink(&says, target, name);
+            self.put(target, name, make, |name| self.dress((from, stat), Node::Named(target, name), report))?;
             return Ok(Fate::Symlink);
         }
-        let source = directory.source.fd();
-        let like = Stat { mode: self.mode_of_special((source, name), stat, report)?, ..*stat };
-        self.put(
-            target,
-            name,
-            |name| self.sys.make_special(target, name, &like),
-            |name| self.dress(target, name, &like, report),
-        )?;
+        let files = &self.options.files;
+        let mode = match files.permissions {
+            Permissions::New => NEW_FILE,
+            _ => mode_without_acl(self.sys, (from, stat), files, report)?,
+        };
+        let like = Stat { mode, ..*stat };
+        let make = |name: &CStr| self.sys.make_special(target, name, &like);
+        let source = if files.preserve.acl { stat } else { &like };
+        self.put(target, name, make, |name| self.dress((from, source), Node::Named(target, name), report))?;
         Ok(Fate::Special)
     }
 
-    /// The mode to make a special file with. Its ACL does not come along.
-    fn mode_of_special(
-        &self,
-        (dir, name): (Fd, &CStr),
-        stat: &Stat,
-        report: &mut copy::Report,
-    ) -> Result<u32> {
+    /// Gives a new name its metadata. Of a symbolic link, that is only what is asked for.
+    fn dress(&self, from: (Node, &Stat), to: Node, report: &mut copy::Report) -> Result<()> {
         let files = &self.options.files;
-        if files.permissions == Permissions::New {
-            return Ok(0o666);
+        if from.1.kind == Kind::Symlink && files.preserve == Preserve::default() {
+            return Ok(());
         }
-        let read = |buffer: &mut [u8]| self.sys.get_name_attribute(dir, name, posix_acl::NAME, buffer);
-        let ask = || match read_whole(read) {
-            Ok(list) => Ok(Some(posix_acl::group_entry(&list))),
-            Err(errno) if table::acl_missing(errno) => Ok(None),
-            Err(errno) => Err(errno),
-        };
-        limit_by_acl(stat.mode, ask, files, report)
-    }
-
-    /// Gives a new name its metadata: owner, then mode, then times.
-    fn dress(&self, dir: Fd, name: &CStr, source: &Stat, report: &mut copy::Report) -> Result<()> {
-        let files = &self.options.files;
-        let mut allow = |outcome: crate::sys::Result<()>| match outcome {
-            Err(errno) if files.best_effort_metadata && table::metadata_refused(errno) => {
-                report.metadata_incomplete = true;
-                Ok(())
-            }
-            outcome => outcome.at(Step::Metadata(Side::Destination)),
-        };
-        if files.preserve.owner {
-            allow(self.sys.set_name_owner(dir, name, Some(source.owner), source.group))?;
-        }
-        if source.kind != Kind::Symlink && files.permissions == Permissions::Source {
-            // Without PRESERVE_OWNER set-id and sticky bits are somebody else's; with it they mean nothing here.
-            let wanted = source.mode & 0o777;
-            if self.sys.stat_name(dir, name).at(Step::Metadata(Side::Destination))?.mode != wanted {
-                allow(self.sys.set_name_mode(dir, name, wanted))?;
-            }
-        }
-        if files.preserve.times {
-            allow(self.sys.set_name_times(dir, name, source.accessed, source.modified))?;
-        }
-        Ok(())
+        let made = to.stat(self.sys).at(Step::Metadata(Side::Destination))?;
+        Transfer::between(self.sys, from, to, files, report)
+            .in_tree(self.in_tree())
+            .apply(&made, Target::New { given: self.mode_given() })
     }
 
     /// Makes something and gives it `name`. In a tree of our own at once; where two are merged, under a private name

@@ -251,8 +251,11 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         }
     }
 
-    const fn most_for_a_file(&self) -> u32 {
-        if matches!(self.options.files.permissions, Permissions::New) { 0o666 } else { 0o777 }
+    /// The permission bits that the system gives a new file, where they are known: what a directory is given, a file is too
+    /// (umask(2), acl(5)), but execution where it is a new file's mode.
+    pub(super) fn mode_given(&self) -> Option<u32> {
+        let most = if self.options.files.permissions == Permissions::New { 0o666 } else { 0o777 };
+        self.given.filter(|_| !self.merges()).map(|given| given & most)
     }
 
     /// What is known of all that is made in the copy.
@@ -265,8 +268,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             limit: self.limit,
             empty: false,
             clone_refused: None,
-            // What a directory is given, a file is too (umask(2), acl(5)), but execution where it is a new file's mode.
-            mode_given: self.given.filter(|_| !self.merges()).map(|given| given & self.most_for_a_file()),
+            mode_given: self.mode_given(),
             directory_is_synced_later: self.syncs_each,
             tree: self.in_tree(),
         };

@@ -7,6 +7,7 @@ use super::Options;
 use super::directory::{Directory, Look};
 use super::file::Copier;
 use crate::copy::metadata::{Target, Transfer, mode_without_acl};
+use crate::copy::node::Node;
 use crate::copy::{self, Permissions, table};
 use crate::error::{At, Result, Side, Step};
 use crate::sys::{Fd, Handle, Stat, Sys, posix_acl, read_whole};
@@ -85,7 +86,7 @@ pub(super) fn finish<S: Sys>(
     if files.preserve.acl {
         default_acl(sys, source, target, options, report)?;
     } else if files.permissions != Permissions::New {
-        wanted.mode = mode_without_acl(sys, (source, &wanted), files, report)?;
+        wanted.mode = mode_without_acl(sys, (Node::Open(source), &wanted), files, report)?;
     }
     Transfer::new(sys, (source, &wanted), target, files, report)
         .in_tree(copier.in_tree())

@@ -1,7 +1,7 @@
 //! Trees to copy: one with everything odd in it that an ordinary user can make, and a few that are plain or deep.
 //! The odd one is what eight peers were tried on: only two of them kept all of it.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, DirBuilder, File};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -23,6 +23,12 @@ pub fn mode(path: &Path, mode: u32) {
 
 pub fn node(path: &Path, kind: libc::mode_t, device: u64) -> bool {
     unsafe { libc::mknod(c_path(path).as_ptr(), kind | 0o640, device) == 0 }
+}
+
+/// Sets an attribute of a name, without following it.
+pub fn attribute(path: &Path, name: &CStr, value: &[u8]) -> bool {
+    let (path, at) = (c_path(path), value.as_ptr().cast());
+    unsafe { libc::lsetxattr(path.as_ptr(), name.as_ptr(), at, value.len(), 0) == 0 }
 }
 
 /// Sets both times of a name, without following it.
@@ -69,6 +75,9 @@ pub fn make(root: &Path) {
     files::file(&at("-rf"), b"like an option");
     if unsafe { libc::geteuid() } == 0 {
         node(&at("device"), libc::S_IFCHR, libc::makedev(1, 3));
+        for name in ["dangling", "fifo", "socket", "device"] {
+            assert!(attribute(&at(name), c"trusted.odd", b"of its own"), "{name}");
+        }
         files::file(&at("forbidden"), b"nobody may read this");
         mode(&at("forbidden"), 0);
         let path = c_path(&at("sticky"));

@@ -34,6 +34,7 @@ pub const ALL: &[Attack] = &[
     Attack("nocow_directories", &["btrfs"], nocow_directories),
     Attack("subvolumes", &["btrfs"], subvolumes),
     Attack("inherited_acls", &["xfs-4k", "btrfs", "ext4", "tmpfs"], inherited_acls),
+    Attack("attributes_of_what_is_not_opened", KINDS, attributes_of_what_is_not_opened),
 ];
 
 fn with(if_exists: u32, flags: u64) -> Options {
@@ -598,15 +599,16 @@ fn links_as_source(place: &Place) {
 
 // ── What a parent hands down ──
 
+fn setfacl(what: &str, path: &Path) {
+    let program = std::process::Command::new("setfacl").args(["-m", what]).arg(path).output();
+    match program {
+        Ok(output) => assert!(output.status.success(), "{output:?}"),
+        Err(error) => cannot(&format!("setfacl: {error}")),
+    }
+}
+
 fn inherited_acls(place: &Place) {
     let room = Room::new(&place.dir);
-    let setfacl = |what: &str, path: &Path| {
-        let program = std::process::Command::new("setfacl").args(["-m", what]).arg(path).output();
-        match program {
-            Ok(output) => assert!(output.status.success(), "{output:?}"),
-            Err(error) => cannot(&format!("setfacl: {error}")),
-        }
-    };
     let src = odd::directory(&room.path("src"));
     odd::plain(&src.join("with"), 1, 1);
     odd::plain(&src.join("without"), 1, 1);
@@ -626,6 +628,52 @@ fn inherited_acls(place: &Place) {
         let extra = copy[path].mode & 0o007 & !node.mode;
         assert_eq!(extra, 0, "{:?}: {:o}", String::from_utf8_lossy(path), copy[path].mode);
     }
+}
+
+/// Links and special files have attributes and ACLs of their own, which are copied where files' are, and as long as nobody
+/// asks for them are left alone.
+fn attributes_of_what_is_not_opened(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = odd::directory(&room.path("src"));
+    files::file(&src.join("file"), b"led to");
+    symlink("file", src.join("link")).unwrap();
+    symlink("nowhere", src.join("dangling")).unwrap();
+    files::fifo(&src.join("fifo"));
+    files::fifo(&src.join("plain"));
+    assert!(odd::node(&src.join("socket"), libc::S_IFSOCK, 0));
+    assert!(odd::node(&src.join("device"), libc::S_IFCHR, libc::makedev(1, 3)));
+    for name in ["link", "dangling", "fifo", "socket", "device"] {
+        assert!(odd::attribute(&src.join(name), c"trusted.odd", name.as_bytes()), "{name}");
+    }
+    odd::mode(&src.join("fifo"), 0o640);
+    setfacl("u:1002:rw", &src.join("fifo"));
+    setfacl("u:1002:r,g:1003:rw", &src.join("socket"));
+    let source = walker::walk(&src);
+    let of = |tree: &Tree, name: &str| tree[name.as_bytes()].attributes.len();
+    assert_eq!(["link", "fifo", "file"].map(|name| of(&source, name)), [1, 2, 0]);
+    let all = Options { preserve: ALL_METADATA, ..Options::default() };
+    let outcome = calls::copied(&src, &room.path("all"), &all);
+    assert_copied(&source, &room.path("all"), &all, &outcome);
+    // Each by itself; without the ACL the group has what its own entry says.
+    let copy = |name: &str, preserve: u32| {
+        calls::copied(&src, &room.path(name), &Options { preserve, ..Options::default() });
+        walker::walk(&room.path(name))
+    };
+    for (name, preserve, link, fifo, mode) in
+        [("none", 0, 0, 0, 0o640), ("xattrs", abi::XATTRS, 1, 1, 0o640), ("acl", abi::ACL, 0, 1, 0o660)]
+    {
+        let made = copy(name, preserve);
+        let found = (of(&made, "link"), of(&made, "fifo"), made[&b"fifo"[..]].mode & 0o777);
+        assert_eq!(found, (link, fifo, mode), "{name}");
+    }
+    // Merged into a directory that hands down an ACL: nothing of that one.
+    let merged = odd::directory(&room.path("merged"));
+    setfacl("d:u:1004:rwx", &merged);
+    let outcome = calls::copied(&src, &merged, &Options { if_exists: MERGE, ..all });
+    let mut made = walker::walk(&merged);
+    made.insert(Vec::new(), walker::walk(&room.path("all"))[&b""[..]].clone()); // a root that is there stays as it is
+    walker::assert_copy(&source, &made, walker::Kept::of(&all));
+    assert_eq!((outcome.symlinks, outcome.specials), (2, 4));
 }
 
 // ── Btrfs ──

@@ -184,21 +184,6 @@ fn set_mode_by_procfs(fd: Fd, mode: libc::mode_t) -> Result<()> {
     }
 }
 
-/// fgetxattr(2) says EBADF to a descriptor that was opened with O_PATH, so that procfs leads to the file.
-pub fn get_name_attribute(dir: Fd, name: &CStr, attribute: &CStr, buffer: &mut [u8]) -> Result<usize> {
-    let found = Handle::new(&Native, open(dir, name, libc::O_PATH | libc::O_NOFOLLOW, 0)?);
-    let path = ProcPath::new(found.fd());
-    let value_at = buffer.as_mut_ptr().cast::<c_void>();
-    // SAFETY: both names are NUL-terminated; the kernel writes at most `len` bytes; a length of 0 asks for the size.
-    let got = count(|| unsafe {
-        libc::getxattr(path.as_c_str().as_ptr(), attribute.as_ptr(), value_at, buffer.len())
-    });
-    match got {
-        Err(Errno(libc::ENOENT)) => Err(Errno(libc::EPERM)), // no procfs: it cannot be told
-        outcome => outcome,
-    }
-}
-
 pub fn set_name_mode(dir: Fd, name: &CStr, mode: libc::mode_t) -> Result<()> {
     let found = Handle::new(&Native, open(dir, name, libc::O_PATH | libc::O_NOFOLLOW, 0)?);
     match Native.stat(found.fd())?.kind {

@@ -1,6 +1,7 @@
 //! The Linux backend: each method is one system call, or the few that make up one question.
 //! What Linux shares with other Unixes is in `posix`; Android is Linux with a filter that kills.
 
+pub mod attributes;
 pub mod directories;
 mod maps;
 mod time;

@@ -170,11 +170,6 @@ pub fn exchange(_one_dir: Fd, _one: &CStr, _other_dir: Fd, _other: &CStr) -> Res
 
 // ── Metadata ──
 
-/// POSIX has no extended attributes.
-pub const fn get_name_attribute(_: Fd, _: &CStr, _: &CStr, _: &mut [u8]) -> Result<usize> {
-    unsupported()
-}
-
 pub fn set_name_mode(dir: Fd, name: &CStr, mode: libc::mode_t) -> Result<()> {
     // SAFETY: `name` is NUL-terminated.
     done(|| unsafe { libc::fchmodat(dir, name.as_ptr(), mode, libc::AT_SYMLINK_NOFOLLOW) })

@@ -290,7 +290,36 @@ impl World {
         inode.attributes.get(name).cloned().ok_or(Errno(ENODATA))
     }
 
-    fn put_attribute(&mut self, ino: Ino, name: &[u8], value: &[u8]) -> Result<()> {
+    pub(super) fn attribute_names(&self, ino: Ino) -> Result<Vec<u8>> {
+        if !self.disk.traits(ino).attributes {
+            return Err(Errno(EOPNOTSUPP));
+        }
+        let inode = &self.disk.inodes[ino];
+        let acl = inode.acl.is_some() && self.disk.traits(ino).system == System::Linux;
+        let mut names = if acl { [ACL, b"\0"].concat() } else { Vec::new() };
+        for name in inode.attributes.keys() {
+            names.extend(name);
+            names.push(0);
+        }
+        Ok(names)
+    }
+
+    pub(super) fn take_attribute(&mut self, ino: Ino, name: &[u8]) -> Result<()> {
+        if name == DEFAULT_ACL && self.disk.inodes[ino].default_acl.is_some() {
+            self.disk.change_meta(ino, |inode| inode.default_acl = None);
+            return Ok(());
+        }
+        self.attribute(ino, name)?;
+        self.disk.change_meta(ino, |inode| {
+            inode.attributes.remove(name);
+            if name == ACL {
+                inode.acl = None;
+            }
+        });
+        Ok(())
+    }
+
+    pub(super) fn put_attribute(&mut self, ino: Ino, name: &[u8], value: &[u8]) -> Result<()> {
         if !self.disk.traits(ino).attributes {
             return Err(Errno(EOPNOTSUPP));
         }
@@ -746,17 +775,7 @@ impl<K: Cloning> Extensions for Model<K> {
 
     fn list_attributes(&self, fd: Fd, buffer: &mut [u8]) -> Result<usize> {
         self.call(Call::ListAttributes, About::fd(fd), |world, _| {
-            let ino = world.open_file(fd)?.ino;
-            if !world.disk.traits(ino).attributes {
-                return Err(Errno(EOPNOTSUPP));
-            }
-            let inode = &world.disk.inodes[ino];
-            let acl = inode.acl.is_some() && world.disk.traits(ino).system == System::Linux;
-            let mut names = if acl { [ACL, b"\0"].concat() } else { Vec::new() };
-            for name in inode.attributes.keys() {
-                names.extend(name);
-                names.push(0);
-            }
+            let names = world.attribute_names(world.open_file(fd)?.ino)?;
             give(&names, buffer)
         })
     }
@@ -794,18 +813,7 @@ impl<K: Cloning> Extensions for Model<K> {
     fn remove_attribute(&self, fd: Fd, name: &CStr) -> Result<()> {
         self.call(Call::RemoveAttribute, About::name(fd, name), |world, _| {
             let ino = world.to_change(fd)?;
-            if name.to_bytes() == DEFAULT_ACL && world.disk.inodes[ino].default_acl.is_some() {
-                world.disk.change_meta(ino, |inode| inode.default_acl = None);
-                return Ok(());
-            }
-            world.attribute(ino, name.to_bytes())?;
-            world.disk.change_meta(ino, |inode| {
-                inode.attributes.remove(name.to_bytes());
-                if name.to_bytes() == ACL {
-                    inode.acl = None;
-                }
-            });
-            Ok(())
+            world.take_attribute(ino, name.to_bytes())
         })
     }
 

@@ -251,6 +251,27 @@ impl<K: Cloning> Directories for Model<K> {
         })
     }
 
+    fn list_name_attributes(&self, dir: Fd, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
+        self.call(Call::ListNameAttributes, About::name(dir, name), |world, _| {
+            let names = world.attribute_names(world.existing(dir, name)?)?;
+            give(&names, buffer)
+        })
+    }
+
+    fn set_name_attribute(&self, dir: Fd, name: &CStr, attribute: &CStr, value: &[u8]) -> Result<()> {
+        self.call(Call::SetNameAttribute, About::name(dir, name), |world, _| {
+            let ino = world.name_to_change(dir, name)?;
+            world.put_attribute(ino, attribute.to_bytes(), value)
+        })
+    }
+
+    fn remove_name_attribute(&self, dir: Fd, name: &CStr, attribute: &CStr) -> Result<()> {
+        self.call(Call::RemoveNameAttribute, About::name(dir, name), |world, _| {
+            let ino = world.name_to_change(dir, name)?;
+            world.take_attribute(ino, attribute.to_bytes())
+        })
+    }
+
     fn make_directory(&self, dir: Fd, name: &CStr, mode: u32) -> Result<()> {
         let about = About::name(dir, name).numbers(mode.into(), 0, 0);
         self.call(Call::MakeDirectory, about, |world, _| {
