@@ -345,7 +345,28 @@ static void names_that_are_too_long(void)
     only("src");
 }
 
+/* Made anew, and not opened. */
+static void special_files_in_trees(void)
+{
+    struct reflink_tree_options options = REFLINK_TREE_OPTIONS_INIT;
+    struct reflink_tree_result result = REFLINK_TREE_RESULT_INIT;
+    struct seen found;
+    CHECK(make_directory("tree"));
+    if (mkfifo("tree/fifo", 0600)) {
+        fact_number("tree_fifos", 0);
+        skip("no FIFO can be made here");
+        return;
+    }
+    options.flags = REFLINK_BEST_EFFORT_METADATA;
+    EQUAL(reflink_copy_tree("tree", "copy", &options, &result), 0);
+    EQUAL(result.specials, 1);
+    CHECK(look_at("copy/fifo", &found) && found.kind == KIND_OTHER);
+    fact_number("tree_fifos", result.specials);
+    only("tree copy");
+}
+
 const struct test system_tests[] = {
+    {"special_files_in_trees", special_files_in_trees},
     {"permissions", permissions},
     {"permissions_under_the_umask", permissions_under_the_umask},
     {"permissions_from_elsewhere", permissions_from_elsewhere},

@@ -141,6 +141,8 @@ static void whole(void)
         EQUAL(tree.result.directories, DIRECTORIES);
         EQUAL(tree.result.hard_links, place.hard_links);
         EQUAL(tree.result.symlinks, links_here());
+        fact_number("tree_clones", tree.result.files_cloned != 0);
+        fact_number("tree_symlinks", links_here());
         EQUAL(tree.result.bytes_cloned + tree.result.bytes_copied + tree.result.bytes_hole,
               ODD + 5000 + 9);
         check_tree("dst");
@@ -367,6 +369,45 @@ static void clashes(void)
     CHECK(holds("dst/sub/deep/leaf", 5000, 2));
 }
 
+/* Two names of the source that are one at the destination: no file is lost without a word. */
+static void names_that_fold(void)
+{
+    struct tree tree = tree_like(REFLINK_FAIL);
+    const char *there = elsewhere("fold");
+    char from[PATH_ROOM];
+    int count = 0;
+    bool folds, lower;
+    if (!there)
+        return;
+    strcpy(from, there);
+    fresh_directory(from);
+    make_text(in(from, "a"), "lower");
+    make_text(in(from, "A"), "UPPER");
+    make_text("x", "1");
+    folds = exists("X");
+    fact_number("folds", folds);
+    if (count_names(from, "", NULL) != 2) {
+        skip("the other volume folds names itself");
+        return;
+    }
+    tree.options.flags = REFLINK_BEST_EFFORT_METADATA;
+    EQUAL(copy_tree(&tree, from, "dst"), folds ? REFLINK_ERR_NAME_CLASH : 0);
+    if (!folds) {
+        EQUAL(count_names("dst", "", NULL), 2);
+        return;
+    }
+    CHECK(strcmp(tree.failed, "a") == 0 || strcmp(tree.failed, "A") == 0);
+    only("x");
+    tree.options.on_error = skips;
+    tree.options.user = &count;
+    EQUAL(copy_tree(&tree, from, "dst"), 0);
+    EQUAL(tree.result.entries_failed, 1);
+    EQUAL(count, 1);
+    EQUAL(count_names("dst", "", NULL), 1);
+    lower = holds_text("dst/a", "lower");
+    CHECK(lower || holds_text("dst/A", "UPPER"));
+}
+
 static void replaced(void)
 {
     struct tree tree = tree_like(REFLINK_REPLACE);
@@ -406,6 +447,7 @@ static void durable(void)
     make_tree();
     tree.options.durability = REFLINK_DURABLE;
     EQUAL(copy_tree(&tree, "src", "dst"), 0);
+    fact_number("tree_durable", tree.code == 0);
     check_tree("dst");
     tree.options.if_exists = REFLINK_MERGE;
     if (place.publishes) {
@@ -553,6 +595,7 @@ const struct test tree_tests[] = {
     {"trees_into_themselves", into_itself},
     {"trees_merged", merged},
     {"trees_that_clash", clashes},
+    {"trees_whose_names_fold", names_that_fold},
     {"trees_replaced", replaced},
     {"trees_durable", durable},
     {"trees_in_several_threads", in_several_threads},

@@ -78,6 +78,18 @@ fs_xfs() { block xfs rw mkfs.xfs -q; }
 fs_xfs_1k() { block xfs rw mkfs.xfs -q -b size=1024; }
 fs_xfs_64k() { size=2G block xfs rw mkfs.xfs -q -b size=65536; }
 fs_xfs_noreflink() { block xfs rw mkfs.xfs -q -m reflink=0; }
+# Two that fold names.
+fs_xfs_ci() { block xfs rw mkfs.xfs -q -n version=ci; }
+fs_ext4_casefold() {
+    has_type ext4
+    [ -e /sys/fs/ext4/features/casefold ] || skip "ext4 of this kernel folds no names"
+    format disk mkfs.ext4 -q -O casefold
+    mount_it() { attach disk ext4 rw; }
+    mount_it
+    mkdir "$work/disk/w"
+    chattr +F "$work/disk/w"
+    contract "$work/disk"
+}
 fs_btrfs() { block btrfs rw mkfs.btrfs -q; }
 fs_btrfs_zstd() { block btrfs compress-force=zstd mkfs.btrfs -q; }
 fs_btrfs_nodatacow() { block btrfs nodatacow mkfs.btrfs -q; }
@@ -89,6 +101,8 @@ fs_nilfs2() { block nilfs2 rw mkfs.nilfs2 -q; }
 fs_jfs() { block jfs rw mkfs.jfs -q; }
 fs_udf() { block udf rw mkfs.udf; }
 fs_vfat() { block vfat rw mkfs.vfat; }
+# Files and directories show other bits, as many an fstab has it.
+fs_vfat_masks() { block vfat fmask=0133,dmask=0022 mkfs.vfat; }
 fs_exfat() { block exfat rw mkfs.exfat; }
 fs_ntfs3() { block ntfs3 rw mkntfs -q -F; }
 

@@ -58,6 +58,22 @@ END { for (i = 1; i <= rows; i++) { row = order[i]; sub("@", kernels[row], row);
     "$here"/results/*.tsv | sort -s -t '|' -k 2,2
 
 echo
+echo "## What trees can do"
+echo
+echo "| file system | kernels | files | replaced in one step | hard links | symbolic links | FIFOs | durable | folds names |"
+echo "|---|---|---|---|---|---|---|---|---|"
+# shellcheck disable=SC2016
+awk -F '\t' "$library"'
+function answer(key) { return word(key) == "1" ? "yes" : word(key) == "0" ? "no" : "?" }
+!is_fault($1) && word("tree_clones") != "" {
+    keep("| " $1 " | @ | " (word("tree_clones") == "1" ? "cloned" : "copied") " | " answer("tree_exchange") " | " \
+        answer("hard_links") " | " answer("tree_symlinks") " | " answer("tree_fifos") " | " answer("tree_durable") " | " \
+        answer("folds") " |")
+}
+END { for (i = 1; i <= rows; i++) { row = order[i]; sub("@", kernels[row], row); print row } }' \
+    "$here"/results/*.tsv | sort -s -t '|' -k 2,2
+
+echo
 echo "## Faults and quotas"
 echo
 echo "A failing copy gives the errno, leaves an old file as it was and no new name, and what fits afterwards still does."

@@ -7,7 +7,7 @@ release=$(realpath "$1") kind=$2
 CC=${CC:-cc}
 
 local_ones="tmpfs ext4 xfs xfs_1k xfs_noreflink btrfs btrfs_zstd btrfs_nodatacow"
-foreign="ocfs2 f2fs nilfs2 jfs udf vfat"
+foreign="ocfs2 f2fs nilfs2 jfs udf vfat vfat_masks xfs_ci ext4_casefold"
 stacked="overlay_xfs overlay_btrfs overlay_ext4 bindfs fuse_overlayfs mergerfs ntfs3g"
 network="nfs42_xfs nfs42_btrfs nfs42_ext4 nfs41_xfs nfs41_btrfs nfs40_xfs nfs3_xfs nfs3_btrfs"
 network+=" smb_btrfs_clone smb_btrfs smb_xfs 9p_diod"
@@ -120,7 +120,7 @@ zfs() {
     environment uml qemu zfs
     limit=900 # emulation is ten times slower
     # gfs2 is here because it hangs in the kernel of User-Mode Linux now and then: see the document.
-    job qemu-6.12 zfs zfs_4k zfs_noclone bcachefs exfat ntfs3 xfs_64k gfs2
+    job qemu-6.12 zfs zfs_4k zfs_noclone bcachefs exfat ntfs3 xfs_64k ext4_casefold gfs2
     start qemu-6.12 "$here/qemu-run.sh" "$cache" root-zfs "$work/qemu-6.12" 4500
     wait
     collect qemu-6.12
