@@ -53,6 +53,11 @@ def test_the_other_numbers_too():
 def test_a_newer_library_may_know_more():
     assert libreflink.Method(99) is libreflink.Method.UNKNOWN
     assert libreflink.Reason(99) is libreflink.Reason.UNKNOWN
+    raw = ffi.new("struct reflink_result *", {"method": 99, "reason": 99, "step": 99})
+    result = libreflink.Result.from_c(raw)
+    assert result.method is libreflink.Method.UNKNOWN
+    assert result.reason is libreflink.Reason.UNKNOWN
+    assert result.step is libreflink.Step.UNKNOWN
 
 
 def test_no_constant_of_the_header_is_unknown_to_cffi():
