@@ -39,7 +39,7 @@ pub(super) struct Level<'s, S: Sys> {
     pub(super) look: Look,
     /// Subdirectories still to be copied.
     pub(super) subdirectories: Names,
-    /// Batches and further names in it that are not done yet.
+    /// How many entries of it are given to threads, or wait for another one, and are not done yet.
     pub(super) out: usize,
     /// It could not be read to its end, and was counted as failed.
     pub(super) failed: bool,

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::crew::{Batch, Crew, Finished};
+use super::crew::{Batch, Crew, Finished, Part};
 use super::directory::{Directory, Level, Look};
 use super::file::{Copier, Fate, Outcome};
 use super::into_itself::is_same;
@@ -27,7 +27,7 @@ const OPEN_AT_MOST: usize = 20;
 /// How many wait for their files though the walk has left them.
 const WAITING_AT_MOST: usize = 4;
 
-/// How many files are handed to a thread at once.
+/// How many files are handed to a thread at once: all of most directories.
 const BATCH: usize = 64;
 
 /// After how many entries the caller is told how far it is.
@@ -395,21 +395,32 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             return Ok(());
         }
         let names = core::mem::take(&mut self.batch);
+        let count = names.count;
         let batch = Batch { directory: Arc::clone(directory), names };
-        let Some(crew) = self.crew else { return self.copy_here(&batch) };
-        match crew.submit(batch) {
-            Some(batch) => self.copy_here(&batch)?,
-            None => self.expect(directory.number),
+        let Some(crew) = self.crew else { return self.copy_here(&Part::whole(batch)).map(drop) };
+        self.expect(directory.number, count);
+        if let Some(part) = crew.submit(batch) {
+            self.copy_for(crew, &part)?;
         }
         self.collect(false)
     }
 
-    fn copy_here(&mut self, batch: &Batch<'s, S>) -> Result<()> {
-        for name in batch.names.iter() {
+    /// Copies what was taken from the crew.
+    fn copy_for(&mut self, crew: &Crew<'s, S>, part: &Arc<Part<'s, S>>) -> Result<()> {
+        let copied = self.copy_here(part)?;
+        crew.put_down(part);
+        self.arrived(part.directory().number, copied)
+    }
+
+    /// Copies files in this thread. Returns how many, since others may have taken some.
+    fn copy_here(&mut self, part: &Part<'s, S>) -> Result<usize> {
+        let mut copied: usize = 0;
+        for name in part.take_names() {
             self.tick()?;
-            self.copy_file(&batch.directory, name)?;
+            self.copy_file(part.directory(), name)?;
+            copied = copied.saturating_add(1);
         }
-        Ok(())
+        Ok(copied)
     }
 
     fn copy_file(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr) -> Result<()> {
@@ -425,10 +436,10 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         !stop && (!between || self.tell(Phase::Copy, done).is_ok())
     }
 
-    /// One more part of a directory is being done elsewhere.
-    fn expect(&mut self, number: u64) {
+    /// So many more entries of a directory will be dealt with later, or elsewhere.
+    fn expect(&mut self, number: u64, count: usize) {
         if let Some(level) = self.level(number) {
-            level.out = level.out.saturating_add(1);
+            level.out = level.out.saturating_add(count);
         }
     }
 
@@ -439,10 +450,10 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         }
     }
 
-    /// A part of a directory is done. Finishes the directory if it was the last one.
-    fn arrived(&mut self, number: u64) -> Result<()> {
+    /// So many of them are dealt with. Finishes the directory if they were the last ones.
+    fn arrived(&mut self, number: u64, count: usize) -> Result<()> {
         let Some(level) = self.level(number) else { return Ok(()) };
-        level.out = level.out.saturating_sub(1);
+        level.out = level.out.saturating_sub(count);
         match self.waiting.iter().position(|level| level.number == number && level.out == 0) {
             Some(at) => {
                 let level = self.waiting.swap_remove(at);
@@ -452,7 +463,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         }
     }
 
-    /// Takes over what the crew has done. `wait`: until there is something; copies a batch itself rather than be idle.
+    /// Takes over what the crew has done. `wait`: until there is something; copies files itself rather than be idle.
     fn collect(&mut self, wait: bool) -> Result<()> {
         let Some(crew) = self.crew else { return self.retry_deferred() };
         let mut wait = wait;
@@ -462,9 +473,8 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
                 wait = false;
             } else if !wait {
                 return self.retry_deferred();
-            } else if let Some(batch) = crew.take_back() {
-                self.copy_here(&batch)?;
-                self.arrived(batch.directory.number)?;
+            } else if let Some(part) = crew.take_over() {
+                self.copy_for(crew, &part)?;
                 wait = false;
             } else {
                 self.look_for_cancel()?;
@@ -478,17 +488,17 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     }
 
     fn take_over(&mut self, finished: Finished<'s, S>) -> Result<()> {
-        let number = finished.batch.directory.number;
+        let (number, count) = (finished.part.directory().number, finished.outcomes.len());
         self.all_dealt_with(finished)?;
-        self.arrived(number)
+        self.arrived(number, count)
     }
 
     /// Also where one of them ends the call, what became of the others counts.
     fn all_dealt_with(&mut self, finished: Finished<'s, S>) -> Result<()> {
-        let Finished { batch, outcomes } = finished;
-        let mut each = batch.names.iter().zip(outcomes);
+        let Finished { part, outcomes } = finished;
+        let mut each = part.names().zip(outcomes);
         while let Some((name, outcome)) = each.next() {
-            let dealt_with = self.dealt_with(&batch.directory, name, EntryKind::File, outcome);
+            let dealt_with = self.dealt_with(part.directory(), name, EntryKind::File, outcome);
             if dealt_with.is_err() {
                 each.for_each(|(_, outcome)| self.count_only(&outcome));
                 return dealt_with;
@@ -508,7 +518,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     /// After the failure that is reported: waits for the crew, and counts what it still finished.
     fn count_the_rest(&mut self) {
         let Some(crew) = self.crew else { return };
-        while crew.take_back().is_some() {}
+        crew.forget();
         while crew.wait() {
             while let Some(finished) = crew.take_finished() {
                 finished.outcomes.iter().for_each(|outcome| self.count_only(outcome));
@@ -529,7 +539,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         match self.copier.links.state(key) {
             State::Absent => self.copy_anew(directory, name, kind),
             State::UnderWay => {
-                self.expect(directory.number);
+                self.expect(directory.number, 1);
                 self.deferred.push(Deferred {
                     directory: Arc::clone(directory),
                     name: name.into(),
@@ -571,7 +581,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     fn retry_deferred(&mut self) -> Result<()> {
         for Deferred { directory, name, kind, key } in core::mem::take(&mut self.deferred) {
             self.further(&directory, &name, kind, key)?;
-            self.arrived(directory.number)?;
+            self.arrived(directory.number, 1)?;
         }
         Ok(())
     }
@@ -719,7 +729,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         };
         loop {
             while let Some(mut finished) = crew.take_finished() {
-                finished.outcomes.retain(|outcome| !outcome.is_cancelled()); // it is the last of its batch
+                finished.outcomes.retain(|outcome| !outcome.is_cancelled()); // it is the last of its part
                 self.all_dealt_with(finished)?;
             }
             if !crew.wait() {
