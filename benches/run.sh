@@ -1,7 +1,7 @@
 #!/bin/bash
 # make bench: builds library and peers, makes each file system in a mount namespace of its own, runs the harness there, and has
 # docs/performance.md written. QUICK=1: about two minutes. IMAGES=DIR: where the images lie. FILESYSTEMS: which ones.
-# TREES=1: whole trees alone, printed and not written (under ten minutes, once the peers are built).
+# TREES=1: whole trees alone, printed and not written (under ten minutes, once the peers are built; QUICK=1: small ones).
 set -eu
 here=$(dirname "$(realpath "$0")")
 root=$(dirname "$here")
@@ -11,7 +11,7 @@ work=$target/bench
 install_tools() {
     local missing="" pair
     for pair in cargo:cargo cc:gcc make:make mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.ext4:e2fsprogs \
-        python3:python3 losetup:mount unshare:util-linux; do
+        python3:python3 losetup:mount unshare:util-linux rsync:rsync; do
         command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
     done
     printf '#include <uv.h>\n' | cc -E - >/dev/null 2>&1 || missing="$missing libuv1-dev"

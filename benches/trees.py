@@ -1,5 +1,6 @@
 """Whole trees: trees.py KIND DIRECTORY COPY_TREE PEERS SAMPLES. Makes each tree, has it copied by everybody in turn, and appends
-a line for each copy: file system, tree, who, seconds (wall-clock; user and system), or what failed."""
+a line for each copy: file system, tree, who, seconds (wall-clock; user and system), or what failed. QUICK=1: small trees, to see
+that all of it runs."""
 
 import os
 import random
@@ -16,6 +17,11 @@ ENOUGH = 20
 # A copy that takes longer is stopped.
 TOO_LONG = 60
 BYTES = random.Random(1).randbytes(1 << 20)
+QUICK = bool(os.environ.get("QUICK"))
+
+
+def few(number):
+    return number // 20 if QUICK else number
 
 
 def write(path, size):
@@ -24,7 +30,7 @@ def write(path, size):
 
 
 def many_directories(root):
-    for directory in range(200):
+    for directory in range(few(200)):
         inside = root / f"directory-{directory:03}"
         inside.mkdir()
         for file in range(100):
@@ -34,27 +40,27 @@ def many_directories(root):
 def packages(root):
     """As a node_modules is: small files, few in a directory."""
     places = []
-    for number in range(8000):
-        parent = root if number < 800 else places[random.randrange(len(places))]
+    for number in range(few(8000)):
+        parent = root if number < few(800) else places[random.randrange(len(places))]
         places.append(parent / f"package-{number}")
         places[-1].mkdir()
     files = []
-    for number in range(40000):
+    for number in range(few(40000)):
         files.append(random.choice(places) / f"module-{number}.js")
         write(files[-1], min(int(random.lognormvariate(7.3, 1.3)), 200 << 10))
-    for number in range(116):
+    for number in range(few(116)):
         (places[number] / "link").symlink_to("../somewhere")
-    for number, file in enumerate(random.sample(files, 400)):
+    for number, file in enumerate(random.sample(files, few(400))):
         os.link(file, places[number] / "same")
 
 
 def one_directory(root):
-    for file in range(20000):
+    for file in range(few(20000)):
         write(root / f"file-{file:05}", 8 << 10)
 
 
 def sparse(root):
-    for number in range(200):
+    for number in range(few(200)):
         with open(root / f"image-{number}", "wb") as file:
             for piece in range(32):
                 file.seek(piece * (50 << 20) // 32)
@@ -92,7 +98,7 @@ def contenders(kind, copy_tree, peers):
         "libreflink, 2 threads": [copy_tree, "-pq", "-t", "2"],
         "libreflink, data alone, 1 thread": [copy_tree, "-q"],
         "libreflink, data alone, 2 threads": [copy_tree, "-q", "-t", "2"],
-        "cpz": [f"{peers}/bin/cpz", "-t"],
+        "cpz": [f"{peers}/bin/cpz"],
         "xcp": [f"{peers}/bin/xcp", "-r", "-T", "--no-progress", "--workers", "2"],
         "rsync": ["rsync", "-aHAX"],
         "shutil.copytree": [sys.executable, "-c", python],
@@ -129,7 +135,7 @@ def run(command, source, copy):
 
 
 def measure(kind, name, source, copy, commands, samples):
-    deadline = time.monotonic() + ENOUGH
+    deadline = time.monotonic() + (0 if QUICK else ENOUGH)
     failed = set()
     for round_ in range(ROUNDS):
         if round_ >= 2 and time.monotonic() > deadline:
@@ -142,7 +148,13 @@ def measure(kind, name, source, copy, commands, samples):
             samples.flush()
             if "\t" not in result:
                 failed.add(who)
-            subprocess.run(["rm", "-rf", copy], check=True)
+            remove(copy)
+
+
+def remove(tree):
+    """And writes what that changed, so that nobody's next copy waits for it."""
+    subprocess.run(["rm", "-rf", tree], check=True)
+    subprocess.run(["sync", "-f", os.path.dirname(tree)], check=True)
 
 
 def main():
@@ -160,7 +172,7 @@ def main():
             os.sync()
             chosen = {who: it for who, it in there.items() if name != "d" or not fills_holes(who, kind)}
             measure(kind, name, str(source), copy, chosen, file)
-            subprocess.run(["rm", "-rf", str(source)], check=True)
+            remove(str(source))
 
 
 if __name__ == "__main__":
