@@ -50,7 +50,10 @@ impl<S: Sys> Copier<'_, '_, S> {
             (_, None) => {}
         }
         match made {
-            Ok(fate) => Outcome::Done(fate, report),
+            Ok(fate) => {
+                self.note_made(directory, name);
+                Outcome::Done(fate, report)
+            }
             Err(Error { step: Step::Metadata(Side::Source), cause: Cause::System(errno) })
                 if table::name_is_free(errno) =>
             {
@@ -167,7 +170,10 @@ impl<S: Sys> Copier<'_, '_, S> {
         match self.put(target, name, link, |_| Ok(())) {
             Err(_) if refused.get() => Ok(None),
             Err(error) if self.came_first(directory, name, &error) => Ok(Some(Fate::Kept)),
-            outcome => outcome.map(|()| Some(Fate::HardLink)),
+            outcome => outcome.map(|()| {
+                self.note_made(directory, name);
+                Some(Fate::HardLink)
+            }),
         }
     }
 }

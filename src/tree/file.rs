@@ -198,6 +198,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         match outcome {
             Ok(()) => {
                 self.learn(&stat, &report);
+                self.note_made(directory, name);
                 Outcome::Done(Fate::File, report)
             }
             Err(error) if !report.published && self.came_first(directory, name, &error) => {
@@ -225,12 +226,27 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             return Ok(false);
         }
         match self.sys.stat_name(directory.target.fd(), name) {
+            Ok(there) if self.is_made(directory, name, &there) => {
+                Err(Error::new(Step::Check(Side::Destination), Cause::NameClash))
+            }
             Ok(there) if there.kind == Kind::Directory => {
                 Err(Errno::own(EEXIST)).at(Step::Check(Side::Destination))
             }
             Ok(_) => Ok(self.options.keep_existing),
             Err(errno) if table::name_is_free(errno) => Ok(false),
             Err(errno) => Err(errno).at(Step::Check(Side::Destination)),
+        }
+    }
+
+    /// Whether what stands under a name where two trees are merged is this call's own, made under another name.
+    pub(super) fn is_made(&self, directory: &Directory<S>, name: &CStr, there: &Stat) -> bool {
+        directory.place.folding.is_made(self.sys, directory.target.fd(), name, there)
+    }
+
+    /// Remembers what this call made, where that can matter.
+    pub(super) fn note_made(&self, directory: &Directory<S>, name: &CStr) {
+        if self.merges() {
+            directory.place.folding.made(self.sys, directory.target.fd(), name);
         }
     }
 

@@ -6,6 +6,7 @@ mod crew;
 mod directory;
 mod entry;
 mod file;
+mod folding;
 mod into_itself;
 mod links;
 mod metadata;

@@ -5,6 +5,8 @@ use core::ffi::CStr;
 use std::ffi::CString;
 use std::sync::Arc;
 
+use super::folding::Folding;
+
 /// The place of a directory.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -13,18 +15,22 @@ pub(super) struct Place {
     name: CString,
     /// How deep what is in it is: 1 in the root.
     pub(super) depth: u32,
+    /// Whether it takes two names for one.
+    pub(super) folding: Folding,
 }
 
 impl Place {
     /// The root's.
     pub(super) fn root() -> Arc<Self> {
-        Arc::new(Self { parent: None, name: CString::default(), depth: 1 })
+        let (name, folding) = (CString::default(), Folding::default());
+        Arc::new(Self { parent: None, name, depth: 1, folding })
     }
 
     /// That of a directory in this one.
     pub(super) fn below(self: &Arc<Self>, name: &CStr) -> Arc<Self> {
         let depth = self.depth.saturating_add(1);
-        Arc::new(Self { parent: Some(Arc::clone(self)), name: name.into(), depth })
+        let (parent, folding) = (Some(Arc::clone(self)), Folding::default());
+        Arc::new(Self { parent, name: name.into(), depth, folding })
     }
 
     /// The names from the root down.

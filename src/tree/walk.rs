@@ -288,9 +288,16 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     /// Makes a directory, which nobody else may look into until it is finished. `false`: it is there, and is merged into.
     fn make_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<bool> {
         match self.sys.make_directory(parent.target.fd(), name, PRIVATE) {
-            Err(errno) if self.copier.merges() && table::name_is_taken(errno) => return Ok(false),
+            Err(errno) if self.copier.merges() && table::name_is_taken(errno) => {
+                let there = self.sys.stat_name(parent.target.fd(), name);
+                if there.is_ok_and(|there| self.copier.is_made(parent, name, &there)) {
+                    return Err(Error::new(Step::Create, Cause::NameClash));
+                }
+                return Ok(false);
+            }
             outcome => outcome.at(Step::Create).map_err(|error| self.copier.explain(error))?,
         }
+        self.copier.note_made(parent, name);
         self.report.touched = true;
         Ok(true)
     }
@@ -389,8 +396,26 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
 
     // ── Files ──
 
+    /// Where two trees become one, and a directory may take two names for one, threads would not see each other's files.
+    fn copy_before_threads(&mut self, directory: &Arc<Directory<'s, S>>) -> Result<()> {
+        if self.crew.is_none() || !self.copier.merges() || directory.place.folding.is_plain() {
+            return Ok(());
+        }
+        let names = core::mem::take(&mut self.batch);
+        for name in names.iter() {
+            if directory.place.folding.is_plain() {
+                self.batch.push(name, Content::Whole);
+            } else {
+                self.tick()?;
+                self.copy_file(directory, name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Hands the files that were read so far to the crew, or copies them here.
     fn submit(&mut self, directory: &Arc<Directory<'s, S>>) -> Result<()> {
+        self.copy_before_threads(directory)?;
         if self.batch.count == 0 {
             return Ok(());
         }

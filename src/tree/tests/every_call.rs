@@ -811,3 +811,75 @@ fn a_directory_that_fails_twice_can_be_skipped_twice() {
     }
     assert!(twice > 0, "d-sub was never read, or has no mode to set");
 }
+
+/// Two names that the destination takes for one: neither a new tree nor two that become one lose what the first stands for.
+#[test]
+fn of_two_names_that_are_one_none_is_lost() {
+    for (there, if_exists, keep_existing, skips) in [
+        (There::Nothing, IfExists::Fail, false, false),
+        (There::Nothing, IfExists::Merge, false, false),
+        (There::Tree, IfExists::Merge, false, false),
+        (There::Tree, IfExists::Merge, true, false),
+        (There::Tree, IfExists::Merge, false, true),
+    ] {
+        let options = Options { if_exists, keep_existing, ..Options::default() };
+        for kind in 0..4 {
+            let scenario = Scenario { there, skips, ..Scenario::new(options) };
+            let bench = scenario.set_up();
+            {
+                let mut world = bench.model.world_mut();
+                world.watch.tree = None;
+                let (disk, source) = (&mut world.disk, bench.source);
+                let first = match kind {
+                    0 => disk.add_file(source, "x-two", &[Some(b"first")], 0o600),
+                    1 => disk.add(source, "x-two", What::Symlink(b"first".to_vec()), 0o777),
+                    2 => disk.add(source, "x-two", directory(), 0o700),
+                    _ => disk.lookup(source, b"a-file").unwrap(),
+                };
+                disk.set_name(source, b"x-two", Some(first));
+                let second = if kind == 2 {
+                    disk.add(source, "X-TWO", directory(), 0o700)
+                } else {
+                    disk.add_file(source, "X-TWO", &[Some(b"second")], 0o600)
+                };
+                assert_ne!(first, second);
+                disk.volumes[0].folds = true;
+            }
+            let outcome = scenario.run(&bench);
+            let case = format!("{there:?}, {if_exists:?}, {keep_existing}, {skips}, {kind}");
+            if skips {
+                assert_eq!((outcome.outcome, outcome.report.counts.failed), (Ok(()), 1), "{case}");
+            } else {
+                assert_eq!(outcome.outcome.map_err(|error| error.cause), Err(Cause::NameClash), "{case}");
+            }
+            assert!(!bench.model.world().story().is_empty());
+        }
+    }
+}
+
+/// What was there before under a name in the other case is replaced, or kept, as under the same name.
+#[test]
+fn a_name_in_the_other_case_that_was_there_is_no_clash() {
+    for keep_existing in [false, true] {
+        let options = Options { if_exists: IfExists::Merge, keep_existing, ..Options::default() };
+        let scenario = Scenario { there: There::Tree, ..Scenario::new(options) };
+        let bench = scenario.set_up();
+        let old = {
+            let mut world = bench.model.world_mut();
+            world.watch.tree = None;
+            let disk = &mut world.disk;
+            disk.volumes[0].folds = true;
+            let copy = disk.lookup(bench.parent, b"copy").unwrap();
+            let old = disk.lookup(copy, b"a-file").unwrap();
+            disk.set_name(copy, b"a-file", None);
+            disk.set_name(copy, b"A-FILE", Some(old));
+            old
+        };
+        let outcome = scenario.run(&bench);
+        assert_eq!((outcome.outcome, outcome.report.counts.failed), (Ok(()), 0));
+        let disk = &bench.model.world().disk;
+        let now = disk.lookup(disk.lookup(bench.parent, b"copy").unwrap(), b"a-file");
+        assert_eq!(now == Some(old), keep_existing);
+        assert_eq!(outcome.report.counts.kept, u64::from(keep_existing));
+    }
+}

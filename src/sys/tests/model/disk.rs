@@ -54,6 +54,8 @@ pub struct Traits {
     pub kernel_copy: KernelCopy,
     /// It has files without names.
     pub unnamed: bool,
+    /// Its directories do not tell upper and lower case apart.
+    pub folds: bool,
     /// It knows RENAME_NOREPLACE.
     pub rename_new: bool,
     /// It knows RENAME_EXCHANGE.
@@ -156,6 +158,7 @@ impl Traits {
         time_step: 1,
         last_second: i64::MAX,
         stamps_at_flush: false,
+        folds: false,
         positions: true,
         no_extend: 0,
         in_order: 0,
@@ -432,7 +435,14 @@ impl Disk {
 
     /// What stands under a name.
     pub fn lookup(&self, directory: Ino, name: &[u8]) -> Option<Ino> {
-        self.names(directory).get(name).copied()
+        self.names(directory).get(self.listed(directory, name)?).copied()
+    }
+
+    /// How a directory lists a name that is there.
+    fn listed<'d>(&'d self, directory: Ino, name: &[u8]) -> Option<&'d [u8]> {
+        let folds = self.traits(directory).folds;
+        let is_it = |there: &&Vec<u8>| there[..] == *name || folds && there.eq_ignore_ascii_case(name);
+        self.names(directory).keys().find(is_it).map(Vec::as_slice)
     }
 
     /// The content of a regular file.
@@ -528,7 +538,7 @@ impl Disk {
         match &self.inodes[directory].what {
             What::Directory(_) if name == b".." => Ok(self.parent(directory)),
             What::Directory(_) if self.traits(directory).finds_fault_with(name) => Err(Errno(ENAMETOOLONG)),
-            What::Directory(names) => Ok(names.get(name).copied()),
+            What::Directory(_) => Ok(self.lookup(directory, name)),
             _ => Err(Errno(ENOTDIR)),
         }
     }
@@ -542,10 +552,11 @@ impl Disk {
 
     /// Has a name stand for something else, or for nothing: a change of the directory.
     pub fn set_name(&mut self, directory: Ino, name: &[u8], ino: Option<Ino>) {
+        let listed = self.listed(directory, name).unwrap_or(name).to_vec();
         let names = self.names_mut(directory);
         match ino {
-            Some(ino) => drop(names.insert(name.to_vec(), ino)),
-            None => drop(names.remove(name)),
+            Some(ino) => drop(names.insert(listed, ino)),
+            None => drop(names.remove(&listed)),
         }
         let now = self.tick();
         let inode = &mut self.inodes[directory];
