@@ -406,6 +406,11 @@ static void names_that_fold(void)
     EQUAL(count_names("dst", "", NULL), 1);
     lower = holds_text("dst/a", "lower");
     CHECK(lower || holds_text("dst/A", "UPPER"));
+    tree.options.on_error = NULL;
+    tree.options.if_exists = REFLINK_MERGE;
+    fresh_directory("merged");
+    EQUAL(copy_tree(&tree, from, "merged"), REFLINK_ERR_NAME_CLASH);
+    EQUAL(count_names("merged", "", NULL), 1);
 }
 
 static void replaced(void)
