@@ -77,6 +77,14 @@ impl Report {
         }
     }
 
+    /// Takes back what the kernel need not have compared: where a file has grown meanwhile, the part of a block that was its
+    /// end is no end any more, and the kernel leaves it out without a word.
+    fn doubt(&mut self, tail: u64) {
+        self.deduped = self.deduped.saturating_sub(tail);
+        self.verified = self.verified.min(self.deduped.saturating_add(self.already));
+        self.skip(tail, Reason::Transient);
+    }
+
     fn refused(&mut self, errno: Errno) {
         self.reason = table::reason(errno);
         self.dedupe_error = errno.number().saturating_neg();
@@ -106,17 +114,23 @@ pub fn run<S: Sys>(
     let untouched = *report;
     let mut work = Work::of(sys, range, options, &files, report);
     let mut asked = work.all(&files, progress);
+    let (disordered, mut tail) = (work.disordered, work.tail);
     // A look is worth nothing if the maps were not of one instant, or if that cannot be told.
-    let disordered = work.disordered;
     if report.already > 0 && (disordered || files.moved(sys).unwrap_or(true)) {
         (report.already, report.verified) = (0, 0);
         if asked.is_ok() {
             *report = untouched;
             let options = Options { no_look: true, ..options };
-            asked = Work::of(sys, range, options, &files, report).all(&files, progress);
+            let mut work = Work::of(sys, range, options, &files, report);
+            (asked, tail) = (work.all(&files, progress), work.tail);
         }
     }
+    let moved = if tail > 0 { files.moved(sys) } else { Ok(false) };
+    if moved.unwrap_or(true) {
+        report.doubt(tail);
+    }
     asked?;
+    moved?;
     if options.durable && report.deduped > 0 {
         sys.sync(range.dst).at(Step::Sync)?;
     }
@@ -137,6 +151,8 @@ struct Work<'w, 's, S: Sys> {
     answered: bool,
     /// A map was seen not to be of one instant.
     disordered: bool,
+    /// How many of the shared bytes lie in a part of a unit, at the end of both files.
+    tail: u64,
     report: &'w mut Report,
 }
 
@@ -161,7 +177,8 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
     fn of(sys: &'s S, range: &'w Range, options: Options, files: &Files<S>, report: &'w mut Report) -> Self {
         let difference =
             Difference::new(sys, (range.src, range.src_offset), (files.reader(), range.dst_offset));
-        Self { sys, range, options, difference, at: 0, unit: 0, answered: false, disordered: false, report }
+        let (at, unit, tail) = (0, 0, 0);
+        Self { sys, range, options, difference, at, unit, answered: false, disordered: false, tail, report }
     }
 
     /// The whole range, in the smallest unit that the system takes.
@@ -364,6 +381,7 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         // A part of a unit was not compared, whatever the kernel says.
         let part = shared.checked_rem(self.unit).unwrap_or(0);
         let shared = if shared >= length { length } else { shared.saturating_sub(part) };
+        self.tail = shared.checked_rem(self.unit).unwrap_or(0);
         if shared < length.min(1) {
             return Ok(Answer::Refused(None));
         }

@@ -1,8 +1,9 @@
 //! Two open files of the caller's, and how much of a range each has: what is checked before the kernel is asked to share.
 //! The destination need not be open for writing: nothing is written (ioctl_fideduperange(2), since Linux 4.19).
 
+use super::compare::one_file;
+use crate::copy::check_regular;
 use crate::copy::range::{LARGEST, Range};
-use crate::copy::{check_regular, is_source};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EBADF, EINVAL};
 use crate::sys::{Access, Errno, Fd, Handle, Stat, Sys};
@@ -44,8 +45,7 @@ impl<'s, S: Sys> Files<'s, S> {
                 return Err(Errno::own(EBADF)).at(Step::Check(side));
             }
         }
-        let one_file = src_stat.same_file(&dst_stat)
-            && is_source(&src_stat, &dst_stat, &sys.stat(src).at(Step::Check(Side::Source))?);
+        let one_file = one_file(sys, (src, &src_stat), (dst, &dst_stat));
         let (src_rest, dst_rest) =
             (src_stat.size.saturating_sub(src_offset), dst_stat.size.saturating_sub(dst_offset));
         let common = length.min(src_rest).min(dst_rest);
@@ -57,7 +57,7 @@ impl<'s, S: Sys> Files<'s, S> {
         Ok(Self {
             length: length.min(src_rest.max(dst_rest)),
             common,
-            ends_both: !one_file && src_rest == common && dst_rest == common,
+            ends_both: src_rest == common && dst_rest == common,
             one_file,
             src_stat,
             dst_stat,

@@ -320,6 +320,76 @@ fn a_short_answer_goes_on_and_an_empty_one_ends() {
     }
 }
 
+/// A part of a unit was not compared, whatever number the kernel gives.
+#[test]
+fn a_part_of_a_unit_is_not_counted() {
+    let bench = Bench::new(Traits { clone_unit: 512, ..Traits::XFS }, &noise(5220, 1), &noise(5220, 1));
+    bench.plan(Place::Of(Call::Dedupe, 2), Fault::Odd(Odd::Short), Lasting::Kind);
+    let found = bench.run(ALL, ASK_ALL).report;
+    assert_eq!((found.deduped, found.skipped), (0, 5220));
+}
+
+/// Of less than a block the kernel compares nothing, and says that it is the same.
+#[test]
+fn less_than_a_block_is_not_asked_for() {
+    let blocks = Traits { block: 4096, told_block: 4096, preferred: 1024, clone_unit: 4096, ..Traits::XFS };
+    let (one, mut other) = (noise(8192, 1), noise(8192, 1));
+    other[3000] ^= 1;
+    let bench = Bench::new(blocks, &one, &other);
+    for (length, deduped) in [(2048, 0), (8192, 4096)] {
+        let found = bench.run((0, 0, length), ASK_ALL).report;
+        assert_eq!((found.deduped, found.first_difference.is_some()), (deduped, length == 8192), "{found:?}");
+    }
+}
+
+/// Once something was compared in a unit, a refusal is of the file, and no larger unit is tried.
+#[test]
+fn a_refusal_after_an_answer_is_final() {
+    let (one, mut other) = (noise(5220, 1), noise(5220, 1));
+    other[3000] ^= 1;
+    let bench = Bench::new(Traits::XFS, &one, &other);
+    bench.plan(Place::Of(Call::Dedupe, 3), Fault::Errno(EINVAL), Lasting::Kind);
+    let found = bench.run(ALL, ASK_ALL).report;
+    assert_eq!((found.skipped, found.dedupe_error, found.reason), (5220, -EINVAL, Reason::File));
+    assert_eq!(bench.model.count(Call::Dedupe), 3);
+}
+
+/// What is known to be shared in parts of blocks is known of the whole ones.
+#[test]
+fn what_is_shared_already_is_skipped_by_whole_units() {
+    use crate::sys::maps::{Content, Record};
+    fn map(shared: u64, place: u64) -> Vec<Record> {
+        let record = |offset, length, place| Record {
+            place: Some(place),
+            content: Content::Data,
+            shared: true,
+            last: offset > 0,
+            ..Record::hole(offset, length)
+        };
+        vec![record(0, shared, 1 << 20), record(shared, 8192 - shared, place)]
+    }
+    let bench = Bench::equal(8192);
+    let maps: [fn(u64) -> Vec<Record>; 2] = [|_| map(1536, 1 << 21), |_| map(1536, 1 << 22)];
+    for (ino, map) in bench.inos.into_iter().zip(maps) {
+        bench.model.world_mut().disk.inodes[ino].map = Some(map);
+    }
+    let range = Range { src: bench.src, src_offset: 0, dst: bench.dst, dst_offset: 0, length: LARGEST };
+    let mut report = Report::default();
+    assert_eq!(run(&bench.model, &range, GO_ON, &mut Progress::default(), &mut report), Ok(()));
+    assert_eq!((report.already, report.deduped), (1024, 7168), "{report:?}");
+}
+
+#[test]
+fn a_difference_is_looked_for_where_files_end_too() {
+    use crate::sharing::difference::Difference;
+    for (one, other, found) in [(5000, 5000, None), (5000, 4000, Some(4000)), (4000, 5000, Some(4000))] {
+        let bench = Bench::new(Traits::XFS, &noise(one, 1), &noise(other, 1));
+        let mut difference = Difference::new(&bench.model, (bench.src, 0), (bench.dst, 0));
+        assert_eq!(difference.first(0, 9000), Ok(found));
+        assert_eq!(difference.first(3000, 3900), Ok(None));
+    }
+}
+
 /// The file system's own block size is not always what it shares in.
 #[test]
 fn a_larger_unit_is_found_where_the_first_is_refused() {
@@ -449,6 +519,23 @@ fn the_owner_may_and_so_may_whoever_may_write() {
     }
 }
 
+/// bcachefs repeats numbers in snapshots, some FUSE servers for all files.
+#[test]
+fn files_of_one_number_are_compared() {
+    let one = noise(5000, 1);
+    for (other, deduped) in [(one.clone(), 5000), (noise(5000, 2), 0)] {
+        let bench = Bench::new(Traits { one_number: true, ..Traits::XFS }, &one, &other);
+        let now = crate::sys::Time { seconds: 1, nanoseconds: 1 };
+        for ino in bench.inos {
+            let inode = &mut bench.model.world_mut().disk.inodes[ino];
+            (inode.modified, inode.changed, inode.mode) = (now, now, 0o600);
+        }
+        let bench = Bench { shown: shown(&bench.model, &bench.inos), ..bench };
+        let found = bench.run(ALL, Options { verify: true, ..Options::default() }).report;
+        assert_eq!((found.already, found.deduped, found.verified), (0, deduped, deduped));
+    }
+}
+
 #[test]
 fn one_file_shares_with_itself_already() {
     let content = [noise(4096, 1), noise(4096, 1)].concat();
@@ -479,7 +566,11 @@ fn what_changes_in_between_is_seen_by_the_kernel() {
             |found| found.different == BLOCK && found.first_difference == Some(2000),
         ),
         (|data| data.set_size(3000), |found| found.skipped == 5220 && found.dedupe_error == -EINVAL),
-        (|data| data.set_size(90_000), |found| found.deduped >= 5120),
+        // The last part of a block is the end of both no more: the kernel says that it shared it, and did not.
+        (
+            |data| data.set_size(90_000),
+            |found| (found.deduped, found.skipped, found.reason) == (5120, 100, Reason::Transient),
+        ),
     ];
     for (change, right) in cases {
         let bench = Bench::equal(5220);
@@ -571,6 +662,17 @@ fn what_is_shared_already_is_asked_for_only_where_that_may_have_changed() {
         let right = (report.first_difference, report.different) == (Some(1500), BLOCK);
         assert!(right && (report.already == 0 || nth == 1), "{report:?}\n{}", bench.model.world().story());
     }
+    // Written to, and then nothing works any more: what was seen by the maps is not known any longer.
+    let bench = shared();
+    let (ino, asked) = (bench.inos[1], bench.model.count(Call::Dedupe));
+    bench.model.before(When::Of(Call::Dedupe, asked + 2), move |disk| {
+        disk.change(ino, |data| data.write(1500, b"!"));
+    });
+    bench.plan(Place::Of(Call::Dedupe, asked + 2), Fault::Errno(EIO), Lasting::Once);
+    let range = Range { src: bench.src, src_offset: 0, dst: bench.dst, dst_offset: 0, length: LARGEST };
+    let mut report = Report::default();
+    let outcome = run(&bench.model, &range, GO_ON, &mut Progress::default(), &mut report);
+    assert_eq!((outcome.map_err(|error| error.errno()), report.already), (Err(EIO), 0));
     // No map: everything is asked for. A failure to write out what it is of is one.
     for (errno, result) in [(EOPNOTSUPP, Ok(())), (EIO, Err(EIO))] {
         let bench = shared();
