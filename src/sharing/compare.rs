@@ -155,6 +155,10 @@ impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
     fn relation(&self, one: &Record, other: &Record) -> Relation {
         use Content::{Encoded, Hole, Inline};
         match (one.content, other.content) {
+            // Where nothing is known of a file system, what is not written out may look like a hole.
+            (Hole, Hole) if self.volumes == Volumes::Unknown && !self.maps.iter().all(|map| map.flush) => {
+                Relation::Unknown
+            }
             (Hole, Hole) => Relation::Hole,
             (Hole, _) | (_, Hole) => Relation::Apart,
             _ if self.volumes == Volumes::Two => Relation::Apart,

@@ -71,20 +71,27 @@ pub fn extents<S: Sys>(
     let has_base = each.is_some() && sys.base(span.fd, &before).is_some();
     let mut batch = Batch::default();
     let mut map = Pieces::new(sys, *span, flush, &mut batch)?;
+    // A map that ends where the file did, fetched with one call, is of one instant.
+    let mut ends_elsewhere = false;
     let outcome = walk(&mut map, before.size, account, |mut extent: Extent| {
+        ends_elsewhere = match extent.record.content {
+            Content::Preallocated if extent.beyond => ends_elsewhere,
+            content => extent.beyond || content == Content::Hole,
+        };
         let Some(each) = each.as_mut() else { return true };
         extent.record.place = extent.record.place.filter(|_| has_base);
         each(&extent)
     });
     if let Some(errno) = no_map(outcome)? {
-        account.refused = Some(errno);
+        *account = Account { refused: Some(errno), ..Account::default() };
         return Ok(());
     }
     account.reported = Reported::of(sys, span.fd, &map);
     if account.reported != Reported::Known {
         account.exclusive = 0;
     }
-    let moved = map.calls > 1 && sys.stat(span.fd).at(Step::Map(span.side))?.moved_since(&before);
+    let moved =
+        (map.calls > 1 || ends_elsewhere) && sys.stat(span.fd).at(Step::Map(span.side))?.moved_since(&before);
     account.changed = map.disordered || moved;
     Ok(())
 }
@@ -109,14 +116,22 @@ fn walk<S: Sys>(
     let mut give = |extent: Extent| {
         if each(extent) { Ok(()) } else { Err(Error::new(Step::Progress, Cause::Cancelled)) }
     };
+    // Reserved blocks that were written to are no others before they are written out (XFS, ext4, f2fs).
+    let certain = map.flush;
+    let known = |record: Record| match record.content {
+        Content::Preallocated if !certain => Record { content: Content::Pending, ..record },
+        _ => record,
+    };
     while let Some(piece) = map.next_piece()? {
         if piece.end() <= size {
+            let piece = known(piece);
             account.add(&piece);
             give(Extent { record: piece, beyond: false })?;
             continue;
         }
         let inside = piece.within(0, size);
         if let Some(record) = inside {
+            let record = known(record);
             account.add(&record);
             give(Extent { record, beyond: false })?;
         }

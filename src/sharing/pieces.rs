@@ -15,7 +15,7 @@ pub struct Pieces<'s, 'b, S: Sys> {
     at: u64,
     end: u64,
     /// What is not written out is written before the map is fetched, or nothing waits for that.
-    flush: bool,
+    pub flush: bool,
     batch: &'b mut Batch,
     next: usize,
     /// A record behind a hole.
@@ -133,7 +133,8 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
             Err(errno) if table::map_ends(errno) => self.batch.clear(),
             outcome => outcome.at(step)?,
         }
-        self.ended = self.batch.records().last().is_none_or(|record| record.last);
+        let is_last = |record: &Record| record.last || record.offset >= self.end;
+        self.ended = self.batch.records().last().is_none_or(is_last);
         Ok(())
     }
 }

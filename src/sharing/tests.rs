@@ -297,6 +297,44 @@ fn a_map_that_goes_nowhere_is_an_error() {
 }
 
 #[test]
+fn a_file_system_that_gives_more_than_it_was_asked_for_does_no_harm() {
+    let world = World::of(Traits::XFS);
+    world.lie(0, |_| vec![data(6144, 2148, 5)]);
+    let (result, account, _) = world.account(0, 1024, 2048);
+    assert_eq!((result, account.holes, account.length), (Ok(()), 2048, 2048));
+}
+
+/// Cut or grown between the look at its size and the map, which is fetched with one call.
+#[test]
+fn a_map_that_does_not_fit_the_size_is_of_a_changed_file() {
+    for size in [0, 100, 4096, 90_000] {
+        let world = World::of(Traits::XFS);
+        world.model.world_mut().map_batch = 100;
+        assert!(!world.account(0, 0, LARGEST).1.changed);
+        let ino = world.inos[0];
+        world.model.before(When::Of(Call::Map, 2), move |disk| {
+            disk.change(ino, |data| {
+                data.set_size(size);
+                data.write(size.saturating_sub(1), b"!");
+            });
+        });
+        let account = world.account(0, 0, LARGEST).1;
+        assert!(account.changed, "{size}: {account:?}");
+        assert_eq!(world.model.count(Call::Map), 2);
+    }
+}
+
+#[test]
+fn a_map_that_is_refused_later_is_none() {
+    let world = World::of(Traits::XFS);
+    let fault = Fault::Errno(EOPNOTSUPP);
+    world.model.world_mut().faults.plan(Place::Of(Call::Map, 2), fault, Lasting::Kind);
+    let (result, account, _) = world.account(0, 0, LARGEST);
+    let none = Account { refused: Some(Errno(EOPNOTSUPP)), ..Account::default() };
+    assert_eq!((result, account), (Ok(()), none));
+}
+
+#[test]
 fn a_disordered_map_proves_nothing() {
     let world = World::of(Traits::XFS);
     let overlapping = |_| vec![data(0, 3000, 1 << 20), last(data(2000, 9000, (1 << 20) + 2000))];
@@ -479,6 +517,42 @@ fn without_a_flush_nothing_is_shared_and_nothing_has_a_place() {
     extents(&world.model, &span, false, Some(&mut each), &mut account).unwrap();
     assert_eq!((account.pending, account.shared, account.unshared), (2048, 0, 4196));
     assert!(seen.iter().all(|record| record.place.is_none() && !record.shared), "{seen:?}");
+}
+
+/// XFS, ext4 and f2fs show reserved blocks until what was written to them is on the device.
+#[test]
+fn without_a_flush_reserved_blocks_may_hold_data() {
+    let reserved = |_| {
+        let record = last(data(0, 9000, 5));
+        vec![Record { content: Content::Preallocated, shared: false, ..record }]
+    };
+    for (flush, preallocated, exclusive) in [(false, 0, 708), (true, 8292, 9000)] {
+        let world = World::of(Traits::XFS);
+        world.lie(0, reserved);
+        let old = world.model.world().disk.data(world.inos[0]).clone();
+        world.model.world_mut().disk.inodes[world.inos[0]].unflushed = Some(old);
+        let span = Span { fd: world.fds[0], side: SIDE, offset: 0, length: LARGEST };
+        let mut account = Account::default();
+        extents(&world.model, &span, flush, None, &mut account).unwrap();
+        assert_eq!((account.preallocated, account.pending), (preallocated, 8292 - preallocated));
+        assert_eq!((account.beyond, account.exclusive), (708, exclusive), "{account:?}");
+    }
+}
+
+/// bcachefs before Linux 6.14: what is in memory alone is no record yet.
+#[test]
+fn without_a_flush_two_holes_are_the_same_only_where_holes_are_certain() {
+    for (places, holes) in [(true, 8292), (false, 0)] {
+        let world = World::of(Traits { places, ..Traits::XFS });
+        for ino in world.inos {
+            let data = world.model.world().disk.data(ino).clone();
+            world.model.world_mut().disk.inodes[ino].unflushed = Some(data);
+        }
+        [0, 1].into_iter().for_each(|file| world.lie(file, |_| Vec::new()));
+        let found = world.compare_flushing(0, 0, LARGEST, false).unwrap();
+        assert_eq!((found.holes, found.unknown), (holes, 8292 - holes));
+        assert_eq!(world.compare(0, 0, LARGEST).unwrap().holes, 8292);
+    }
 }
 
 #[test]
