@@ -20,6 +20,7 @@ mod ranges;
 mod sharing;
 mod skipping;
 mod structs;
+mod truth;
 mod whole;
 
 use std::sync::LazyLock;
@@ -95,6 +96,7 @@ fn main() {
         ranges::ALL,
         dedupe::ALL,
         sharing::ALL,
+        truth::ALL,
         probing::ALL,
         limits::ALL,
         host::ALL,

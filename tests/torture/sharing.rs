@@ -17,6 +17,7 @@ use crate::volume::{Volume, run};
 
 pub const OWN: &[(&str, fn())] = &[
     ("sharing::xfs", xfs),
+    ("sharing::xfs_by_its_reverse_map", xfs_by_its_reverse_map),
     ("sharing::btrfs", btrfs),
     ("sharing::btrfs_zstd", btrfs_zstd),
     ("sharing::two_halves_of_one_compressed_extent", two_halves_of_one_compressed_extent),
@@ -70,6 +71,28 @@ fn by_bmap(file: &File) -> Vec<Stretch> {
             length: entry.length as u64 * 512,
             extent: 0,
             within: entry.block as u64 * 512,
+        })
+        .collect()
+}
+
+/// By the tree that says for each block of the device whose it is (as root, with rmapbt).
+fn by_reverse_map(file: &File) -> Vec<Stretch> {
+    let inode = file.metadata().unwrap().ino().to_string();
+    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    let text = run("xfs_io", &["-r", "-c", "fsmap -v", &path]).unwrap_or_else(|why| skip(why));
+    // 8: 7:5 [192..2151]: 131 0..1959 0 (192..2151) 1960 0100000
+    let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let own = words.filter(|words| words.get(3) == Some(&inode.as_str()));
+    // 0010000: reserved, and not written to.
+    let written = own.filter(|words| words.get(8).is_none_or(|flags| !flags.contains("001")));
+    let sectors = |range: &str| {
+        let (from, to) = range.trim_matches(['[', ']', ':']).split_once("..").unwrap();
+        (from.parse::<u64>().unwrap() * 512, (to.parse::<u64>().unwrap() + 1) * 512)
+    };
+    written
+        .map(|words| {
+            let ((within, _), (offset, end)) = (sectors(words[2]), sectors(words[4]));
+            Stretch { offset, length: end - offset, extent: 0, within }
         })
         .collect()
 }
@@ -140,6 +163,11 @@ fn truly_same(a: (&[Stretch], u64), b: (&[Stretch], u64), length: u64) -> u64 {
 
 fn xfs() {
     fuzz("xfs", &Volume::new("xfs", 600, &["-b", "size=1024"], "loop"), by_bmap, 1024, true);
+}
+
+fn xfs_by_its_reverse_map() {
+    let volume = Volume::new("xfs", 600, &["-m", "rmapbt=1"], "loop");
+    fuzz("xfs by its reverse map", &volume, by_reverse_map, 4096, true);
 }
 
 fn btrfs() {
