@@ -100,8 +100,8 @@ const char *sharing_name(enum sharing value);
 
 /* Each list ends in a test without a name. "system" is what only this kind of system has. */
 extern const struct test probe_tests[], argument_tests[], new_file_tests[], replace_tests[],
-    overwrite_tests[], hole_tests[], progress_tests[], handle_tests[], name_tests[], tree_tests[],
-    system_tests[], kept_tests[];
+    overwrite_tests[], hole_tests[], progress_tests[], handle_tests[], sharing_tests[],
+    name_tests[], tree_tests[], system_tests[], kept_tests[];
 
 enum modes learn_modes(void);
 /* Looks again, after a remount, at what kept_tests made. */

@@ -11,8 +11,9 @@ struct place place;
 static char *work; /* the directory that the tests run in */
 
 static const struct test *const lists[] = {
-    probe_tests,    argument_tests, new_file_tests, replace_tests, overwrite_tests, hole_tests,
-    progress_tests, handle_tests,   name_tests,     tree_tests,    system_tests,    kept_tests};
+    probe_tests, argument_tests, new_file_tests, replace_tests, overwrite_tests,
+    hole_tests,  progress_tests, handle_tests,   sharing_tests, name_tests,
+    tree_tests,  system_tests,   kept_tests};
 
 /* The runner knows how slow its machine is. */
 static unsigned time_limit(void)
