@@ -218,6 +218,31 @@ def maps(samples):
     return by_system(systems, rows)
 
 
+DEDUPE_PEERS = ["libreflink", "FIDEDUPERANGE", "duperemove", "jdupes", "rmlint", "fclones"]
+
+
+def dedupes(samples):
+    """Time, its ratio to the bare loop, CPU time; and what was not shared afterwards, where something was not."""
+    systems = [fs for fs in CLONING if samples.sizes("dedupe", "cached", fs)]
+    rows = []
+    for kind in ("cached", "cold", "shared"):
+        for peer in DEDUPE_PEERS:
+            cells = [f"{kind}: {peer}"]
+            for fs in systems:
+                size = samples.sizes("dedupe", kind, fs)[0]
+                key, cpu = ("dedupe", kind, fs, size), ("dedupe cpu", kind, fs, size)
+                ratio = samples.ratio(key, peer, "FIDEDUPERANGE")
+                if ratio:
+                    left = size - samples.notes[key][peer, "shared"]
+                    cells.append(
+                        f"{plot.time_name(samples.median(key, peer))}, {ratio.value:.2f}; {plot.time_name(samples.median(cpu, peer))}"
+                        + (f"; **{plot.size_name(left)} not shared**" if left else "")
+                    )
+            if len(cells) > 1:
+                rows.append(cells)
+    return by_system(systems, rows) if rows else NOT_RUN
+
+
 def kernel_copy(samples):
     rows = []
     for size in samples.sizes("sizes", "dense", COPYING[0]):
@@ -340,6 +365,7 @@ def fill(template, samples, facts, skipped, work):
         "FRAGMENTED": big(samples, "fragmented"),
         "RANGES": ranges(samples),
         "MAPS": maps(samples),
+        "DEDUPE": dedupes(samples),
         "TREES": trees(work / "trees.tsv"),
         "CROSSOVER": crossover(samples),
         "CLONE_AGAINST_COPY": clone_against_copy(samples),

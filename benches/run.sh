@@ -30,6 +30,7 @@ build() {
     (cd "$root" && ${CARGO:-cargo} build --quiet --release --locked)
     ln -sf libreflink.so "$target/release/libreflink.so.0"
     build_tree_tools
+    dedupe_tools
     [ -z "${TREES:-}" ] || return 0
     (cd "$here/peer-reflink-copy" &&
         LIBREFLINK_LIB_DIR=$target/release CARGO_TARGET_DIR=$work/peer ${CARGO:-cargo} build --quiet --release --locked)
@@ -46,6 +47,16 @@ build_tree_tools() {
             (cd / && ${CARGO:-cargo} install --quiet --locked --root "$work/tree-peers" "$peer" >/dev/null 2>&1) ||
             echo "bench: $peer cannot be built here: SKIPPED" >&2
     done
+}
+
+# Programs that deduplicate: Debian's, and one of a pinned version that Debian has not.
+dedupe_tools() {
+    local peer
+    for peer in duperemove jdupes rmlint; do
+        command -v "$peer" >/dev/null || apt-get install -y -qq --no-install-recommends "$peer" >/dev/null 2>&1 || true
+    done
+    [ -x "$work/tree-peers/bin/fclones" ] ||
+        (cd / && ${CARGO:-cargo} install --quiet --locked --root "$work/tree-peers" fclones@0.35.0 >/dev/null 2>&1) || true
 }
 
 # In an environment of its own, with the library just built. PyPI is needed for what builds it.
@@ -138,7 +149,11 @@ measure() {
     else
         echo "bench: no Python package here: SKIPPED" >"$work/skipped"
     fi
-    local kind
+    local kind peer
+    PATH=$PATH:$work/tree-peers/bin
+    for peer in duperemove jdupes rmlint fclones; do
+        command -v "$peer" >/dev/null || echo "bench: no $peer here: SKIPPED" | tee -a "$work/skipped" >&2
+    done
     for kind in ${FILESYSTEMS:-xfs btrfs ext4 tmpfs}; do
         echo "$kind" >&2
         on "$kind" count start steps small python

@@ -52,6 +52,8 @@ extern const struct peer CP, CP_NEVER, SHUTIL; /* one file for each call */
 uint64_t outside_cpu(void);                    /* CPU time of the last of them, in ns */
 uint64_t shutil_time(void);                    /* of its last copy, by its own clock */
 void outside_stop(void);
+bool on_path(const char *program);
+void run_program(char **arguments); /* in silence; outside_cpu() says what it took */
 
 /* files.c */
 void die(const char *what);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Dedupe of two equal files: reflink_dedupe_fd against a loop of FIDEDUPERANGE in the same steps.
- * Cached, read from the device, and shared already. */
+ * Dedupe of two equal files: reflink_dedupe_fd against a loop of FIDEDUPERANGE in the same steps,
+ * and against the programs that people use. Cached, read from the device, and shared already. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -55,9 +55,24 @@ static void ours(int src, int dst)
     }
 }
 
-typedef void dedupe(int src, int dst);
-static dedupe *const WAYS[] = {bare, ours};
-static const char *const NAMES[] = {"FIDEDUPERANGE", "libreflink"};
+#define SRC "pair/one"
+#define DST "pair/two"
+
+/* In this process, or by a program that finds out by itself what is equal. */
+struct way {
+    const char *name;
+    void (*dedupe)(int src, int dst);
+    const char *arguments[8];
+};
+
+static const struct way WAYS[] = {
+    {"FIDEDUPERANGE", bare, {NULL}},
+    {"libreflink", ours, {NULL}},
+    {"duperemove", NULL, {"duperemove", "-d", SRC, DST}},
+    {"jdupes", NULL, {"jdupes", "-q", "-B", "pair"}},
+    {"rmlint", NULL, {"rmlint", "--dedupe", SRC, DST}},
+    {"fclones", NULL, {"sh", "-c", "fclones group pair | fclones dedupe"}},
+};
 
 struct kind {
     const char *name;
@@ -77,8 +92,8 @@ static int opened(const char *name)
 /* A copy with blocks of its own, unless it is to share them already. */
 static int prepare(const struct kind *kind, int src)
 {
-    make_file("dedupe2", kind->size, MIB, MIB);
-    int dst = opened("dedupe2");
+    make_file(DST, kind->size, MIB, MIB);
+    int dst = opened(DST);
     if (fsync(dst) != 0)
         die("fsync");
     if (kind->shared)
@@ -97,11 +112,23 @@ static int prepare(const struct kind *kind, int src)
     return dst;
 }
 
+/* Bytes that both have at one place: whether it was done at all. */
+static uint64_t shared(int src)
+{
+    struct reflink_shared_result found = REFLINK_SHARED_RESULT_INIT;
+    int dst = opened(DST); /* fclones puts another file there */
+    if (reflink_shared(src, 0, dst, 0, REFLINK_TO_EOF, 0, &found) != 0)
+        die("reflink_shared");
+    close(dst);
+    return found.bytes_same;
+}
+
 static void run(const struct lab *lab, const struct kind *kind)
 {
     struct samples times[COUNT(WAYS)] = {{0}}, cpu[COUNT(WAYS)] = {{0}};
-    make_file("dedupe1", kind->size, MIB, MIB);
-    int src = opened("dedupe1");
+    make_dir("pair");
+    make_file(SRC, kind->size, MIB, MIB);
+    int src = opened(SRC);
     if (fsync(src) != 0)
         die("fsync");
     for (unsigned round = 0; round < (lab->quick ? 3 : kind->rounds); round++) {
@@ -109,12 +136,21 @@ static void run(const struct lab *lab, const struct kind *kind)
         shuffle(order, COUNT(WAYS));
         for (unsigned turn = 0; turn < COUNT(WAYS); turn++) {
             unsigned k = order[turn];
+            if (!WAYS[k].dedupe && !on_path(WAYS[k].name))
+                continue;
             int dst = prepare(kind, src);
             uint64_t start = now(), start_cpu = cpu_now();
-            WAYS[k](src, dst);
-            uint64_t took = now() - start, took_cpu = cpu_now() - start_cpu;
+            if (WAYS[k].dedupe)
+                WAYS[k].dedupe(src, dst);
+            else
+                run_program((char **)WAYS[k].arguments);
+            uint64_t took = now() - start;
+            uint64_t took_cpu = WAYS[k].dedupe ? cpu_now() - start_cpu : outside_cpu();
             close(dst);
-            times[k].peer = cpu[k].peer = NAMES[k];
+            if (round == 0)
+                put_note(lab, "dedupe", kind->name, kind->size, WAYS[k].name, "shared",
+                         (double)shared(src));
+            times[k].peer = cpu[k].peer = WAYS[k].name;
             add_sample(&times[k], (double)took);
             add_sample(&cpu[k], (double)took_cpu);
         }
@@ -122,8 +158,9 @@ static void run(const struct lab *lab, const struct kind *kind)
     put_samples(lab, "dedupe", kind->name, kind->size, times, COUNT(WAYS));
     put_samples(lab, "dedupe cpu", kind->name, kind->size, cpu, COUNT(WAYS));
     close(src);
-    unlink("dedupe1");
-    unlink("dedupe2");
+    unlink(SRC);
+    unlink(DST);
+    rmdir("pair");
     settle();
 }
 

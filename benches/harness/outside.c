@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The peers that are programs: cp, one process for many files; and Python's functions, in one
- * worker that stays and times itself, so that its start is not measured. */
+ * The peers that are programs: cp, one process for many files; those that deduplicate; and Python's
+ * functions, in one worker that stays and times itself, so that its start is not measured. */
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -69,6 +70,35 @@ uint64_t cp_files(const char *from, const char *to, unsigned first, unsigned las
     free(names);
     free(arguments);
     return took;
+}
+
+bool on_path(const char *program)
+{
+    char path[4096];
+    const char *at = getenv("PATH");
+    for (size_t length; at && *at; at += length + (at[length] == ':')) {
+        length = strcspn(at, ":");
+        snprintf(path, sizeof path, "%.*s/%s", (int)length, at, program);
+        if (access(path, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What it prints is kept for whoever wants to know why it failed. */
+void run_program(char **arguments)
+{
+    int kept[2] = {dup(1), dup(2)};
+    int log = open("program.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (log < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+        die("program.log");
+    run(arguments);
+    for (int i = 0; i < 2; i++) {
+        dup2(kept[i], i + 1);
+        close(kept[i]);
+    }
+    close(log);
+    unlink("program.log");
 }
 
 static int cp(const char *from, const char *to)
