@@ -27,6 +27,7 @@ struct command {
     bool list;
     bool numbers;
     const char *other;
+    uint64_t at, other_at; /* where the compared ranges begin */
 };
 
 static void complain(const char *name, const char *why)
@@ -137,8 +138,8 @@ static bool look(const char *name, int fd, const struct command *command)
 static void print_verdict(const char *name, const char *other,
                           const struct reflink_shared_result *found)
 {
-    static const char *const words[] = {"unknown", "nothing is shared", "a part is shared",
-                                        "everything is shared"};
+    static const char *const words[] = {"unknown", "nothing is shared at these offsets",
+                                        "a part is shared", "everything is shared"};
     char text[HUMAN_SIZE];
 
     printf("%s and %s: %s", name, other,
@@ -164,7 +165,7 @@ static int compare(const char *name, int fd, const struct command *command)
         complain(command->other, strerror(errno));
         return FAILED;
     }
-    code = reflink_shared(fd, 0, other, 0, REFLINK_TO_EOF, 0, &found);
+    code = reflink_shared(fd, command->at, other, command->other_at, REFLINK_TO_EOF, 0, &found);
     close(other);
     if (code < 0) {
         complain(found.flags & REFLINK_AT_DESTINATION ? command->other : name,
@@ -213,6 +214,7 @@ static const char help[] =
     "\n"
     "  -l, --list          list the extents too: offset, length, place, kind\n"
     "  -w, --with OTHER    say whether FILE and OTHER share their blocks\n"
+    "  -a, --at AT:OTHERS  with -w: compare from byte AT of FILE and OTHERS of OTHER on (0:0)\n"
     "  -n, --numbers       numbers only: whether the file system says what is shared (0 no map,\n"
     "                      1 no, 2 yes), bytes shared, not shared, in holes, preallocated, and\n"
     "                      extents; with -w also the verdict (0 unknown, 1 nothing, 2 a part,\n"
@@ -230,24 +232,34 @@ static void usage(const char *why)
     exit(FAILED);
 }
 
+static void read_offsets(const char *text, struct command *command)
+{
+    char end;
+
+    if (*text == '-' ||
+        sscanf(text, "%" SCNu64 ":%" SCNu64 "%c", &command->at, &command->other_at, &end) != 2)
+        usage("--at needs two offsets, as 0:4096");
+}
+
 static void read_options(int argc, char **argv, struct command *command)
 {
     static const struct option long_options[] = {
-        {"list", no_argument, NULL, 'l'},
-        {"with", required_argument, NULL, 'w'},
-        {"numbers", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"list", no_argument, NULL, 'l'},     {"with", required_argument, NULL, 'w'},
+        {"at", required_argument, NULL, 'a'}, {"numbers", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},     {NULL, 0, NULL, 0},
     };
     int letter;
 
-    while ((letter = getopt_long(argc, argv, "lw:nh", long_options, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "lw:a:nh", long_options, NULL)) != -1) {
         switch (letter) {
         case 'l':
             command->list = true;
             break;
         case 'w':
             command->other = optarg;
+            break;
+        case 'a':
+            read_offsets(optarg, command);
             break;
         case 'n':
             command->numbers = true;
@@ -265,7 +277,7 @@ static void read_options(int argc, char **argv, struct command *command)
 
 int main(int argc, char **argv)
 {
-    struct command command = {false, false, NULL};
+    struct command command = {false, false, NULL, 0, 0};
     int worst = ALL;
 
     read_options(argc, argv, &command);
