@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -32,6 +32,13 @@ fn sums(path: &Path) -> Sums {
     extents(path).0
 }
 
+/// A file in one extent. A busy machine may write it out in two parts.
+fn of_one_extent(path: PathBuf, content: &[u8]) -> PathBuf {
+    let made = (0..50).any(|_| sums(&files::file(&path, content)).extents == 1);
+    assert!(made, "{path:?} is never in one piece");
+    path
+}
+
 /// XFS frees in the background what was removed, and its marks stay until then.
 fn until(what: &str, right: impl Fn() -> bool) {
     let soon = (0..100).any(|_| {
@@ -50,7 +57,7 @@ fn only_what_is_used_twice_is_shared(place: &Place) {
     }
     let (room, block) = (Room::new(&place.dir), place.block);
     let (size, part) = (32 * block, 8 * block);
-    let within = files::file(&room.path("within"), &files::bytes(20, size as usize));
+    let within = of_one_extent(room.path("within"), &files::bytes(20, size as usize));
     let file = OpenOptions::new().read(true).write(true).open(&within).unwrap();
     let fd = file.as_raw_fd();
     let share = crate::whole::options(abi::ALWAYS);
@@ -62,7 +69,7 @@ fn only_what_is_used_twice_is_shared(place: &Place) {
     // A part of another file's: the rest is alone on XFS.
     let half = files::file(&room.path("half"), b"");
     let to = OpenOptions::new().write(true).open(&half).unwrap();
-    let source = files::file(&room.path("source"), &files::bytes(21, size as usize));
+    let source = of_one_extent(room.path("source"), &files::bytes(21, size as usize));
     let from = File::open(&source).unwrap();
     assert_eq!(abi::copy_range((from.as_raw_fd(), part), (to.as_raw_fd(), 0), part, &share).0, 0);
     let marked = if place.name.contains("btrfs") { size } else { part };
@@ -252,7 +259,7 @@ fn snapshots(place: &Place) {
 fn defragmenting_unshares(place: &Place) {
     let room = Room::new(&place.dir);
     let text = "a text that can be compressed\n".repeat(20_000);
-    let one = files::file(&room.path("one"), text.as_bytes());
+    let one = of_one_extent(room.path("one"), text.as_bytes());
     let size = text.len() as u64;
     let other = clone_of(&one, room.path("other"));
     tool("btrfs", &["filesystem", "defragment", "-f", one.to_str().unwrap()]);

@@ -340,6 +340,10 @@ fn less_than_a_block_is_not_asked_for() {
         let found = bench.run((0, 0, length), ASK_ALL).report;
         assert_eq!((found.deduped, found.first_difference.is_some()), (deduped, length == 8192), "{found:?}");
     }
+    let asked = bench.model.count(Call::Dedupe);
+    let found = bench.run((0, 100, LARGEST), ASK_ALL).report;
+    assert_eq!((found.skipped, found.dedupe_error), (8092, 0), "blocks that do not lie alike: {found:?}");
+    assert_eq!(bench.model.count(Call::Dedupe) - asked, 1, "nothing but whether they may share");
 }
 
 /// Once something was compared in a unit, a refusal is of the file, and no larger unit is tried.
@@ -724,6 +728,17 @@ fn a_lie_is_seen_by_who_looks() {
     bench.plan(Place::Of(Call::Dedupe, 1), Fault::Odd(Odd::SaysShared), Lasting::Kind);
     let found = bench.run(ALL, Options { verify: true, ..GO_ON }).report;
     assert_eq!((found.deduped, found.verified), (5220, 0));
+}
+
+#[test]
+fn holes_that_were_shared_are_verified() {
+    let bench = Bench::equal(0);
+    for ino in bench.inos {
+        bench.model.world_mut().disk.change(ino, |data| data.set_size(5220));
+    }
+    let bench = Bench { shown: shown(&bench.model, &bench.inos), ..bench };
+    let found = bench.run(ALL, Options { verify: true, ..ASK_ALL }).report;
+    assert_eq!((found.deduped, found.verified), (5220, 5220));
 }
 
 #[test]
