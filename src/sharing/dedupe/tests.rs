@@ -391,6 +391,19 @@ fn a_difference_is_looked_for_where_files_end_too() {
         let mut difference = Difference::new(&bench.model, (bench.src, 0), (bench.dst, 0));
         assert_eq!(difference.first(0, 9000), Ok(found));
         assert_eq!(difference.first(3000, 3900), Ok(None));
+        // What the buffers hold behind the shorter one's end is of no file.
+        let bench = Bench::new(Traits::XFS, &vec![0; one as usize], &vec![0; other as usize]);
+        let mut difference = Difference::new(&bench.model, (bench.src, 0), (bench.dst, 0));
+        assert_eq!(difference.first(0, 9000), Ok(found));
+    }
+    for (fault, lasting, found) in [
+        (Fault::Errno(EINTR), Lasting::Times(3), Ok(Some(4000))),
+        (Fault::Odd(Odd::TooMuch), Lasting::Kind, Err(Cause::Inconsistent)),
+    ] {
+        let bench = Bench::new(Traits::XFS, &noise(5000, 1), &noise(4000, 1));
+        bench.plan(Place::Of(Call::ReadAt, 1), fault, lasting);
+        let mut difference = Difference::new(&bench.model, (bench.src, 0), (bench.dst, 0));
+        assert_eq!(difference.first(0, 9000).map_err(|error| error.cause), found);
     }
 }
 
