@@ -221,25 +221,27 @@ def maps(samples):
 DEDUPE_PEERS = ["libreflink", "FIDEDUPERANGE", "duperemove", "jdupes", "rmlint", "fclones"]
 
 
+def dedupe_cell(samples, fs, kind, peer):
+    sizes = samples.sizes("dedupe", kind, fs)
+    key = ("dedupe", kind, fs, *sizes[:1])
+    ratio = sizes and samples.ratio(key, peer, "FIDEDUPERANGE")
+    if not ratio:
+        return None
+    cpu = samples.median(("dedupe cpu", *key[1:]), peer)
+    left = sizes[0] - samples.notes[key][peer, "shared"]
+    words = f"{plot.time_name(samples.median(key, peer))}, {ratio.value:.2f}; {plot.time_name(cpu)}"
+    return words + (f"; **{plot.size_name(left)} not shared**" if left else "")
+
+
 def dedupes(samples):
     """Time, its ratio to the bare loop, CPU time; and what was not shared afterwards, where something was not."""
-    systems = [fs for fs in CLONING if samples.sizes("dedupe", "cached", fs)]
+    systems = measured(samples, "dedupe", "cached")
     rows = []
     for kind in ("cached", "cold", "shared"):
         for peer in DEDUPE_PEERS:
-            cells = [f"{kind}: {peer}"]
-            for fs in systems:
-                size = samples.sizes("dedupe", kind, fs)[0]
-                key, cpu = ("dedupe", kind, fs, size), ("dedupe cpu", kind, fs, size)
-                ratio = samples.ratio(key, peer, "FIDEDUPERANGE")
-                if ratio:
-                    left = size - samples.notes[key][peer, "shared"]
-                    cells.append(
-                        f"{plot.time_name(samples.median(key, peer))}, {ratio.value:.2f}; {plot.time_name(samples.median(cpu, peer))}"
-                        + (f"; **{plot.size_name(left)} not shared**" if left else "")
-                    )
-            if len(cells) > 1:
-                rows.append(cells)
+            cells = [dedupe_cell(samples, fs, kind, peer) for fs in systems]
+            if any(cells):
+                rows.append([f"{kind}: {peer}", *cells])
     return by_system(systems, rows) if rows else NOT_RUN
 
 
