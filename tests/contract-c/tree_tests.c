@@ -376,13 +376,13 @@ static void names_that_fold(void)
     const char *there = elsewhere("fold");
     char from[PATH_ROOM];
     int count = 0;
-    bool folds, lower;
+    bool folds;
     if (!there)
         return;
     strcpy(from, there);
     fresh_directory(from);
     make_text(in(from, "a"), "lower");
-    make_text(in(from, "A"), "UPPER");
+    make_text(in(from, "A"), "UP");
     make_text("x", "1");
     folds = exists("X");
     fact_number("folds", folds);
@@ -404,8 +404,7 @@ static void names_that_fold(void)
     EQUAL(tree.result.entries_failed, 1);
     EQUAL(count, 1);
     EQUAL(count_names("dst", "", NULL), 1);
-    lower = holds_text("dst/a", "lower");
-    CHECK(lower || holds_text("dst/A", "UPPER"));
+    CHECK(holds_text("dst/a", size_of("dst/a") == 5 ? "lower" : "UP"));
     tree.options.on_error = NULL;
     tree.options.if_exists = REFLINK_MERGE;
     fresh_directory("merged");
