@@ -1444,7 +1444,7 @@ unsafe extern "C" {
     /// - REFLINK_ERR_SAME_FILE: the destination is the source.
     /// - REFLINK_ERR_INTO_ITSELF: the destination is in the source, or it contains the source and would be replaced.
     /// - REFLINK_ERR_NAME_CLASH: two names of one directory are one name on the destination, which does not tell upper and
-    ///   lower case or forms of a letter apart. With REFLINK_MERGE the second is taken for what is there.
+    ///   lower case or forms of a letter apart.
     /// - -EOPNOTSUPP at REFLINK_STEP_PUBLISH: with REFLINK_REPLACE, two names cannot be exchanged there: see
     ///   REFLINK_TREE_TWO_RENAMES.
     /// - with REFLINK_ALWAYS what reflink_copy_file_at() returns for the first file that cannot be cloned.
