@@ -82,7 +82,9 @@ fn by_reverse_map(file: &File) -> Vec<Stretch> {
     let text = run("xfs_io", &["-r", "-c", "fsmap -v", &path]).unwrap_or_else(|why| skip(why));
     // 8: 7:5 [192..2151]: 131 0..1959 0 (192..2151) 1960 0100000
     let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let own = words.filter(|words| words.get(3) == Some(&inode.as_str()));
+    // A block of the file's own map is its own too, and holds none of its bytes.
+    let is_range = |word: Option<&&str>| word.is_some_and(|word| word.contains(".."));
+    let own = words.filter(|words| words.get(3) == Some(&inode.as_str()) && is_range(words.get(4)));
     // 0010000: reserved, and not written to.
     let written = own.filter(|words| words.get(8).is_none_or(|flags| !flags.contains("001")));
     let sectors = |range: &str| {
