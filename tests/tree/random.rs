@@ -114,10 +114,6 @@ fn merged(room: &Room, root: bool, random: &mut Random, source: &Tree, options: 
             for (path, node) in now.iter_mut().filter(|(_, node)| node.kind == Kind::Directory) {
                 node.modified = below.get(path).map_or(node.modified, |source| source.modified);
             }
-            // Made anew below a default ACL, which is copied by now.
-            for node in now.values_mut().filter(|node| node.kind == Kind::Special) {
-                node.attributes.clear();
-            }
         }
         walker::assert_copy(&below, &inside(&now), walker::Kept::of(options));
         assert_eq!(outcome.done(), outcome.seen(), "again: {again}: {outcome:?}");
@@ -222,6 +218,12 @@ impl Maker<'_> {
         if self.root && self.random.one_in(2) {
             let (owner, group) = (self.random.below(3000) as u32, self.random.below(3000) as u32);
             assert_eq!(unsafe { libc::lchown(name.as_ptr(), owner, group) }, 0);
+        }
+        if self.root && !stat.is_file() && !stat.is_dir() && self.random.one_in(2) {
+            let value = files::bytes(self.random.next(), 20);
+            let attribute = c"trusted.random".as_ptr();
+            // Not every file system has attributes of these.
+            unsafe { libc::lsetxattr(name.as_ptr(), attribute, value.as_ptr().cast(), value.len(), 0) };
         }
         if !stat.is_symlink() {
             if stat.is_file() || stat.is_dir() {
