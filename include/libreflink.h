@@ -888,7 +888,10 @@ int reflink_describe(int code,
  */
 #define REFLINK_MAP_NO_FLUSH 0x1000000000000000ULL
 
-/** In `flags` of struct reflink_extents_result: `bytes_exclusive` is exact. */
+/**
+ * In `flags` of struct reflink_extents_result: `bytes_exclusive` is exact, since the file system itself counts it. Only
+ * APFS does, for a whole file: offset 0, REFLINK_TO_EOF, without REFLINK_MAP_NO_FLUSH.
+ */
 #define REFLINK_EXACT 0x40
 /**
  * In `flags` of struct reflink_extents_result and struct reflink_shared_result: a file changed during the call, or
@@ -910,8 +913,9 @@ int reflink_describe(int code,
 
 /**
  * In `flags` of struct reflink_extent: something else uses the blocks too: another file, a snapshot, or another
- * place of the same file. On Btrfs this holds for a whole extent as soon as a part of it is used elsewhere. On XFS
- * it can stay for a moment after the other file was removed.
+ * place of the same file. On Btrfs this holds for a whole extent as soon as a part of it is used elsewhere, on ReFS as
+ * soon as its first cluster is. On XFS it can stay for a moment after the other file was removed. On APFS only a file
+ * that shares all of its blocks has it.
  */
 #define REFLINK_EXTENT_SHARED 0x1
 /**
@@ -928,11 +932,15 @@ int reflink_describe(int code,
 #define REFLINK_EXTENT_BEYOND_EOF 0x8
 
 /**
- * The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs), or a sandbox forbids asking. `reason` and
- * `os_error` say which.
+ * The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs, all of FreeBSD), the data are kept elsewhere (in
+ * a cloud), or it is forbidden to ask. `reason` and `os_error` say which.
  */
 #define REFLINK_SHARING_UNKNOWN 0
-/** The file system gives out a map and never says what is shared, though files may share blocks (SMB). */
+/**
+ * The file system gives out a map and does not say of all bytes whether they are shared: SMB of none, APFS of none in
+ * a file that shares a part, ReFS not of extents longer than a cluster whose first one is not. `bytes_shared` is then
+ * a minimum.
+ */
 #define REFLINK_SHARING_UNREPORTED 1
 /** The file system says what is shared, or cannot share anything (ext4). */
 #define REFLINK_SHARING_KNOWN 2
@@ -1015,8 +1023,9 @@ struct reflink_extents_result {
   uint64_t bytes_beyond_eof;
   /**
    * Bytes that no other file uses: unshared data, and unshared preallocated blocks before and behind the end of
-   * the file. At least as many, unless REFLINK_EXACT is set; 0 unless `reported` is REFLINK_SHARING_KNOWN. Removing
-   * the file need not free them: it may be open, have other names, or be in a snapshot that was made later.
+   * the file. At least as many; 0 unless `reported` is REFLINK_SHARING_KNOWN. With REFLINK_EXACT, whatever `reported`
+   * is: exactly as many, in whole blocks, as the file system counts them. Removing the file need not free them: it may
+   * be open, have other names, or be in a snapshot that was made later.
    */
   uint64_t bytes_exclusive;
   /** Extents of the file in the range. Holes are not counted. */
@@ -1066,13 +1075,15 @@ struct reflink_shared_result {
 /**
  * Finds out what a range of an open file is made of: data, holes, preallocated blocks, and what of it is shared.
  *
- * Reports what the file system says (on Linux by FIEMAP). Where it says nothing, that is the answer, and the function
- * returns 0: see `reported` of struct reflink_extents_result. The file is not changed, and its offset does not move.
+ * Reports what the file system says: on Linux by FIEMAP, on macOS by F_LOG2PHYS_EXT and fgetattrlist(2), on Windows by
+ * retrieval pointers and their reference counts. (The last two are compiled, never run.) Where it says nothing, that is the
+ * answer, and the function returns 0: see `reported` of struct reflink_extents_result. The file is not changed, and its
+ * offset does not move.
  *
  * The answer is of the moment: another process may write at any time. REFLINK_MAP_CHANGED reports changes that were
  * noticed during the call. Needs the same memory for every file.
  *
- * @param fd      A regular file, open for reading or writing.
+ * @param fd      A regular file, open for reading or writing. On Windows, to write out a file on ReFS or a sparse one, it must be open for writing, or the caller be allowed to open it so. Else the answer is REFLINK_SHARING_UNKNOWN, unless REFLINK_MAP_NO_FLUSH is set.
  * @param offset  Where the range begins, in bytes.
  * @param length  The range's length in bytes, or REFLINK_TO_EOF, which includes blocks behind the end of the file.
  * @param flags   0 or REFLINK_MAP_NO_FLUSH.
@@ -1110,6 +1121,8 @@ int reflink_extents(reflink_handle fd,
  * shared in both files, reports the same place for both, and neither file changed during the call. What
  * cannot be proven is `bytes_unknown`. The following is never proven: compressed data, data in the metadata, files on
  * overlayfs, on bcachefs, on realtime devices of XFS and on SMB. Snapshots and subvolumes of one Btrfs volume can be compared.
+ * On macOS and Windows nothing is proven of two files except that they are apart: no manual says that a flush writes out
+ * what other programs changed through mappings.
  *
  * Compares places and not content: equal bytes at two places are `bytes_apart`. The range of one file with itself is
  * `bytes_same`, also by two names of it. The files are not changed, and their offsets do not move.
@@ -1264,7 +1277,9 @@ int reflink_dedupe_fd(reflink_handle src,
  *
  * Errors of the system that are not about this file end the call with their code.
  * What was shared before stays shared. Only Linux can compare and share in one call (Btrfs, XFS, OCFS2,
- * bcachefs). On other systems the answer is -EOPNOTSUPP. An imitation would lose what others write in between.
+ * bcachefs). On other systems the answer is -EOPNOTSUPP. No imitation is safe there. What others write between a
+ * comparison and a clone would be lost, also what they write through mappings. Renaming a clone over the file changes
+ * its inode, its owner and its hard links, and leaves open descriptors with the old one.
  *
  * The system locks both files for each step of at most 16 MiB: others wait to write, and on XFS also to read.
  * To find the first difference the library reads both files around it, which can set their time of last access.

@@ -252,11 +252,12 @@ enum class step : std::uint32_t {
 /// listed.
 enum class sharing : std::uint32_t {
     // make header: cpp REFLINK_SHARING_*
-    /// The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs), or a sandbox forbids
-    /// asking.
+    /// The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs, all of FreeBSD), the
+    /// data are kept elsewhere (in a cloud), or it is forbidden to ask.
     unknown = REFLINK_SHARING_UNKNOWN,
-    /// The file system gives out a map and never says what is shared, though files may share blocks
-    /// (SMB).
+    /// The file system gives out a map and does not say of all bytes whether they are shared: SMB
+    /// of none, APFS of none in a file that shares a part, ReFS not of extents longer than a
+    /// cluster whose first one is not.
     unreported = REFLINK_SHARING_UNREPORTED,
     /// The file system says what is shared, or cannot share anything (ext4).
     known = REFLINK_SHARING_KNOWN,

@@ -194,7 +194,9 @@ pub unsafe extern "C" fn reflink_dedupe_fd(
 ///
 /// Errors of the system that are not about this file end the call with their code.
 /// What was shared before stays shared. Only Linux can compare and share in one call (Btrfs, XFS, OCFS2,
-/// bcachefs). On other systems the answer is -EOPNOTSUPP. An imitation would lose what others write in between.
+/// bcachefs). On other systems the answer is -EOPNOTSUPP. No imitation is safe there. What others write between a
+/// comparison and a clone would be lost, also what they write through mappings. Renaming a clone over the file changes
+/// its inode, its owner and its hard links, and leaves open descriptors with the old one.
 ///
 /// The system locks both files for each step of at most 16 MiB: others wait to write, and on XFS also to read.
 /// To find the first difference the library reads both files around it, which can set their time of last access.

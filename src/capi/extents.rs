@@ -25,7 +25,8 @@ use crate::sys::{Errno, Native};
 /// On overlayfs that cannot be told, and shared blocks are always pending.
 pub const REFLINK_MAP_NO_FLUSH: u64 = 0x1000_0000_0000_0000;
 
-/// In `flags` of struct reflink_extents_result: `bytes_exclusive` is exact.
+/// In `flags` of struct reflink_extents_result: `bytes_exclusive` is exact, since the file system itself counts it. Only
+/// APFS does, for a whole file: offset 0, REFLINK_TO_EOF, without REFLINK_MAP_NO_FLUSH.
 pub const REFLINK_EXACT: u32 = 0x40;
 /// In `flags` of struct reflink_extents_result and struct reflink_shared_result: a file changed during the call, or
 /// the file system's answers contradict each other. The sums of reflink_extents() then mix old and new.
@@ -44,8 +45,9 @@ pub const REFLINK_EXTENT_INLINE: u32 = 4;
 pub const REFLINK_EXTENT_PENDING: u32 = 5;
 
 /// In `flags` of struct reflink_extent: something else uses the blocks too: another file, a snapshot, or another
-/// place of the same file. On Btrfs this holds for a whole extent as soon as a part of it is used elsewhere. On XFS
-/// it can stay for a moment after the other file was removed.
+/// place of the same file. On Btrfs this holds for a whole extent as soon as a part of it is used elsewhere, on ReFS as
+/// soon as its first cluster is. On XFS it can stay for a moment after the other file was removed. On APFS only a file
+/// that shares all of its blocks has it.
 pub const REFLINK_EXTENT_SHARED: u32 = 0x1;
 /// In `flags` of struct reflink_extent: compressed or encrypted. `length` is that of the file's bytes, and the blocks
 /// may be fewer.
@@ -56,10 +58,12 @@ pub const REFLINK_EXTENT_PLACE: u32 = 0x4;
 /// In `flags` of struct reflink_extent: behind the end of the file.
 pub const REFLINK_EXTENT_BEYOND_EOF: u32 = 0x8;
 
-/// The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs), or a sandbox forbids asking. `reason` and
-/// `os_error` say which.
+/// The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs, all of FreeBSD), the data are kept elsewhere (in
+/// a cloud), or it is forbidden to ask. `reason` and `os_error` say which.
 pub const REFLINK_SHARING_UNKNOWN: u32 = 0;
-/// The file system gives out a map and never says what is shared, though files may share blocks (SMB).
+/// The file system gives out a map and does not say of all bytes whether they are shared: SMB of none, APFS of none in
+/// a file that shares a part, ReFS not of extents longer than a cluster whose first one is not. `bytes_shared` is then
+/// a minimum.
 pub const REFLINK_SHARING_UNREPORTED: u32 = 1;
 /// The file system says what is shared, or cannot share anything (ext4).
 pub const REFLINK_SHARING_KNOWN: u32 = 2;
@@ -137,8 +141,9 @@ pub struct reflink_extents_result {
     /// counted.
     pub bytes_beyond_eof: u64,
     /// Bytes that no other file uses: unshared data, and unshared preallocated blocks before and behind the end of
-    /// the file. At least as many, unless REFLINK_EXACT is set; 0 unless `reported` is REFLINK_SHARING_KNOWN. Removing
-    /// the file need not free them: it may be open, have other names, or be in a snapshot that was made later.
+    /// the file. At least as many; 0 unless `reported` is REFLINK_SHARING_KNOWN. With REFLINK_EXACT, whatever `reported`
+    /// is: exactly as many, in whole blocks, as the file system counts them. Removing the file need not free them: it may
+    /// be open, have other names, or be in a snapshot that was made later.
     pub bytes_exclusive: u64,
     /// Extents of the file in the range. Holes are not counted.
     pub extents: u64,
@@ -220,6 +225,7 @@ fn beginning(error: Option<Error>, refused: Option<Errno>, changed: bool) -> (u3
 
 fn extents_result(account: &Account, error: Option<Error>) -> reflink_extents_result {
     let (step, reason, flags, os_error) = beginning(error, account.refused, account.changed);
+    let flags = flags | if account.exact { REFLINK_EXACT } else { 0 };
     reflink_extents_result {
         size: 0,
         step,
@@ -343,13 +349,15 @@ unsafe fn look<T: Extensible>(result: *mut T, work: impl FnOnce() -> (T, Option<
 
 /// Finds out what a range of an open file is made of: data, holes, preallocated blocks, and what of it is shared.
 ///
-/// Reports what the file system says (on Linux by FIEMAP). Where it says nothing, that is the answer, and the function
-/// returns 0: see `reported` of struct reflink_extents_result. The file is not changed, and its offset does not move.
+/// Reports what the file system says: on Linux by FIEMAP, on macOS by F_LOG2PHYS_EXT and fgetattrlist(2), on Windows by
+/// retrieval pointers and their reference counts. (The last two are compiled, never run.) Where it says nothing, that is the
+/// answer, and the function returns 0: see `reported` of struct reflink_extents_result. The file is not changed, and its
+/// offset does not move.
 ///
 /// The answer is of the moment: another process may write at any time. REFLINK_MAP_CHANGED reports changes that were
 /// noticed during the call. Needs the same memory for every file.
 ///
-/// @param fd      A regular file, open for reading or writing.
+/// @param fd      A regular file, open for reading or writing. On Windows, to write out a file on ReFS or a sparse one, it must be open for writing, or the caller be allowed to open it so. Else the answer is REFLINK_SHARING_UNKNOWN, unless REFLINK_MAP_NO_FLUSH is set.
 /// @param offset  Where the range begins, in bytes.
 /// @param length  The range's length in bytes, or REFLINK_TO_EOF, which includes blocks behind the end of the file.
 /// @param flags   0 or REFLINK_MAP_NO_FLUSH.
@@ -411,6 +419,8 @@ fn give_extents(
 /// shared in both files, reports the same place for both, and neither file changed during the call. What
 /// cannot be proven is `bytes_unknown`. The following is never proven: compressed data, data in the metadata, files on
 /// overlayfs, on bcachefs, on realtime devices of XFS and on SMB. Snapshots and subvolumes of one Btrfs volume can be compared.
+/// On macOS and Windows nothing is proven of two files except that they are apart: no manual says that a flush writes out
+/// what other programs changed through mappings.
 ///
 /// Compares places and not content: equal bytes at two places are `bytes_apart`. The range of one file with itself is
 /// `bytes_same`, also by two names of it. The files are not changed, and their offsets do not move.

@@ -114,6 +114,8 @@ pub struct Pair<'s, 'b, S: Sys> {
     /// What is left of the last piece of each.
     rest: [Option<Record>; 2],
     volumes: Volumes,
+    /// Equal places and holes prove something.
+    proves: bool,
     /// The last stretch lies in the metadata of one of both.
     pub inline: bool,
 }
@@ -132,7 +134,7 @@ impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
             _ => Volumes::Unknown,
         };
         let maps = [Pieces::new(sys, a.0, flush, a_batch)?, Pieces::new(sys, b.0, flush, b_batch)?];
-        Ok(Self { maps, rest: [None; 2], volumes, inline: false })
+        Ok(Self { maps, rest: [None; 2], volumes, proves: sys.flush_is_complete(), inline: false })
     }
 
     /// The next stretch: its length, and how both relate there.
@@ -147,7 +149,11 @@ impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
         let after = |piece: Record| piece.within(piece.offset.saturating_add(length), u64::MAX);
         self.rest = [after(one), after(other)];
         self.inline = [one, other].iter().any(|piece| piece.content == Content::Inline);
-        Ok(Some((length, self.relation(&one, &other))))
+        let relation = match self.relation(&one, &other) {
+            Relation::Same | Relation::Hole if !self.proves => Relation::Unknown,
+            relation => relation,
+        };
+        Ok(Some((length, relation)))
     }
 
     /// How two pieces relate that begin at the same distance from the ranges' beginnings. Equal places count only where both

@@ -2,7 +2,7 @@
 //! That nobody says what is shared is an answer of its own, and never "nothing is".
 
 use super::pieces::Pieces;
-use super::{Reported, Span};
+use super::{LARGEST, Reported, Span};
 use crate::copy::{check_regular, table};
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::maps::{Batch, Content, Record};
@@ -41,6 +41,8 @@ pub struct Account {
     pub beyond: u64,
     /// Bytes that no other file refers to, at least.
     pub exclusive: u64,
+    /// Exactly as many, as the file system counts.
+    pub exact: bool,
     /// Extents, holes not counted.
     pub extents: u64,
 }
@@ -93,6 +95,10 @@ pub fn extents<S: Sys>(
     let moved =
         (map.calls > 1 || ends_elsewhere) && sys.stat(span.fd).at(Step::Map(span.side))?.moved_since(&before);
     account.changed = map.disordered || moved;
+    let whole = span.offset == 0 && span.end()? == LARGEST;
+    if let Some(bytes) = sys.exclusive(span.fd).filter(|_| whole && flush && !account.changed) {
+        (account.exclusive, account.exact) = (bytes, true);
+    }
     Ok(())
 }
 

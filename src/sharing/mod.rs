@@ -60,11 +60,12 @@ impl Reported {
     /// By what the map was seen to say, and what is known of the file system. (To ask for that takes a third of a small
     /// file's map.)
     pub fn of<S: Sys>(sys: &S, fd: Fd, map: &Pieces<'_, '_, S>) -> Self {
-        let known = map.says_shared
+        let known = (map.says_shared && !map.is_vague)
             || match sys.said(fd) {
                 Said::Always => true,
-                Said::AsItsMaps => map.says_where || !map.says_offsets,
-                Said::Never => false,
+                Said::AsItsMaps => map.says_shared || map.says_where || !map.is_vague,
+                Said::ByRecord => !map.is_vague,
+                Said::Never => map.says_shared,
             };
         if known { Self::Known } else { Self::Unreported }
     }

@@ -32,8 +32,8 @@ pub struct Pieces<'s, 'b, S: Sys> {
     pub says_shared: bool,
     /// Data had an address of its own.
     pub says_where: bool,
-    /// Data had an address that was its offset in the file.
-    pub says_offsets: bool,
+    /// Data was vague.
+    pub is_vague: bool,
 }
 
 impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
@@ -57,7 +57,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
             disordered: false,
             says_shared: false,
             says_where: false,
-            says_offsets: false,
+            is_vague: false,
         })
     }
 
@@ -107,12 +107,13 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         self.before = record.end();
         self.says_shared |= record.shared;
         self.says_where |= record.content == Content::Data && !record.vague;
-        self.says_offsets |= record.vague;
+        self.is_vague |= record.vague;
         let mut part = record.within(self.at, self.end)?;
         if !self.flush || part.content != Content::Data {
             part.place = None;
         }
-        if !self.flush && part.shared {
+        // Nor is nothing there, where a record says so: bytes may be about to get a place.
+        if !self.flush && (part.shared || part.content == Content::Hole) {
             (part.content, part.shared) = (Content::Pending, false);
         }
         Some(part)

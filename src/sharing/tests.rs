@@ -171,6 +171,69 @@ fn an_overlay_over_addresses_that_are_offsets_says_nothing() {
 }
 
 #[test]
+fn one_vague_record_makes_a_file_unreported_where_each_is_believed() {
+    let world = World::of(Traits { said: Said::ByRecord, ..Traits::XFS });
+    world.lie(0, |_| {
+        vec![data(0, 4096, 1 << 20), last(Record { vague: true, shared: false, ..data(4096, 4096, 0) })]
+    });
+    world.lie(1, |_| vec![data(0, 4096, 1 << 20), last(Record { shared: false, ..data(4096, 4096, 0) })]);
+    let [vague, clear] = [0, 1].map(|file| world.account(file, 0, LARGEST).1);
+    assert_eq!((vague.reported, vague.shared, vague.exclusive), (Reported::Unreported, 4096, 0));
+    assert_eq!((clear.reported, clear.shared, clear.exclusive), (Reported::Known, 4096, 4096));
+    let found = world.compare(0, 0, LARGEST).unwrap();
+    assert_eq!((found.reported, found.same, found.unknown), (Reported::Unreported, 4096, 4096));
+}
+
+#[test]
+fn the_number_of_the_file_system_is_exact_for_a_whole_file_that_was_flushed() {
+    for (said, reported) in [(Said::Always, Reported::Known), (Said::Never, Reported::Unreported)] {
+        let world = World::of(Traits { said, exclusive: Some(12345), ..Traits::XFS });
+        let (_, account, _) = world.account(0, 0, LARGEST);
+        assert_eq!((account.reported, account.exclusive, account.exact), (reported, 12345, true));
+        for (offset, length) in [(1, LARGEST), (0, 8292)] {
+            let (_, account, _) = world.account(0, offset, length);
+            assert!(!account.exact && account.exclusive < 12345, "{offset}+{length}");
+        }
+        let (mut account, span) =
+            (Account::default(), Span { fd: world.fds[0], side: SIDE, offset: 0, length: LARGEST });
+        assert_eq!(extents(&world.model, &span, false, None, &mut account), Ok(()));
+        assert!(!account.exact && account.exclusive < 12345);
+        world.lie(0, |_| vec![data(4096, 4096, 0), last(data(0, 4096, 0))]);
+        let (_, account, _) = world.account(0, 0, LARGEST);
+        assert!(account.changed && !account.exact);
+    }
+    assert!(!World::of(Traits::XFS).account(0, 0, LARGEST).1.exact);
+}
+
+#[test]
+fn without_a_flush_no_record_proves_a_hole() {
+    let world = World::of(Traits::XFS);
+    world.lie(0, |_| vec![last(Record::hole(0, 8292))]);
+    world.lie(1, |_| vec![last(Record::hole(0, 8292))]);
+    assert_eq!(world.compare(0, 0, LARGEST).unwrap().verdict(), Verdict::All);
+    for ino in world.inos {
+        let unflushed = world.model.world_mut().disk.data(ino).clone();
+        world.model.world_mut().disk.inodes[ino].unflushed = Some(unflushed);
+    }
+    let found = world.compare_flushing(0, 0, LARGEST, false).unwrap();
+    assert_eq!((found.unknown, found.verdict()), (8292, Verdict::Unknown));
+}
+
+/// Windows: what another program changed through a mapping may still be in its memory alone.
+#[test]
+fn where_a_flush_leaves_something_out_nothing_is_proven_but_that_two_are_apart() {
+    let world = World::of(Traits { misses_mappings: true, ..Traits::XFS });
+    world.share(0, 0, 4 * UNIT);
+    let found = world.compare(0, 0, LARGEST).unwrap();
+    assert_eq!((found.same, found.holes, found.verdict()), (0, 0, Verdict::Unknown));
+    assert_eq!((found.apart, found.unknown), (8292 - 5 * UNIT, 5 * UNIT));
+    assert_eq!(world.account(1, 0, LARGEST).1.shared, 3 * UNIT);
+    let span = Span { fd: world.fds[0], side: SIDE, offset: 0, length: LARGEST };
+    let found = compare(&world.model, &span, &span, true).unwrap();
+    assert_eq!(found.verdict(), Verdict::All, "one file with itself");
+}
+
+#[test]
 fn a_real_failure_is_no_answer() {
     for errno in [EIO, ENOSPC, ENOMEM, EBADF, ESTALE] {
         let world = World::of(Traits { no_maps: errno, ..Traits::XFS });

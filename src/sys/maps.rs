@@ -18,7 +18,7 @@ pub enum Content {
     Inline,
     /// Not written out yet, or in a place that is not known.
     Pending,
-    /// Nothing, which reads as zeros. No record says so: it is what lies between two.
+    /// Nothing, which reads as zeros. FIEMAP has no record of it: it is what lies between two.
     Hole,
 }
 
@@ -35,14 +35,15 @@ pub struct Record {
     pub content: Content,
     /// Something else refers to it too: another file, or another place of this one.
     pub shared: bool,
-    /// The address of its data is only the offset in the file once more, which is all that SMB says.
+    /// Nothing of it says whether it is shared. On Linux: the address of its data is only the offset in the file once
+    /// more, which is all that SMB says.
     pub vague: bool,
     /// Nothing follows in this file.
     pub last: bool,
 }
 
 impl Record {
-    /// A hole.
+    /// A hole. A system whose maps have records of holes says so where it found no place after a flush.
     pub const fn hole(offset: u64, length: u64) -> Self {
         let content = Content::Hole;
         Self { offset, length, place: None, content, shared: false, vague: false, last: false }
@@ -109,6 +110,8 @@ pub enum Said {
     Always,
     /// As its maps say: an overlay's layer may be of any kind.
     AsItsMaps,
+    /// As each record says: nothing is known of a file with a vague one.
+    ByRecord,
     /// Nothing is ever marked, though it may be shared; or the file system is not known.
     Never,
 }
@@ -139,6 +142,15 @@ pub trait Maps {
     }
     /// What the file's addresses are relative to; `None`: they cannot be compared with another file's.
     fn base(&self, _fd: Fd, _stat: &Stat) -> Option<Base> {
+        None
+    }
+    /// Whether a map that was fetched with a flush is of all that programs changed, through mappings too. Where that is
+    /// not certain, it proves neither that two files hold the same bytes nor that a range holds none.
+    fn flush_is_complete(&self) -> bool {
+        false
+    }
+    /// How many bytes of a whole file nothing else uses, where the file system itself keeps that number.
+    fn exclusive(&self, _fd: Fd) -> Option<u64> {
         None
     }
     /// Whether device and inode number tell the files of its file system apart.

@@ -30,12 +30,11 @@ struct Scenario {
     if_exists: u32,
     durability: u32,
     preserve: u32,
-    threads: u32,
     removal: bool,
 }
 
 const fn copying(name: &'static str, if_exists: u32, durability: u32, preserve: u32) -> Scenario {
-    Scenario { name, if_exists, durability, preserve, threads: 0, removal: false }
+    Scenario { name, if_exists, durability, preserve, removal: false }
 }
 
 const SCENARIOS: &[Scenario] = &[
@@ -47,9 +46,6 @@ const SCENARIOS: &[Scenario] = &[
     copying("merge", MERGE, abi::ATOMIC, 0),
     copying("merge durably", MERGE, abi::DURABLE, abi::TIMES),
     Scenario { removal: true, ..copying("remove", 0, 0, 0) },
-    Scenario { threads: 3, ..copying("new, threads", 0, abi::ATOMIC, ALL_METADATA) },
-    Scenario { threads: 3, ..copying("replace durably, threads", REPLACE, abi::DURABLE, 0) },
-    Scenario { threads: 3, ..copying("merge, threads", MERGE, abi::ATOMIC, 0) },
 ];
 
 const ERRORS: &[i32] = &[
@@ -86,8 +82,16 @@ struct Bench {
 impl Bench {
     fn new(place: &Place) -> Self {
         let room = Room::new(&place.dir);
-        let src = room.path("src");
-        small_tree(&src);
+        let src = odd::directory(&room.path("src"));
+        odd::directory(&src.join("below"));
+        odd::directory(&src.join("closed"));
+        files::file(&src.join("file"), &files::bytes(1, 9000));
+        files::file(&src.join("below/linked"), &files::bytes(2, 100));
+        fs::hard_link(src.join("below/linked"), src.join("closed/linked")).unwrap();
+        std::os::unix::fs::symlink("file", src.join("link")).unwrap();
+        files::fifo(&src.join("below/fifo"));
+        files::set_xattr(&src.join("file"), "user.torture", b"1");
+        odd::mode(&src.join("closed"), 0o555);
         make_old(&room.path("dst"));
         let (source, old) = (walker::walk(&src), walker::walk(&room.path("dst")));
         calls::removed(&room.path("dst"));
@@ -111,9 +115,9 @@ impl Bench {
     fn run(&self, scenario: &Scenario, at: usize, fault: Fault) -> Ran {
         self.prepare(scenario);
         let (src, dst) = (c_path(&self.room.path("src")), c_path(&self.room.path("dst")));
-        let Scenario { if_exists, durability, preserve, threads, removal, .. } = *scenario;
+        let Scenario { if_exists, durability, preserve, removal, .. } = *scenario;
         tracer::run(&self.page, at, fault, |outcome| {
-            let options = Options { if_exists, durability, preserve, threads, ..Options::default() };
+            let options = Options { if_exists, durability, preserve, ..Options::default() };
             let library = calls::library();
             unsafe {
                 if removal {
@@ -154,22 +158,7 @@ enum State {
     Part(Vec<String>),
 }
 
-/// One of most kinds.
-pub fn small_tree(src: &Path) {
-    odd::directory(src);
-    odd::directory(&src.join("below"));
-    odd::directory(&src.join("closed"));
-    files::file(&src.join("file"), &files::bytes(1, 9000));
-    files::file(&src.join("below/linked"), &files::bytes(2, 100));
-    fs::hard_link(src.join("below/linked"), src.join("closed/linked")).unwrap();
-    std::os::unix::fs::symlink("file", src.join("link")).unwrap();
-    files::fifo(&src.join("below/fifo"));
-    files::set_xattr(&src.join("file"), "user.torture", b"1");
-    odd::mode(&src.join("closed"), 0o555);
-}
-
-/// What is replaced, or merged into.
-pub fn make_old(path: &Path) {
+fn make_old(path: &Path) {
     odd::directory(path);
     odd::directory(&path.join("closed"));
     files::file(&path.join("closed/old"), b"old");
@@ -178,7 +167,7 @@ pub fn make_old(path: &Path) {
 }
 
 /// Kinds, contents and permissions.
-pub fn same(one: &Tree, other: &Tree) -> bool {
+fn same(one: &Tree, other: &Tree) -> bool {
     let what = |node: &walker::Node| (node.kind, node.hash, node.mode & 0o777, node.first.clone());
     one.len() == other.len()
         && one.iter().all(|(path, node)| other.get(path).is_some_and(|there| what(there) == what(node)))
@@ -209,8 +198,6 @@ fn each_call_fails(place: &Place) {
         }
         ran += 1;
         let told = bench.run(scenario, *at, *fault);
-        // With threads another one may have come first.
-        let number = told.calls.get(*at).unwrap_or(number);
         if let Err(why) = judge(&bench, scenario, *number, *fault, &told) {
             let said = told.said;
             wrong.push(format!(
@@ -312,8 +299,7 @@ fn killed_at_each_call(place: &Place) {
         cannot("the tracer knows x86-64 only");
     }
     let bench = Bench::new(place);
-    let one_thread = |one: &&Scenario| !one.removal && one.if_exists != MERGE && one.threads == 0;
-    for scenario in SCENARIOS.iter().filter(one_thread) {
+    for scenario in SCENARIOS.iter().filter(|one| !one.removal && one.if_exists != MERGE) {
         let calls = bench.run(scenario, usize::MAX, Fault::Nothing).calls.len();
         for at in 0..calls {
             let ran = bench.run(scenario, at, Fault::Kill);

@@ -165,6 +165,12 @@ impl Maps for Native {
         Ok(())
     }
 
+    /// A page that is changed through a mapping is marked as dirty at the first write to it, and FIEMAP_FLAG_SYNC writes
+    /// all that are.
+    fn flush_is_complete(&self) -> bool {
+        true
+    }
+
     /// What an overlay's file has in memory is in the memory of a file below, and FIEMAP_FLAG_SYNC writes that out.
     fn all_written(&self, fd: Fd) -> bool {
         cache_of(fd, 0, 0).is_some_and(|found| found.dirty == 0 && found.writeback == 0)

@@ -16,6 +16,7 @@ use crate::sys::api::{Errno, Fd, Result, Stat, Sys, Time, Volume, unsupported};
 #[cfg(target_vendor = "apple")]
 use crate::sys::darwin::sync;
 use crate::sys::errno;
+#[cfg(not(target_vendor = "apple"))]
 use crate::sys::maps::Maps;
 #[cfg(target_os = "linux")]
 use crate::sys::posix::retry;
@@ -73,6 +74,8 @@ fn fill_random(bytes: &mut [u8; 8]) {
     });
 }
 
+/// No call there says where the bytes of a file lie (SEEK_HOLE says only where there are none).
+#[cfg(not(target_vendor = "apple"))]
 impl Maps for Native {}
 
 impl Sys for Native {

@@ -21,7 +21,6 @@ use crate::sys::api::{
     Access, Common, Errno, Extensions, Fd, Kind, Result, Stat, Sys, Time, Volume, unsupported,
 };
 use crate::sys::errno;
-use crate::sys::maps::Maps;
 
 /// The running Windows.
 pub struct Windows;
@@ -412,8 +411,6 @@ impl Extensions for Windows {
         give_name((from_dir, from), (to_dir, to), nt::FileRenameInformation, false)
     }
 }
-
-impl Maps for Windows {}
 
 impl Sys for Windows {
     const CARRIES_OWNER: bool = false;

@@ -393,6 +393,16 @@ pub fn control_into(fd: Fd, code: u32, output: &mut [u8]) -> Result<&[u8]> {
     Ok(output.get(..moved as usize).unwrap_or_default())
 }
 
+/// DeviceIoControl with an answer of as many words as there is room for. Whether there is more.
+pub fn control_for_words<I: Plain>(fd: Fd, code: u32, input: &I, answer: &mut [u64]) -> Result<bool> {
+    let from = ptr::from_ref(input).cast::<c_void>();
+    let room = u32::try_from(size_of_val(answer)).unwrap_or(u32::MAX);
+    match control_raw(fd, code, from, size_as_u32::<I>(), answer.as_mut_ptr().cast::<c_void>(), room) {
+        Err(errno) if errno == errno_of(win32::ERROR_MORE_DATA) => Ok(true),
+        outcome => outcome.map(|_| false),
+    }
+}
+
 fn control_raw(
     fd: Fd,
     code: u32,

@@ -6,6 +6,8 @@ use crate::sys::errno::*;
 
 /// The codes that the rules of `refs` speak of themselves.
 pub const NOT_SAME_DEVICE: u32 = 17;
+/// STATUS_END_OF_FILE.
+pub const HANDLE_EOF: u32 = 38;
 /// STATUS_NOT_SUPPORTED.
 pub const NOT_SUPPORTED: u32 = 50;
 /// STATUS_INVALID_PARAMETER.

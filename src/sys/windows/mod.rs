@@ -10,7 +10,10 @@ mod clones;
 #[cfg(windows)]
 mod directories;
 pub mod errors;
+mod extents;
 mod listing;
+#[cfg(windows)]
+mod maps;
 #[cfg(windows)]
 mod names;
 mod paths;

@@ -87,7 +87,12 @@ pub fn end_of_file(fd: Fd) -> Result<u64> {
 /// say. (Deduplicated files, and those that a cloud keeps, are sparse too, and have their data elsewhere.)
 pub fn has_own_holes(fd: Fd) -> Result<bool> {
     let attributes = basic(fd)?.attributes;
-    Ok(attributes & files::FILE_ATTRIBUTE_SPARSE_FILE != 0 && attributes & ELSEWHERE == 0)
+    Ok(attributes & files::FILE_ATTRIBUTE_SPARSE_FILE != 0 && !is_elsewhere(attributes))
+}
+
+/// Whether a file's own ranges are not where its bytes are.
+pub const fn is_elsewhere(attributes: u32) -> bool {
+    attributes & ELSEWHERE != 0
 }
 
 /// Whether a file of a volume is open, and not a pipe, a console or another device.

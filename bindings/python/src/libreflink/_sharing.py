@@ -28,11 +28,12 @@ class Sharing(_Number):
     """Whether the file system says what is shared."""
 
     # make header: python-enum REFLINK_SHARING_*
-    #: The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs), or a sandbox forbids
-    #: asking.
+    #: The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs, all of FreeBSD), the
+    #: data are kept elsewhere (in a cloud), or it is forbidden to ask.
     UNKNOWN = 0
-    #: The file system gives out a map and never says what is shared, though files may share blocks
-    #: (SMB).
+    #: The file system gives out a map and does not say of all bytes whether they are shared: SMB of
+    #: none, APFS of none in a file that shares a part, ReFS not of extents longer than a cluster
+    #: whose first one is not.
     UNREPORTED = 1
     #: The file system says what is shared, or cannot share anything (ext4).
     KNOWN = 2

@@ -118,6 +118,10 @@ pub struct Traits {
     pub said: Said,
     /// The addresses in its maps can be compared.
     pub places: bool,
+    /// What it says of each file, that nothing else uses so many bytes.
+    pub exclusive: Option<u64>,
+    /// Its system does not write out what was changed through mappings.
+    pub misses_mappings: bool,
 }
 
 impl Traits {
@@ -172,6 +176,8 @@ impl Traits {
         no_maps: 0,
         said: Said::Always,
         places: true,
+        exclusive: None,
+        misses_mappings: false,
     };
 
     /// One that has everything but clones.

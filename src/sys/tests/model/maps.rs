@@ -76,6 +76,15 @@ impl<K: Cloning> Maps for Model<K> {
         traits.places.then_some(Base::Device(traits.pool.into()))
     }
 
+    fn flush_is_complete(&self) -> bool {
+        !self.world().disk.volumes.iter().any(|volume| volume.misses_mappings)
+    }
+
+    fn exclusive(&self, fd: Fd) -> Option<u64> {
+        let world = self.world();
+        world.open_file(fd).ok().and_then(|open| world.disk.traits(open.ino).exclusive)
+    }
+
     fn numbers_tell(&self, fd: Fd) -> bool {
         let world = self.world();
         world.open_file(fd).is_ok_and(|open| !world.disk.traits(open.ino).one_number)
