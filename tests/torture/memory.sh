@@ -72,12 +72,22 @@ build() { # LABEL COMPILER LIBRARY FLAGS...
     library=$3
     shift 3
     mkdir -p "$work/$label"
-    for source in "$root/tests/c/torture_api.c" "$root/tests/c/torture_threads.c" "$root/examples-c/copy_file.c" \
-        "$root/examples-c/copy_range.c" "$root/examples-c/probe.c"; do
+    for source in "$root/tests/c/torture_api.c" "$root/tests/c/torture_threads.c" "$root/tests/c/torture_trees.c" \
+        "$root/examples-c/copy_file.c" "$root/examples-c/copy_range.c" "$root/examples-c/probe.c"; do
         # shellcheck disable=SC2086 # the library may need others behind it
         "$compiler" -std=c99 -g -O1 -Wall -Wextra "$@" -I"$root/include" -o "$work/$label/$(basename "$source" .c)" \
             "$source" $library -lpthread -ldl -lm
     done
+}
+
+# Copies trees in a directory that is removed, whatever it leaves.
+trees() { # WHAT DIRECTORY COMMAND...
+    label_of_trees=$1
+    room=$2/trees
+    shift 2
+    mkdir -p "$room"
+    run "$label_of_trees" "$@" "$room"
+    rm -rf "$room"
 }
 
 # Each program on each file system, behind what is given.
@@ -88,6 +98,7 @@ each() { # LABEL PREFIX...
         programs=$work/$label
         run "$label: api on $directory" "$@" "$programs/torture_api" "$directory"
         run "$label: threads on $directory" "$@" "$programs/torture_threads" "$directory"
+        trees "$label: trees on $directory" "$directory" "$@" "$programs/torture_trees"
         head -c 300000 /dev/urandom >"$directory/source"
         rm -f "$directory/copy"
         run "$label: copy_file on $directory" "$@" "$programs/copy_file" "$directory/source" "$directory/copy"
@@ -121,6 +132,11 @@ valgrind_all() {
     for checker in helgrind drd; do
         run "$checker" valgrind --quiet --tool=$checker --error-exitcode=99 "$work/plain/torture_threads" "$directory"
         control "$checker" valgrind --quiet --tool=$checker --error-exitcode=99 "$work/plain/torture_threads" "$directory" race
+        # The library's own threads wait for each other by futex(2), which these two take for no lock: see sanitize_library.
+        room=$directory/trees
+        mkdir -p "$room"
+        run "$checker: trees" valgrind --quiet --tool=$checker --error-exitcode=99 "$work/plain/torture_trees" "$room" alone
+        rm -rf "$room"
     done
 }
 
@@ -167,10 +183,21 @@ sanitize_library() { # address|thread SYMBOL
         return
     fi
     built=$libraries/../sanitize-$1
-    # The standard library is not instrumented; it is taken as correct.
+    std=
+    if [ "$1" = thread ]; then
+        # The locks of trees are in the standard library: without it each of them would pass for a race.
+        std=-Zbuild-std=std,panic_unwind
+        rustup component add rust-src --toolchain nightly >/dev/null 2>&1 || true
+        if ! [ -d "$(rustc +nightly --print sysroot)/lib/rustlib/src/rust/library/std" ]; then
+            skip "the library under -Zsanitizer=thread: no rust-src of the nightly toolchain (rustup component add rust-src)"
+            return
+        fi
+    fi
+    # Under the address sanitizer the standard library is not instrumented; it is taken as correct.
+    # shellcheck disable=SC2086 # nothing, or one option
     if ! RUSTFLAGS="-Zsanitizer=$1 -Cunsafe-allow-abi-mismatch=sanitizer -Cdebug-assertions=on" CARGO_PROFILE_RELEASE_LTO=off \
         cargo +nightly rustc --lib --crate-type staticlib --release --quiet --locked --manifest-path "$root/Cargo.toml" \
-        --target "$target" --target-dir "$built" >"$work/out" 2>&1; then
+        --target "$target" --target-dir "$built" $std >"$work/out" 2>&1; then
         sed 's/^/    /' "$work/out" | tail -20
         echo "WRONG: the library does not build with -Zsanitizer=$1"
         wrong=$((wrong + 1))
@@ -184,6 +211,9 @@ sanitize_library() { # address|thread SYMBOL
         control "the library's sanitizer" env ASAN_OPTIONS=exitcode=99 "$work/rust-$1/torture_api" "$directory" overrun
     else
         control "the library's sanitizer" env TSAN_OPTIONS=exitcode=99 "$work/rust-$1/torture_threads" "$directory" race
+        mkdir -p "$directory/trees"
+        control "the library's sanitizer, of trees" env TSAN_OPTIONS=exitcode=99 "$work/rust-$1/torture_trees" "$directory/trees" race
+        rm -rf "$directory/trees"
     fi
     each "rust-$1" env ASAN_OPTIONS=detect_leaks=1:exitcode=99 TSAN_OPTIONS=halt_on_error=1:exitcode=99
 }

@@ -63,7 +63,8 @@ impl Volume {
         let device = File::open(&name).unwrap();
         // Detached only once nobody holds it; until then it can be mounted again and again.
         or_skip(run("losetup", &["-d", &name]).map(drop));
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lab").join(format!("volume-{}", number()));
+        let name_of_dir = format!("volume-{}-{}", std::process::id(), number());
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lab").join(name_of_dir);
         fs::create_dir_all(&dir).unwrap();
         let mut volume =
             Self { _device: device, image, name, dir, options: options.to_string(), mounted: false };

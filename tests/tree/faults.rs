@@ -30,11 +30,12 @@ struct Scenario {
     if_exists: u32,
     durability: u32,
     preserve: u32,
+    threads: u32,
     removal: bool,
 }
 
 const fn copying(name: &'static str, if_exists: u32, durability: u32, preserve: u32) -> Scenario {
-    Scenario { name, if_exists, durability, preserve, removal: false }
+    Scenario { name, if_exists, durability, preserve, threads: 0, removal: false }
 }
 
 const SCENARIOS: &[Scenario] = &[
@@ -46,6 +47,9 @@ const SCENARIOS: &[Scenario] = &[
     copying("merge", MERGE, abi::ATOMIC, 0),
     copying("merge durably", MERGE, abi::DURABLE, abi::TIMES),
     Scenario { removal: true, ..copying("remove", 0, 0, 0) },
+    Scenario { threads: 3, ..copying("new, threads", 0, abi::ATOMIC, ALL_METADATA) },
+    Scenario { threads: 3, ..copying("replace durably, threads", REPLACE, abi::DURABLE, 0) },
+    Scenario { threads: 3, ..copying("merge, threads", MERGE, abi::ATOMIC, 0) },
 ];
 
 const ERRORS: &[i32] = &[
@@ -82,16 +86,8 @@ struct Bench {
 impl Bench {
     fn new(place: &Place) -> Self {
         let room = Room::new(&place.dir);
-        let src = odd::directory(&room.path("src"));
-        odd::directory(&src.join("below"));
-        odd::directory(&src.join("closed"));
-        files::file(&src.join("file"), &files::bytes(1, 9000));
-        files::file(&src.join("below/linked"), &files::bytes(2, 100));
-        fs::hard_link(src.join("below/linked"), src.join("closed/linked")).unwrap();
-        std::os::unix::fs::symlink("file", src.join("link")).unwrap();
-        files::fifo(&src.join("below/fifo"));
-        files::set_xattr(&src.join("file"), "user.torture", b"1");
-        odd::mode(&src.join("closed"), 0o555);
+        let src = room.path("src");
+        small_tree(&src);
         make_old(&room.path("dst"));
         let (source, old) = (walker::walk(&src), walker::walk(&room.path("dst")));
         calls::removed(&room.path("dst"));
@@ -115,9 +111,9 @@ impl Bench {
     fn run(&self, scenario: &Scenario, at: usize, fault: Fault) -> Ran {
         self.prepare(scenario);
         let (src, dst) = (c_path(&self.room.path("src")), c_path(&self.room.path("dst")));
-        let Scenario { if_exists, durability, preserve, removal, .. } = *scenario;
+        let Scenario { if_exists, durability, preserve, threads, removal, .. } = *scenario;
         tracer::run(&self.page, at, fault, |outcome| {
-            let options = Options { if_exists, durability, preserve, ..Options::default() };
+            let options = Options { if_exists, durability, preserve, threads, ..Options::default() };
             let library = calls::library();
             unsafe {
                 if removal {
@@ -158,7 +154,22 @@ enum State {
     Part(Vec<String>),
 }
 
-fn make_old(path: &Path) {
+/// One of most kinds.
+pub fn small_tree(src: &Path) {
+    odd::directory(src);
+    odd::directory(&src.join("below"));
+    odd::directory(&src.join("closed"));
+    files::file(&src.join("file"), &files::bytes(1, 9000));
+    files::file(&src.join("below/linked"), &files::bytes(2, 100));
+    fs::hard_link(src.join("below/linked"), src.join("closed/linked")).unwrap();
+    std::os::unix::fs::symlink("file", src.join("link")).unwrap();
+    files::fifo(&src.join("below/fifo"));
+    files::set_xattr(&src.join("file"), "user.torture", b"1");
+    odd::mode(&src.join("closed"), 0o555);
+}
+
+/// What is replaced, or merged into.
+pub fn make_old(path: &Path) {
     odd::directory(path);
     odd::directory(&path.join("closed"));
     files::file(&path.join("closed/old"), b"old");
@@ -167,7 +178,7 @@ fn make_old(path: &Path) {
 }
 
 /// Kinds, contents and permissions.
-fn same(one: &Tree, other: &Tree) -> bool {
+pub fn same(one: &Tree, other: &Tree) -> bool {
     let what = |node: &walker::Node| (node.kind, node.hash, node.mode & 0o777, node.first.clone());
     one.len() == other.len()
         && one.iter().all(|(path, node)| other.get(path).is_some_and(|there| what(there) == what(node)))
@@ -198,6 +209,8 @@ fn each_call_fails(place: &Place) {
         }
         ran += 1;
         let told = bench.run(scenario, *at, *fault);
+        // With threads another one may have come first.
+        let number = told.calls.get(*at).unwrap_or(number);
         if let Err(why) = judge(&bench, scenario, *number, *fault, &told) {
             let said = told.said;
             wrong.push(format!(
@@ -299,7 +312,8 @@ fn killed_at_each_call(place: &Place) {
         cannot("the tracer knows x86-64 only");
     }
     let bench = Bench::new(place);
-    for scenario in SCENARIOS.iter().filter(|one| !one.removal && one.if_exists != MERGE) {
+    let one_thread = |one: &&Scenario| !one.removal && one.if_exists != MERGE && one.threads == 0;
+    for scenario in SCENARIOS.iter().filter(one_thread) {
         let calls = bench.run(scenario, usize::MAX, Fault::Nothing).calls.len();
         for at in 0..calls {
             let ran = bench.run(scenario, at, Fault::Kill);

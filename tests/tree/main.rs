@@ -19,6 +19,7 @@ mod files;
 mod lab;
 mod large;
 mod odd;
+mod power;
 mod pressed;
 mod races;
 mod random;
@@ -29,6 +30,9 @@ mod seed;
 mod skipping;
 mod threads;
 mod tracer;
+#[path = "../torture/volume.rs"]
+#[allow(dead_code)]
+mod volume;
 mod walker;
 mod ways;
 mod whole;
@@ -54,6 +58,7 @@ const ALL: &[&[Attack]] = &[
     callbacks::ALL,
     faults::ALL,
     large::ALL,
+    power::ALL,
     pressed::ALL,
     races::ALL,
     random::ALL,
@@ -99,6 +104,9 @@ fn attack_trial(place: &Place, attack: &'static Attack) -> Trial {
         let output = child::command("attack", &[attack.0, kind, &dir, &clones]).output().unwrap();
         if output.status.code() == Some(SKIPPED) {
             skip(String::from_utf8_lossy(&output.stdout).trim());
+        }
+        if std::env::var_os("REFLINK_TIME").is_some() {
+            print!("{kind}::{}: {}", attack.0, String::from_utf8_lossy(&output.stdout)); // how much was done
         }
         child::check(attack.0, output);
     })

@@ -10,6 +10,7 @@ use crate::abi::{self, DESTINATION_CHANGED, REPLACE, c_path};
 use crate::calls::{self, Entry, MERGE, Options};
 use crate::files::{self, Room};
 use crate::lab::Place;
+use crate::large::limit_descriptors_as_promised;
 use crate::walker::{self, Kind};
 use crate::whole::{assert_copied, become_a_user};
 use crate::{Attack, ONE, odd};
@@ -20,14 +21,6 @@ pub const ALL: &[Attack] = &[
     Attack("a_batch_that_fails_in_part_is_counted", ONE, a_batch_that_fails_in_part),
     Attack("a_umask_that_takes_everything", &["xfs-4k", "btrfs", "tmpfs"], a_umask_that_takes_everything),
 ];
-
-/// Lets this process open as many more files as the header promises for so many threads.
-fn promised_descriptors(threads: u32) {
-    let open = files::names(Path::new("/proc/self/fd")).len() as u64 - 1; // one is that of the listing
-    let most = open + 64 + 4 * u64::from(threads.max(1));
-    let raw = libc::rlimit64 { rlim_cur: most, rlim_max: 4096 };
-    assert_eq!(unsafe { libc::setrlimit64(libc::RLIMIT_NOFILE, &raw) }, 0);
-}
 
 /// A file in each of many levels, so that each batch is of another directory.
 fn no_more_descriptors(place: &Place) {
@@ -41,7 +34,7 @@ fn no_more_descriptors(place: &Place) {
     }
     for threads in [64, 2] {
         let options = Options { threads, mode: abi::NEVER, ..Options::default() };
-        promised_descriptors(threads);
+        limit_descriptors_as_promised(threads);
         let outcome = calls::copied(&src, &room.path("dst"), &options);
         assert_eq!((outcome.files, outcome.directories), (levels, levels), "{threads}: {outcome:?}");
         calls::removed(&room.path("dst"));
@@ -59,7 +52,7 @@ fn links_to_a_file_under_way(place: &Place) {
         here = odd::directory(&here.join("d"));
         fs::hard_link(&large, here.join("again")).unwrap();
     }
-    promised_descriptors(2);
+    limit_descriptors_as_promised(2);
     let under = c_path(&room.0);
     let (user, filter) = (under.as_ptr().cast_mut().cast(), Some(wait_for_the_large_file as _));
     let options = Options { threads: 2, mode: abi::NEVER, user, filter, ..Options::default() };

@@ -82,34 +82,79 @@ pub fn run(page: &Page, at: usize, fault: Fault, call: impl FnOnce(&mut Outcome)
     }
 }
 
+/// What threads do to be threads. The C library ends the process where some of these fail, which they never do.
+#[cfg(target_arch = "x86_64")]
+const OF_THREADS: &[i64] = &[
+    libc::SYS_futex,
+    libc::SYS_clone,
+    libc::SYS_clone3,
+    libc::SYS_exit,
+    libc::SYS_rseq,
+    libc::SYS_set_robust_list,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_sigaltstack,
+    libc::SYS_mprotect,
+    libc::SYS_madvise,
+    libc::SYS_prctl,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_sched_yield,
+];
+
+/// Whether a call is put to the test: not what makes and ends threads, nor the memory for a thread's own variables, without
+/// which glibc aborts (elf/dl-tls.c).
+#[cfg(target_arch = "x86_64")]
+fn counts(number: u64, by_first_thread: bool) -> bool {
+    let number = number as i64;
+    !OF_THREADS.contains(&number) && (by_first_thread || number != libc::SYS_mmap)
+}
+
+/// Whether a stopped thread is about to make a call, and not back from one (struct ptrace_syscall_info of linux/ptrace.h).
+#[cfg(target_arch = "x86_64")]
+unsafe fn enters(thread: libc::pid_t) -> bool {
+    const PTRACE_GET_SYSCALL_INFO: libc::c_uint = 0x420e;
+    const ENTRY: u8 = 1;
+    let mut info = [0_u8; 128];
+    let got = unsafe { libc::ptrace(PTRACE_GET_SYSCALL_INFO, thread, info.len(), info.as_mut_ptr()) };
+    assert!(got > 0, "PTRACE_GET_SYSCALL_INFO: Linux 5.3");
+    info[0] == ENTRY
+}
+
 #[cfg(target_arch = "x86_64")]
 unsafe fn trace(child: libc::pid_t, at: usize, fault: Fault) -> Vec<u64> {
     let none = std::ptr::null_mut::<c_void>();
-    let (mut status, mut calls, mut inside, mut entering) = (0, Vec::new(), false, true);
-    let mut answer = None;
+    let (mut status, mut calls, mut inside) = (0, Vec::new(), false);
+    // What each thread's call is answered.
+    let mut answers = std::collections::HashMap::<libc::pid_t, i32>::new();
     let mut refused = None;
     unsafe {
         libc::waitpid(child, &mut status, 0);
-        libc::ptrace(libc::PTRACE_SETOPTIONS, child, none, libc::PTRACE_O_TRACESYSGOOD as *mut c_void);
+        let how = libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_TRACECLONE;
+        libc::ptrace(libc::PTRACE_SETOPTIONS, child, none, how as *mut c_void);
+        libc::ptrace(libc::PTRACE_SYSCALL, child, none, none);
         loop {
-            libc::ptrace(libc::PTRACE_SYSCALL, child, none, none);
-            libc::waitpid(child, &mut status, 0);
+            let thread = libc::waitpid(-1, &mut status, libc::__WALL);
             if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
-                return calls;
+                if thread == child {
+                    return calls; // the first thread is the last that is waited for
+                }
+                continue;
             }
-            if libc::WSTOPSIG(status) != libc::SIGTRAP | 0x80 {
-                continue; // a signal, which it does not need
-            }
-            let mut registers = std::mem::zeroed::<libc::user_regs_struct>();
-            libc::ptrace(libc::PTRACE_GETREGS, child, none, &raw mut registers);
-            if entering {
+            // Else a thread is new, or a signal came, which it does not need.
+            if libc::WSTOPSIG(status) == libc::SIGTRAP | 0x80 {
+                let mut registers = std::mem::zeroed::<libc::user_regs_struct>();
+                libc::ptrace(libc::PTRACE_GETREGS, thread, none, &raw mut registers);
                 let number = registers.orig_rax;
-                if number as i64 == MARK {
+                if !enters(thread) {
+                    if let Some(errno) = answers.remove(&thread) {
+                        registers.rax = (-i64::from(errno)) as u64;
+                        libc::ptrace(libc::PTRACE_SETREGS, thread, none, &raw const registers);
+                    }
+                } else if number as i64 == MARK {
                     inside = !inside;
-                } else if inside {
+                } else if inside && counts(number, thread == child) {
                     calls.push(number);
                     let now = calls.len() - 1 == at;
-                    answer = match fault {
+                    let answer = match fault {
                         Fault::Kill if now => {
                             libc::kill(child, libc::SIGKILL);
                             None
@@ -121,16 +166,14 @@ unsafe fn trace(child: libc::pid_t, at: usize, fault: Fault) -> Vec<u64> {
                         }
                         _ => None,
                     };
-                    if answer.is_some() {
+                    if let Some(errno) = answer {
+                        answers.insert(thread, errno);
                         registers.orig_rax = u64::MAX;
-                        libc::ptrace(libc::PTRACE_SETREGS, child, none, &raw const registers);
+                        libc::ptrace(libc::PTRACE_SETREGS, thread, none, &raw const registers);
                     }
                 }
-            } else if let Some(errno) = answer.take() {
-                registers.rax = (-i64::from(errno)) as u64;
-                libc::ptrace(libc::PTRACE_SETREGS, child, none, &raw const registers);
             }
-            entering = !entering;
+            libc::ptrace(libc::PTRACE_SYSCALL, thread, none, none);
         }
     }
 }
