@@ -1,6 +1,6 @@
 /* Trees copied by several threads at once, each of which has the library make more, under the
- * thread checkers. torture_trees DIR [race]. Counts are compared: they must be the same each time.
- */
+ * thread checkers. torture_trees DIR [race|alone]. Counts are compared: they must be the same each
+ * time. With "alone" the library makes no threads: helgrind and drd see no locks but pthread's. */
 
 #define _GNU_SOURCE
 #include <errno.h>
