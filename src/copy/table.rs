@@ -82,6 +82,8 @@ const TABLE: &[Row] = &[
     row(ENODATA, Next, Next, Stop, Reason::File),
     row(EFBIG, Next, Next, Stop, Reason::File),
     row(EOVERFLOW, Stop, Next, Stop, Reason::File),
+    // OCFS2 of a small file, which it keeps in the inode, onto a longer one (Linux 6.1, 6.12).
+    row(ERANGE, Next, Next, Stop, Reason::File),
     row(ENOENT, Next, Next, Stop, Reason::Unsupported),
     row(EBADF, StopIfBadDescriptor, StopIfBadDescriptor, Stop, Reason::Unsupported),
     // Forbidden: by a mark on the file, or by a sandbox that knows nothing of clones.

@@ -28,6 +28,7 @@ const CELLS: &[(&str, i32, &str, Reason)] = &[
     ("ENODATA", 61, "NNH", Reason::File),
     ("EFBIG", 27, "NNH", Reason::File),
     ("EOVERFLOW", 75, "HNH", Reason::File),
+    ("ERANGE", 34, "NNH", Reason::File),
     ("ENOENT", 2, "NNH", Reason::Unsupported),
     ("EBADF", 9, "BBH", Reason::Unsupported),
     ("EPERM", 1, "IIH", Reason::Permission),

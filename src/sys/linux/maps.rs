@@ -200,9 +200,14 @@ impl Maps for Native {
     }
 
     /// bcachefs and nilfs2 give the files of a snapshot the numbers of the originals; some FUSE servers give all files one.
+    /// Behind no server are OCFS2 and GFS2, whose disk several machines use.
     fn numbers_tell(&self, fd: Fd) -> bool {
         const REPEAT: [&str; 3] = ["bcachefs", "nilfs2", "unknown"];
-        self.volume(fd).is_ok_and(|volume| !volume.remote && !REPEAT.contains(&volume.name))
+        const OF_DISKS: [&str; 2] = ["ocfs2", "gfs2"];
+        self.volume(fd).is_ok_and(|volume| match volume.name {
+            name if OF_DISKS.contains(&name) => true,
+            name => !volume.remote && !REPEAT.contains(&name),
+        })
     }
 }
 
