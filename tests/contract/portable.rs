@@ -37,6 +37,9 @@ pub const OF_LINUX: &[(&str, &str)] = &[
     ("dedupe::inline_files_are_skipped", "POSIX has no dedupe"),
     ("dedupe::nocow_files_do_not_share_with_others", "POSIX has no dedupe"),
     ("dedupe::read_only_snapshots_can_be_shared_into", "POSIX has no dedupe"),
+    ("truth::small_files_have_no_place", "POSIX has no maps of files"),
+    ("truth::a_new_file_in_a_snapshotted_subvolume", "POSIX has no maps of files"),
+    ("truth::defragmenting_unshares", "POSIX has no maps of files"),
 ];
 
 /// Whether the library under test is the stand-in.
