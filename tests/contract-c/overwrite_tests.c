@@ -15,6 +15,15 @@ static bool clones_in_place(void)
     return clones() && place.capability.clone_range == 1;
 }
 
+/* Waits until a name shows this size: FUSE keeps what it knows of each name for a second, whatever is
+ * done by another name of the same file. */
+static void wait_for_size(const char *name, uint64_t size)
+{
+    int tries;
+    for (tries = 0; tries < 30 && size_of(name) != size; tries++)
+        wait_milliseconds(100);
+}
+
 static void stays_the_same_file(uint32_t mode, size_t old_size, const char *what)
 {
     struct copy copy = overwriting(mode);
@@ -28,6 +37,7 @@ static void stays_the_same_file(uint32_t mode, size_t old_size, const char *what
     now = seen("dst");
     CHECK(same_file(&now, &before) && now.mode == before.mode);
     if (linked) {
+        wait_for_size("other", ODD);
         CHECK(holds("other", ODD, 6));
         remove_name("other");
     }
@@ -97,12 +107,42 @@ static void links(void)
     EQUAL(seen("link").kind, KIND_LINK);
 }
 
+/* Whether two names show that they are one file. Under FUSE, for a second after a change by one of
+ * them, they do not. */
+static bool shown_as_one(const char *a, const char *b)
+{
+    struct seen one = seen(a), other = seen(b);
+    return same_file(&one, &other) && one.changed == other.changed && one.size == other.size;
+}
+
+/* Nothing is lost, even where nothing tells that the source is overwritten. */
+static void unknowingly(const char *src, const char *hard)
+{
+    struct copy copy = overwriting(REFLINK_AUTO);
+    copy_file(&copy, src, hard);
+    CHECK(copy.code == 0 || copy.code == REFLINK_ERR_SAME_FILE);
+    CHECK(holds(src, 5000, 8) && holds(hard, 5000, 8));
+}
+
+static void the_source_by_another_name(void)
+{
+    int tries;
+    if (!shown_as_one("src", "hard"))
+        unknowingly("src", "hard");
+    for (tries = 0; tries < 30 && !shown_as_one("src", "hard"); tries++)
+        wait_milliseconds(100);
+    if (shown_as_one("src", "hard"))
+        refused("src", "hard", 0, REFLINK_ERR_SAME_FILE, "the source itself");
+    else
+        skip("nothing shows here that two names are one file");
+}
+
 static void the_source_itself(void)
 {
     make_file("src", 5000, 8);
     refused("src", "src", 0, REFLINK_ERR_SAME_FILE, "the source itself");
     if (place.hard_links && make_hard_link("src", "hard"))
-        refused("src", "hard", 0, REFLINK_ERR_SAME_FILE, "the source itself");
+        the_source_by_another_name();
     CHECK(holds("src", 5000, 8));
 }
 
