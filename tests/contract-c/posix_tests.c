@@ -292,6 +292,18 @@ static void no_regular_files(void)
 
 /* ---- Names ---- */
 
+/* Whether the file system takes a name and lists it as it was given. UDF lists question marks, and
+ * finds what it made by these alone. */
+static bool takes(const char *name)
+{
+    char path[PATH_ROOM];
+    bool kept;
+    fresh_directory("try");
+    kept = make_directory(join(path, "try", name)) && count_names("try", name, NULL) == 1;
+    fresh_directory("try");
+    return remove_name("try") && kept;
+}
+
 static void names_of_any_bytes(void)
 {
     struct copy copy = copy_like(REFLINK_AUTO, REFLINK_FAIL, new_file());
@@ -302,7 +314,7 @@ static void names_of_any_bytes(void)
     longest[255] = 0;
     make_file("src", 5000, 33);
     for (i = 0; i < COUNT(names); i++) {
-        if (!make_directory(names[i]) || !remove_name(names[i])) {
+        if (!takes(names[i])) {
             skip("this file system does not take all of the names");
             continue;
         }
