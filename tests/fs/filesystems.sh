@@ -97,7 +97,13 @@ fs_bcachefs() { block bcachefs rw bcachefs format -q; }
 fs_ocfs2() { block ocfs2 rw mkfs.ocfs2 -q -x -M local --fs-features=refcount -b 4K -C 4K -N 1; }
 fs_gfs2() { block gfs2 rw mkfs.gfs2 -q -O -p lock_nolock -j 1 -J 8; }
 fs_f2fs() { block f2fs rw mkfs.f2fs -q; }
-fs_nilfs2() { block nilfs2 rw mkfs.nilfs2 -q; }
+# Its cleaner, which mount.nilfs2 starts, gives back the room of what was removed: at once here, instead of an hour later.
+fs_nilfs2() {
+    printf '%s\n' 'protection_period 0' 'min_clean_segments 0' 'clean_check_interval 1' 'nsegments_per_clean 16' \
+        'cleaning_interval 0.1' 'retry_interval 1' >"$work/cleaner"
+    [ ! -e /etc/nilfs_cleanerd.conf ] || mount --bind "$work/cleaner" /etc/nilfs_cleanerd.conf || broken "mount --bind"
+    size=900M block nilfs2 rw mkfs.nilfs2 -q
+}
 fs_jfs() { block jfs rw mkfs.jfs -q; }
 fs_udf() { block udf rw mkfs.udf; }
 fs_vfat() { block vfat rw mkfs.vfat; }
