@@ -2,6 +2,7 @@
 //! What it replaces waits under another private name until it is removed.
 
 use core::ffi::CStr;
+use core::mem::replace;
 
 use super::copy::Job;
 use super::directory::Look;
@@ -89,13 +90,21 @@ impl<S: Sys> Job<'_, '_, S> {
             // What is replaced must at no time have a name that looks like an unfinished copy's.
             let old = PrivateName::of_old(self.sys.random());
             self.rename_new(private.as_c_str(), old.as_c_str()).at(Step::Publish)?;
-            *private = old;
+            let unfinished = replace(private, old);
             let parent = self.parent.fd();
             match self.sys.exchange(parent, private.as_c_str(), parent, self.leaf) {
                 Ok(()) => return Ok(Some(*private)),
                 Err(errno) if table::name_is_free(errno) => {} // removed meanwhile
+                Err(errno) if table::exchange_unsupported(errno) && !self.options.two_renames => {
+                    // Some FUSE servers (mergerfs) make a directory's number of its path: only under the name that it was
+                    // made with is it known again, and removed.
+                    if self.rename_new(private.as_c_str(), unfinished.as_c_str()).is_ok() {
+                        *private = unfinished;
+                    }
+                    return Err(Errno::standing_for(errno.raw(), EOPNOTSUPP)).at(Step::Publish);
+                }
                 Err(errno) if table::exchange_unsupported(errno) => {
-                    return self.rename_twice(private.as_c_str(), errno, report).at(Step::Publish).map(Some);
+                    return self.rename_twice(private.as_c_str(), report).at(Step::Publish).map(Some);
                 }
                 Err(errno) => return Err(errno).at(Step::Publish),
             }
@@ -118,15 +127,7 @@ impl<S: Sys> Job<'_, '_, S> {
     }
 
     /// Where two names cannot change places: the old one away, the new one in, the old one back if that fails.
-    fn rename_twice(
-        &self,
-        new: &CStr,
-        refused: Errno,
-        report: &mut Report,
-    ) -> crate::sys::Result<PrivateName> {
-        if !self.options.two_renames {
-            return Err(Errno::standing_for(refused.raw(), EOPNOTSUPP));
-        }
+    fn rename_twice(&self, new: &CStr, report: &mut Report) -> crate::sys::Result<PrivateName> {
         let old = PrivateName::of_old(self.sys.random());
         let away = self.rename_new(self.leaf, old.as_c_str());
         let both = away.and_then(|()| self.rename_new(new, self.leaf));
@@ -193,7 +194,8 @@ impl<S: Sys> Job<'_, '_, S> {
             return;
         }
         let removed = match found {
-            Ok(there) if !there.same_file(mine) => return, // somebody moved it
+            Ok(there) if !there.same_file(mine) && !is_private => return, // somebody moved it
+            Ok(there) if !there.same_file(mine) => false, // so they did, or its number changed with its name
             Err(errno) if table::name_is_free(errno) => return,
             Ok(_) => {
                 let mut watch = Cleaning { watch, replaced: false };

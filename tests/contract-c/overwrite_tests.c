@@ -15,8 +15,8 @@ static bool clones_in_place(void)
     return clones() && place.capability.clone_range == 1;
 }
 
-/* Waits until a name shows this size: FUSE keeps what it knows of each name for a second, whatever is
- * done by another name of the same file. */
+/* Waits until a name shows this size: FUSE keeps what it knows of each name for a second, whatever
+ * is done by another name of the same file. */
 static void wait_for_size(const char *name, uint64_t size)
 {
     int tries;

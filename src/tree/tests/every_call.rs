@@ -788,6 +788,29 @@ fn a_clean_up_leaves_what_is_not_the_unfinished_tree() {
     assert!(swapped > 0, "nothing was swapped");
 }
 
+/// mergerfs gives a directory another number with another name: where two names cannot be exchanged, the new tree is removed
+/// all the same, or said to be left.
+#[test]
+fn a_tree_whose_number_changed_with_its_name_is_not_left_unsaid() {
+    let options = Options { if_exists: IfExists::Replace, ..Options::default() };
+    let volume = Traits { exchanges: false, numbers_names: true, ..Traits::XFS };
+    let scenario = Scenario { volume, there: There::Tree, ..Scenario::new(options) };
+    for back in [true, false] {
+        let bench = scenario.set_up();
+        if !back {
+            let mut world = bench.model.world_mut();
+            world.faults.plan(Place::Of(Call::RenameNew, 2), Fault::Errno(EIO), Lasting::Once);
+        }
+        let outcome = scenario.run(&bench);
+        let error = outcome.outcome.unwrap_err();
+        let unsupported = matches!(error.cause, Cause::System(errno) if errno.number() == EOPNOTSUPP);
+        assert!(error.step == Step::Publish && unsupported, "{error:?}");
+        let world = bench.model.world();
+        assert_eq!(outcome.report.litter.is_none(), back, "{}", world.story());
+        assert_eq!(world.disk.names(bench.parent).len(), if back { 1 } else { 2 }, "{}", world.story());
+    }
+}
+
 /// A directory that cannot be read to its end, and then not be finished either: each time the caller decides, and it counts once.
 #[test]
 fn a_directory_that_fails_twice_can_be_skipped_twice() {

@@ -110,6 +110,8 @@ pub struct Traits {
     pub unlinks_open: bool,
     /// All files have one inode number.
     pub one_number: bool,
+    /// The number of a directory changes with its name (mergerfs).
+    pub numbers_names: bool,
     /// What it says to any question about attributes, 0 if it knows them.
     pub no_attributes: i32,
     /// What it says to a question for a map, 0 if it has maps.
@@ -172,6 +174,7 @@ impl Traits {
         stores_at_close: false,
         unlinks_open: true,
         one_number: false,
+        numbers_names: false,
         no_attributes: 0,
         no_maps: 0,
         said: Said::Always,
@@ -602,6 +605,25 @@ impl Disk {
         Ok(())
     }
 
+    fn number(&self, ino: Ino) -> u64 {
+        let (inode, traits) = (&self.inodes[ino], self.traits(ino));
+        match inode.what {
+            _ if traits.one_number => 1,
+            What::Directory(_) if traits.numbers_names => {
+                let mut all = self.inodes.iter().filter_map(|inode| match &inode.what {
+                    What::Directory(names) => Some(names),
+                    _ => None,
+                });
+                let name = all.find_map(|names| names.iter().find(|(_, named)| **named == ino));
+                let sum = name.map_or(0, |(name, _)| {
+                    name.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()))
+                });
+                (u64::from(sum) << 32) + ino as u64
+            }
+            _ => ino as u64,
+        }
+    }
+
     /// What fstat says.
     pub fn stat(&self, ino: Ino) -> Stat {
         let inode = &self.inodes[ino];
@@ -615,7 +637,7 @@ impl Disk {
         };
         Stat {
             device: inode.volume as u64 + 10,
-            inode: if self.volumes[inode.volume].one_number { 1 } else { ino as u64 },
+            inode: self.number(ino),
             kind,
             links: self.links(ino) as u64,
             device_number: if let What::Special(_, number) = inode.what { number } else { 0 },
