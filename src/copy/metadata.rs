@@ -73,6 +73,7 @@ fn group_entry<S: Sys>(sys: &S, node: Node) -> crate::sys::Result<Option<u32>> {
         }
     }
     match read_whole(|buffer| node.get_attribute(sys, ACL, buffer)) {
+        Ok(list) if list.is_empty() => Ok(None), // ntfs-3g under Linux 6.1, where there is none
         Ok(list) => Ok(Some(posix_acl::group_entry(&list))),
         Err(errno) if table::acl_missing(errno) || lacks_attributes(sys, node, errno) => Ok(None),
         Err(errno) => Err(errno),
