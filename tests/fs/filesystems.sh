@@ -114,6 +114,8 @@ fs_ntfs3() { block ntfs3 rw mkntfs -q -F; }
 
 # under TYPE: the file system below another one, on $work/under.
 under() {
+    local size=${size:-}
+    [ "$1" != btrfs ] || size=800M # 400M are too few for its metadata behind a server
     has_type "$1"
     format under "mkfs.$1" -q
     attach under "$1" rw
