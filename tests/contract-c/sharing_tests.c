@@ -61,7 +61,8 @@ static void extents(void)
         skip("no maps here");
 }
 
-/* A file is shared with itself; by two handles that is known where its number tells it from others: not behind a server. */
+/* A file is shared with itself; by two handles that is known where its number tells it from others:
+ * not behind a server. */
 static void one_file(const char *name)
 {
     static const char *const local[] = {"xfs", "btrfs", "ext4", "tmpfs", "ocfs2", "overlay"};
@@ -70,7 +71,8 @@ static void one_file(const char *name)
     size_t i;
     CHECK(found.bytes_apart == 0);
     for (i = 0; i < COUNT(local); i++)
-        CHECK(strcmp(place.capability.fs_name, local[i]) != 0 || found.verdict == REFLINK_SHARED_ALL);
+        CHECK(strcmp(place.capability.fs_name, local[i]) != 0 ||
+              found.verdict == REFLINK_SHARED_ALL);
     EQUAL(reflink_shared(file, 0, file, 0, REFLINK_TO_EOF, 0, &found), 0);
     EQUAL(found.verdict, REFLINK_SHARED_ALL);
     close_handle(file);
