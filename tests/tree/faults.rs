@@ -14,7 +14,7 @@ use crate::seed::{self, Random};
 use crate::tracer::{self, Fault, Page, Ran};
 use crate::walker::{self, Tree};
 use crate::ways::{mount, own_mounts, unmount};
-use crate::{Attack, ONE, cannot, odd};
+use crate::{Attack, ONE, cannot, needs_root, odd};
 
 pub const ALL: &[Attack] = &[
     Attack("each_call_fails", &["xfs-4k", "btrfs", "tmpfs", "overlay-xfs"], each_call_fails),
@@ -185,6 +185,7 @@ pub fn same(one: &Tree, other: &Tree) -> bool {
 }
 
 fn each_call_fails(place: &Place) {
+    needs_root();
     if !cfg!(target_arch = "x86_64") {
         cannot("the tracer knows x86-64 only");
     }
@@ -437,9 +438,12 @@ fn a_full_volume(place: &Place) {
             assert_eq!(outcome.flags & (PUBLISHED | LITTER), 0, "{kind}: {outcome:?}");
             assert_eq!(files::names(&volume), names, "{kind}");
             walker::assert_untouched(&old, &walker::walk(&volume.join("old")));
-            let after = used(&volume);
-            // Directories, journals and trees of blocks may keep a little.
-            assert!(after.0 <= before.0 + (8 << 20), "{kind}: {before:?}, then {after:?}");
+            // Directories, journals and trees of blocks may keep a little. XFS frees in the background (since Linux 5.14).
+            let freed = |round| {
+                std::thread::sleep(std::time::Duration::from_millis(if round == 0 { 0 } else { 100 }));
+                used(&volume).0 <= before.0 + (8 << 20)
+            };
+            assert!((0..300).any(freed), "{kind}: {before:?}, then {:?}", used(&volume));
         }
         unmount(&volume);
     }

@@ -96,6 +96,13 @@ pub fn cannot(why: &str) -> ! {
     std::process::exit(SKIPPED);
 }
 
+/// Ends a child of somebody who may not do what its attack does.
+pub fn needs_root() {
+    if unsafe { libc::geteuid() } != 0 {
+        cannot("needs root");
+    }
+}
+
 fn attack_trial(place: &Place, attack: &'static Attack) -> Trial {
     let name = format!("{}::{}", place.name, attack.0);
     let (kind, dir) = (place.name, place.dir.to_string_lossy().into_owned());

@@ -14,7 +14,7 @@ use crate::lab::Place;
 use crate::seed::{self, Random};
 use crate::walker::{self, Kind, Tree};
 use crate::whole::{assert_copied, become_a_user};
-use crate::{Attack, KINDS, odd};
+use crate::{Attack, KINDS, needs_root, odd};
 
 pub const ALL: &[Attack] = &[
     Attack("random_trees_as_root", KINDS, as_root),
@@ -25,6 +25,7 @@ pub const ALL: &[Attack] = &[
 const MANY: u64 = 200;
 
 fn as_root(place: &Place) {
+    needs_root();
     let room = Room::new(&place.dir);
     run(place, &room, true);
 }

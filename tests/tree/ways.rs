@@ -13,7 +13,7 @@ use crate::files::{self, Room};
 use crate::lab::Place;
 use crate::walker::{self, Kind, Tree};
 use crate::whole::{assert_copied, become_a_user};
-use crate::{Attack, KINDS, ONE, cannot, odd};
+use crate::{Attack, KINDS, ONE, cannot, needs_root, odd};
 
 pub const ALL: &[Attack] = &[
     Attack("what_is_there_stays_under_fail", KINDS, what_is_there_stays_under_fail),
@@ -633,6 +633,7 @@ fn inherited_acls(place: &Place) {
 /// Links and special files have attributes and ACLs of their own, which are copied where files' are, and as long as nobody
 /// asks for them are left alone.
 fn attributes_of_what_is_not_opened(place: &Place) {
+    needs_root();
     let room = Room::new(&place.dir);
     let src = odd::directory(&room.path("src"));
     files::file(&src.join("file"), b"led to");
