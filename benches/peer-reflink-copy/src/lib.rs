@@ -17,7 +17,7 @@ pub unsafe extern "C" fn peer_reflink_or_copy(src: *const c_char, dst: *const c_
     errno(reflink_copy::reflink_or_copy(src, dst))
 }
 
-/// Returns 0, or the errno (EIO for the library's own codes).
+/// Returns 0, or the errno.
 ///
 /// # Safety
 /// Both are NUL-terminated strings that outlive the call.
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn peer_libreflink_fs(src: *const c_char, dst: *const c_ch
 
 fn errno<T>(copied: io::Result<T>) -> c_int {
     let number = |error: &io::Error| match libreflink_fs::CopyError::of(error) {
-        Some(ours) => ours.errno(),
+        Some(ours) => Some(ours.errno()),
         None => error.raw_os_error(),
     };
     copied.map_or_else(|error| number(&error).unwrap_or(5), |_| 0)
