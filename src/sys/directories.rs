@@ -126,12 +126,12 @@ pub trait Directories {
         unsupported()
     }
     /// Whether the file system writes this file or directory in place (Btrfs: NOCOW). Such a file clones only with its
-    /// like, and what is made in such a directory becomes like it.
-    fn no_cow(&self, _fd: Fd) -> Result<bool> {
-        Ok(false)
+    /// like, and what is made in such a directory becomes like it. `None`: it has no such mark.
+    fn no_cow(&self, _fd: Fd) -> Result<Option<bool>> {
+        Ok(None)
     }
-    /// Marks a directory, or an empty file, to be written in place.
-    fn set_no_cow(&self, _fd: Fd) -> Result<()> {
+    /// Marks a directory, or an empty file, to be written in place, or not to be.
+    fn set_no_cow(&self, _fd: Fd, _on: bool) -> Result<()> {
         unsupported()
     }
     /// Whether there is [`Directories::sync_volume`] at all. Where not, what a durable tree is made of is synced one by one.

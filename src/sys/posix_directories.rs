@@ -159,12 +159,12 @@ impl Directories for Native {
         own::set_name_times(dir, name, accessed, modified)
     }
 
-    fn no_cow(&self, fd: Fd) -> Result<bool> {
+    fn no_cow(&self, fd: Fd) -> Result<Option<bool>> {
         own::no_cow(fd)
     }
 
-    fn set_no_cow(&self, fd: Fd) -> Result<()> {
-        own::set_no_cow(fd)
+    fn set_no_cow(&self, fd: Fd, on: bool) -> Result<()> {
+        own::set_no_cow(fd, on)
     }
 
     fn syncs_volumes(&self) -> bool {

@@ -39,21 +39,18 @@ pub(super) fn enter_made<'s, S: Sys>(
     Ok((made, stat))
 }
 
-/// Has new files in a new directory be made as in the source: written in place (Btrfs: NOCOW) where the source's are,
-/// else no clone of them is possible.
+/// Has new files in a new directory be made as in the source: written in place (Btrfs: NOCOW) where the source's are, and
+/// only there, else no clone of them is possible. The directory that it was made in hands its own mark down.
 pub(super) fn prepare<S: Sys>(sys: &S, directory: &Directory<S>) -> Result<()> {
     let (source, target) = (directory.source.fd(), directory.target.fd());
-    if sys.no_cow(source).at(Step::Metadata(Side::Source))?
-        && !sys.no_cow(target).at(Step::Metadata(Side::Destination))?
-    {
-        match sys.set_no_cow(target) {
-            Err(errno) if !table::metadata_refused(errno) => {
-                return Err(errno).at(Step::Metadata(Side::Destination));
-            }
-            _ => {} // another file system: what is made there is copied
-        }
+    let Some(wanted) = sys.no_cow(source).at(Step::Metadata(Side::Source))? else { return Ok(()) };
+    if sys.no_cow(target).at(Step::Metadata(Side::Destination))? == Some(wanted) {
+        return Ok(());
     }
-    Ok(())
+    match sys.set_no_cow(target, wanted) {
+        Err(errno) if !table::metadata_refused(errno) => Err(errno).at(Step::Metadata(Side::Destination)),
+        _ => Ok(()), // another file system: what is made there is copied
+    }
 }
 
 /// Removes what a new root inherits from its parent, where the ACL comes from the source.

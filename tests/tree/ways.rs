@@ -695,19 +695,23 @@ fn is_nocow(path: &Path) -> bool {
 fn nocow_directories(place: &Place) {
     let room = Room::new(&place.dir);
     let (src, dst) = (odd::directory(&room.path("src")), room.path("dst"));
-    for name in ["in-place", "in-place/below", "plain"] {
+    for name in ["in-place", "in-place/below", "in-place/apart", "plain"] {
         odd::directory(&src.join(name));
     }
     program("chattr", &["+C"], &src.join("in-place"));
     program("chattr", &["+C"], &src.join("in-place/below"));
-    for name in ["in-place/file", "in-place/below/file", "plain/file"] {
+    for name in ["in-place/file", "in-place/below/file", "in-place/apart/file", "plain/file"] {
         files::file(&src.join(name), &files::bytes(1, 50_000));
     }
-    let outcome = calls::copied(&src, &dst, &Options { mode: abi::ALWAYS, ..Options::default() });
-    assert_eq!((outcome.files, outcome.files_cloned), (3, 3), "{outcome:?}");
-    let marked = ["", "in-place", "in-place/below", "plain"].map(|name| is_nocow(&dst.join(name)));
-    assert_eq!(marked, [false, true, true, false]);
-    calls::removed(&dst);
+    let around = odd::directory(&room.path("around")); // hands its mark down to what is made in it
+    program("chattr", &["+C"], &around);
+    for dst in [&dst, &around.join("dst")] {
+        let outcome = calls::copied(&src, dst, &Options { mode: abi::ALWAYS, ..Options::default() });
+        assert_eq!((outcome.files, outcome.files_cloned), (4, 4), "{outcome:?}");
+        let marked = ["", "in-place", "in-place/below", "in-place/apart", "plain"];
+        assert_eq!(marked.map(|name| is_nocow(&dst.join(name))), [false, true, true, false, false]);
+        calls::removed(dst);
+    }
     // What is there keeps its flags, the root as well.
     odd::directory(&dst);
     odd::directory(&dst.join("below"));
@@ -734,6 +738,13 @@ fn subvolumes(place: &Place) {
         assert_eq!(outcome.files_cloned, 2, "{outcome:?}");
         calls::removed(&room.path("dst"));
     }
+    // In a snapshot, the inner one is an empty directory that has no flags.
+    let (snapshot, copy) = (room.path("snapshot"), room.path("dst"));
+    program("btrfs", &["subvolume", "snapshot", src.to_str().unwrap()], &snapshot);
+    let outcome = calls::copied(&snapshot, &copy, &with(0, 0));
+    assert_eq!((outcome.files, outcome.directories), (1, 1), "{outcome:?}");
     // A removal takes subvolumes as directories, where the system lets it (Linux 4.18).
-    calls::removed(&src);
+    for root in [copy, snapshot, src] {
+        calls::removed(&root);
+    }
 }

@@ -208,8 +208,15 @@ fn flags(fd: Fd) -> Result<c_int> {
     Ok(flags)
 }
 
-pub fn no_cow(fd: Fd) -> Result<bool> {
-    Ok(is_btrfs(fd)? && flags(fd)? & NOCOW != 0)
+/// Btrfs shows a subvolume that is in a snapshot as an empty directory, which has no flags (ENOTTY).
+pub fn no_cow(fd: Fd) -> Result<Option<bool>> {
+    if !is_btrfs(fd)? {
+        return Ok(None);
+    }
+    match flags(fd) {
+        Err(Errno(libc::ENOTTY)) => Ok(None),
+        flags => Ok(Some(flags? & NOCOW != 0)),
+    }
 }
 
 /// Other file systems are not asked: some servers behind FUSE take the request for another one.
@@ -217,11 +224,12 @@ fn is_btrfs(fd: Fd) -> Result<bool> {
     Ok(Native.volume(fd)?.name == volumes::BTRFS)
 }
 
-pub fn set_no_cow(fd: Fd) -> Result<()> {
+pub fn set_no_cow(fd: Fd, on: bool) -> Result<()> {
     if !is_btrfs(fd)? {
         return Err(Errno(libc::EOPNOTSUPP));
     }
-    let flags = flags(fd)? | NOCOW;
+    let others = flags(fd)? & !NOCOW;
+    let flags = if on { others | NOCOW } else { others };
     // SAFETY: the kernel reads one int of our own.
     done(|| unsafe { libc::ioctl(fd, libc::FS_IOC_SETFLAGS, ptr::from_ref(&flags)) })
 }

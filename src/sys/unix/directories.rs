@@ -180,11 +180,11 @@ pub fn set_name_times(dir: Fd, name: &CStr, accessed: Time, modified: Time) -> R
 }
 
 /// Btrfs alone has such files.
-pub const fn no_cow(_: Fd) -> Result<bool> {
-    Ok(false)
+pub const fn no_cow(_: Fd) -> Result<Option<bool>> {
+    Ok(None)
 }
 
-pub const fn set_no_cow(_: Fd) -> Result<()> {
+pub const fn set_no_cow(_: Fd, _: bool) -> Result<()> {
     unsupported()
 }
 

@@ -388,18 +388,16 @@ impl<K: Cloning> Directories for Model<K> {
         })
     }
 
-    fn no_cow(&self, fd: Fd) -> Result<bool> {
-        self.call(
-            Call::NoCow,
-            About::fd(fd),
-            |world, _| Ok(world.disk.inodes[world.open_file(fd)?.ino].nocow),
-        )
+    fn no_cow(&self, fd: Fd) -> Result<Option<bool>> {
+        self.call(Call::NoCow, About::fd(fd), |world, _| {
+            Ok(Some(world.disk.inodes[world.open_file(fd)?.ino].nocow))
+        })
     }
 
-    fn set_no_cow(&self, fd: Fd) -> Result<()> {
+    fn set_no_cow(&self, fd: Fd, on: bool) -> Result<()> {
         self.call(Call::SetNoCow, About::fd(fd), |world, _| {
             let ino = world.to_change(fd)?;
-            world.disk.change_meta(ino, |inode| inode.nocow = true);
+            world.disk.change_meta(ino, |inode| inode.nocow = on);
             Ok(())
         })
     }

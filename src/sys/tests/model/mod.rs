@@ -493,6 +493,7 @@ impl Shown for std::ffi::CString {
         self.as_bytes().len() as u64
     }
 }
+impl Shown for Option<bool> {}
 impl Shown for Option<u32> {
     fn shown(&self) -> u64 {
         self.map_or(8, u64::from)
