@@ -90,7 +90,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
             Err(errno) if table::name_is_free(errno) => return Ok(false),
             Err(errno) => return Err(errno).at(Step::Check(Side::Destination)),
         };
-        if there.kind != Kind::Symlink {
+        if there.kind == Kind::Directory || !(there.kind == Kind::Symlink || self.known.tree.merges) {
             check_regular(&there, Step::Check(Side::Destination))?;
         }
         if there.same_file(&self.source.stat) && self.is_source()? {

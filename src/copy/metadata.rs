@@ -125,6 +125,8 @@ pub enum Target {
 pub(crate) struct InTree<'a> {
     /// Nobody else can enter the tree yet. Where ACLs are copied, what is made in it inherits none.
     pub private: bool,
+    /// Two trees become one: a FIFO, a socket or a device that stands there is replaced too.
+    pub merges: bool,
     /// Whether times need a look.
     pub times: Option<&'a TimesKept>,
 }

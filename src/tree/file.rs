@@ -276,7 +276,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
 
     /// What is known of all that is made in the copy.
     pub(super) fn in_tree(&self) -> InTree<'_> {
-        InTree { private: !self.merges(), times: self.times.as_ref() }
+        InTree { private: !self.merges(), merges: self.merges(), times: self.times.as_ref() }
     }
 
     fn known(&self, stat: &Stat) -> Known<'_> {

@@ -223,6 +223,11 @@ fn two_trees(room: &Room) {
     // A symbolic link where a file is to be, which leads elsewhere.
     files::file(&src.join("to-be-linked"), b"a file");
     symlink("outside/canary", dst.join("to-be-linked")).unwrap();
+    // A FIFO where a file is to be, and the other way round.
+    files::file(&src.join("was-a-fifo"), b"a file");
+    files::fifo(&dst.join("was-a-fifo"));
+    files::fifo(&src.join("was-a-file"));
+    files::file(&dst.join("was-a-file"), b"a file");
     odd::mode(&dst.join("both"), 0o711);
     odd::times(&dst.join("both/deeper"), 1_000_000, 2_000_000);
 }
