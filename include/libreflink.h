@@ -1417,7 +1417,7 @@ struct reflink_tree_entry {
    * for `on_done`.
    */
   uint32_t flags;
-  /** For `on_done`: the file's length in bytes. */
+  /** For `on_done`: the file's length in bytes, also of a further name of it, for which `method` is REFLINK_METHOD_NONE. */
   uint64_t bytes;
   /** The path relative to the root, with '/' on every system. It may be longer than PATH_MAX. */
   const char *path;
@@ -1506,7 +1506,10 @@ struct reflink_tree_options {
    */
   int (*on_error)(void *user,
                   const struct reflink_tree_entry *entry);
-  /** Called for each entry that is finished, for a list of what was copied. Non-zero cancels with -ECANCELED. */
+  /**
+   * Called for each entry that is finished, for a list of what was copied: for a directory after all that is in it.
+   * Non-zero cancels with -ECANCELED.
+   */
   int (*on_done)(void *user,
                  const struct reflink_tree_entry *entry);
   /**

@@ -39,8 +39,11 @@ pub(super) struct Level<'s, S: Sys> {
     pub(super) look: Look,
     /// Subdirectories still to be copied.
     pub(super) subdirectories: Names,
-    /// How many entries of it are given to threads, or wait for another one, and are not done yet.
+    /// How many entries of it are given to threads, or wait for another one, and are not done yet. Directories that the walk
+    /// has left are among them.
     pub(super) out: usize,
+    /// As [`Directory::number`] of the directory that waits for this one.
+    pub(super) waited_for_by: Option<u64>,
     /// It could not be read to its end, and was counted as failed.
     pub(super) failed: bool,
 }
@@ -50,6 +53,6 @@ impl<'s, S: Sys> Level<'s, S> {
     pub(super) fn new(directory: Directory<'s, S>, look: Look) -> Self {
         let number = directory.number;
         let (directory, subdirectories) = (Some(Arc::new(directory)), Names::default());
-        Self { directory, number, look, subdirectories, out: 0, failed: false }
+        Self { directory, number, look, subdirectories, out: 0, waited_for_by: None, failed: false }
     }
 }

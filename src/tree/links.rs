@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::place::Place;
 use crate::error::{At, Result, Step};
-use crate::sys::{Fd, Handle, Stat, Sys};
+use crate::sys::{Fd, Handle, Kind, Stat, Sys};
 
 /// A file of the source: its device and inode.
 pub(super) type Key = (u64, u64);
@@ -21,6 +21,8 @@ pub(super) struct Made {
     pub(super) place: Arc<Place>,
     /// The name there.
     pub(super) name: CString,
+    /// How long the file is, 0 if it is none.
+    pub(super) length: u64,
 }
 
 /// What is known of a file that has several names.
@@ -86,7 +88,8 @@ impl Links {
     pub(super) fn made(&self, key: Key, place: &Arc<Place>, name: &CStr) {
         let mut table = self.table();
         let Some(link) = table.get_mut(&key) else { return };
-        link.made = Some(Made { place: Arc::clone(place), name: name.into() });
+        let length = if link.stat.kind == Kind::Regular { link.stat.size } else { 0 };
+        link.made = Some(Made { place: Arc::clone(place), name: name.into(), length });
         if link.left == 0 {
             table.remove(&key);
         }

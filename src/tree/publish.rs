@@ -158,7 +158,9 @@ impl<S: Sys> Job<'_, '_, S> {
     ) -> Result<()> {
         let (parent, name) = (self.parent.fd(), old.as_c_str());
         let mut watch = Cleaning { watch, replaced: true };
-        let removed = match self.sys.stat_name(parent, name) {
+        let told = tell(Phase::Cleanup, &mut watch, &Report::default());
+        let found = told.and_then(|()| self.sys.stat_name(parent, name).at(Step::Cleanup));
+        let removed = match found {
             Ok(there) => match there.kind {
                 Kind::Directory => {
                     remove::clean_up(self.sys, parent, name, &there, Some(*source), &mut watch)
@@ -167,7 +169,7 @@ impl<S: Sys> Job<'_, '_, S> {
                 // Somebody put a file there at the last moment, which was never to be replaced.
                 _ => Err(Errno::own(ENOTDIR)).at(Step::Cleanup),
             },
-            Err(errno) => Err(errno).at(Step::Cleanup),
+            Err(error) => Err(error),
         };
         removed.map_err(|error| {
             report.leave(name);

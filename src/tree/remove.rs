@@ -376,7 +376,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
         *count = count.saturating_add(1);
         let report = copy::Report::default();
         if self.watch.wants().done
-            && !self.with_entry(Some(name), kind, |watch, entry| watch.on_done(entry, &report))
+            && !self.with_entry(Some(name), kind, |watch, entry| watch.on_done(entry, 0, &report))
         {
             return Err(Error::new(Step::Progress, Cause::Cancelled));
         }

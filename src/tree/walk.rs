@@ -123,6 +123,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         while !self.waiting.is_empty() {
             self.collect(true)?;
         }
+        self.look_for_cancel()?;
         self.tell(Phase::Copy, 0)
     }
 
@@ -316,10 +317,14 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
 
     /// Leaves the last level: opens the one above it again, if it was closed, and finishes it once all is in it.
     fn leave(&mut self) -> Result<()> {
-        let Some(level) = self.levels.pop() else { return Ok(()) };
+        let Some(mut level) = self.levels.pop() else { return Ok(()) };
         self.reopen_parent(&level)?;
         if level.out == 0 {
             return self.finish(level);
+        }
+        if let Some(above) = self.levels.last_mut() {
+            above.out = above.out.saturating_add(1); // what is in it is done before it is
+            level.waited_for_by = Some(above.number);
         }
         self.waiting.push(level);
         while self.waiting.len() > WAITING_AT_MOST {
@@ -475,17 +480,19 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         }
     }
 
-    /// So many of them are dealt with. Finishes the directory if they were the last ones.
+    /// So many of them are dealt with. Finishes the directory if they were the last ones, and those that waited for it.
     fn arrived(&mut self, number: u64, count: usize) -> Result<()> {
-        let Some(level) = self.level(number) else { return Ok(()) };
-        level.out = level.out.saturating_sub(count);
-        match self.waiting.iter().position(|level| level.number == number && level.out == 0) {
-            Some(at) => {
+        let mut next = Some((number, count));
+        while let Some((number, count)) = next.take() {
+            let Some(level) = self.level(number) else { return Ok(()) };
+            level.out = level.out.saturating_sub(count);
+            if let Some(at) = self.waiting.iter().position(|level| level.number == number && level.out == 0) {
                 let level = self.waiting.swap_remove(at);
-                self.finish(level)
+                next = level.waited_for_by.map(|above| (above, 1));
+                self.finish(level)?;
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 
     /// Takes over what the crew has done. `wait`: until there is something; copies files itself rather than be idle.
@@ -582,7 +589,9 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
                 match from.and_then(|from| self.copier.link((from, &made.name), directory, name)) {
                     Ok(Some(fate)) => {
                         self.copier.links.used(key);
-                        self.done(directory, name, kind, fate, &copy::Report::default())
+                        let report = copy::Report::default();
+                        self.report.count(fate, &report);
+                        self.tell_done(&directory.place, name, kind, (fate, made.length), &report)
                     }
                     Ok(None) => {
                         self.copier.links.failed(key);
@@ -688,12 +697,24 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         report: &copy::Report,
     ) -> Result<()> {
         self.report.count(fate, report);
+        self.tell_done(place, name, kind, (fate, report.total()), report)
+    }
+
+    /// Tells the caller of an entry that is in the copy, a file of so many bytes.
+    fn tell_done(
+        &mut self,
+        place: &Place,
+        name: &CStr,
+        kind: EntryKind,
+        (fate, length): (Fate, u64),
+        report: &copy::Report,
+    ) -> Result<()> {
         if !self.watch.wants().done || !fate.is_copied() {
             return Ok(());
         }
         let path = place.path_of(name);
         let entry = Entry { kind, depth: place.depth, path: &path };
-        if self.watch.on_done(&entry, report) { Ok(()) } else { Err(cancelled()) }
+        if self.watch.on_done(&entry, length, report) { Ok(()) } else { Err(cancelled()) }
     }
 
     fn fail(&mut self, directory: &Directory<S>, name: &CStr, kind: EntryKind, error: Error) -> Result<()> {

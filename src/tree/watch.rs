@@ -136,8 +136,9 @@ pub trait Watch {
     fn on_error(&mut self, _entry: &Entry, _error: &Error) -> bool {
         false
     }
-    /// Is told of an entry that is finished, and what was done with its data; `false` cancels.
-    fn on_done(&mut self, _entry: &Entry, _report: &copy::Report) -> bool {
+    /// Is told of an entry that is finished, of a file's length, and of what was done with its data: with that of a further
+    /// name nothing. `false` cancels.
+    fn on_done(&mut self, _entry: &Entry, _length: u64, _report: &copy::Report) -> bool {
         true
     }
     /// Is told how far the call is; `false` cancels.

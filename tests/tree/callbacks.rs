@@ -10,7 +10,7 @@ use crate::abi::{self, DESTINATION_CHANGED, LITTER, PUBLISHED, REPLACE, STEP_PRO
 use crate::calls::{self, Entry, Options, Outcome, Progress, STEP_FILTER};
 use crate::files::{self, Room};
 use crate::lab::Place;
-use crate::walker::{self, Counts, Kind};
+use crate::walker::{self, Kind};
 use crate::whole::{assert_copied, become_a_user};
 use crate::{Attack, ONE, odd};
 
@@ -20,6 +20,7 @@ pub const ALL: &[Attack] = &[
     Attack("a_filter_can_end_the_call", ONE, a_filter_can_end_the_call),
     Attack("each_call_of_a_function_can_cancel", &["xfs-4k", "tmpfs"], each_call_can_cancel),
     Attack("errors_are_skipped_or_end_the_call", ONE, errors_are_skipped),
+    Attack("a_small_cleanup_can_be_cancelled", ONE, a_small_cleanup_can_be_cancelled),
     Attack("a_signal_handler_can_cancel", ONE, a_signal_handler_can_cancel),
     Attack("a_large_file_in_another_thread_can_be_cancelled", &["ext4", "tmpfs"], a_large_file),
     Attack("a_failed_path_is_cut", ONE, a_failed_path_is_cut),
@@ -153,6 +154,7 @@ fn told_of_everything(place: &Place) {
         assert_copied(&source, &room.path("dst"), &options, &outcome);
         let mut wanted = below.clone();
         wanted.sort();
+        what_is_in_a_directory_comes_before_it(&caller);
         assert_eq!(caller.paths(Which::Filter), wanted);
         assert_eq!(caller.paths(Which::Done), wanted);
         assert!(caller.paths(Which::Error).is_empty());
@@ -160,9 +162,9 @@ fn told_of_everything(place: &Place) {
         assert!(caller.paths(Which::Progress).len() >= below.len() / 64, "{threads}");
         let last = *caller.last.borrow();
         assert_eq!((last.done, last.seen), (below.len() as u64, below.len() as u64), "{last:?}");
-        assert_eq!(*bytes.borrow(), Counts::told(&outcome).bytes);
         let kinds = kinds.borrow();
         let of = |kind: Kind| source.iter().filter(move |(path, node)| !path.is_empty() && node.kind == kind);
+        assert_eq!(*bytes.borrow(), of(Kind::File).map(|(_, node)| node.size).sum::<u64>());
         assert_eq!(kinds[&1], of(Kind::File).count() as u64);
         assert_eq!(kinds[&2], of(Kind::Directory).count() as u64);
         assert_eq!(kinds[&3], of(Kind::Symlink).count() as u64);
@@ -176,6 +178,33 @@ fn told_of_everything(place: &Place) {
         assert_eq!(caller.paths(Which::Done), wanted);
         assert!(caller.paths(Which::Progress).len() >= below.len() / 64);
     }
+}
+
+fn what_is_in_a_directory_comes_before_it(caller: &Caller) {
+    let mut done = std::collections::BTreeSet::new();
+    for (_, path) in caller.said.borrow().iter().filter(|(one, _)| *one == Which::Done) {
+        let parents = std::path::Path::new(path).ancestors().skip(1);
+        let early: Vec<_> = parents.filter(|parent| done.contains(parent.to_str().unwrap())).collect();
+        assert!(early.is_empty(), "{path} after {early:?}");
+        done.insert(path.clone());
+    }
+}
+
+/// The removal of what was replaced can be stopped, however small it is.
+fn a_small_cleanup_can_be_cancelled(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::plain(&room.path("src"), 1, 1);
+    odd::plain(&room.path("dst"), 1, 2);
+    let old = walker::walk(&room.path("dst"));
+    let stop = |_, _: usize, _: &str, _: Option<&Entry>, progress: Option<&Progress>| {
+        c_int::from(progress.is_some_and(|progress| progress.phase == calls::PHASE_CLEANUP))
+    };
+    let caller = Caller::new(&stop);
+    let options = caller.options(&Options { if_exists: REPLACE, ..Options::default() });
+    let (code, outcome) = calls::copy(&room.path("src"), &room.path("dst"), &options);
+    assert_eq!(code, -libc::ECANCELED, "{outcome:?}");
+    assert!(outcome.has(PUBLISHED) && outcome.has(LITTER), "{outcome:?}");
+    walker::assert_untouched(&old, &walker::walk(&room.path(outcome.litter())));
 }
 
 fn a_filter_decides(place: &Place) {

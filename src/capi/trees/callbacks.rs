@@ -143,11 +143,11 @@ impl Watch for Callbacks {
         self.call(self.on_error, &told, 0) == REFLINK_SKIP
     }
 
-    fn on_done(&mut self, entry: &Entry, report: &copy::Report) -> bool {
+    fn on_done(&mut self, entry: &Entry, length: u64, report: &copy::Report) -> bool {
         let told = reflink_tree_entry {
             method: method_number(report.method()),
             flags: report_flags(report),
-            bytes: report.total(),
+            bytes: length,
             ..described(entry)
         };
         self.call(self.on_done, &told, 0) == 0

@@ -93,7 +93,7 @@ pub struct reflink_tree_entry {
     /// REFLINK_AT_SOURCE or REFLINK_AT_DESTINATION for `on_error`; REFLINK_SOURCE_CHANGED, REFLINK_METADATA_INCOMPLETE
     /// for `on_done`.
     pub flags: u32,
-    /// For `on_done`: the file's length in bytes.
+    /// For `on_done`: the file's length in bytes, also of a further name of it, for which `method` is REFLINK_METHOD_NONE.
     pub bytes: u64,
     /// The path relative to the root, with '/' on every system. It may be longer than PATH_MAX.
     pub path: *const c_char,
@@ -170,7 +170,8 @@ pub struct reflink_tree_options {
     /// error. Not asked about -ENOSPC, -EDQUOT, -EROFS, -ENOMEM, -EMFILE and -ENFILE, which end the call, as every
     /// failure does without this function.
     pub on_error: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
-    /// Called for each entry that is finished, for a list of what was copied. Non-zero cancels with -ECANCELED.
+    /// Called for each entry that is finished, for a list of what was copied: for a directory after all that is in it.
+    /// Non-zero cancels with -ECANCELED.
     pub on_done: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
     /// Receives the path of the entry that ended the call, relative to the root and NUL-terminated, cut to
     /// `failed_path_size`. Empty where it was the root, or where no entry did. NULL: not wanted.

@@ -37,7 +37,7 @@ impl Watch for Caller {
         self.asked.push((entry.path.to_str().unwrap().into(), *error));
         self.skips
     }
-    fn on_done(&mut self, entry: &Entry, _: &copy::Report) -> bool {
+    fn on_done(&mut self, entry: &Entry, _: u64, _: &copy::Report) -> bool {
         self.done.push(entry.path.to_str().unwrap().into());
         true
     }

@@ -33,7 +33,7 @@ impl Watch for Caller {
         Wants { filter: false, errors: false, done: true, progress: true }
     }
 
-    fn on_done(&mut self, entry: &Entry, _: &copy::Report) -> bool {
+    fn on_done(&mut self, entry: &Entry, _: u64, _: &copy::Report) -> bool {
         let path = entry.path.to_str().unwrap();
         self.done.push((path.into(), entry.kind, entry.depth));
         if let Some(meanwhile) = &mut self.meanwhile {
