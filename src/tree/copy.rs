@@ -133,11 +133,16 @@ fn open_source<'s, S: Sys>(sys: &'s S, request: &Request) -> Result<(Handle<'s, 
     Ok((source, stat))
 }
 
-/// Opens the directory that the destination is in, and says what it is called there. A tree can also be merged into ".".
+/// Opens the directory that the destination is in, and says what it is called there. ".", ".." and "/" are there, and a tree
+/// can be merged into them.
 fn open_parent<'s, S: Sys>(sys: &'s S, request: &Request, leaf: &mut CString) -> Result<Handle<'s, S>> {
     let durable = request.options.files.durability == Durability::Durable;
     let last = request.dst.to_bytes().rsplit(|byte| is_separator(*byte)).find(|part| !part.is_empty());
-    let opened = if request.options.if_exists == IfExists::Merge && matches!(last, Some(b"." | b"..")) {
+    let has_no_name = match last {
+        Some(last) => matches!(last, b"." | b".."),
+        None => !request.dst.is_empty(),
+    };
+    let opened = if has_no_name && request.options.if_exists != IfExists::Replace {
         *leaf = c".".into();
         sys.open_directory(request.dst_dir, request.dst, durable)
     } else {

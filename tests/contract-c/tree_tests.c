@@ -279,7 +279,7 @@ static void what_is_no_tree(void)
     EQUAL(copy_tree(&tree, NULL, "dst"), -EINVAL);
     EQUAL(copy_tree(&tree, "src", NULL), -EINVAL);
     EQUAL(copy_tree(&tree, "src", ""), -ENOENT);
-    EQUAL(copy_tree(&tree, "src", "."), -EINVAL);
+    EQUAL(copy_tree(&tree, "src", "."), -EEXIST);
     EQUAL(remove_tree(&tree, "src/small"), -ENOTDIR);
     EQUAL(remove_tree(&tree, "missing"), -ENOENT);
     if (links_here())

@@ -15,6 +15,7 @@ pub const ALL: &[Attack] = &[
     Attack("options_that_mean_nothing", ONE, options_that_mean_nothing),
     Attack("structures_of_other_sizes", ONE, structures_of_other_sizes),
     Attack("names_that_mean_nothing", ONE, names_that_mean_nothing),
+    Attack("a_failed_path_is_emptied", ONE, a_failed_path_is_emptied),
     Attack("a_fifo_as_source_is_not_opened", ONE, a_fifo_as_source_is_not_opened),
 ];
 
@@ -105,6 +106,16 @@ unsafe extern "C" fn never_called(_: *mut std::ffi::c_void, _: *const calls::Ent
     panic!("called")
 }
 
+/// What a program reads there afterwards is not what was there before.
+fn a_failed_path_is_emptied(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::plain(&room.path("src"), 1, 1);
+    let mut path = *b"old";
+    let (failed_path, failed_path_size) = (path.as_mut_ptr().cast(), path.len());
+    refused(&room, &Options { failed_path, failed_path_size, reserved: 1, ..Options::default() }, "reserved");
+    assert_eq!(path, *b"\0ld");
+}
+
 fn is_refusal((code, outcome): (i32, Outcome), what: &str) {
     assert_eq!(code, -libc::EINVAL, "{what}");
     assert_eq!(
@@ -191,12 +202,12 @@ fn names_that_mean_nothing(place: &Place) {
         (b"/dev/null", libc::ENOTDIR, libc::EEXIST),
         (&long, libc::ENAMETOOLONG, libc::ENAMETOOLONG),
         (&too_long, libc::ENAMETOOLONG, libc::ENAMETOOLONG),
-        (b".", 0, libc::EINVAL),
-        (b"..", 0, libc::EINVAL),
-        (b"src/.", 0, libc::EINVAL),
-        (b"src/..", 0, libc::EINVAL),
-        (b"/", 0, libc::EINVAL),
-        (b"///", 0, libc::EINVAL),
+        (b".", 0, libc::EEXIST),
+        (b"..", 0, libc::EEXIST),
+        (b"src/.", 0, libc::EEXIST),
+        (b"src/..", 0, libc::EEXIST),
+        (b"/", 0, libc::EEXIST),
+        (b"///", 0, libc::EEXIST),
         (b"new/", libc::ENOENT, 0),
         (b"new///", libc::ENOENT, 0),
         (b"src/", 0, libc::EEXIST),

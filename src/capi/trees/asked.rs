@@ -86,12 +86,12 @@ pub unsafe fn read(from: *const reflink_tree_options, purpose: Purpose) -> Resul
     }
     // SAFETY: not NULL, and the caller of this function vouches for the rest.
     let raw = unsafe { sized::read(from) }?;
-    if raw.reserved != 0 || (raw.failed_path.is_null() && raw.failed_path_size > 0) {
-        return Err(INVALID);
-    }
     let failed_path = FailedPath { at: raw.failed_path, size: raw.failed_path_size };
     // SAFETY: as above. Whatever fails from here on, it is not what was there before the call.
     unsafe { failed_path.write(b"") };
+    if raw.reserved != 0 || (raw.failed_path.is_null() && raw.failed_path_size > 0) {
+        return Err(INVALID);
+    }
     let options = match purpose {
         Purpose::Copy => to_copy(&raw)?,
         Purpose::Remove => to_remove(&raw)?,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::copy::{Mode, Permissions};
-use crate::sys::errno::EINVAL;
+use crate::sys::errno::{EEXIST, EINVAL};
 use crate::sys::{CWD, Common, Directories, Native};
 use crate::tree::remove::remove;
 use crate::tree::{Entry, EntryKind, Silent, Take, Wants};
@@ -468,7 +468,11 @@ fn a_tree_is_merged_into_a_directory_that_is_called_dot() {
     let merge = Options { if_exists: IfExists::Merge, ..options() };
     scratch.copy_to("copy/.", &merge, &mut Silent).0.unwrap();
     assert_eq!(fs::read(scratch.path("copy/a/b/link")).unwrap(), b"content");
-    assert_eq!(errno(scratch.copy_to("copy/.", &options(), &mut Silent).0), EINVAL);
+    for name in ["copy/.", "copy/..", "/"] {
+        assert_eq!(errno(scratch.copy_to(name, &options(), &mut Silent).0), EEXIST, "{name}");
+    }
+    let replace = Options { if_exists: IfExists::Replace, ..options() };
+    assert_eq!(errno(scratch.copy_to("copy/.", &replace, &mut Silent).0), EINVAL);
 }
 
 #[test]
@@ -496,7 +500,7 @@ impl Watch for Swapper {
         Wants { done: true, ..Wants::default() }
     }
 
-    fn on_done(&mut self, _: &Entry, _: &crate::copy::Report) -> bool {
+    fn on_done(&mut self, _: &Entry, _: u64, _: &crate::copy::Report) -> bool {
         for entry in fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap()) {
             if entry.file_name().to_str().unwrap().starts_with(".reflink-") {
                 fs::rename(entry.path(), self.0.join("stolen")).unwrap();
@@ -553,7 +557,7 @@ impl Watch for Caller {
         self.skips
     }
 
-    fn on_done(&mut self, entry: &Entry, _: &crate::copy::Report) -> bool {
+    fn on_done(&mut self, entry: &Entry, _: u64, _: &crate::copy::Report) -> bool {
         self.done.push(entry.path.to_string_lossy().into());
         self.done.len() != self.stops_after
     }
