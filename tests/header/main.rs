@@ -7,12 +7,15 @@ mod interface;
 mod made;
 mod regions;
 mod rust;
+#[path = "../contract/skipping.rs"]
+mod skipping;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
+use skipping::skip;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -219,6 +222,49 @@ fn compiles(
     Trial::test(name, compile).with_ignored_flag(!here)
 }
 
+/// What zig is asked to compile for: 64 bits and 32 (of which x86 aligns 8 bytes to 4, except on Windows), both byte orders,
+/// each family of systems.
+const ZIG: &[&str] = &[
+    "x86_64-linux-gnu",
+    "x86_64-linux-musl",
+    "x86-linux-gnu",
+    "arm-linux-gnueabihf",
+    "s390x-linux-gnu",
+    "x86_64-windows-gnu",
+    "x86-windows-gnu",
+    "aarch64-macos",
+    "x86_64-freebsd",
+];
+
+/// The Python that has zig, which is fetched once.
+fn python_with_zig() -> String {
+    if std::env::var_os("REFLINK_SKIP_TARGETS").is_some_and(|value| !value.is_empty()) {
+        skip("REFLINK_SKIP_TARGETS is set");
+    }
+    let output = Command::new(root().join("tests/targets/zig.sh")).output().expect("zig.sh");
+    let says = String::from_utf8_lossy(&output.stderr);
+    match output.status.code() {
+        Some(0) => String::from_utf8(output.stdout).expect("a path").trim_end().to_owned(),
+        Some(77) => skip(says.trim().lines().last().unwrap_or_default()),
+        _ => panic!("zig.sh: {says}"),
+    }
+}
+
+/// zig compiles the header for a target, and finds each member of a structure where layout.c says.
+fn zig_compiles(scratch: &Scratch, target: &str) {
+    let python = python_with_zig();
+    let source = scratch.0.join(format!("{target}.c"));
+    std::fs::write(&source, PROGRAM.to_owned() + "#include \"layout.c\"\n").expect("a source file");
+    let mut command = Command::new(python);
+    command.args(["-m", "ziglang", "cc", "-target", target, "-std=c99"]);
+    // zig goes on to link, and so builds a C library, unless it is told to compile.
+    command.args(STRICT.iter().filter(|flag| **flag != "-fsyntax-only")).arg("-c").arg(&source);
+    command.arg("-o").arg(source.with_extension("o"));
+    command.arg("-I").arg(root().join("include")).arg("-I").arg(root().join("tests/c"));
+    let output = command.output().expect("zig");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 fn main() {
     let scratch = Arc::new(Scratch::new("header"));
     let trial = |name: String, test: Box<dyn FnOnce() + Send>| {
@@ -256,6 +302,10 @@ fn main() {
             trials.extend(ways.iter().map(|way| compiles(&scratch, compiler, way, program)));
         }
     }
+    trials.extend(ZIG.iter().map(|target| {
+        let scratch = scratch.clone();
+        skipping::trial(format!("zig_compiles_it_for_{target}"), move || zig_compiles(&scratch, target))
+    }));
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     drop(scratch);
     conclusion.exit();

@@ -8,14 +8,13 @@
 #   types/        standard libraries from the same sources, without code: enough to check, in a third of the time
 #   root-ARCH/    the C library that a target's programs run with
 #   qemu/         user-mode emulators, static; nothing is registered with the kernel
-#   zig/          zig and cargo-zigbuild of PyPI: a C compiler and linker for every target
+#   zig/          a C compiler and linker for every target: zig.sh
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
 # shellcheck source=targets.sh source-path=SCRIPTDIR
 . "$here/targets.sh"
 
-zig_packages='ziglang==0.17.1 cargo-zigbuild==0.24.0'
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 apt=$cache/apt
 
@@ -165,21 +164,6 @@ glibc() { # ARCH
     [ -e "$cache/root-$1" ] || exit 77
 }
 
-zig() {
-    [ "$(cat "$cache/zig/packages" 2>/dev/null)" != "$zig_packages" ] || return 0
-    say "installing $zig_packages into $cache/zig"
-    rm -rf "$cache/zig"
-    python3 -m venv "$cache/zig" >/dev/null 2>&1 || {
-        [ "$(id -u)" = 0 ] || unavailable "python3-venv is needed"
-        apt-get install -y -qq --no-install-recommends python3-venv >/dev/null 2>&1 || true
-        python3 -m venv "$cache/zig" >/dev/null || unavailable "python3-venv is needed"
-    }
-    # shellcheck disable=SC2086 # two words
-    "$cache/zig/bin/pip" install --quiet --disable-pip-version-check $zig_packages >&2 ||
-        unavailable "pip cannot install $zig_packages"
-    echo "$zig_packages" >"$cache/zig/packages"
-}
-
 prepare() { # TARGET
     local from
     from=$(std_from "$1")
@@ -203,7 +187,7 @@ mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9 # two runs at once would fetch it twice
 compiler
-zig
+"$here/zig.sh" >/dev/null
 for target in "${targets[@]}"; do
     prepare "$target"
 done
