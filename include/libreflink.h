@@ -231,7 +231,7 @@ const char *reflink_err_name(int code);
 /** The permission bits of the source without those of the umask, as cp gives them. */
 #define REFLINK_PERMISSIONS_UMASK 0x1000
 /**
- * 0666 without the bits of the umask, as open(2) gives a new file.
+ * 0666, or 0777 for a directory of a tree, without the bits of the umask, as open(2) and mkdir(2) give them.
  *
  * With both of these the system applies the umask when the file is made, so that it is neither read nor changed. Where
  * the directory has a default access control list, that list counts and the umask does not, as for any
@@ -437,27 +437,29 @@ struct reflink_options {
 #define REFLINK_STEP_DEDUPE 16
 
 /**
- * In `flags` of struct reflink_result: size, mtime or ctime of the source changed during
+ * In `flags` of struct reflink_result or struct reflink_tree_entry: size, mtime or ctime of the source changed during
  * the copy, so the copy may mix old and new content. A clone in one call is of one instant; only its
  * size is checked.
  */
 #define REFLINK_SOURCE_CHANGED 0x1
 /**
- * In `flags` of struct reflink_result: some metadata could not be set, and
- * REFLINK_BEST_EFFORT_METADATA allowed that. Without that flag: a sandbox forbids asking whether the source
+ * In `flags` of struct reflink_result, struct reflink_tree_result or struct reflink_tree_entry: some metadata could not be
+ * set, and REFLINK_BEST_EFFORT_METADATA allowed that. Without that flag: a sandbox forbids asking whether the source
  * has an access control list, and so the copy's group bits are no more than those of others.
  */
 #define REFLINK_METADATA_INCOMPLETE 0x2
 /**
- * In `flags` of struct reflink_result: the destination's name holds the complete new file. Also set when
- * something failed after the name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE), or in the call that
- * gave it. reflink_copy_fd() and reflink_copy_range() never set it: they give no names.
+ * In `flags` of struct reflink_result or struct reflink_tree_result: the destination's name holds the complete new file
+ * or tree; with REFLINK_MERGE, every entry that was not skipped is in place. Also set when something failed after the
+ * name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE, REFLINK_STEP_CLEANUP), or in the call that gave it.
+ * reflink_copy_fd() and reflink_copy_range() never set it: they give no names.
  */
 #define REFLINK_PUBLISHED 0x4
 /**
- * In `flags` of struct reflink_result, after a failure of reflink_copy_fd() or reflink_copy_range(): the
- * destination was changed, or may have been. The bytes that the result counts are there; more may be. If
- * it is not set, the content of the destination is unchanged.
+ * In `flags` of struct reflink_result or struct reflink_tree_result, after a failure: a destination that was there
+ * (reflink_copy_fd(), reflink_copy_range(), REFLINK_OVERWRITE, REFLINK_MERGE) was changed, or may have been; or an
+ * unfinished tree stands under the name (REFLINK_UNSTAGED). What the result counts is there; more may be. If it is not
+ * set, the content of the destination is unchanged.
  */
 #define REFLINK_DESTINATION_CHANGED 0x8
 /**
@@ -466,14 +468,14 @@ struct reflink_options {
  */
 #define REFLINK_LITTER 0x20
 /**
- * In `flags` of struct reflink_result, after a failure: the call that failed was made on the source ("error
- * reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
+ * In `flags` of a result or of struct reflink_tree_entry, after a failure: the call that failed was made on the source
+ * ("error reading"). Where neither this flag nor REFLINK_AT_DESTINATION is set, the call was made on both files at
  * once, or on none of them.
  */
 #define REFLINK_AT_SOURCE 0x100
 /**
- * In `flags` of struct reflink_result, after a failure: the call that failed was made on the destination, its
- * name or its directory ("error writing").
+ * In `flags` of a result or of struct reflink_tree_entry, after a failure: the call that failed was made on the
+ * destination, its name or its directory ("error writing").
  */
 #define REFLINK_AT_DESTINATION 0x200
 
@@ -1469,7 +1471,7 @@ struct reflink_tree_options {
   /**
    * REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED. REFLINK_DURABLE syncs the file system once before the tree
    * gets its name (Linux), or each file and directory (other systems); with REFLINK_MERGE it syncs each file before that
-   * gets its name.
+   * gets its name. With REFLINK_REPLACE, the replaced tree stays if the sync of the parent directory fails: REFLINK_LITTER.
    */
   uint32_t durability;
   /** REFLINK_PERMISSIONS_*, of files and directories. */

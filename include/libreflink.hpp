@@ -128,7 +128,8 @@ enum class permissions : std::uint32_t {
     source = REFLINK_PERMISSIONS_SOURCE,
     /// The permission bits of the source without those of the umask, as cp gives them.
     umask = REFLINK_PERMISSIONS_UMASK,
-    /// 0666 without the bits of the umask, as open(2) gives a new file.
+    /// 0666, or 0777 for a directory of a tree, without the bits of the umask, as open(2) and
+    /// mkdir(2) give them.
     new_file = REFLINK_PERMISSIONS_NEW,
     // make header: end
 };

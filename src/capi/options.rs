@@ -54,7 +54,7 @@ pub const REFLINK_UNSTAGED: u32 = 0x200;
 pub const REFLINK_PERMISSIONS_SOURCE: u32 = 0;
 /// The permission bits of the source without those of the umask, as cp gives them.
 pub const REFLINK_PERMISSIONS_UMASK: u32 = 0x1000;
-/// 0666 without the bits of the umask, as open(2) gives a new file.
+/// 0666, or 0777 for a directory of a tree, without the bits of the umask, as open(2) and mkdir(2) give them.
 ///
 /// With both of these the system applies the umask when the file is made, so that it is neither read nor changed. Where
 /// the directory has a default access control list, that list counts and the umask does not, as for any

@@ -144,7 +144,7 @@ pub struct reflink_tree_options {
     pub if_exists: u32,
     /// REFLINK_ATOMIC, REFLINK_DURABLE or REFLINK_UNSTAGED. REFLINK_DURABLE syncs the file system once before the tree
     /// gets its name (Linux), or each file and directory (other systems); with REFLINK_MERGE it syncs each file before that
-    /// gets its name.
+    /// gets its name. With REFLINK_REPLACE, the replaced tree stays if the sync of the parent directory fails: REFLINK_LITTER.
     pub durability: u32,
     /// REFLINK_PERMISSIONS_*, of files and directories.
     pub permissions: u32,

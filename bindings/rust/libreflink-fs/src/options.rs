@@ -75,7 +75,8 @@ pub enum Permissions {
     Source = sys::REFLINK_PERMISSIONS_SOURCE,
     /// The permission bits of the source without those of the umask, as cp gives them.
     Umask = sys::REFLINK_PERMISSIONS_UMASK,
-    /// 0666 without the bits of the umask, as open(2) gives a new file.
+    /// 0666, or 0777 for a directory of a tree, without the bits of the umask, as open(2) and
+    /// mkdir(2) give them.
     New = sys::REFLINK_PERMISSIONS_NEW,
     // make header: end
 }
