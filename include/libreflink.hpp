@@ -423,6 +423,9 @@ struct options {
     /// What it throws cancels too, and is thrown on by the function that copies, in both of its
     /// forms, once the copy is undone.
     std::function<bool(const libreflink::progress &)> progress{};
+    /// An int that another thread (atomically) or a signal handler sets: if it is not 0, the copy
+    /// ends with std::errc::operation_canceled.
+    const volatile int *cancel = nullptr;
 };
 
 /// What was done, or why it failed.
@@ -456,6 +459,7 @@ struct dedupe_options {
     bool durable = false; ///< Sync the destination at the end.
     /// Called between steps of at most 16 MiB; as libreflink::options::progress.
     std::function<bool(const libreflink::progress &)> progress{};
+    const volatile int *cancel = nullptr; ///< As libreflink::options::cancel.
 };
 
 /// What was compared and shared. The first five numbers of bytes add up to `length`.
@@ -484,8 +488,13 @@ struct tree_entry {
     std::string_view path{};                  ///< Relative to the root, with '/'.
     std::string_view name{};                  ///< The last part of it.
     std::intptr_t source_dir = -1;            ///< For `filter`: the open directory that it is in.
-    std::error_code error{};                  ///< For `on_error`.
-    libreflink::step step = step::none;       ///< For `on_error`.
+    std::error_code error{};                  ///< For `on_error`; describe() makes a line of it.
+    int os_error = 0;                         ///< For `on_error`: the raw error of the system.
+    libreflink::step step = step::none;       ///< For `on_error`: which operation failed.
+    bool at_source = false;                   ///< For `on_error`: it was made on the source.
+    bool at_destination = false;              ///< For `on_error`: it was made on the destination.
+    bool source_changed = false;              ///< For `on_done`: written during the copy.
+    bool metadata_incomplete = false;         ///< For `on_done`: some metadata could not be set.
     libreflink::method method = method::none; ///< For `on_done`: how a file's data was copied.
     std::uint64_t bytes = 0;                  ///< For `on_done`: the file's length.
 };
@@ -505,6 +514,7 @@ struct tree_options {
     libreflink::mode mode = libreflink::mode::automatic;
     libreflink::tree_if_exists if_exists = libreflink::tree_if_exists::fail;
     libreflink::durability durability = libreflink::durability::atomic;
+    libreflink::permissions permissions = libreflink::permissions::source;
     libreflink::preserve preserve = libreflink::preserve::nothing;
     libreflink::tree_flags flags = libreflink::tree_flags::none;
     std::uint32_t threads = 0;                             ///< 0 and 1: the calling one alone.
@@ -512,6 +522,7 @@ struct tree_options {
     std::function<take(const tree_entry &)> filter{};      ///< Not for the removal.
     std::function<bool(const tree_entry &)> on_error{}; ///< true leaves the entry out and goes on.
     std::function<bool(const tree_entry &)> on_done{};  ///< false cancels.
+    const volatile int *cancel = nullptr;               ///< As libreflink::options::cancel.
 };
 
 /// What was done with a tree, or why it failed. The counts are those of struct reflink_tree_result.
@@ -808,6 +819,7 @@ class call
         to_.permissions = static_cast<std::uint32_t>(from.permissions);
         to_.preserve = static_cast<std::uint32_t>(from.preserve);
         to_.flags = static_cast<std::uint64_t>(from.flags);
+        to_.cancel = from.cancel;
         if (from.progress) {
             to_.progress = &call::step;
             to_.user = this;
@@ -892,6 +904,7 @@ class dedupe_call
         to_.flags = (from.past_differences ? REFLINK_DEDUPE_CONTINUE : 0) |
                     (from.no_look ? REFLINK_DEDUPE_NO_LOOK : 0) |
                     (from.verify ? REFLINK_DEDUPE_VERIFY : 0);
+        to_.cancel = from.cancel;
         if (from.progress) {
             to_.progress = &dedupe_call::step;
             to_.user = this;
@@ -961,9 +974,11 @@ class tree_call
         to_.mode = static_cast<std::uint32_t>(from.mode);
         to_.if_exists = static_cast<std::uint32_t>(from.if_exists);
         to_.durability = static_cast<std::uint32_t>(from.durability);
+        to_.permissions = static_cast<std::uint32_t>(from.permissions);
         to_.preserve = static_cast<std::uint32_t>(from.preserve);
         to_.flags = static_cast<std::uint64_t>(from.flags);
         to_.threads = from.threads;
+        to_.cancel = from.cancel;
         to_.progress = from.progress ? &tree_call::progress : nullptr;
         to_.filter = from.filter ? &tree_call::filter : nullptr;
         to_.on_error = from.on_error ? &tree_call::on_error : nullptr;
@@ -1059,6 +1074,11 @@ class tree_call
         to.name = from.name;
         to.source_dir = from.source_dir;
         to.error = make_error_code(from.code);
+        to.os_error = from.os_error;
+        to.at_source = (from.flags & REFLINK_AT_SOURCE) != 0;
+        to.at_destination = (from.flags & REFLINK_AT_DESTINATION) != 0;
+        to.source_changed = (from.flags & REFLINK_SOURCE_CHANGED) != 0;
+        to.metadata_incomplete = (from.flags & REFLINK_METADATA_INCOMPLETE) != 0;
         to.step = static_cast<libreflink::step>(from.step);
         to.method = static_cast<libreflink::method>(from.method);
         to.bytes = from.bytes;
@@ -1126,23 +1146,44 @@ inline libreflink::capability converted(const ::reflink_capability &from)
 
 } // namespace detail
 
+namespace detail
+{
+
+/// What describe() says of `from`, which is a result or an entry.
+template <class From>
+std::string line(const std::error_code &code, const From &from, const char *src, const char *dst)
+{
+    const auto step = static_cast<std::uint32_t>(from.step);
+    const std::uint32_t flags = (from.at_source ? REFLINK_AT_SOURCE : 0) |
+                                (from.at_destination ? REFLINK_AT_DESTINATION : 0);
+    const auto write = [&](char *buffer, std::size_t size) {
+        return static_cast<std::size_t>(
+            ::reflink_describe(number(code), step, flags, src, dst, buffer, size));
+    };
+    std::string text(write(nullptr, 0), '\0');
+    write(&text[0], text.size() + 1);
+    return text;
+}
+
+} // namespace detail
+
 /// One line that says what failed, for people: "snapshot.img: making the file: No space left on
-/// device". An empty name is left out. See reflink_describe().
-inline std::string describe(const std::error_code &code, const result &result,
-                            const std::filesystem::path &src, const std::filesystem::path &dst)
+/// device". `result` is a result or a tree_result. An empty name is left out. See
+/// reflink_describe().
+template <class Result>
+std::string describe(const std::error_code &code, const Result &result,
+                     const std::filesystem::path &src, const std::filesystem::path &dst)
 {
     const detail::native_name from(src), to(dst);
-    const auto step = static_cast<std::uint32_t>(result.step);
-    const std::uint32_t flags = (result.at_source ? REFLINK_AT_SOURCE : 0) |
-                                (result.at_destination ? REFLINK_AT_DESTINATION : 0);
-    const auto write = [&](char *buffer, std::size_t size) {
-        return static_cast<std::size_t>(::reflink_describe(
-            detail::number(code), step, flags, src.empty() ? nullptr : from.get(),
-            dst.empty() ? nullptr : to.get(), buffer, size));
-    };
-    std::string line(write(nullptr, 0), '\0');
-    write(&line[0], line.size() + 1);
-    return line;
+    return detail::line(code, result, src.empty() ? nullptr : from.get(),
+                        dst.empty() ? nullptr : to.get());
+}
+
+/// The same of an entry that failed, for `on_error`.
+inline std::string describe(const tree_entry &entry)
+{
+    const std::string path(entry.path);
+    return detail::line(entry.error, entry, path.c_str(), path.c_str());
 }
 
 /// The same of what a function threw.

@@ -11,6 +11,7 @@
 #include <string>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CHECK(condition)                                                                           \
@@ -139,6 +140,13 @@ static void progress(const fs::path &source)
     libreflink::copy_file(source, "cancelled", options, error);
     CHECK(error == std::errc::operation_canceled && !fs::exists("cancelled"));
 
+    const volatile int stop = 1;
+    options.progress = {};
+    options.cancel = &stop;
+    libreflink::copy_file(source, "stopped", options, error);
+    CHECK(error == std::errc::operation_canceled && !fs::exists("stopped"));
+
+    options.cancel = nullptr;
     options.progress = [](const libreflink::progress &) -> bool {
         throw std::runtime_error("mine");
     };
@@ -165,7 +173,49 @@ static void descriptors(const fs::path &source)
     CHECK(error == libreflink::errc::overlap);
     libreflink::copy_fd(-1, to, {}, error);
     CHECK(error == std::errc::bad_file_descriptor);
+    const volatile int stop = 1;
+    libreflink::dedupe_options cancelled;
+    cancelled.cancel = &stop;
+    libreflink::dedupe_fd(from, to, cancelled, error);
+    CHECK(error == std::errc::operation_canceled);
     CHECK(close(from) == 0 && close(to) == 0);
+}
+
+static void trees(const fs::path &source)
+{
+    fs::create_directory("tree");
+    fs::copy_file(source, "tree/file");
+    fs::permissions("tree/file", fs::perms(0755));
+    libreflink::tree_options options;
+    options.permissions = libreflink::permissions::umask;
+    const mode_t mask = umask(077);
+    CHECK(libreflink::copy_tree("tree", "masked", options).files == 1);
+    umask(mask);
+    CHECK(fs::status("masked/file").permissions() == fs::perms(0700));
+
+    // A directory against a file.
+    fs::create_directories("merged/file");
+    options = {};
+    options.if_exists = libreflink::tree_if_exists::merge;
+    std::string line;
+    options.on_error = [&line](const libreflink::tree_entry &entry) {
+        CHECK(entry.at_destination && !entry.at_source);
+        line = libreflink::describe(entry);
+        return true;
+    };
+    const libreflink::tree_result merged = libreflink::copy_tree("tree", "merged", options);
+    CHECK(merged.incomplete && merged.entries_failed == 1);
+    CHECK(line.rfind("file: ", 0) == 0 && line.find("File exists") != std::string::npos);
+
+    std::error_code error;
+    const libreflink::tree_result missing = libreflink::copy_tree("nothing", "x", options, error);
+    CHECK(libreflink::describe(error, missing, "nothing", "x") ==
+          "nothing: opening the source: No such file or directory");
+    const volatile int stop = 1;
+    options = {};
+    options.cancel = &stop;
+    libreflink::copy_tree("tree", "cancelled-tree", options, error);
+    CHECK(error == std::errc::operation_canceled && !fs::exists("cancelled-tree"));
 }
 
 static void probes(const fs::path &source)
@@ -192,6 +242,7 @@ int main(int argc, char **argv)
     failures("source", "copy");
     progress("source");
     descriptors("source");
+    trees("source");
     probes("source");
     looks("source");
     std::printf("libreflink %s\n", libreflink::version_string());
