@@ -236,6 +236,9 @@ const ZIG: &[&str] = &[
     "x86_64-freebsd",
 ];
 
+/// How zig is asked for each of them.
+const ZIG_WAYS: &[&str] = &["c89 -Wno-long-long", "c99", "c2x", "c++98 -Wno-long-long", "c++2b"];
+
 /// The Python that has zig, which is fetched once.
 fn python_with_zig() -> String {
     if std::env::var_os("REFLINK_SKIP_TARGETS").is_some_and(|value| !value.is_empty()) {
@@ -250,15 +253,17 @@ fn python_with_zig() -> String {
     }
 }
 
-/// zig compiles the header for a target, and finds each member of a structure where layout.c says.
-fn zig_compiles(scratch: &Scratch, target: &str) {
+/// zig compiles the header for a target; in C99 it also finds each member of a structure where layout.c says.
+fn zig_compiles(source: &Path, target: &str, way: &str) {
     let python = python_with_zig();
-    let source = scratch.0.join(format!("{target}.c"));
-    std::fs::write(&source, PROGRAM.to_owned() + "#include \"layout.c\"\n").expect("a source file");
+    let layout = if way == "c99" { "#include \"layout.c\"\n" } else { "" };
+    std::fs::write(source, PROGRAM.to_owned() + layout).expect("a source file");
+    let mut words = way.split(' ');
     let mut command = Command::new(python);
-    command.args(["-m", "ziglang", "cc", "-target", target, "-std=c99"]);
+    command.args(["-m", "ziglang", if way.contains("++") { "c++" } else { "cc" }, "-target", target]);
+    command.arg(format!("-std={}", words.next().expect("a standard"))).args(words);
     // zig goes on to link, and so builds a C library, unless it is told to compile.
-    command.args(STRICT.iter().filter(|flag| **flag != "-fsyntax-only")).arg("-c").arg(&source);
+    command.args(STRICT.iter().filter(|flag| **flag != "-fsyntax-only")).arg("-c").arg(source);
     command.arg("-o").arg(source.with_extension("o"));
     command.arg("-I").arg(root().join("include")).arg("-I").arg(root().join("tests/c"));
     let output = command.output().expect("zig");
@@ -302,10 +307,11 @@ fn main() {
             trials.extend(ways.iter().map(|way| compiles(&scratch, compiler, way, program)));
         }
     }
-    trials.extend(ZIG.iter().map(|target| {
-        let scratch = scratch.clone();
-        skipping::trial(format!("zig_compiles_it_for_{target}"), move || zig_compiles(&scratch, target))
-    }));
+    for (target, way) in ZIG.iter().flat_map(|target| ZIG_WAYS.iter().map(move |way| (target, way))) {
+        let name = format!("zig_compiles_it_for_{target}_as_{}", way.replace(' ', ""));
+        let source = scratch.0.join(format!("{name}.{}", if way.contains("++") { "cpp" } else { "c" }));
+        trials.push(skipping::trial(name, move || zig_compiles(&source, target, way)));
+    }
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     drop(scratch);
     conclusion.exit();
