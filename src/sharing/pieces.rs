@@ -5,7 +5,7 @@ use super::Span;
 use crate::copy::table;
 use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::Sys;
-use crate::sys::maps::{Batch, Content, Record};
+use crate::sys::maps::{Batch, Content, Record, Said};
 
 /// The pieces of a range of one file.
 pub struct Pieces<'s, 'b, S: Sys> {
@@ -34,19 +34,22 @@ pub struct Pieces<'s, 'b, S: Sys> {
     pub says_where: bool,
     /// Data was vague.
     pub is_vague: bool,
+    /// Whether nothing is there where no record is, once that was asked.
+    gaps_tell: Option<bool>,
 }
 
 impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
     /// The map of a range, by way of `batch`. Without `flush` nothing is written out, and what may be about to move has no
     /// place and is not shared: a rewritten range still shows its old blocks before it is written out (XFS, Btrfs).
     pub fn new(sys: &'s S, span: Span, flush: bool, batch: &'b mut Batch) -> Result<Self> {
+        // Where nothing waits, a flush writes nothing; it waits for Btrfs to note where it has just written.
+        let flush = flush || sys.all_written(span.fd);
         Ok(Self {
             sys,
             span,
             at: span.offset,
             end: span.end()?,
-            // Where nothing waits, a flush writes nothing; it waits for Btrfs to note where it has just written.
-            flush: flush || sys.all_written(span.fd),
+            flush,
             batch,
             next: 0,
             held: None,
@@ -58,6 +61,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
             says_shared: false,
             says_where: false,
             is_vague: false,
+            gaps_tell: flush.then_some(true),
         })
     }
 
@@ -74,13 +78,21 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         let piece = match record {
             Some(record) if record.offset > self.at => {
                 self.held = Some(record);
-                Record::hole(self.at, record.offset.saturating_sub(self.at))
+                self.gap(record.offset)
             }
             Some(record) => record,
-            None => Record::hole(self.at, self.end.saturating_sub(self.at)),
+            None => self.gap(self.end),
         };
         self.at = piece.end();
         Ok(Some(piece))
+    }
+
+    /// What no record is of, up to an offset. Where the map is a server's, that may be what this machine has in memory alone
+    /// (SMB, Linux 6.12): without a flush it proves nothing there.
+    fn gap(&mut self, end: u64) -> Record {
+        let tell = *self.gaps_tell.get_or_insert_with(|| self.sys.said(self.span.fd) != Said::Never);
+        let content = if tell { Content::Hole } else { Content::Pending };
+        Record { content, ..Record::hole(self.at, end.saturating_sub(self.at)) }
     }
 
     /// The next record that says something of what follows.

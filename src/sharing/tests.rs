@@ -219,6 +219,25 @@ fn without_a_flush_no_record_proves_a_hole() {
     assert_eq!((found.unknown, found.verdict()), (8292, Verdict::Unknown));
 }
 
+/// SMB: what the client has in memory alone is no record of the server's map.
+#[test]
+fn without_a_flush_a_servers_map_proves_no_hole() {
+    for (said, pending) in [(Said::Never, 8292), (Said::Always, 0)] {
+        let world = World::of(Traits { said, ..Traits::XFS });
+        for (file, ino) in world.inos.into_iter().enumerate() {
+            world.lie(file, |_| Vec::new());
+            let unflushed = world.model.world().disk.data(ino).clone();
+            world.model.world_mut().disk.inodes[ino].unflushed = Some(unflushed);
+        }
+        let span = Span { fd: world.fds[0], side: SIDE, offset: 0, length: LARGEST };
+        let mut account = Account::default();
+        extents(&world.model, &span, false, None, &mut account).unwrap();
+        assert_eq!((account.pending, account.holes), (pending, 8292 - pending), "{said:?}");
+        let found = world.compare_flushing(0, 0, LARGEST, false).unwrap();
+        assert_eq!(found.unknown, pending, "{said:?}");
+    }
+}
+
 /// Windows: what another program changed through a mapping may still be in its memory alone.
 #[test]
 fn where_a_flush_leaves_something_out_nothing_is_proven_but_that_two_are_apart() {

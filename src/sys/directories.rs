@@ -49,6 +49,10 @@ pub trait Directories {
     fn open_listed(&self, _dir: Fd, _name: &CStr) -> Result<Fd> {
         unsupported()
     }
+    /// How many names an open file has, where [`super::Sys::stat`] does not tell that; else `None`.
+    fn links(&self, _fd: Fd) -> Option<u64> {
+        None
+    }
     /// Whether another mount begins at the name of a directory or a file.
     fn is_mount_point(&self, _dir: Fd, _name: &CStr) -> Result<bool> {
         unsupported()

@@ -71,6 +71,10 @@ impl Directories for Native {
         own::open_listed(dir, name)
     }
 
+    fn links(&self, fd: Fd) -> Option<u64> {
+        own::links(fd)
+    }
+
     fn is_mount_point(&self, dir: Fd, name: &CStr) -> Result<bool> {
         own::is_mount_point(dir, name)
     }

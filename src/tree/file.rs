@@ -101,6 +101,8 @@ pub(super) struct Copier<'s, 'o, S: Sys> {
     /// The permission bits that the system gives a new directory, where they count.
     pub(super) given: Option<u32>,
     volumes: Mutex<Vec<Volume>>,
+    /// File systems of the source whose files show how many names they have.
+    tell_links: Mutex<Vec<u64>>,
     /// `None`: each look at times counts.
     times: Option<TimesKept>,
 }
@@ -125,10 +127,24 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
                 files.durability = Durability::Unstaged;
             }
         }
-        let (links, stop, volumes) = (Links::default(), AtomicBool::new(false), Mutex::default());
+        let (links, stop) = (Links::default(), AtomicBool::new(false));
+        let (volumes, tell_links) = (Mutex::default(), Mutex::default());
         let times = if files.preserve.times { TimesKept::new(sys, root.0, root.1.device) } else { None };
         let limit = sys.size_limit();
-        Self { sys, options, links, stop, files, merges, syncs_each, limit, given, volumes, times }
+        Self {
+            sys,
+            options,
+            links,
+            stop,
+            files,
+            merges,
+            syncs_each,
+            limit,
+            given,
+            volumes,
+            tell_links,
+            times,
+        }
     }
 
     /// Whether what is made may meet what was there before.
@@ -162,8 +178,23 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             Err(errno) if table::name_is_free(errno) => return Ok(Err(Fate::Vanished)),
             Err(errno) => return Err(errno),
         };
-        let stat = self.sys.stat(file.fd())?;
+        let stat = self.look_for_links(file.fd(), self.sys.stat(file.fd())?)?;
         Ok(Ok(Source { file, stat }))
+    }
+
+    /// `stat` with the number of names that the file has. Only a file system that does not show that is asked for each file;
+    /// what the file is else is then looked at once more, since it is compared with what its other names show.
+    fn look_for_links(&self, file: Fd, stat: Stat) -> crate::sys::Result<Stat> {
+        let tell = || self.tell_links.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.options.split_links || stat.links > 1 || tell().contains(&stat.device) {
+            return Ok(stat);
+        }
+        match self.sys.links(file) {
+            None => tell().push(stat.device),
+            Some(links) if links > 1 => return Ok(Stat { links, ..self.sys.stat(file)? }),
+            Some(_) => {}
+        }
+        Ok(stat)
     }
 
     fn open_file(

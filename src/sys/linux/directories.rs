@@ -120,6 +120,16 @@ fn mount_id_by_procfs(fd: Fd) -> Result<u64> {
     number.ok_or(Errno(libc::EOPNOTSUPP))
 }
 
+/// What the client of SMB shows of a file that was opened is one name, whatever the server has (Linux 6.1 and 6.12).
+pub fn links(fd: Fd) -> Option<u64> {
+    let volume = Native.volume(fd).ok()?;
+    if !matches!(volume.name, "smb" | "cifs") {
+        return None;
+    }
+    let said = statx(fd, c"", libc::AT_EMPTY_PATH | libc::AT_STATX_FORCE_SYNC, libc::STATX_NLINK)?.ok()?;
+    Some(said.stx_nlink.into())
+}
+
 pub fn is_mount_point(dir: Fd, name: &CStr) -> Result<bool> {
     #[allow(clippy::cast_sign_loss)] // one bit, as c_int
     const ROOT: u64 = libc::STATX_ATTR_MOUNT_ROOT as u64;

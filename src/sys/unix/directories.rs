@@ -45,6 +45,11 @@ pub fn open_listed(dir: Fd, name: &CStr) -> Result<Fd> {
     open(dir, name, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW, 0)
 }
 
+/// What [`crate::sys::Sys::stat`] says is all that is known.
+pub const fn links(_fd: Fd) -> Option<u64> {
+    None
+}
+
 pub fn is_mount_point(dir: Fd, name: &CStr) -> Result<bool> {
     Ok(stat_at(dir, name, libc::AT_SYMLINK_NOFOLLOW)?.device != stat(dir)?.device)
 }

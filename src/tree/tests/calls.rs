@@ -71,6 +71,25 @@ fn a_file_costs_no_call_too_many() {
     assert_eq!(calls_for(ALL, b"more", 0o644), all);
 }
 
+/// SMB: a file that is open shows one name. Where files show all of theirs, none is asked for.
+#[test]
+fn names_that_only_the_server_knows_of_stay_one_file() {
+    for hides_links in [false, true] {
+        let model = source(Traits { hides_links, ..Traits::XFS }, &[(b"text", 0o644, FINE)]);
+        {
+            let disk = &mut model.world_mut().disk;
+            let from = disk.lookup(0, b"from").unwrap();
+            let file = disk.lookup(from, b"a").unwrap();
+            disk.names_mut(from).insert(b"further".to_vec(), file);
+        }
+        let (outcome, report) = copy(&model, Preserve::default(), |_| {});
+        assert_eq!((outcome, report.counts.files, report.counts.hard_links), (Ok(()), 1, 1), "{hides_links}");
+        let disk = &model.world().disk;
+        let copy = disk.lookup(0, b"copy").unwrap();
+        assert_eq!(disk.lookup(copy, b"a"), disk.lookup(copy, b"further"), "{hides_links}");
+    }
+}
+
 /// Where no file system can be synced at once: each file and directory is, before the tree has its name.
 #[test]
 fn a_durable_tree_is_synced_piece_by_piece_where_no_volume_can_be() {

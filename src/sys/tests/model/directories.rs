@@ -225,6 +225,12 @@ impl<K: Cloning> Directories for Model<K> {
         })
     }
 
+    fn links(&self, fd: Fd) -> Option<u64> {
+        let world = self.world();
+        let ino = world.open_file(fd).ok()?.ino;
+        world.disk.traits(ino).hides_links.then(|| world.disk.links(ino) as u64)
+    }
+
     fn is_mount_point(&self, dir: Fd, name: &CStr) -> Result<bool> {
         self.call(Call::IsMountPoint, About::name(dir, name), |world, _| {
             Ok(world.disk.inodes[world.existing(dir, name)?].mounted)

@@ -112,6 +112,8 @@ pub struct Traits {
     pub one_number: bool,
     /// The number of a directory changes with its name (mergerfs).
     pub numbers_names: bool,
+    /// A file that is open shows one name, unless the server is asked (SMB).
+    pub hides_links: bool,
     /// What it says to any question about attributes, 0 if it knows them.
     pub no_attributes: i32,
     /// What it says to a question for a map, 0 if it has maps.
@@ -175,6 +177,7 @@ impl Traits {
         unlinks_open: true,
         one_number: false,
         numbers_names: false,
+        hides_links: false,
         no_attributes: 0,
         no_maps: 0,
         said: Said::Always,
@@ -639,7 +642,7 @@ impl Disk {
             device: inode.volume as u64 + 10,
             inode: self.number(ino),
             kind,
-            links: self.links(ino) as u64,
+            links: if self.traits(ino).hides_links { 1 } else { self.links(ino) as u64 },
             device_number: if let What::Special(_, number) = inode.what { number } else { 0 },
             mode: inode.mode,
             owner: inode.owner,
