@@ -41,6 +41,12 @@ void skip(const char *why)
     skipped_because = why;
 }
 
+void accepted(const char *why)
+{
+    printf("accepted %s: %s\n", current, why);
+    fflush(stdout);
+}
+
 void fact(const char *key, const char *value)
 {
     printf("fact %s %s\n", key, value);

@@ -31,6 +31,10 @@ bool check_equal(int64_t found, int64_t wanted, const char *what, int line, cons
 /* Says what of the test cannot be seen here: it counts as skipped, unless a check fails. */
 void skip(const char *why);
 
+/* Says what this file system, and not the library, does otherwise than the test expects elsewhere.
+ */
+void accepted(const char *why);
+
 /* Says something about this file system, for the tables in docs/. The last one for a key counts. */
 void fact(const char *key, const char *value);
 void fact_number(const char *key, int64_t value);

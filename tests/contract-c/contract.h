@@ -38,6 +38,10 @@ extern struct place place;
 bool clones(void);
 /* The durability of copies whose durability is not what is tested. */
 uint32_t new_file(void);
+/* The client of SMB in Linux, whose own answers some tests accept; and a wait until it has really
+ * closed what the tests closed, which it does a second later (its option closetimeo). */
+bool on_smb(void);
+void settle(void);
 /* A name in place.other, for one call; NULL, and the test skipped, where there is none. */
 const char *elsewhere(const char *name);
 
@@ -83,6 +87,8 @@ struct watch {
 };
 void watch_copy(struct copy *copy, struct watch *watch);
 
+/* Whether the copy may say that the source changed, though nobody wrote to it. */
+bool may_seem_changed(const struct copy *copy);
 /* Checks a copy that should have succeeded: every byte, and what the result says. */
 bool check_copied(const struct copy *copy, const char *src, const char *dst, const char *what);
 /* A copy from "src" to "dst" that must succeed, by the method that the probe promised. */

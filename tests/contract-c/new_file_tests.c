@@ -174,7 +174,7 @@ static void an_unsynced_source(void)
     free(bytes);
     copy_file(&copy, "src", "dst");
     EQUAL(copy.code, 0);
-    CHECK(copy.times_moved || !(copy.result.flags & REFLINK_SOURCE_CHANGED));
+    CHECK(!(copy.result.flags & REFLINK_SOURCE_CHANGED) || may_seem_changed(&copy));
     CHECK(holds("dst", 300001, 14));
     close_handle(writer);
     only("src dst");

@@ -226,6 +226,15 @@ void set_times(const char *name, int64_t accessed, int64_t written)
         die("utimensat", name);
 }
 
+/* SMB (Linux 6.12) does not. Whole seconds, which 9p keeps. */
+bool sets_times_of_links(const char *link)
+{
+    const struct timespec times[2] = {{1500000000, 0}, {1400000000, 0}};
+    struct seen now;
+    return utimensat(AT_FDCWD, link, times, AT_SYMLINK_NOFOLLOW) == 0 && look_at(link, &now) &&
+           now.written == nanoseconds(times[1]);
+}
+
 void each_name(const char *directory, void (*each)(const char *name, void *user), void *user)
 {
     DIR *open = opendir(directory);

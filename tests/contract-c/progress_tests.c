@@ -232,23 +232,33 @@ static void copy_many(unsigned thread)
     }
 }
 
+/* The client of SMB replaces no file that another thread has open, and may remove its name. */
+static bool refused_by_smb(unsigned turn, int code)
+{
+    return on_smb() && is_replaced(turn) && code == -ENOENT;
+}
+
 static void check_turn(unsigned turn)
 {
     bool one_wins = !is_own(turn) && !is_replaced(turn);
     char name[64];
-    int won = 0;
+    int won = 0, refused = 0;
     unsigned thread;
     for (thread = 0; thread < THREADS; thread++) {
         won += codes[thread][turn] == 0;
-        if (!one_wins || codes[thread][turn] != -EEXIST)
+        refused += refused_by_smb(turn, codes[thread][turn]);
+        if (!(one_wins && codes[thread][turn] == -EEXIST) &&
+            !refused_by_smb(turn, codes[thread][turn]))
             EQUAL(codes[thread][turn], 0);
         snprintf(name, sizeof name, "own-%u-%u", thread, turn);
         if (is_own(turn))
             CHECK(holds(name, 70001, 12));
     }
-    EQUAL(won, one_wins ? 1 : THREADS);
+    if (refused)
+        accepted("the SMB client replaces no file that is open: rename(2) itself is ENOENT");
+    EQUAL(won, one_wins ? 1 : THREADS - refused);
     snprintf(name, sizeof name, "common-%u", turn);
-    if (!is_own(turn))
+    if (!is_own(turn) && (!refused || exists(name)))
         CHECK(holds(name, 70001, 12));
 }
 

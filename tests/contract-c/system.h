@@ -62,6 +62,7 @@ bool make_directory(const char *name);
 bool make_hard_link(const char *old, const char *name);
 bool make_symlink(const char *target, const char *name);
 void set_times(const char *name, int64_t accessed, int64_t written);
+bool sets_times_of_links(const char *link); /* whether that can be done; it does it */
 void each_name(const char *directory, void (*each)(const char *name, void *user), void *user);
 void enter(const char *directory); /* makes it the current one */
 char *absolute(const char *name);  /* allocated, and not given back */

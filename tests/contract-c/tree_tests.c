@@ -91,6 +91,7 @@ static void make_tree(void)
         make_hard_link("src/file", "src/sub/hard");
     if (place.symlinks)
         make_symlink("small", "src/link");
+    settle(); /* until then a file's names show different times, and are not known as one file */
 }
 
 static uint64_t entries(void)
@@ -103,6 +104,20 @@ static const char *in(const char *tree, const char *name)
     static char paths[4][PATH_ROOM];
     static unsigned next;
     return join(paths[next++ % 4], tree, name);
+}
+
+/* The client of SMB (Linux 6.12) makes an empty file of a symbolic link that is renamed, as a merge
+ * does: rename(2) alone shows that. */
+static void check_link(const char *name)
+{
+    struct seen found;
+    if (!links_here())
+        return;
+    found = seen(name);
+    if (on_smb() && found.kind == KIND_FILE && found.size == 0)
+        accepted("the SMB client loses a symbolic link that is renamed");
+    else
+        EQUAL(found.kind, KIND_LINK);
 }
 
 /* Whether the tree `name` is the one that make_tree() makes. */
@@ -123,8 +138,7 @@ static void check_tree(const char *name)
         hard = seen(in(name, "sub/hard"));
         CHECK(same_file(&file, &hard));
     }
-    if (links_here())
-        EQUAL(seen(in(name, "link")).kind, KIND_LINK);
+    check_link(in(name, "link"));
 }
 
 static void whole(void)
@@ -226,24 +240,6 @@ static void names_that_end_in_a_slash(void)
     only("src dst back");
 }
 
-static void times_of_all(void)
-{
-    static const char *const names[] = {".", "sub", "sub/deep", "hollow", "file", "sub/other"};
-    const int64_t accessed = INT64_C(1500000000) * SECOND, written = INT64_C(1400000000) * SECOND;
-    struct tree tree = tree_like(REFLINK_FAIL);
-    size_t i;
-    make_tree();
-    for (i = COUNT(names); i-- > 0;)
-        set_times(in("src", names[i]), accessed, written);
-    tree.options.preserve = REFLINK_PRESERVE_TIMES;
-    EQUAL(copy_tree(&tree, "src", "dst"), 0);
-    for (i = 0; i < COUNT(names); i++)
-        check(seen(in("dst", names[i])).written == written, names[i], "its time is %" PRId64,
-              seen(in("dst", names[i])).written);
-}
-
-/* ---- What is there ---- */
-
 static void refused(struct tree *tree, const char *src, const char *dst, int code, uint32_t step)
 {
     copy_tree(tree, src, dst);
@@ -251,6 +247,43 @@ static void refused(struct tree *tree, const char *src, const char *dst, int cod
           src, dst, reflink_err_name(tree->code), tree->result.step);
     CHECK(!(tree->result.flags & (REFLINK_PUBLISHED | REFLINK_DESTINATION_CHANGED)));
 }
+
+/* Where links have no times of their own, the tree is copied without them only if that is allowed.
+ */
+static void copy_with_times(struct tree *tree)
+{
+    tree->options.preserve = REFLINK_PRESERVE_TIMES;
+    if (!links_here() || sets_times_of_links("src/link")) {
+        EQUAL(copy_tree(tree, "src", "dst"), 0);
+        return;
+    }
+    accepted("a symbolic link's times cannot be set here");
+    refused(tree, "src", "dst", -EOPNOTSUPP, REFLINK_STEP_METADATA);
+    EQUAL(strcmp(tree->failed, "link"), 0);
+    tree->options.flags = REFLINK_BEST_EFFORT_METADATA;
+    EQUAL(copy_tree(tree, "src", "dst"), 0);
+    CHECK(tree->result.flags & REFLINK_METADATA_INCOMPLETE);
+}
+
+static void times_of_all(void)
+{
+    /* All of them: 9p keeps whole seconds, and its server gives new files finer times. */
+    static const char *const names[] = {".",     "sub",   "sub/deep",      "hollow",   "file",
+                                        "empty", "small", "sub/deep/leaf", "sub/other"};
+    const int64_t accessed = INT64_C(1500000000) * SECOND, written = INT64_C(1400000000) * SECOND;
+    struct tree tree = tree_like(REFLINK_FAIL);
+    size_t i;
+    make_tree();
+    for (i = COUNT(names); i-- > 0;)
+        set_times(in("src", names[i]), accessed, written);
+    copy_with_times(&tree);
+    settle(); /* the client of SMB shows guessed times at first */
+    for (i = 0; i < COUNT(names); i++)
+        check(seen(in("dst", names[i])).written == written, names[i], "its time is %" PRId64,
+              seen(in("dst", names[i])).written);
+}
+
+/* ---- What is there ---- */
 
 static void what_is_there_stays(void)
 {
@@ -354,6 +387,10 @@ static void clashes(void)
     fresh_directory("dst");
     fresh_directory("dst/small");
     make_text("dst/hollow", "a file");
+    if (on_smb() && links_here()) {
+        accepted("the SMB client makes no link to a directory, which \"small\" is here: EACCES");
+        remove_name("src/link");
+    }
     tree.options.durability = new_file();
     EQUAL(copy_tree(&tree, "src", "dst"), -EEXIST);
     check(strcmp(tree.failed, "small") == 0 || strcmp(tree.failed, "hollow") == 0, "failed_path",
@@ -410,6 +447,7 @@ static void names_that_fold(void)
     fresh_directory("merged");
     EQUAL(copy_tree(&tree, from, "merged"), REFLINK_ERR_NAME_CLASH);
     EQUAL(count_names("merged", "", NULL), 1);
+    settle(); /* a name that is removed before stays on the server (SMB, Linux 6.12) */
 }
 
 static void replaced(void)
