@@ -886,7 +886,7 @@ int reflink_describe(int code,
  * Do not write out what is not written yet. By default the whole file is written out first (as
  * fdatasync(2) does, without waiting for the device), since a new or rewritten range has no place before. With
  * this flag, and only if something is not written yet, such bytes are pending or unknown; nothing becomes false.
- * On overlayfs that cannot be told, and shared blocks are always pending.
+ * On overlayfs that cannot be told, and shared blocks and holes are always pending.
  */
 #define REFLINK_MAP_NO_FLUSH 0x1000000000000000ULL
 

@@ -141,7 +141,7 @@ impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
     pub fn next_stretch(&mut self) -> Result<Option<(u64, Relation)>> {
         for (rest, map) in self.rest.iter_mut().zip(&mut self.maps) {
             if rest.is_none() {
-                *rest = map.next_piece()?;
+                *rest = map.next_piece()?.map(|piece| map.certain(piece));
             }
         }
         let [Some(one), Some(other)] = self.rest else { return Ok(None) };
@@ -159,12 +159,10 @@ impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
     /// How two pieces relate that begin at the same distance from the ranges' beginnings. Equal places count only where both
     /// are marked as shared: that keeps out SMB, whose addresses are offsets, and maps that are not of one instant.
     fn relation(&self, one: &Record, other: &Record) -> Relation {
-        use Content::{Encoded, Hole, Inline};
+        use Content::{Encoded, Hole, Inline, Pending};
         match (one.content, other.content) {
-            // Where nothing is known of a file system, what is not written out may look like a hole.
-            (Hole, Hole) if self.volumes == Volumes::Unknown && !self.maps.iter().all(|map| map.flush) => {
-                Relation::Unknown
-            }
+            // A hole may still look so.
+            (Hole, Pending) | (Pending, Hole) if !self.maps.iter().all(|map| map.flush) => Relation::Unknown,
             (Hole, Hole) => Relation::Hole,
             (Hole, _) | (_, Hole) => Relation::Apart,
             _ if self.volumes == Volumes::Two => Relation::Apart,

@@ -122,22 +122,16 @@ fn walk<S: Sys>(
     let mut give = |extent: Extent| {
         if each(extent) { Ok(()) } else { Err(Error::new(Step::Progress, Cause::Cancelled)) }
     };
-    // Reserved blocks that were written to are no others before they are written out (XFS, ext4, f2fs).
-    let certain = map.flush;
-    let known = |record: Record| match record.content {
-        Content::Preallocated if !certain => Record { content: Content::Pending, ..record },
-        _ => record,
-    };
     while let Some(piece) = map.next_piece()? {
         if piece.end() <= size {
-            let piece = known(piece);
+            let piece = map.certain(piece);
             account.add(&piece);
             give(Extent { record: piece, beyond: false })?;
             continue;
         }
         let inside = piece.within(0, size);
         if let Some(record) = inside {
-            let record = known(record);
+            let record = map.certain(record);
             account.add(&record);
             give(Extent { record, beyond: false })?;
         }

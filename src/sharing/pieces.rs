@@ -34,8 +34,6 @@ pub struct Pieces<'s, 'b, S: Sys> {
     pub says_where: bool,
     /// Data was vague.
     pub is_vague: bool,
-    /// Whether nothing is there where no record is, once that was asked.
-    gaps_tell: Option<bool>,
 }
 
 impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
@@ -43,7 +41,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
     /// place and is not shared: a rewritten range still shows its old blocks before it is written out (XFS, Btrfs).
     pub fn new(sys: &'s S, span: Span, flush: bool, batch: &'b mut Batch) -> Result<Self> {
         // Where nothing waits, a flush writes nothing; it waits for Btrfs to note where it has just written.
-        let flush = flush || sys.all_written(span.fd);
+        let flush = flush || sys.all_written(span.fd, 0, 0);
         Ok(Self {
             sys,
             span,
@@ -61,7 +59,6 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
             says_shared: false,
             says_where: false,
             is_vague: false,
-            gaps_tell: flush.then_some(true),
         })
     }
 
@@ -78,21 +75,29 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         let piece = match record {
             Some(record) if record.offset > self.at => {
                 self.held = Some(record);
-                self.gap(record.offset)
+                Record::hole(self.at, record.offset.saturating_sub(self.at))
             }
             Some(record) => record,
-            None => self.gap(self.end),
+            None => Record::hole(self.at, self.end.saturating_sub(self.at)),
         };
         self.at = piece.end();
         Ok(Some(piece))
     }
 
-    /// What no record is of, up to an offset. Where the map is a server's, that may be what this machine has in memory alone
-    /// (SMB, Linux 6.12): without a flush it proves nothing there.
-    fn gap(&mut self, end: u64) -> Record {
-        let tell = *self.gaps_tell.get_or_insert_with(|| self.sys.said(self.span.fd) != Said::Never);
-        let content = if tell { Content::Hole } else { Content::Pending };
-        Record { content, ..Record::hole(self.at, end.saturating_sub(self.at)) }
+    /// A piece, or that nobody knows its place: without a flush, what was written to reserved blocks still reads as
+    /// reserved (XFS, ext4, f2fs), and what was written to a hole may have no record (XFS beside a rewritten clone,
+    /// bcachefs before Linux 6.14; SMB, whose map is the server's).
+    pub fn certain(&self, piece: Record) -> Record {
+        let is_certain = self.flush
+            || match piece.content {
+                Content::Preallocated => false,
+                Content::Hole => {
+                    let fd = self.span.fd;
+                    self.sys.said(fd) != Said::Never && self.sys.all_written(fd, piece.offset, piece.length)
+                }
+                _ => true,
+            };
+        if is_certain { piece } else { Record { content: Content::Pending, ..piece } }
     }
 
     /// The next record that says something of what follows.
@@ -124,8 +129,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         if !self.flush || part.content != Content::Data {
             part.place = None;
         }
-        // Nor is nothing there, where a record says so: bytes may be about to get a place.
-        if !self.flush && (part.shared || part.content == Content::Hole) {
+        if !self.flush && part.shared {
             (part.content, part.shared) = (Content::Pending, false);
         }
         Some(part)

@@ -132,8 +132,8 @@ pub trait Maps {
     fn map(&self, _fd: Fd, _offset: u64, _length: u64, _flush: bool, _batch: &mut Batch) -> Result<()> {
         unsupported()
     }
-    /// Whether it is certain that nothing of the file waits to be written out.
-    fn all_written(&self, _fd: Fd) -> bool {
+    /// Whether it is certain that nothing of a range waits to be written out; a length of 0 is "to the end".
+    fn all_written(&self, _fd: Fd, _offset: u64, _length: u64) -> bool {
         false
     }
     /// How much the file system says of sharing.

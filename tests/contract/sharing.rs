@@ -31,6 +31,11 @@ pub const ALL: &[Contract] = &[
     Contract("ends_and_holes", Where::IfCloning, ends_and_holes),
     Contract("what_is_exclusive_is_freed", Where::Everywhere, what_is_exclusive_is_freed),
     Contract("no_flush_writes_nothing", Where::Everywhere, no_flush_writes_nothing),
+    Contract(
+        "no_flush_shows_no_hole_where_bytes_wait",
+        Where::IfCloning,
+        no_flush_shows_no_hole_where_bytes_wait,
+    ),
     Contract("any_open_descriptor_will_do", Where::Everywhere, any_open_descriptor_will_do),
     Contract("bad_requests_are_refused", Where::Everywhere, bad_requests_are_refused),
     Contract("the_pieces_add_up_to_the_sums", Where::Everywhere, the_pieces_add_up_to_the_sums),
@@ -397,6 +402,27 @@ fn no_flush_writes_nothing(place: &Place) {
         assert_eq!(found.same, 0, "{found:?}");
         assert_eq!(shared(&path, &clone).verdict, NONE);
     }
+}
+
+/// XFS gives a write beside a rewritten clone a place in its own list of what is to be written, which no map shows.
+fn no_flush_shows_no_hole_where_bytes_wait(place: &Place) {
+    if !place.fiemap {
+        skip("no maps");
+    }
+    let room = Room::new(&place.dir);
+    let (begin, rest) = (64 << 10, 960 << 10);
+    let path = room.path("sparse");
+    fs::write(&path, files::bytes(1, begin as usize)).unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(begin + rest).unwrap();
+    let clone = clone_of(&path, room.path("clone"));
+    overwrite(&clone, begin - 4096, 4096);
+    overwrite(&clone, begin, 4096);
+    let (file, other) = (File::open(&clone).unwrap(), File::open(&path).unwrap());
+    let (code, sums, pieces) = extents_of(file.as_raw_fd(), begin, TO_EOF, NO_FLUSH);
+    assert!(code == 0 && sums.hole <= rest - 4096, "{sums:?} {pieces:?}");
+    let found = shared_of((file.as_raw_fd(), begin), (other.as_raw_fd(), begin), TO_EOF, NO_FLUSH).1;
+    assert!(found.hole <= rest - 4096 && found.verdict != EVERYTHING, "{found:?}");
+    assert!((1..=rest - 4096).contains(&extents_of(file.as_raw_fd(), begin, TO_EOF, 0).1.hole));
 }
 
 // ── Requests ──

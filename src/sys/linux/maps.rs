@@ -172,8 +172,8 @@ impl Maps for Native {
     }
 
     /// What an overlay's file has in memory is in the memory of a file below, and FIEMAP_FLAG_SYNC writes that out.
-    fn all_written(&self, fd: Fd) -> bool {
-        cache_of(fd, 0, 0).is_some_and(|found| found.dirty == 0 && found.writeback == 0)
+    fn all_written(&self, fd: Fd, offset: u64, length: u64) -> bool {
+        cache_of(fd, offset, length).is_some_and(|found| found.dirty == 0 && found.writeback == 0)
             && self.volume(fd).is_ok_and(|volume| volume.name != "overlay")
     }
 

@@ -388,7 +388,7 @@ impl Default for reflink_capability {
 /// Do not write out what is not written yet. By default the whole file is written out first (as
 /// fdatasync(2) does, without waiting for the device), since a new or rewritten range has no place before. With
 /// this flag, and only if something is not written yet, such bytes are pending or unknown; nothing becomes false.
-/// On overlayfs that cannot be told, and shared blocks are always pending.
+/// On overlayfs that cannot be told, and shared blocks and holes are always pending.
 pub const REFLINK_MAP_NO_FLUSH: u64 = 0x1000_0000_0000_0000;
 /// In `flags` of struct reflink_extents_result: `bytes_exclusive` is exact, since the file system itself counts it. Only
 /// APFS does, for a whole file: offset 0, REFLINK_TO_EOF, without REFLINK_MAP_NO_FLUSH.

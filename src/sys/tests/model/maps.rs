@@ -60,7 +60,7 @@ impl<K: Cloning> Maps for Model<K> {
         })
     }
 
-    fn all_written(&self, fd: Fd) -> bool {
+    fn all_written(&self, fd: Fd, _offset: u64, _length: u64) -> bool {
         let world = self.world();
         world.open_file(fd).is_ok_and(|open| world.disk.inodes[open.ino].unflushed.is_none())
     }
