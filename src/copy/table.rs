@@ -178,7 +178,9 @@ pub fn side(errno: Errno) -> Side {
 /// a lock of Windows.
 pub fn refuses_clone(errno: Errno) -> bool {
     let locked = WIN32.iter().any(|row| errno.is(Errno(row.errno).number()));
-    !locked && row_of(errno).clone != Stop
+    // A name that is taken, or a caller who stopped it.
+    let other = matches!(errno.number(), EEXIST | ECANCELED);
+    !locked && !other && row_of(errno).clone != Stop
 }
 
 /// Whether a clone may have been refused for its alignment, so that larger blocks are worth a try.

@@ -310,6 +310,8 @@ static void words(void)
     EQUAL(reflink_clone_refused(-EXDEV, REFLINK_STEP_PUBLISH, REFLINK_REASON_CROSS_DEVICE), 0);
     EQUAL(reflink_clone_refused(-ENOSPC, REFLINK_STEP_CLONE, REFLINK_REASON_FAILURE), 0);
     EQUAL(reflink_clone_refused(0, REFLINK_STEP_NONE, REFLINK_REASON_NONE), 0);
+    EQUAL(reflink_clone_refused(-EEXIST, REFLINK_STEP_CLONE, REFLINK_REASON_UNSUPPORTED), 0);
+    EQUAL(reflink_clone_refused(-ECANCELED, REFLINK_STEP_CLONE, REFLINK_REASON_UNSUPPORTED), 0);
     CHECK(strcmp(reflink_method_text(REFLINK_METHOD_CLONE), "cloned") == 0);
     CHECK(strcmp(reflink_method_text(99), "unknown method") == 0);
     CHECK(strcmp(reflink_reason_text(REFLINK_REASON_NOT_ASKED), "a true copy was asked for") == 0);
