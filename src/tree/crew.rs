@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use core::ops::Range;
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -60,10 +60,18 @@ impl<'s, S: Sys> Part<'s, S> {
 
     /// Gives up the second half of what is left, the larger one: a single file may be a large one.
     fn split(&self) -> Option<Self> {
+        self.give_up(|left| left.start.saturating_add(left.len() / 2))
+    }
+
+    /// Gives up all that is left.
+    fn leave(&self) -> Option<Self> {
+        self.give_up(|left| left.start)
+    }
+
+    fn give_up(&self, from: impl FnOnce(&Range<usize>) -> usize) -> Option<Self> {
         let mut left = self.left();
-        let middle = left.start.saturating_add(left.len() / 2);
-        let given = middle..left.end;
-        left.end = middle;
+        let given = from(&left)..left.end;
+        left.end = given.start;
         let first = given.start;
         (!given.is_empty()).then(|| Self { batch: Arc::clone(&self.batch), first, left: Mutex::new(given) })
     }
@@ -76,7 +84,7 @@ pub(super) struct Finished<'s, S: Sys> {
 }
 
 struct State<'s, S: Sys> {
-    waiting: VecDeque<Batch<'s, S>>,
+    waiting: VecDeque<Part<'s, S>>,
     finished: VecDeque<Finished<'s, S>>,
     /// What is being copied, by the thread that walks too.
     parts: Vec<Arc<Part<'s, S>>>,
@@ -84,6 +92,10 @@ struct State<'s, S: Sys> {
     working: usize,
     idle: usize,
     closed: bool,
+    /// Nothing more is to be begun.
+    forgotten: bool,
+    /// The threads that do not walk have nothing to do until further notice.
+    rests: bool,
 }
 
 impl<'s, S: Sys> State<'s, S> {
@@ -91,7 +103,7 @@ impl<'s, S: Sys> State<'s, S> {
     /// (XFS: 1.4 of the CPU time for batches of 64, 1.2 for whole directories of 100).
     fn pick(&mut self) -> Option<Arc<Part<'s, S>>> {
         let part = match self.waiting.pop_front() {
-            Some(batch) => Part::whole(batch),
+            Some(part) => part,
             None => self.parts.iter().max_by_key(|part| part.left().len())?.split()?,
         };
         Some(self.begin(part))
@@ -109,6 +121,7 @@ impl<'s, S: Sys> State<'s, S> {
 
     /// Forgets what no thread has begun.
     fn forget(&mut self) {
+        self.forgotten = true;
         self.waiting.clear();
         self.parts.clear(); // nothing is taken over from them any more
     }
@@ -125,15 +138,24 @@ pub(super) struct Crew<'s, S: Sys> {
     work: Condvar,
     /// A part is finished.
     news: Condvar,
+    /// As the state says: looked at after each file.
+    rests: AtomicBool,
+    /// How much is copied, by all.
+    done: AtomicU64,
 }
+
+/// A copy of so many bytes takes about as long as the making of a file.
+const BYTES_A_FILE: u64 = 64 << 10;
 
 impl<'s, S: Sys> Crew<'s, S> {
     /// For so many threads besides the one that walks.
     pub(super) fn new(helpers: u32) -> Self {
         let (waiting, finished, parts) = (VecDeque::new(), VecDeque::new(), Vec::new());
-        let state = State { waiting, finished, parts, working: 0, idle: 0, closed: false };
+        let (closed, forgotten, rests) = (false, false, false);
+        let state = State { waiting, finished, parts, working: 0, idle: 0, closed, forgotten, rests };
         let waiting_at_most = (helpers as usize).saturating_add(1);
-        Self { state: Mutex::new(state), waiting_at_most, work: Condvar::new(), news: Condvar::new() }
+        let (state, work, news) = (Mutex::new(state), Condvar::new(), Condvar::new());
+        Self { state, waiting_at_most, work, news, rests: AtomicBool::new(false), done: AtomicU64::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State<'s, S>> {
@@ -153,10 +175,11 @@ impl<'s, S: Sys> Crew<'s, S> {
     /// and then [`Crew::put_down`].
     pub(super) fn submit(&self, batch: Batch<'s, S>) -> Option<Arc<Part<'s, S>>> {
         let mut state = self.state();
-        if state.closed || state.waiting.len() >= self.waiting_at_most {
-            return Some(state.begin(Part::whole(batch)));
+        let part = Part::whole(batch);
+        if state.closed || state.rests || state.waiting.len() >= self.waiting_at_most {
+            return Some(state.begin(part));
         }
-        state.waiting.push_back(batch);
+        state.waiting.push_back(part);
         self.call(state);
         None
     }
@@ -169,6 +192,37 @@ impl<'s, S: Sys> Crew<'s, S> {
     /// After what was taken is copied.
     pub(super) fn put_down(&self, part: &Arc<Part<'s, S>>) {
         self.state().end(part);
+    }
+
+    /// Has the threads that do not walk rest, or work.
+    pub(super) fn rest(&self, rests: bool) {
+        let mut state = self.state();
+        if state.rests == rests {
+            return;
+        }
+        state.rests = rests;
+        self.rests.store(rests, Ordering::Relaxed);
+        drop(state);
+        if !rests {
+            self.work.notify_all();
+        }
+    }
+
+    /// Whether they do nothing.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.state().working == 0
+    }
+
+    /// Counts what became of a file.
+    pub(super) fn count(&self, outcome: &Outcome) {
+        let (Outcome::Done(_, report) | Outcome::Failed(_, report)) = outcome else { return };
+        let bytes = report.copied / BYTES_A_FILE;
+        self.done.fetch_add(bytes.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// How much is copied, in files of no size.
+    pub(super) fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 
     /// Forgets what no thread has begun.
@@ -190,6 +244,11 @@ impl<'s, S: Sys> Crew<'s, S> {
         if state.working == 0 && state.waiting.is_empty() {
             return false;
         }
+        if !state.waiting.is_empty() && state.rests {
+            drop(state);
+            self.rest(false); // or nobody would come for it
+            return true;
+        }
         drop(self.news.wait_timeout(state, LOOK));
         true
     }
@@ -206,7 +265,8 @@ impl<'s, S: Sys> Crew<'s, S> {
     fn next(&self) -> Option<Arc<Part<'s, S>>> {
         let mut state = self.state();
         loop {
-            if let Some(part) = state.pick() {
+            let part = if state.rests { None } else { state.pick() };
+            if let Some(part) = part {
                 state.working = state.working.saturating_add(1);
                 self.call(state); // who may take over some of it
                 return Some(part);
@@ -220,11 +280,13 @@ impl<'s, S: Sys> Crew<'s, S> {
         }
     }
 
-    /// After a thread has copied a part, or panicked.
-    fn end(&self, part: &Arc<Part<'s, S>>, finished: Option<Finished<'s, S>>) {
+    /// After a thread has copied a part, but for what it leaves to others, or has panicked.
+    fn end(&self, part: &Arc<Part<'s, S>>, finished: Option<Finished<'s, S>>, left: Option<Part<'s, S>>) {
         let mut state = self.state();
         state.working = state.working.saturating_sub(1);
         state.end(part);
+        let left = left.filter(|_| !state.forgotten);
+        state.waiting.extend(left);
         state.finished.extend(finished);
         drop(state);
         self.news.notify_one();
@@ -236,20 +298,22 @@ impl<'s, S: Sys> Crew<'s, S> {
             let working = Working { crew: self, part: &part, stop: &copier.stop };
             let mut outcomes = Vec::with_capacity(part.left().len());
             let going_on = || !copier.stop.load(Ordering::Relaxed);
-            for name in part.take_names() {
-                if !going_on() {
-                    break;
-                }
+            let mut names = part.take_names();
+            while going_on() && !self.rests.load(Ordering::Relaxed) {
+                let Some(name) = names.next() else { break };
                 let outcome = copier.file(part.directory(), name, &mut |_, _| going_on());
                 if let Outcome::Failed(error, _) = &outcome {
                     if !asked || copier.ends_it(error) {
                         copier.stop.store(true, Ordering::Relaxed);
                     }
                 }
+                self.count(&outcome);
                 outcomes.push(outcome);
             }
+            drop(names);
             core::mem::forget(working);
-            self.end(&part, Some(Finished { part: Arc::clone(&part), outcomes }));
+            let left = if going_on() { part.leave() } else { None };
+            self.end(&part, Some(Finished { part: Arc::clone(&part), outcomes }), left);
         }
     }
 }
@@ -265,7 +329,7 @@ impl<S: Sys> Drop for Working<'_, '_, S> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.crew.close();
-        self.crew.end(self.part, None);
+        self.crew.end(self.part, None, None);
     }
 }
 
@@ -348,6 +412,33 @@ mod tests {
         assert!(full.take_names().eq([c"d"]));
         crew.close();
         assert!(crew.next().is_none());
+    }
+
+    #[test]
+    fn a_thread_that_rests_leaves_what_it_has_not_begun() {
+        let (crew, taken) = (Crew::new(1), |part: &Arc<Part<Native>>| part.take_names().count());
+        assert!(crew.submit(batch(&[c"a", c"b", c"c"])).is_none());
+        let part = crew.next().unwrap();
+        assert_eq!(part.take_names().next(), Some(c"a"));
+        crew.rest(true);
+        assert!(!crew.is_at_rest());
+        crew.end(&part, None, part.leave());
+        assert!(crew.is_at_rest());
+        assert!(crew.submit(batch(&[c"d"])).is_some_and(|part| taken(&part) == 1), "no thread will take it");
+        assert!(crew.take_over().unwrap().take_names().eq([c"b", c"c"]));
+        assert!(!crew.wait(), "for nothing");
+        crew.rest(false);
+        assert!(crew.submit(batch(&[c"e"])).is_none());
+        assert_eq!(taken(&crew.next().unwrap()), 1);
+    }
+
+    #[test]
+    fn what_nobody_else_takes_ends_the_rest() {
+        let crew = Crew::new(1);
+        assert!(crew.submit(batch(&[c"a"])).is_none());
+        crew.rest(true);
+        assert!(crew.wait());
+        assert!(crew.next().is_some());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod metadata;
 mod names;
 mod options;
 mod own;
+mod pace;
 mod place;
 mod publish;
 pub mod remove;

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::crew::{Batch, Crew, Finished, Part};
 use super::directory::{Directory, Level, Look};
@@ -14,6 +15,7 @@ use super::links::{Key, LinkSource, State};
 use super::metadata::{self, PRIVATE};
 use super::names::{Content, Names};
 use super::own::Own;
+use super::pace::{Pace, Way};
 use super::place::Place;
 use super::{Entry, EntryKind, Phase, Report, Take, Watch};
 use crate::copy::{self, table};
@@ -46,6 +48,7 @@ pub(super) struct Walk<'w, 's, S: Sys> {
     sys: &'s S,
     copier: &'w Copier<'s, 'w, S>,
     crew: Option<&'w Crew<'s, S>>,
+    pace: Pace,
     watch: &'w mut dyn Watch,
     report: &'w mut Report,
     /// From the root down to the directory where the walk is.
@@ -84,6 +87,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             sys: copier.sys,
             copier,
             crew,
+            pace: Pace::new(),
             watch,
             report,
             levels: vec![level],
@@ -456,11 +460,24 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     fn copy_file(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr) -> Result<()> {
         let copier = self.copier;
         let outcome = copier.file(directory, name, &mut |done, total| self.step(done, total));
+        if let Some(crew) = self.crew {
+            crew.count(&outcome);
+            self.keep_pace();
+        }
         self.dealt_with(directory, name, EntryKind::File, outcome)
+    }
+
+    /// Has the other threads rest where they gain nothing.
+    fn keep_pace(&mut self) {
+        let Some(crew) = self.crew else { return };
+        if let Some(way) = self.pace.look(Instant::now(), crew.done(), || crew.is_at_rest()) {
+            crew.rest(way == Way::Alone);
+        }
     }
 
     /// Between two steps of a file: whether to go on.
     fn step(&mut self, done: u64, total: u64) -> bool {
+        self.keep_pace();
         let stop = self.watch.cancelled() || self.copier.stop.load(Ordering::Relaxed);
         let between = done > 0 && done < total;
         !stop && (!between || self.tell(Phase::Copy, done).is_ok())
