@@ -408,7 +408,7 @@ fn give_extents(
     account: &mut Account,
 ) -> Result<()> {
     let Some(each) = each else { return extents(&Native, span, flush, None, account) };
-    let mut batch = Batch { each, user, extents: [MaybeUninit::uninit(); BATCH], count: 0 };
+    let mut batch = Batch { each, user, extents: [const { MaybeUninit::uninit() }; BATCH], count: 0 };
     extents(&Native, span, flush, Some(&mut |piece| batch.add(piece)), account)?;
     if batch.give() { Ok(()) } else { Err(Error::new(Step::Progress, crate::error::Cause::Cancelled)) }
 }

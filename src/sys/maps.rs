@@ -76,7 +76,7 @@ pub struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { records: [MaybeUninit::uninit(); BATCH], count: 0 }
+        Self { records: [const { MaybeUninit::uninit() }; BATCH], count: 0 }
     }
 }
 
