@@ -26,7 +26,7 @@ examples: lib ## the C programs of examples-c, against the library just built
 demo: ## clones a real file and proves that the blocks are shared (FILE=… for one of your own)
 	@./examples-c/demo.sh $${FILE:+"$$FILE"}
 
-bench: ## measures against the peers and writes docs/performance.md (QUICK=1: about two minutes; as root)
+bench: ## measures against the peers and writes docs/performance*.md (QUICK=1: about two minutes; as root)
 	CARGO='$(CARGO)' QUICK='$(QUICK)' ./benches/run.sh
 
 tools: ## installs what the tests need (Debian, Ubuntu: as root), or names it

@@ -1,5 +1,5 @@
-"""Writes docs/performance.md and its plots from the samples of a run: report.py WORK DOCS.
-The prose is performance.template.md; {{NAME}} in it becomes a table or a sentence made here."""
+"""Writes the pages of docs/performance and their plots from the samples of a run: report.py WORK DOCS.
+The prose is *.template.md; {{NAME}} in it becomes a table or a sentence made here."""
 
 import re
 import statistics
@@ -23,6 +23,7 @@ BIG_PEERS = [
     "libreflink UNSTAGED", "libreflink", "cp", "bare direct", "libuv", "reflink-copy", "shutil.copyfile",
 ]  # fmt: skip
 NOT_RUN = "(Not run.)"
+PAGES = ["performance", "performance-large"]
 # The tables by size show these; the plot shows all.
 CLONE_SIZES = [kib << 10 for kib in (4, 32, 64, 1024, 4096, 262144)]
 COPY_SIZES = [kib << 10 for kib in (4, 64, 1024, 262144)]
@@ -379,13 +380,14 @@ def main():
     work, docs = Path(sys.argv[1]), Path(sys.argv[2])
     samples = Samples(work / "samples.tsv")
     skipped = (work / "skipped").read_text().splitlines() if (work / "skipped").exists() else []
-    template = (Path(__file__).parent / "performance.template.md").read_text(encoding="utf-8")
+    facts = read_facts(work / "machine")
     docs.mkdir(parents=True, exist_ok=True)
     (docs / "performance-sizes.svg").write_text(plot_sizes(samples), encoding="utf-8")
     (docs / "performance-small.svg").write_text(plot_small(samples), encoding="utf-8")
-    page = fill(template, samples, read_facts(work / "machine"), skipped, work)
-    (docs / "performance.md").write_text(page, encoding="utf-8")
-    print(f"written: {docs / 'performance.md'}")
+    for name in PAGES:
+        template = (Path(__file__).parent / f"{name}.template.md").read_text(encoding="utf-8")
+        (docs / f"{name}.md").write_text(fill(template, samples, facts, skipped, work), encoding="utf-8")
+        print(f"written: {docs / name}.md")
     print(targets.count_of(samples, TITLES))
 
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # make bench: builds library and peers, makes each file system in a mount namespace of its own, runs the harness there, and has
-# docs/performance.md written. QUICK=1: about two minutes. IMAGES=DIR: where the images lie. FILESYSTEMS: which ones.
+# docs/performance*.md written. QUICK=1: about two minutes. IMAGES=DIR: where the images lie. FILESYSTEMS: which ones.
 # TREES=1: whole trees alone, printed and not written (under ten minutes, once the peers are built; QUICK=1: small ones).
 set -eu
 here=$(dirname "$(realpath "$0")")

@@ -70,12 +70,12 @@ def clone_table(samples, titles, table):
 
 
 def count_of(samples, titles):
-    """"39 of 40 reached", and the others with what they did reach."""
+    """"39 of 40 reached", and a line for each that was not: what it did reach."""
     all_of_them = list(judged(samples))
     missed = [
-        f"{titles[fs]}, {what}: {ratio}, CPU time {cpu}, over {limit:.2f}"
+        f"- {titles[fs]}, {what}: {ratio}" + (f", CPU time {cpu}" if cpu else "") + f", over {limit:.2f}"
         for fs, what, ratio, cpu, limit, reached in all_of_them
-        if not reached
+        if not reached and not what.startswith("clone of ")
     ]
-    count = len(all_of_them)
-    return f"{count - len(missed)} of {count} targets were reached" + (". Missed: " + "; ".join(missed) if missed else "")
+    reached = sum(reached for *_, reached in all_of_them)
+    return "\n".join([f"{reached} of {len(all_of_them)} targets were reached. Missed, beside the clones that are bold below:", "", *missed])
