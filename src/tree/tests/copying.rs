@@ -381,6 +381,44 @@ fn a_caller_can_stop_it_at_each_entry() {
     }
 }
 
+/// Who sets the flag once the last file is done.
+#[derive(Default)]
+struct Late(bool);
+
+impl Watch for Late {
+    fn wants(&self) -> Wants {
+        Wants { done: true, ..Wants::default() }
+    }
+
+    fn on_done(&mut self, _: &Entry, _: u64, _: &crate::copy::Report) -> bool {
+        self.0 = true;
+        true
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0
+    }
+}
+
+#[test]
+fn a_flag_is_seen_after_the_last_file_too() {
+    for (merges, threads) in [(false, 1), (true, 1), (false, 3), (true, 3)] {
+        let scratch = Scratch::new(&format!("late-{merges}-{threads}"));
+        fs::create_dir(scratch.path("source")).unwrap();
+        write(&scratch.path("source/file"), b"whole", 0o644);
+        let mut options = Options { threads, ..options() };
+        if merges {
+            fs::create_dir(scratch.path("copy")).unwrap();
+            options.if_exists = IfExists::Merge;
+        } else {
+            options.files.durability = Durability::Unstaged;
+        }
+        let (outcome, report) = scratch.copy(&options, &mut Late::default());
+        assert_eq!(outcome.unwrap_err().cause, Cause::Cancelled, "{merges} {threads}");
+        assert_eq!(report.counts.files, 1);
+    }
+}
+
 #[test]
 fn a_filter_decides_before_anything_is_opened() {
     let scratch = Scratch::new("filter");
