@@ -1,0 +1,303 @@
+//! Directories: each is read, entered, left, and finished once all is in it.
+//! Those that are far above are closed, and opened again by "..".
+
+use core::ffi::CStr;
+use std::sync::Arc;
+
+use super::Walk;
+use crate::copy::{self, table};
+use crate::error::{At, Cause, Error, Result, Side, Step};
+use crate::sys::errno::{EEXIST, EINVAL};
+use crate::sys::{Errno, Handle, Kind, Listing, Stat, Sys};
+use crate::tree::directory::{Directory, Level, Look};
+use crate::tree::file::{Fate, Outcome};
+use crate::tree::into_itself::is_same;
+use crate::tree::metadata::{self, PRIVATE};
+use crate::tree::names::Content;
+use crate::tree::{Entry, EntryKind, Take};
+
+/// How many directories that are walked through are open at once, on both sides. Beyond, those far above are closed.
+const OPEN_AT_MOST: usize = 20;
+
+/// How many wait for their files though the walk has left them.
+const WAITING_AT_MOST: usize = 4;
+
+/// How many files are handed to a thread at once: all of most directories.
+const BATCH: usize = 64;
+
+impl<'s, S: Sys> Walk<'_, 's, S> {
+    /// Reads the last level's directory: what is in it is copied, or kept for later.
+    pub(super) fn read(&mut self, listing: &mut Listing) -> Result<()> {
+        let directory = self.here()?;
+        listing.begin();
+        loop {
+            match self.sys.read_entries(directory.source.fd(), listing) {
+                Ok(false) => break,
+                Err(errno) if table::name_is_free(errno) && self.is_removed(&directory) => break,
+                Ok(true) => {
+                    for entry in listing.entries() {
+                        self.listed(&directory, entry.name, entry.kind)?;
+                    }
+                }
+                Err(errno) => {
+                    self.submit(&directory)?;
+                    return self.fail_directory(
+                        &directory,
+                        Error::new(Step::Walk(Side::Source), Cause::System(errno)),
+                    );
+                }
+            }
+        }
+        self.submit(&directory)
+    }
+
+    /// Whether somebody removed a directory of the source after it was opened: then nothing is in it.
+    fn is_removed(&self, directory: &Directory<S>) -> bool {
+        self.sys.stat(directory.source.fd()).is_ok_and(|stat| stat.links == 0)
+    }
+
+    /// The directory where the walk is.
+    fn here(&self) -> Result<Arc<Directory<'s, S>>> {
+        let open = self.levels.last().and_then(|level| level.directory.clone());
+        open.ok_or(Error::new(Step::Walk(Side::Source), Cause::Inconsistent))
+    }
+
+    /// One entry of the directory where the walk is.
+    fn listed(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr, kind: Option<Kind>) -> Result<()> {
+        let counts = &mut self.report.counts;
+        counts.seen = counts.seen.saturating_add(1);
+        self.tick()?;
+        let kind = match kind {
+            Some(kind) if !matches!(kind, Kind::CharacterDevice | Kind::Other) => EntryKind::of(kind),
+            // Not every file system says it here, and none which device it is.
+            _ => match self.sys.stat_name(directory.source.fd(), name) {
+                Ok(stat) => EntryKind::of_stat(&stat),
+                Err(errno) => return self.unopened(directory, name, EntryKind::File, errno),
+            },
+        };
+        let content = match self.filter(directory, name, kind)? {
+            Take::Whole => Content::Whole,
+            Take::Empty => Content::Nothing,
+            Take::LeaveOut => {
+                return self.done(directory, name, kind, Fate::LeftOut, &copy::Report::default());
+            }
+        };
+        match kind {
+            EntryKind::Directory => {
+                if let Some(level) = self.levels.last_mut() {
+                    level.subdirectories.push(name, content);
+                }
+                Ok(())
+            }
+            EntryKind::File => {
+                self.batch.push(name, content);
+                if self.batch.count < BATCH { Ok(()) } else { self.submit(directory) }
+            }
+            _ => {
+                let outcome = self.copier.node(directory, name);
+                self.dealt_with(directory, name, kind, outcome)
+            }
+        }
+    }
+
+    fn filter(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr, kind: EntryKind) -> Result<Take> {
+        if !self.watch.wants().filter {
+            return Ok(Take::Whole);
+        }
+        let path = directory.place.path_of(name);
+        let entry = Entry { kind, depth: directory.place.depth, path: &path };
+        let take = self.watch.filter(&entry, directory.source.fd());
+        let take = match take {
+            Ok(Take::Empty) if kind != EntryKind::Directory => Err(Errno::own(EINVAL)).at(Step::Filter),
+            take => take,
+        };
+        take.inspect_err(|_| self.report.failed_path = path.into_bytes())
+    }
+
+    /// Enters a subdirectory: opens it, makes its copy, and reads it.
+    pub(super) fn enter(&mut self, name: &CStr, content: Content, listing: &mut Listing) -> Result<()> {
+        self.tick()?;
+        let parent = self.here()?;
+        let source = match self.open_source(&parent, name) {
+            Ok(fd) => Handle::new(self.sys, fd),
+            Err(errno) if self.copier.options.one_mount && table::is_other_mount(errno) => {
+                let outcome = Outcome::without_data(self.empty_directory(&parent, name));
+                return self.dealt_with(&parent, name, EntryKind::Directory, outcome);
+            }
+            Err(errno) => return self.unopened(&parent, name, EntryKind::Directory, errno),
+        };
+        match self.open_level(&parent, name, source) {
+            Ok(None) => {
+                self.done(&parent, name, EntryKind::Directory, Fate::LeftOut, &copy::Report::default())
+            }
+            Ok(Some(level)) => {
+                self.levels.push(level);
+                self.close_far_levels()?;
+                if content == Content::Whole { self.read(listing) } else { Ok(()) }
+            }
+            Err(error) => self.fail(&parent, name, EntryKind::Directory, error),
+        }
+    }
+
+    fn open_source(&self, parent: &Directory<S>, name: &CStr) -> crate::sys::Result<crate::sys::Fd> {
+        if self.copier.options.one_mount {
+            self.sys.enter_same_mount(parent.source.fd(), name)
+        } else {
+            self.sys.enter(parent.source.fd(), name)
+        }
+    }
+
+    /// Makes the copy of a directory. `None`: it is the copy itself, which can be seen in the source by a second mount.
+    fn open_level(
+        &mut self,
+        parent: &Directory<'s, S>,
+        name: &CStr,
+        source: Handle<'s, S>,
+    ) -> Result<Option<Level<'s, S>>> {
+        let source_stat = self.sys.stat(source.fd()).at(Step::Walk(Side::Source))?;
+        if source_stat.same_file(&self.root_target)
+            && is_same(self.sys, source.fd(), || self.sys.stat(self.root.target.fd()))
+                .at(Step::Walk(Side::Source))?
+        {
+            return Ok(None);
+        }
+        let made = self.make_directory(parent, name)?;
+        let (target, target_stat) = if made {
+            metadata::enter_made(self.sys, parent.target.fd(), name).map_err(as_taken).at(Step::Create)?
+        } else {
+            let target = self.sys.enter(parent.target.fd(), name).map_err(as_taken).at(Step::Create)?;
+            let target = Handle::new(self.sys, target);
+            let stat = self.sys.stat(target.fd()).at(Step::Create)?;
+            (target, stat)
+        };
+        if made && self.copier.merges() {
+            self.own.check(self.sys, target.fd(), &target_stat)?; // in a new tree is nobody else
+        }
+        let number = self.next_number;
+        self.next_number = self.next_number.saturating_add(1);
+        let directory = Directory { source, target, place: parent.place.below(name), number };
+        if made {
+            metadata::prepare(self.sys, &directory)?;
+        }
+        let look = Look { source: source_stat, target: target_stat, made };
+        Ok(Some(Level::new(directory, look)))
+    }
+
+    /// Makes a directory, which nobody else may look into until it is finished. `false`: it is there, and is merged into.
+    fn make_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<bool> {
+        match self.sys.make_directory(parent.target.fd(), name, PRIVATE) {
+            Err(errno) if self.copier.merges() && table::name_is_taken(errno) => {
+                let there = self.sys.stat_name(parent.target.fd(), name);
+                if there.is_ok_and(|there| self.copier.is_made(parent, name, &there)) {
+                    return Err(Error::new(Step::Create, Cause::NameClash));
+                }
+                return Ok(false);
+            }
+            outcome => outcome.at(Step::Create).map_err(|error| self.copier.explain(error))?,
+        }
+        self.copier.note_made(parent, name);
+        self.report.touched = true;
+        Ok(true)
+    }
+
+    /// Makes the directory that a mount point becomes.
+    fn empty_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<Fate> {
+        let mode = self.sys.stat_name(parent.source.fd(), name).at(Step::Walk(Side::Source))?.mode;
+        if self.make_directory(parent, name)? {
+            let (made, _) = metadata::enter_made(self.sys, parent.target.fd(), name).at(Step::Create)?;
+            self.sys
+                .set_mode(made.fd(), mode & self.copier.given.unwrap_or(0o777) & 0o777)
+                .at(Step::Metadata(Side::Destination))?;
+        }
+        Ok(Fate::MountLeftEmpty)
+    }
+
+    /// Leaves the last level: opens the one above it again, if it was closed, and finishes it once all is in it.
+    pub(super) fn leave(&mut self) -> Result<()> {
+        let Some(mut level) = self.levels.pop() else { return Ok(()) };
+        self.reopen_parent(&level)?;
+        if level.out == 0 {
+            return self.finish(level);
+        }
+        if let Some(above) = self.levels.last_mut() {
+            above.out = above.out.saturating_add(1); // what is in it is done before it is
+            level.waited_for_by = Some(above.number);
+        }
+        self.waiting.push(level);
+        while self.waiting.len() > WAITING_AT_MOST {
+            self.collect(true)?;
+        }
+        Ok(())
+    }
+
+    /// A level whose files are under way stays open, however far up it is: those are waited for.
+    fn close_far_levels(&mut self) -> Result<()> {
+        while self.levels.len().saturating_sub(self.first_open) > OPEN_AT_MOST {
+            while self.levels.get(self.first_open).is_some_and(|level| level.out > 0) {
+                self.collect(true)?;
+            }
+            if let Some(level) = self.levels.get_mut(self.first_open) {
+                level.directory = None;
+            }
+            self.first_open = self.first_open.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Climbs by "..", and looks whether it leads to where the walk came from: somebody may have moved the directory.
+    fn reopen_parent(&mut self, child: &Level<'s, S>) -> Result<()> {
+        let (Some(parent), Some(child)) = (self.levels.last_mut(), &child.directory) else { return Ok(()) };
+        if parent.directory.is_some() {
+            return Ok(());
+        }
+        let Some((place, _)) = child.place.in_parent() else { return Ok(()) };
+        let climb = |from: &Handle<S>, expected: &Stat| -> Result<Handle<'s, S>> {
+            let above = Handle::new(self.sys, self.sys.enter_parent(from.fd()).at(Step::Walk(Side::Source))?);
+            let there = self.sys.stat(above.fd()).at(Step::Walk(Side::Source))?;
+            if there.same_file(expected) {
+                Ok(above)
+            } else {
+                Err(Error::new(Step::Walk(Side::Source), Cause::Inconsistent))
+            }
+        };
+        let source = climb(&child.source, &parent.look.source)?;
+        let target = climb(&child.target, &parent.look.target)?;
+        let (place, number) = (Arc::clone(place), parent.number);
+        parent.directory = Some(Arc::new(Directory { source, target, place, number }));
+        self.first_open = self.levels.len().saturating_sub(1);
+        Ok(())
+    }
+
+    /// Gives a directory its metadata, now that all is in it.
+    pub(super) fn finish(&mut self, level: Level<'s, S>) -> Result<()> {
+        let Some(directory) = level.directory else { return Ok(()) };
+        let mut file = copy::Report::default();
+        let outcome = self.set_metadata(&directory, &level.look, &mut file);
+        self.report.metadata_incomplete |= file.metadata_incomplete;
+        match (outcome, directory.place.in_parent()) {
+            (Ok(()), Some(_)) if level.failed => Ok(()),
+            (Ok(()), Some((parent, name))) => {
+                self.done_at(parent, name, EntryKind::Directory, Fate::Directory, &file)
+            }
+            // It was counted as failed when it could not be read.
+            (Err(error), Some((parent, name))) if level.failed => {
+                self.ask(parent, name, EntryKind::Directory, error)
+            }
+            (Err(error), Some(_)) => self.fail_directory(&directory, error),
+            (outcome, _) => outcome,
+        }
+    }
+
+    fn set_metadata(&self, directory: &Directory<S>, look: &Look, file: &mut copy::Report) -> Result<()> {
+        let set = if look.made { metadata::finish(self.copier, directory, look, file) } else { Ok(()) };
+        if self.copier.syncs_each {
+            self.sys.sync(directory.target.fd()).at(Step::Sync)?; // also where the caller accepts that `set` failed
+        }
+        set
+    }
+}
+
+/// What stands where a directory is to be is something else.
+fn as_taken(errno: Errno) -> Errno {
+    if table::not_as_listed(errno) { Errno::own(EEXIST) } else { errno }
+}

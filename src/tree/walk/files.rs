@@ -1,0 +1,189 @@
+//! Files: handed to the crew, copied here, or taken over from it; and what it has done.
+//! Where further threads gain nothing, they rest.
+
+use core::ffi::CStr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::{Walk, cancelled};
+use crate::error::Result;
+use crate::sys::Sys;
+use crate::tree::crew::{Batch, Crew, Finished, Part};
+use crate::tree::directory::{Directory, Level};
+use crate::tree::file::Outcome;
+use crate::tree::names::Content;
+use crate::tree::pace::Way;
+use crate::tree::{EntryKind, Phase};
+
+impl<'s, S: Sys> Walk<'_, 's, S> {
+    /// Where two trees become one, and a directory may take two names for one, threads would not see each other's files.
+    fn copy_before_threads(&mut self, directory: &Arc<Directory<'s, S>>) -> Result<()> {
+        if self.crew.is_none() || !self.copier.merges() || directory.place.folding.is_plain() {
+            return Ok(());
+        }
+        let names = core::mem::take(&mut self.batch);
+        for name in names.iter() {
+            if directory.place.folding.is_plain() {
+                self.batch.push(name, Content::Whole);
+            } else {
+                self.tick()?;
+                self.copy_file(directory, name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the files that were read so far to the crew, or copies them here.
+    pub(super) fn submit(&mut self, directory: &Arc<Directory<'s, S>>) -> Result<()> {
+        self.copy_before_threads(directory)?;
+        if self.batch.count == 0 {
+            return Ok(());
+        }
+        let names = core::mem::take(&mut self.batch);
+        let count = names.count;
+        let batch = Batch { directory: Arc::clone(directory), names };
+        let Some(crew) = self.crew else { return self.copy_here(&Part::whole(batch)).map(drop) };
+        self.expect(directory.number, count);
+        if let Some(part) = crew.submit(batch) {
+            self.copy_for(crew, &part)?;
+        }
+        self.collect(false)
+    }
+
+    /// Copies what was taken from the crew.
+    fn copy_for(&mut self, crew: &Crew<'s, S>, part: &Arc<Part<'s, S>>) -> Result<()> {
+        let copied = self.copy_here(part)?;
+        crew.put_down(part);
+        self.arrived(part.directory().number, copied)
+    }
+
+    /// Copies files in this thread. Returns how many, since others may have taken some.
+    fn copy_here(&mut self, part: &Part<'s, S>) -> Result<usize> {
+        let mut copied: usize = 0;
+        for name in part.take_names() {
+            self.tick()?;
+            self.copy_file(part.directory(), name)?;
+            copied = copied.saturating_add(1);
+        }
+        Ok(copied)
+    }
+
+    pub(super) fn copy_file(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr) -> Result<()> {
+        let copier = self.copier;
+        let outcome = copier.file(directory, name, &mut |done, total| self.step(done, total));
+        if let Some(crew) = self.crew {
+            crew.count(&outcome);
+            self.keep_pace();
+        }
+        self.dealt_with(directory, name, EntryKind::File, outcome)
+    }
+
+    /// Has the other threads rest where they gain nothing.
+    fn keep_pace(&mut self) {
+        let Some(crew) = self.crew else { return };
+        if let Some(way) = self.pace.look(Instant::now(), crew.done(), || crew.is_at_rest()) {
+            crew.rest(way == Way::Alone);
+        }
+    }
+
+    /// Between two steps of a file: whether to go on.
+    pub(super) fn step(&mut self, done: u64, total: u64) -> bool {
+        self.keep_pace();
+        let stop = self.watch.cancelled() || self.copier.stop.load(Ordering::Relaxed);
+        let between = done > 0 && done < total;
+        !stop && (!between || self.tell(Phase::Copy, done).is_ok())
+    }
+
+    /// So many more entries of a directory will be dealt with later, or elsewhere.
+    pub(super) fn expect(&mut self, number: u64, count: usize) {
+        if let Some(level) = self.level(number) {
+            level.out = level.out.saturating_add(count);
+        }
+    }
+
+    pub(super) fn level(&mut self, number: u64) -> Option<&mut Level<'s, S>> {
+        match self.levels.binary_search_by_key(&number, |level| level.number) {
+            Ok(at) => self.levels.get_mut(at),
+            Err(_) => self.waiting.iter_mut().find(|level| level.number == number),
+        }
+    }
+
+    /// So many of them are dealt with. Finishes the directory if they were the last ones, and those that waited for it.
+    pub(super) fn arrived(&mut self, number: u64, count: usize) -> Result<()> {
+        let mut next = Some((number, count));
+        while let Some((number, count)) = next.take() {
+            let Some(level) = self.level(number) else { return Ok(()) };
+            level.out = level.out.saturating_sub(count);
+            if let Some(at) = self.waiting.iter().position(|level| level.number == number && level.out == 0) {
+                let level = self.waiting.swap_remove(at);
+                next = level.waited_for_by.map(|above| (above, 1));
+                self.finish(level)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what the crew has done. `wait`: until there is something; copies files itself rather than be idle.
+    pub(super) fn collect(&mut self, wait: bool) -> Result<()> {
+        let Some(crew) = self.crew else { return self.retry_deferred() };
+        let mut wait = wait;
+        loop {
+            if let Some(finished) = crew.take_finished() {
+                self.take_over(finished)?;
+                wait = false;
+            } else if !wait {
+                return self.retry_deferred();
+            } else if let Some(part) = crew.take_over() {
+                self.copy_for(crew, &part)?;
+                wait = false;
+            } else {
+                self.look_for_cancel()?;
+                if self.copier.stop.load(Ordering::Relaxed) {
+                    return self.stopped(cancelled());
+                }
+                self.tell(Phase::Copy, 0)?; // also while there is only one large file left
+                wait = crew.wait();
+            }
+        }
+    }
+
+    fn take_over(&mut self, finished: Finished<'s, S>) -> Result<()> {
+        let (number, count) = (finished.part.directory().number, finished.outcomes.len());
+        self.all_dealt_with(finished)?;
+        self.arrived(number, count)
+    }
+
+    /// Also where one of them ends the call, what became of the others counts.
+    pub(super) fn all_dealt_with(&mut self, finished: Finished<'s, S>) -> Result<()> {
+        let Finished { part, outcomes } = finished;
+        let mut each = part.names().zip(outcomes);
+        while let Some((name, outcome)) = each.next() {
+            let dealt_with = self.dealt_with(part.directory(), name, EntryKind::File, outcome);
+            if dealt_with.is_err() {
+                each.for_each(|(_, outcome)| self.count_only(&outcome));
+                return dealt_with;
+            }
+        }
+        Ok(())
+    }
+
+    fn count_only(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Done(fate, report) => self.report.count(*fate, report),
+            Outcome::Failed(_, report) => self.report.note(report),
+            Outcome::Further(_) | Outcome::Changed => {}
+        }
+    }
+
+    /// After the failure that is reported: waits for the crew, and counts what it still finished.
+    pub(super) fn count_the_rest(&mut self) {
+        let Some(crew) = self.crew else { return };
+        crew.forget();
+        while crew.wait() {
+            while let Some(finished) = crew.take_finished() {
+                finished.outcomes.iter().for_each(|outcome| self.count_only(outcome));
+            }
+        }
+    }
+}
