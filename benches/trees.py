@@ -100,6 +100,7 @@ def contenders(kind, copy_tree, peers):
         "libreflink, 2 threads": [copy_tree, "-pq", "-t", "2"],
         "libreflink, data alone, 1 thread": [copy_tree, "-q"],
         "libreflink, data alone, 2 threads": [copy_tree, "-q", "-t", "2"],
+        "bare calls, 1 thread": [f"{peers}/bin/bare_tree"],
         "cpz": [f"{peers}/bin/cpz"],
         "xcp": [f"{peers}/bin/xcp", "-r", "-T", "--no-progress", "--workers", "2"],
         "rsync": ["rsync", "-aHAX"],
@@ -113,7 +114,7 @@ ONCE = ("rsync", "shutil.copytree")
 
 def fills_holes(who, kind):
     """Tree d would then take 10 GB."""
-    return who in ONCE or (who in ("cpz", "xcp") and kind not in ("xfs", "btrfs"))
+    return who in ONCE or (who in ("bare calls, 1 thread", "cpz", "xcp") and kind not in ("xfs", "btrfs"))
 
 
 def cpu_of_children():
