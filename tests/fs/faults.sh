@@ -1,5 +1,6 @@
 # Failures that a device or a quota gives in the middle of a copy, and what must be true after each: the errno came out,
-# an old file is as it was, a new name is not there, nothing else is left. Functions fault_NAME, run by matrix.sh.
+# an old file is as it was, a new name is not there, nothing else is left. Functions fault_NAME, run by matrix.sh. The comment on
+# the first line of each is what docs/filesystems.md says of the row.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # work, bin: set by matrix.sh
 
@@ -50,7 +51,7 @@ exhausted() { # DIR ERRNO MODE...
     done
 }
 
-fault_quota_xfs_project() {
+fault_quota_xfs_project() { # XFS, the quota of a project is used up: ENOSPC
     has_type xfs
     format disk mkfs.xfs -q
     attach disk xfs prjquota
@@ -71,7 +72,7 @@ user_quota() { # DIR MODE...
     chown -R 12345 "$dir"
     as=12345 exhausted "$dir" EDQUOT "$@"
 }
-fault_quota_xfs_user() {
+fault_quota_xfs_user() { # XFS, a user's quota is used up: EDQUOT
     has_type xfs
     format disk mkfs.xfs -q
     attach disk xfs uquota
@@ -79,7 +80,7 @@ fault_quota_xfs_user() {
     mkdir "$work/disk/d"
     user_quota "$work/disk/d" auto never
 }
-fault_quota_ext4_user() {
+fault_quota_ext4_user() { # ext4, a user's quota is used up: EDQUOT
     has_type ext4
     modprobe -q quota_v2
     format disk mkfs.ext4 -q -O quota -E quotatype=usrquota
@@ -90,7 +91,7 @@ fault_quota_ext4_user() {
 }
 
 # A clone inside the subvolume costs no space there: only the copy can fail.
-fault_quota_btrfs_group() {
+fault_quota_btrfs_group() { # Btrfs, the limit of a qgroup is reached: EDQUOT; a clone costs nothing there
     has_type btrfs
     format disk mkfs.btrfs -q
     attach disk btrfs rw
@@ -164,8 +165,8 @@ dust() { # TYPE MKFS...
     done
     unmap
 }
-fault_dust_ext4() { dust ext4 mkfs.ext4 -q -F; }
-fault_dust_xfs() { dust xfs mkfs.xfs -q -f; }
+fault_dust_ext4() { dust ext4 mkfs.ext4 -q -F; } # ext4, one block of the source cannot be read (device-mapper's dust): EIO
+fault_dust_xfs() { dust xfs mkfs.xfs -q -f; } # XFS, one block of the source cannot be read (device-mapper's dust): EIO; a clone reads nothing
 
 # The whole device fails while the copy is under way; after the disk is back, the names hold what they held.
 device_error() { # TYPE WORDS MKFS...
@@ -200,7 +201,7 @@ SCRIPT
     holds "$dir" old src
     unmap
 }
-fault_error_ext4() { device_error ext4 "" mkfs.ext4 -q -F; }
-fault_error_xfs() { device_error xfs "" mkfs.xfs -q -f; }
-fault_error_ext4_replace() { device_error ext4 replace mkfs.ext4 -q -F; }
-fault_error_xfs_replace() { device_error xfs replace mkfs.xfs -q -f; }
+fault_error_ext4() { device_error ext4 "" mkfs.ext4 -q -F; } # ext4, the device fails during a durable copy (device-mapper's error), a new name: EIO or EROFS
+fault_error_xfs() { device_error xfs "" mkfs.xfs -q -f; } # XFS, the device fails during a durable copy (device-mapper's error), a new name: EIO or EROFS
+fault_error_ext4_replace() { device_error ext4 replace mkfs.ext4 -q -F; } # ext4, the same where the copy replaces a file
+fault_error_xfs_replace() { device_error xfs replace mkfs.xfs -q -f; } # XFS, the same where the copy replaces a file

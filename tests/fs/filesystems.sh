@@ -1,5 +1,5 @@
 # How each file system is made, mounted and handed to the contract: one function fs_NAME each, run by matrix.sh in
-# namespaces of its own. Exit status: 0 and 1 from the contract, 77 skipped (this kernel or root lacks it), 78 set-up failed.
+# namespaces of its own. The comment on its first line is what docs/filesystems.md says of the row. Exit status: 0 and 1 from the contract, 77 skipped (this kernel or root lacks it), 78 set-up failed.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # work, bin: set by matrix.sh
 
@@ -68,19 +68,18 @@ block() {
     contract "$work/disk"
 }
 
-fs_tmpfs() {
+fs_tmpfs() { # tmpfs
     mkdir -p "$work/t"
     mount -t tmpfs -o size=200m t "$work/t"
     contract "$work/t"
 }
-fs_ext4() { block ext4 rw mkfs.ext4 -q; }
-fs_xfs() { block xfs rw mkfs.xfs -q; }
-fs_xfs_1k() { block xfs rw mkfs.xfs -q -b size=1024; }
-fs_xfs_64k() { size=2G block xfs rw mkfs.xfs -q -b size=65536; }
-fs_xfs_noreflink() { block xfs rw mkfs.xfs -q -m reflink=0; }
-# Two that fold names.
-fs_xfs_ci() { block xfs rw mkfs.xfs -q -n version=ci; }
-fs_ext4_casefold() {
+fs_ext4() { block ext4 rw mkfs.ext4 -q; } # ext4
+fs_xfs() { block xfs rw mkfs.xfs -q; } # XFS, blocks of 4 KiB
+fs_xfs_1k() { block xfs rw mkfs.xfs -q -b size=1024; } # XFS, blocks of 1 KiB
+fs_xfs_64k() { size=2G block xfs rw mkfs.xfs -q -b size=65536; } # XFS, blocks of 64 KiB
+fs_xfs_noreflink() { block xfs rw mkfs.xfs -q -m reflink=0; } # XFS made without reflinks (`-m reflink=0`)
+fs_xfs_ci() { block xfs rw mkfs.xfs -q -n version=ci; } # XFS that folds ASCII names (`-n version=ci`): `a` and `A` are one name
+fs_ext4_casefold() { # ext4 that folds names in the directory used (`chattr +F`): `a` and `A` are one name
     has_type ext4
     [ -e /sys/fs/ext4/features/casefold ] || skip "ext4 of this kernel folds no names"
     format disk mkfs.ext4 -q -O casefold
@@ -90,27 +89,26 @@ fs_ext4_casefold() {
     chattr +F "$work/disk/w"
     contract "$work/disk"
 }
-fs_btrfs() { block btrfs rw mkfs.btrfs -q; }
-fs_btrfs_zstd() { block btrfs compress-force=zstd mkfs.btrfs -q; }
-fs_btrfs_nodatacow() { block btrfs nodatacow mkfs.btrfs -q; }
-fs_bcachefs() { block bcachefs rw bcachefs format -q; }
-fs_ocfs2() { block ocfs2 rw mkfs.ocfs2 -q -x -M local --fs-features=refcount -b 4K -C 4K -N 1; }
-fs_gfs2() { block gfs2 rw mkfs.gfs2 -q -O -p lock_nolock -j 1 -J 8; }
-fs_f2fs() { block f2fs rw mkfs.f2fs -q; }
+fs_btrfs() { block btrfs rw mkfs.btrfs -q; } # Btrfs
+fs_btrfs_zstd() { block btrfs compress-force=zstd mkfs.btrfs -q; } # Btrfs, everything compressed (`compress-force=zstd`)
+fs_btrfs_nodatacow() { block btrfs nodatacow mkfs.btrfs -q; } # Btrfs mounted with `nodatacow`
+fs_bcachefs() { block bcachefs rw bcachefs format -q; } # bcachefs
+fs_ocfs2() { block ocfs2 rw mkfs.ocfs2 -q -x -M local --fs-features=refcount -b 4K -C 4K -N 1; } # OCFS2 on one machine, with its feature `refcount`
+fs_gfs2() { block gfs2 rw mkfs.gfs2 -q -O -p lock_nolock -j 1 -J 8; } # GFS2 on one machine (`lock_nolock`)
+fs_f2fs() { block f2fs rw mkfs.f2fs -q; } # F2FS
 # Its cleaner, which mount.nilfs2 starts, gives back the room of what was removed: at once here, instead of an hour later.
-fs_nilfs2() {
+fs_nilfs2() { # NILFS2, its cleaner running
     printf '%s\n' 'protection_period 0' 'min_clean_segments 0' 'clean_check_interval 1' 'nsegments_per_clean 16' \
         'cleaning_interval 0.1' 'retry_interval 1' >"$work/cleaner"
     [ ! -e /etc/nilfs_cleanerd.conf ] || mount --bind "$work/cleaner" /etc/nilfs_cleanerd.conf || broken "mount --bind"
     size=900M block nilfs2 rw mkfs.nilfs2 -q
 }
-fs_jfs() { block jfs rw mkfs.jfs -q; }
-fs_udf() { block udf rw mkfs.udf; }
-fs_vfat() { block vfat rw mkfs.vfat; }
-# Files and directories show other bits, as many an fstab has it.
-fs_vfat_masks() { block vfat fmask=0133,dmask=0022 mkfs.vfat; }
-fs_exfat() { block exfat rw mkfs.exfat; }
-fs_ntfs3() { block ntfs3 rw mkntfs -q -F; }
+fs_jfs() { block jfs rw mkfs.jfs -q; } # JFS
+fs_udf() { block udf rw mkfs.udf; } # UDF
+fs_vfat() { block vfat rw mkfs.vfat; } # vfat, as it is mounted by default
+fs_vfat_masks() { block vfat fmask=0133,dmask=0022 mkfs.vfat; } # vfat mounted with `fmask=0133,dmask=0022`, as many an fstab has it: files and directories show other bits
+fs_exfat() { block exfat rw mkfs.exfat; } # exFAT, by the kernel
+fs_ntfs3() { block ntfs3 rw mkntfs -q -F; } # NTFS, by the kernel (ntfs3)
 
 # under TYPE: the file system below another one, on $work/under.
 under() {
@@ -135,9 +133,9 @@ overlay() { # TYPE
     mount_it
     contract "$work/over"
 }
-fs_overlay_xfs() { overlay xfs; }
-fs_overlay_btrfs() { overlay btrfs; }
-fs_overlay_ext4() { overlay ext4; }
+fs_overlay_xfs() { overlay xfs; } # overlayfs above XFS; all files are in the upper layer
+fs_overlay_btrfs() { overlay btrfs; } # overlayfs above Btrfs; all files are in the upper layer
+fs_overlay_ext4() { overlay ext4; } # overlayfs above ext4; all files are in the upper layer
 
 # FUSE: the backing folder is the server's view.
 passthrough() { # BACKING
@@ -150,14 +148,14 @@ passthrough() { # BACKING
     mountpoint -q "$work/over" || broken "not mounted"
     served_contract "$1"
 }
-fs_bindfs() {
+fs_bindfs() { # FUSE: bindfs above XFS
     need bindfs
     under xfs
     mkdir "$work/under/d"
     mount_it() { bindfs "$work/under/d" "$work/over" || broken bindfs; }
     passthrough "$work/under/d"
 }
-fs_fuse_overlayfs() {
+fs_fuse_overlayfs() { # FUSE: fuse-overlayfs above XFS; all files are in the upper layer
     need fuse-overlayfs
     under xfs
     mkdir -p "$work"/under/{l,u,w}
@@ -167,7 +165,7 @@ fs_fuse_overlayfs() {
     }
     passthrough "$work/under/u"
 }
-fs_mergerfs() {
+fs_mergerfs() { # FUSE: mergerfs above one XFS
     need mergerfs
     under xfs
     mkdir "$work/under/d"
@@ -177,7 +175,7 @@ fs_mergerfs() {
     }
     passthrough "$work/under/d"
 }
-fs_ntfs3g() {
+fs_ntfs3g() { # FUSE: NTFS by ntfs-3g
     need ntfs-3g
     has_type fuse
     truncate -s 400M "$work/n.img"
@@ -218,14 +216,14 @@ nfs() { # TYPE VERSION
     rpc.nfsd 0
     return $failed
 }
-fs_nfs42_xfs() { nfs xfs 4.2; }
-fs_nfs42_btrfs() { nfs btrfs 4.2; }
-fs_nfs42_ext4() { nfs ext4 4.2; }
-fs_nfs41_xfs() { nfs xfs 4.1; }
-fs_nfs41_btrfs() { nfs btrfs 4.1; }
-fs_nfs40_xfs() { nfs xfs 4.0; }
-fs_nfs3_xfs() { nfs xfs 3; }
-fs_nfs3_btrfs() { nfs btrfs 3; }
+fs_nfs42_xfs() { nfs xfs 4.2; } # NFS 4.2, the server on XFS
+fs_nfs42_btrfs() { nfs btrfs 4.2; } # NFS 4.2, the server on Btrfs
+fs_nfs42_ext4() { nfs ext4 4.2; } # NFS 4.2, the server on ext4
+fs_nfs41_xfs() { nfs xfs 4.1; } # NFS 4.1, the server on XFS
+fs_nfs41_btrfs() { nfs btrfs 4.1; } # NFS 4.1, the server on Btrfs
+fs_nfs40_xfs() { nfs xfs 4.0; } # NFS 4.0, the server on XFS
+fs_nfs3_xfs() { nfs xfs 3; } # NFS 3, the server on XFS
+fs_nfs3_btrfs() { nfs btrfs 3; } # NFS 3, the server on Btrfs
 
 samba() { # TYPE VFS-OBJECTS
     need smbd
@@ -260,11 +258,11 @@ CONF
     mount_it
     served_contract "$work/under"
 }
-fs_smb_btrfs_clone() { samba btrfs btrfs; }
-fs_smb_btrfs() { samba btrfs ""; }
-fs_smb_xfs() { samba xfs ""; }
+fs_smb_btrfs_clone() { samba btrfs btrfs; } # SMB 3.1.1, Samba on Btrfs with its module `btrfs`, which offers clones
+fs_smb_btrfs() { samba btrfs ""; } # SMB 3.1.1, Samba on Btrfs without that module
+fs_smb_xfs() { samba xfs ""; } # SMB 3.1.1, Samba on XFS
 
-fs_9p_diod() {
+fs_9p_diod() { # 9p (9P2000.L), the server diod on XFS
     need diod
     modprobe -q -a 9p 9pnet_fd
     has_type 9p
@@ -297,6 +295,6 @@ zfs() { # RECORDSIZE ENABLED
     zpool destroy tank
     return $failed
 }
-fs_zfs() { zfs 128k 1; }
-fs_zfs_4k() { zfs 4k 1; }
-fs_zfs_noclone() { zfs 128k 0; }
+fs_zfs() { zfs 128k 1; } # ZFS, records of 128 KiB, block cloning on
+fs_zfs_4k() { zfs 4k 1; } # ZFS, records of 4 KiB, block cloning on
+fs_zfs_noclone() { zfs 128k 0; } # ZFS, records of 128 KiB, block cloning off (`zfs_bclone_enabled=0`)

@@ -3,6 +3,18 @@
 # Lines that say the same of several kernels become one.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
+
+# rows KIND: "NAME|what it is" for each function KIND_NAME that sets a row up: the comment on its first line.
+rows() {
+    local functions
+    functions=$(grep -hE "^$1_[a-z0-9_]+\\(\\) \\{" "$here/filesystems.sh" "$here/faults.sh")
+    if echo "$functions" | grep -vE '(\{|\}) # .' >&2; then
+        echo "report.sh: the functions above do not say what their rows are" >&2
+        return 1
+    fi
+    echo "$functions" | sed -E 's/^[a-z]+_([a-z0-9_]+)\(\) \{(.*\})? # /\1|/'
+}
+
 cat "$here/document-header.md"
 
 echo "## The runs"
@@ -30,6 +42,14 @@ function is_fault(name) { return name ~ /^quota_|^dust_|^error_/ }
 function outcome() { return $2 == "passed" ? "kept" : $2 == "skipped" ? "skipped" : "**" $4 " failed**" }
 $1 == "#" { label = $2; next }
 '
+
+echo
+echo "## The rows"
+echo
+rows=$(rows fs)
+echo "| file system | what it is |"
+echo "|---|---|"
+echo "$rows" | sed 's/|/ | /; s/.*/| & |/'
 
 echo
 echo "## What each file system can do"
@@ -78,10 +98,17 @@ echo "## Faults and quotas"
 echo
 echo "A failing copy gives the errno, leaves an old file as it was and no new name, and what fits afterwards still does."
 echo
-echo "| fault | kernels | contract |"
-echo "|---|---|---|"
-awk -F '\t' "$library"'
-is_fault($1) { keep("| " $1 " | @ | " outcome() " |") }
+echo "| fault | what it is | kernels | contract |"
+echo "|---|---|---|---|"
+rows=$(rows fault)
+# shellcheck disable=SC2016
+awk -F '\t' -v meanings="$rows" "$library"'
+function meaning(name,    i, all, n) {
+    n = split(meanings, all, "\n")
+    for (i = 1; i <= n; i++) if (index(all[i], name "|") == 1) return substr(all[i], length(name) + 2)
+    return "?"
+}
+is_fault($1) { keep("| " $1 " | " meaning($1) " | @ | " outcome() " |") }
 END { for (i = 1; i <= rows; i++) { row = order[i]; sub("@", kernels[row], row); print row } }' \
     "$here"/results/*.tsv | sort -s -t '|' -k 2,2
 
