@@ -8,6 +8,7 @@
 #define _FILE_OFFSET_BITS 64
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <getopt.h>
 #include <signal.h>
@@ -19,33 +20,55 @@
 
 #include <libreflink.h>
 
+#include "names.h"
 #include "sizes.h"
 
-enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3, INCOMPLETE = 4, CANCELLED = 130 };
+enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3, INCOMPLETE = 4, UNPROVEN = 5 };
 
 #define BAR_AFTER 0.5 /* seconds: a shorter copy shows no progress */
 #define BAR_EVERY 0.1
+
+/* What is left out, as in a .gitignore: "build/" is a directory, "/build" and "docs/build" are
+ * paths from the root on, "build" is a name anywhere. */
+struct pattern {
+    const char *text; /* without the slashes at both ends */
+    bool of_paths;
+    bool of_directories;
+};
+
+/* Paths of the files that were cloned, for --prove. */
+struct list {
+    char **paths;
+    size_t count;
+    size_t room;
+};
 
 /* What the functions below are told to do. */
 struct command {
     const char *source;
     const char *dest;
-    const char **excluded; /* patterns */
+    struct pattern *excluded;
     size_t exclusions;
     bool quiet;
     bool verbose;
+    bool proves;
+    bool shows_progress;
     bool drawn;
+    struct list cloned;
     double next;
     struct reflink_tree_options options;
 };
 
-/* Set by the signal handler, read by the library between its steps. */
-static volatile int interrupted;
+/* Set by the signal handler. The library reads the first between its steps. */
+static volatile int interrupted;    /* the signal that came first */
+static volatile sig_atomic_t again; /* Ctrl-C once more: do not wait for the removal */
 
-static void on_interrupt(int signal)
+static void on_signal(int signal)
 {
-    (void)signal;
-    interrupted = 1;
+    if (interrupted != 0 && signal == SIGINT)
+        again = 1;
+    if (interrupted == 0)
+        interrupted = signal;
 }
 
 static double now(void)
@@ -66,7 +89,9 @@ static int on_progress(void *user, const struct reflink_tree_progress *progress)
     char bytes[HUMAN_SIZE];
     double time = now();
 
-    if (time < command->next)
+    if (progress->phase == REFLINK_PHASE_CLEANUP && again)
+        return 1; /* what is left has a name of its own, which the result tells */
+    if (!command->shows_progress || time < command->next)
         return 0;
     command->next = time + BAR_EVERY;
     command->drawn = true;
@@ -83,51 +108,103 @@ static void erase(struct command *command)
     command->drawn = false;
 }
 
-/* A pattern with a slash is one of paths, another one of names. */
 static int on_filter(void *user, const struct reflink_tree_entry *entry)
 {
     const struct command *command = user;
 
     for (size_t i = 0; i < command->exclusions; i++) {
-        const char *pattern = command->excluded[i];
-        const char *text = strchr(pattern, '/') ? entry->path : entry->name;
+        const struct pattern *pattern = &command->excluded[i];
+        const char *text = pattern->of_paths ? entry->path : entry->name;
 
-        if (fnmatch(pattern, text, FNM_PERIOD) == 0)
+        if (pattern->of_directories && entry->kind != REFLINK_ENTRY_DIRECTORY)
+            continue;
+        if (fnmatch(pattern->text, text, FNM_PATHNAME) == 0)
             return REFLINK_LEAVE_OUT;
     }
     return REFLINK_TAKE;
 }
 
+/* Where an entry is: ROOT/PATH, or ROOT where the path is empty. NULL if there is no memory. */
+static char *below(const char *root, const char *path)
+{
+    size_t size = strlen(root) + 1 + strlen(path) + 1;
+    char *name = malloc(size);
+
+    if (name != NULL)
+        snprintf(name, size, "%s%s%s", root, path[0] != '\0' ? "/" : "", path);
+    return name;
+}
+
+/* The entry's names in both trees, and what went wrong. */
+static void put_failed_entry(const struct command *command, const char *path, int code,
+                             uint32_t step, uint32_t flags)
+{
+    char *source = below(command->source, path);
+    char *dest = below(command->dest, path);
+
+    put_failure("copy_tree", code, step, flags, source, dest);
+    free(source);
+    free(dest);
+}
+
 static int on_error(void *user, const struct reflink_tree_entry *entry)
 {
     struct command *command = user;
-    char line[1024];
 
     erase(command);
-    reflink_describe(entry->code, entry->step, entry->flags, entry->path, entry->path, line,
-                     sizeof(line));
-    fprintf(stderr, "copy_tree: left out: %s\n", line);
+    put_failed_entry(command, entry->path, entry->code, entry->step, entry->flags);
+    fputs(" (left out)\n", stderr);
     return REFLINK_SKIP;
+}
+
+static const char *method_in_words(const struct reflink_tree_entry *entry)
+{
+    if (entry->method == REFLINK_METHOD_NONE)
+        return entry->bytes == 0 ? "empty" : "a further name of a file";
+    return reflink_method_text(entry->method);
+}
+
+static bool append(struct list *list, const char *path)
+{
+    if (list->count == list->room) {
+        size_t room = list->room == 0 ? 1024 : 2 * list->room;
+        char **paths = realloc(list->paths, room * sizeof(*paths));
+
+        if (paths == NULL)
+            return false;
+        list->paths = paths;
+        list->room = room;
+    }
+    list->paths[list->count] = strdup(path);
+    if (list->paths[list->count] == NULL)
+        return false;
+    list->count++;
+    return true;
 }
 
 static int on_done(void *user, const struct reflink_tree_entry *entry)
 {
     struct command *command = user;
 
+    if (command->proves && entry->method == REFLINK_METHOD_CLONE && entry->bytes > 0 &&
+        !append(&command->cloned, entry->path))
+        return 1; /* no memory */
+    if (!command->verbose)
+        return 0;
     erase(command);
+    put_name(entry->path, stdout);
     if (entry->kind == REFLINK_ENTRY_FILE)
-        printf("%s: %s\n", entry->path, reflink_method_text(entry->method));
-    else
-        puts(entry->path);
+        printf(": %s", method_in_words(entry));
+    putchar('\n');
     return 0;
 }
 
 /* ---- What happened ---- */
 
-static void print_count(uint64_t count, const char *what)
+static void print_count(uint64_t count, const char *one, const char *many)
 {
     if (count > 0)
-        printf("; %" PRIu64 " %s", count, what);
+        printf("; %" PRIu64 " %s", count, count == 1 ? one : many);
 }
 
 static void print_bytes(uint64_t bytes, const char *what)
@@ -140,52 +217,114 @@ static void print_bytes(uint64_t bytes, const char *what)
 
 static void print_result(const struct command *command, const struct reflink_tree_result *result)
 {
-    printf("%s: %" PRIu64 " files", command->dest, result->files);
-    print_count(result->directories, "directories");
-    print_count(result->hard_links, "hard links");
-    print_count(result->symlinks, "symbolic links");
-    print_count(result->specials, "special files");
-    print_count(result->files_cloned, "files cloned");
-    print_count(result->files_mixed, "cloned in part");
-    print_count(result->files_kernel_copied, "copied by the kernel, which may have shared blocks");
-    print_count(result->files_copied, "copied");
+    put_name(command->dest, stdout);
+    printf(": %" PRIu64 " %s", result->files, result->files == 1 ? "file" : "files");
+    print_count(result->directories, "directory", "directories");
+    print_count(result->hard_links, "hard link", "hard links");
+    print_count(result->symlinks, "symbolic link", "symbolic links");
+    print_count(result->specials, "special file", "special files");
+    print_count(result->files_cloned, "file cloned", "files cloned");
+    print_count(result->files_mixed, "cloned in part", "cloned in part");
+    print_count(result->files_kernel_copied, "copied by the kernel, which may have shared blocks",
+                "copied by the kernel, which may have shared blocks");
+    print_count(result->files_copied, "copied", "copied");
+    print_count(result->files_empty, "empty", "empty");
     print_bytes(result->bytes_cloned, "shared");
     print_bytes(result->bytes_copied, "copied");
     print_bytes(result->bytes_hole, "left as holes");
     if (result->reason != REFLINK_REASON_NONE)
         printf("; not all cloned because %s", reflink_reason_text(result->reason));
-    print_count(result->entries_left_out, "entries left out");
-    print_count(result->mounts_left_empty, "mount points left empty");
-    print_count(result->entries_kept, "entries kept");
-    print_count(result->entries_failed, "entries failed");
-    print_count(result->entries_vanished, "entries gone meanwhile");
-    print_count(result->files_changed, "files changed while they were copied");
+    print_count(result->entries_left_out, "entry excluded", "entries excluded");
+    print_count(result->mounts_left_empty, "mount point left empty", "mount points left empty");
+    print_count(result->entries_kept, "entry kept", "entries kept");
+    print_count(result->entries_failed, "entry failed", "entries failed");
+    print_count(result->entries_vanished, "removed meanwhile by others",
+                "removed meanwhile by others");
+    print_count(result->files_changed, "file changed while it was copied",
+                "files changed while they were copied");
     if (result->flags & REFLINK_METADATA_INCOMPLETE)
         printf("; not all of the metadata could be set");
     putchar('\n');
 }
 
+/* ---- The proof ---- */
+
+static int open_below(const char *root, const char *path)
+{
+    char *name = below(root, path);
+    int fd = name != NULL ? open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+
+    free(name);
+    return fd;
+}
+
+/* Whether the file system says of the copy that all of it lies where the source lies. */
+static bool proven(const struct command *command, const char *path)
+{
+    struct reflink_shared_result found = REFLINK_SHARED_RESULT_INIT;
+    int source = open_below(command->source, path), dest = open_below(command->dest, path);
+    int code = reflink_shared(source, 0, dest, 0, REFLINK_TO_EOF, 0, &found);
+
+    if (source >= 0)
+        close(source);
+    if (dest >= 0)
+        close(dest);
+    return code == 0 && found.verdict == REFLINK_SHARED_ALL;
+}
+
+/* Of all files with data. One that was written to since, is compressed or lies on overlayfs cannot
+ * be proven to share, nor one that Btrfs keeps in its metadata. */
+static bool prove(const struct command *command, const struct reflink_tree_result *result)
+{
+    const struct list *cloned = &command->cloned;
+    uint64_t with_data = result->files - result->files_empty, good = 0;
+
+    for (size_t i = 0; i < cloned->count && !interrupted; i++) {
+        if (proven(command, cloned->paths[i])) {
+            good++;
+        } else if (command->verbose) {
+            put_name(cloned->paths[i], stdout);
+            puts(": not proven");
+        }
+    }
+    if (!command->quiet)
+        printf("proven of %" PRIu64 " of %" PRIu64 " files with data: they share all blocks\n",
+               good, with_data);
+    return good == with_data;
+}
+
+/* ---- After a failure ---- */
+
+/* What is under the name now, after a failure or a signal. */
+static const char *state(const struct reflink_tree_result *result)
+{
+    if (result->flags & REFLINK_PUBLISHED)
+        return "; the name has the new tree";
+    if (result->flags & REFLINK_DESTINATION_CHANGED)
+        return "; a part of the copy is there";
+    return interrupted ? "; nothing has changed under that name" : "";
+}
+
 static void print_failure(const struct command *command, int code,
                           const struct reflink_tree_result *result, const char *failed_path)
 {
-    char line[1024];
-
-    reflink_describe(code, result->step, result->flags, command->source, command->dest, line,
-                     sizeof(line));
-    fprintf(stderr, "copy_tree: %s (%s)", line, reflink_err_name(code));
-    if (failed_path[0] != '\0')
-        fprintf(stderr, ", at %s", failed_path);
-    if (result->flags & REFLINK_PUBLISHED)
-        fprintf(stderr, "; %s is the new tree", command->dest);
-    fputc('\n', stderr);
+    if (code == -ECANCELED && interrupted) {
+        fputs("copy_tree: ", stderr);
+        put_name(command->dest, stderr);
+        fputs(": stopped by a signal", stderr);
+    } else {
+        put_failed_entry(command, failed_path, code, result->step, result->flags);
+        fprintf(stderr, " (%s)", reflink_err_name(code));
+        if (code == -EEXIST && command->options.if_exists == REFLINK_FAIL)
+            fputs("; -f replaces it, -m merges", stderr);
+    }
+    fprintf(stderr, "%s\n", state(result));
 }
 
 static int exit_code(int code, const struct reflink_tree_result *result)
 {
     if (code == 0)
         return result->entries_failed > 0 ? INCOMPLETE : DONE;
-    if (code == -ECANCELED && interrupted)
-        return CANCELLED;
     return reflink_clone_refused(code, result->step, result->reason) ? NOT_CLONEABLE : FAILED;
 }
 
@@ -202,16 +341,23 @@ static const char help[] =
     "  -d, --durable          return when the copy will survive a power loss\n"
     "  -p, --preserve         keep times, owner, extended attributes and ACL as far as possible\n"
     "  -x, --one-file-system  leave mount points empty\n"
-    "  -e, --exclude PATTERN  leave out names (or, with a slash, paths) that match; may be "
-    "repeated\n"
+    "  -e, --exclude PATTERN  leave out what matches; may be repeated. *, ? and [...] match "
+    "within\n"
+    "                         a name. \"*.o\" is a name anywhere, \"/a\" and \"a/b\" are paths "
+    "from\n"
+    "                         SOURCE on, \"a/\" is a directory only\n"
     "  -k, --keep-going       leave out entries that fail, and say so\n"
+    "  -s, --prove            ask the file system whether every file shares its blocks\n"
     "  -t, --threads N        work with at most N threads\n"
     "  -v, --verbose          print each entry\n"
     "  -q, --quiet            print errors only\n"
     "  -h, --help             print this\n"
     "\n"
     "exit status: 0 done, 1 failed, 2 usage, 3 not cloneable (with --always), 4 entries are\n"
-    "missing (with --keep-going), 130 cancelled.\n";
+    "missing (with --keep-going), 5 not proven (with --prove). SIGHUP, SIGINT, SIGPIPE and SIGTERM "
+    "end it when what was made "
+    "is\n"
+    "removed; a second Ctrl-C ends it at once, and says what is left.\n";
 
 static const struct option long_options[] = {
     {"always", no_argument, NULL, 'a'},
@@ -223,6 +369,7 @@ static const struct option long_options[] = {
     {"one-file-system", no_argument, NULL, 'x'},
     {"exclude", required_argument, NULL, 'e'},
     {"keep-going", no_argument, NULL, 'k'},
+    {"prove", no_argument, NULL, 's'},
     {"threads", required_argument, NULL, 't'},
     {"verbose", no_argument, NULL, 'v'},
     {"quiet", no_argument, NULL, 'q'},
@@ -257,6 +404,22 @@ static uint32_t number_of_threads(const char *text)
     return (uint32_t)number;
 }
 
+static struct pattern read_pattern(char *text)
+{
+    struct pattern pattern = {NULL, false, false};
+    size_t length = strlen(text);
+
+    if (length > 1 && text[length - 1] == '/') {
+        text[length - 1] = '\0';
+        pattern.of_directories = true;
+    }
+    pattern.of_paths = strchr(text, '/') != NULL;
+    pattern.text = text[0] == '/' ? text + 1 : text;
+    if (pattern.text[0] == '\0')
+        usage("--exclude takes a pattern");
+    return pattern;
+}
+
 static void read_option(struct command *command, int letter)
 {
     struct reflink_tree_options *options = &command->options;
@@ -287,11 +450,15 @@ static void read_option(struct command *command, int letter)
         options->flags |= REFLINK_TREE_ONE_MOUNT;
         break;
     case 'e':
-        command->excluded[command->exclusions++] = optarg;
+        command->excluded[command->exclusions++] = read_pattern(optarg);
         options->filter = on_filter;
         break;
     case 'k':
         options->on_error = on_error;
+        break;
+    case 's':
+        command->proves = true;
+        options->on_done = on_done;
         break;
     case 't':
         options->threads = number_of_threads(optarg);
@@ -311,36 +478,43 @@ static void read_option(struct command *command, int letter)
     }
 }
 
-/* Notes SIGINT and SIGTERM instead of dying of them, so that nothing stays behind. */
+/* Notes signals instead of dying of them, so that nothing stays behind. SIGPIPE is one of them:
+ * "copy_tree -v ... | head" must not leave half a tree either. */
 static void catch_signals(void)
 {
-    static const int signals[] = {SIGINT, SIGTERM};
+    static const int signals[] = {SIGHUP, SIGINT, SIGPIPE, SIGTERM};
     struct sigaction action, before;
 
     memset(&action, 0, sizeof(action));
-    action.sa_handler = on_interrupt;
+    action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
-    sigemptyset(&action.sa_mask);
+    sigfillset(&action.sa_mask);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         /* One that was ignored before (nohup, a shell's "&") stays so. */
         if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
 }
 
+/* Dies of the signal after all: a shell ends a loop only if Ctrl-C killed what it ran. */
+static void die_of(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 int main(int argc, char **argv)
 {
     static char failed_path[4096];
-    struct command command = {
-        NULL, NULL, NULL, 0, false, false, false, 0, REFLINK_TREE_OPTIONS_INIT};
+    struct command command = {.options = REFLINK_TREE_OPTIONS_INIT};
     struct reflink_tree_result result = REFLINK_TREE_RESULT_INIT;
-    int letter, code;
+    int letter, code, status;
 
     command.excluded = calloc((size_t)argc, sizeof(*command.excluded));
     if (command.excluded == NULL) {
         perror("copy_tree");
         return FAILED;
     }
-    while ((letter = getopt_long(argc, argv, "anfmdpxe:kt:vqh", long_options, NULL)) != -1)
+    while ((letter = getopt_long(argc, argv, "anfmdpxe:kst:vqh", long_options, NULL)) != -1)
         read_option(&command, letter);
     if (argc - optind != 2)
         usage(argc - optind < 2 ? "SOURCE and DEST are needed" : "too many names");
@@ -349,8 +523,8 @@ int main(int argc, char **argv)
 
     catch_signals();
     command.next = now() + BAR_AFTER;
-    if (!command.quiet && isatty(STDERR_FILENO))
-        command.options.progress = on_progress;
+    command.shows_progress = !command.quiet && isatty(STDERR_FILENO);
+    command.options.progress = on_progress;
     command.options.user = &command;
     command.options.cancel = &interrupted;
     command.options.failed_path = failed_path;
@@ -363,11 +537,19 @@ int main(int argc, char **argv)
     else if (!command.quiet)
         print_result(&command, &result);
     if (result.flags & REFLINK_LITTER)
-        fprintf(stderr, "copy_tree: %s is left beside %s\n", result.litter, command.dest);
+        fprintf(stderr, "copy_tree: %s is left beside it\n", result.litter);
+    status = exit_code(code, &result);
+    if (command.proves && code == 0 && !prove(&command, &result) && status == DONE)
+        status = UNPROVEN;
+    for (size_t i = 0; i < command.cloned.count; i++)
+        free(command.cloned.paths[i]);
+    free(command.cloned.paths);
     free(command.excluded);
-    if (fflush(stdout) != 0) {
-        perror("copy_tree: the copy is done, but this could not be printed");
-        return FAILED;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("copy_tree: cannot print");
+        status = FAILED;
     }
-    return exit_code(code, &result);
+    if (interrupted)
+        die_of(interrupted);
+    return status;
 }

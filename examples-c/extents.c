@@ -18,6 +18,7 @@
 
 #include <libreflink.h>
 
+#include "names.h"
 #include "sizes.h"
 
 /* With --with, of several answers the highest is the exit status. */
@@ -32,7 +33,9 @@ struct command {
 
 static void complain(const char *name, const char *why)
 {
-    fprintf(stderr, "extents: %s: %s\n", name, why);
+    fputs("extents: ", stderr);
+    put_name(name, stderr);
+    fprintf(stderr, ": %s\n", why);
 }
 
 /* ---- One extent ---- */
@@ -87,13 +90,14 @@ static void print_sums(const char *name, const struct reflink_extents_result *su
 {
     char text[HUMAN_SIZE];
 
+    put_name(name, stdout);
     if (sums->reported == REFLINK_SHARING_UNKNOWN) {
-        printf("%s: unknown, because %s\n", name,
-               sums->reason == REFLINK_REASON_PERMISSION ? "it is forbidden to ask"
-                                                         : "the file system gives out no map");
+        printf(": unknown, because %s\n", sums->reason == REFLINK_REASON_PERMISSION
+                                              ? "it is forbidden to ask"
+                                              : "the file system gives out no map");
         return;
     }
-    printf("%s: %s", name, human(sums->length, text));
+    printf(": %s", human(sums->length, text));
     if (sums->reported == REFLINK_SHARING_KNOWN) {
         print_part(sums->bytes_shared, "shared");
         print_part(sums->bytes_unshared, "not shared");
@@ -142,8 +146,10 @@ static void print_verdict(const char *name, const char *other,
                                         "a part is shared", "everything is shared"};
     char text[HUMAN_SIZE];
 
-    printf("%s and %s: %s", name, other,
-           found->verdict <= REFLINK_SHARED_ALL ? words[found->verdict] : words[0]);
+    put_name(name, stdout);
+    fputs(" and ", stdout);
+    put_name(other, stdout);
+    printf(": %s", found->verdict <= REFLINK_SHARED_ALL ? words[found->verdict] : words[0]);
     print_part(found->bytes_same, "at one place");
     print_part(found->bytes_apart, "apart");
     print_part(found->bytes_hole, "in holes of both");
@@ -286,7 +292,7 @@ int main(int argc, char **argv)
         if (answer > worst)
             worst = answer;
     }
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
         perror("extents: cannot print");
         return FAILED;
     }

@@ -76,6 +76,10 @@ static void print_table(const struct reflink_capability *capability)
            capability->dedupe > 0    ? "yes"
            : capability->dedupe == 0 ? "no"
                                      : "unknown");
+    printf("  %-16s %s\n", "exchange names",
+           capability->exchange > 0    ? "yes"
+           : capability->exchange == 0 ? "no"
+                                       : "unknown");
     printf("  %-16s %s\n", "file system", capability->fs_name);
 }
 
