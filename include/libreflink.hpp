@@ -14,7 +14,7 @@
 //     libreflink::remove_tree("dst");
 //
 //     if (libreflink::shared(one, 0, other, 0).verdict == libreflink::verdict::all) // open files
-//         std::cout << "both lie at one place\n";
+//         std::cout << "both lie at one place\n"; // of a tree: ask for each pair of files
 //     std::cout << libreflink::extents(one).bytes_exclusive << " bytes of no other file\n";
 //     libreflink::dedupe_fd(one, other); // equal blocks are shared from now on
 //
@@ -43,6 +43,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -517,9 +518,10 @@ struct tree_options {
     libreflink::permissions permissions = libreflink::permissions::source;
     libreflink::preserve preserve = libreflink::preserve::nothing;
     libreflink::tree_flags flags = libreflink::tree_flags::none;
-    std::uint32_t threads = 0;                             ///< 0 and 1: the calling one alone.
-    std::function<bool(const tree_progress &)> progress{}; ///< false cancels.
-    std::function<take(const tree_entry &)> filter{};      ///< Not for the removal.
+    std::uint32_t threads = 0; ///< 0 and 1: the calling one alone.
+    std::function<bool(const tree_progress &)>
+        progress{};                                     ///< false cancels. Not called after that.
+    std::function<take(const tree_entry &)> filter{};   ///< Not for the removal.
     std::function<bool(const tree_entry &)> on_error{}; ///< true leaves the entry out and goes on.
     std::function<bool(const tree_entry &)> on_done{};  ///< false cancels.
     const volatile int *cancel = nullptr;               ///< As libreflink::options::cancel.
@@ -567,7 +569,8 @@ enum class answer : std::int32_t { unknown = -1, no = 0, yes = 1 };
 
 /// What a directory can do, found out by trying.
 struct capability {
-    answer clone = answer::unknown;                       ///< Whether files can be cloned there.
+    answer clone = answer::unknown;    ///< Whether files can be cloned there.
+    answer exchange = answer::unknown; ///< Whether a tree can be replaced in one step.
     libreflink::reason reason = libreflink::reason::none; ///< Why not, or why unknown.
     std::error_code error{};                              ///< What said so.
     bool range = false;                                   ///< Ranges can be cloned.
@@ -725,7 +728,32 @@ inline bool clone_refused(const std::error_code &code, const result &result) noe
                                    static_cast<std::uint32_t>(result.reason)) == 1;
 }
 
+/// The same of a tree.
+inline bool clone_refused(const std::error_code &code, const tree_result &result) noexcept
+{
+    return ::reflink_clone_refused(detail::number(code), static_cast<std::uint32_t>(result.step),
+                                   static_cast<std::uint32_t>(result.reason)) == 1;
+}
+
+namespace detail
+{
+
+/// An entry of a tree, or the tree itself where the path is empty.
+inline std::filesystem::path below(const std::filesystem::path &root, const std::string &path)
+{
+    if (root.empty() || path.empty())
+        return root;
+#ifdef _WIN32
+    return root / std::filesystem::u8path(path);
+#else
+    return root / path;
+#endif
+}
+
+} // namespace detail
+
 /// What the functions without a std::error_code throw: what(), code() and the paths are the base's.
+/// Of a tree, the paths are those of the entry that ended the call.
 class error : public std::filesystem::filesystem_error
 {
   public:
@@ -746,7 +774,9 @@ class error : public std::filesystem::filesystem_error
 
     error(const char *what, const std::filesystem::path &path1, const std::filesystem::path &path2,
           std::error_code code, const libreflink::tree_result &from)
-        : filesystem_error(what, path1, path2, code)
+        : filesystem_error(what, detail::below(path1, from.failed_path),
+                           detail::below(path2, from.failed_path), code),
+          tree_(std::make_shared<const libreflink::tree_result>(from))
     {
         result_.step = from.step;
         result_.reason = from.reason;
@@ -770,7 +800,15 @@ class error : public std::filesystem::filesystem_error
         return result_;
     }
 
+    /// Of copy_tree() and remove_tree(): the whole result, with the counts, the entry that ended
+    /// the call and what was left. Else NULL.
+    const libreflink::tree_result *tree() const noexcept
+    {
+        return tree_.get();
+    }
+
   private:
+    std::shared_ptr<const libreflink::tree_result> tree_{};
     libreflink::result result_{};
 };
 
@@ -1057,12 +1095,15 @@ class tree_call
     template <class Ask> static int guarded(void *user, int otherwise, const Ask &ask) noexcept
     {
         tree_call *self = static_cast<tree_call *>(user);
+        int answer = otherwise;
         try {
-            return ask(self->from_);
+            answer = ask(self->from_);
         } catch (...) {
             self->thrown_ = std::current_exception();
-            return otherwise;
         }
+        if (answer == otherwise)
+            self->stopped_ = true;
+        return answer;
     }
 
     static libreflink::tree_entry entry(const ::reflink_tree_entry &from)
@@ -1087,6 +1128,9 @@ class tree_call
 
     static int progress(void *user, const ::reflink_tree_progress *at) noexcept
     {
+        // What a function stopped is being removed, and that must not be stopped too.
+        if (static_cast<const tree_call *>(user)->stopped_)
+            return 0;
         return guarded(user, 1, [at](const libreflink::tree_options &options) {
             const libreflink::tree_progress now{static_cast<libreflink::phase>(at->phase),
                                                 at->entries_done, at->entries_seen, at->bytes_done,
@@ -1120,6 +1164,7 @@ class tree_call
     ::reflink_tree_options to_ = REFLINK_TREE_OPTIONS_INIT;
     ::reflink_tree_result result_ = REFLINK_TREE_RESULT_INIT;
     char failed_path_[4096] = {};
+    bool stopped_ = false;
     std::exception_ptr thrown_{};
 };
 
@@ -1137,6 +1182,7 @@ inline libreflink::capability converted(const ::reflink_capability &from)
     to.dedupe = told(from.dedupe);
     to.dedupe_error = make_error_code(from.dedupe_error);
     to.dedupe_granularity = from.dedupe_granularity;
+    to.exchange = told(from.exchange);
     to.unnamed_files = from.unnamed_files == 1;
     to.sparse = from.sparse == 1;
     to.granularity = from.granularity;
@@ -1288,6 +1334,18 @@ inline tree_result copy_tree_at(reflink_handle src_dir, const std::filesystem::p
     return call.finish(code, error);
 }
 
+/// The same, and throws libreflink::error.
+inline tree_result copy_tree_at(reflink_handle src_dir, const std::filesystem::path &src,
+                                reflink_handle dst_dir, const std::filesystem::path &dst,
+                                const tree_options &options = {})
+{
+    std::error_code code;
+    const tree_result result = copy_tree_at(src_dir, src, dst_dir, dst, options, code);
+    if (code)
+        throw error("libreflink::copy_tree_at", src, dst, code, result);
+    return result;
+}
+
 /// Copies a directory with all that is in it: reflink_copy_tree(). As above.
 inline tree_result copy_tree(const std::filesystem::path &src, const std::filesystem::path &dst,
                              const tree_options &options, std::error_code &error)
@@ -1298,6 +1356,13 @@ inline tree_result copy_tree(const std::filesystem::path &src, const std::filesy
     detail::tree_call call(options);
     const int code = ::reflink_copy_tree(from.get(), to.get(), call.options(), call.result());
     return call.finish(code, error);
+}
+
+/// The same, with the defaults.
+inline tree_result copy_tree(const std::filesystem::path &src, const std::filesystem::path &dst,
+                             std::error_code &error)
+{
+    return copy_tree(src, dst, tree_options(), error);
 }
 
 /// The same, and throws libreflink::error.
@@ -1311,8 +1376,32 @@ inline tree_result copy_tree(const std::filesystem::path &src, const std::filesy
     return result;
 }
 
-/// Removes a directory with all that is in it: reflink_remove_tree(). Of the options only the
-/// functions but `filter`, and `threads`, mean something.
+/// Removes a directory with all that is in it, its name relative to an open directory:
+/// reflink_remove_tree_at(). Of the options only the functions except `filter`, `cancel` and
+/// `threads` mean something.
+inline tree_result remove_tree_at(reflink_handle dir, const std::filesystem::path &name,
+                                  const tree_options &options, std::error_code &error)
+{
+    const detail::native_name native(name);
+    if (!native.valid())
+        return detail::tree_call::refuse(error);
+    detail::tree_call call(options);
+    const int code = ::reflink_remove_tree_at(dir, native.get(), call.options(), call.result());
+    return call.finish(code, error);
+}
+
+/// The same, and throws libreflink::error.
+inline tree_result remove_tree_at(reflink_handle dir, const std::filesystem::path &name,
+                                  const tree_options &options = {})
+{
+    std::error_code code;
+    const tree_result result = remove_tree_at(dir, name, options, code);
+    if (code)
+        throw error("libreflink::remove_tree_at", name, std::filesystem::path(), code, result);
+    return result;
+}
+
+/// Removes a directory with all that is in it: reflink_remove_tree(). As above.
 inline tree_result remove_tree(const std::filesystem::path &name, const tree_options &options,
                                std::error_code &error)
 {
@@ -1321,6 +1410,12 @@ inline tree_result remove_tree(const std::filesystem::path &name, const tree_opt
         return detail::tree_call::refuse(error);
     detail::tree_call call(options);
     return call.finish(::reflink_remove_tree(native.get(), call.options(), call.result()), error);
+}
+
+/// The same, with the defaults.
+inline tree_result remove_tree(const std::filesystem::path &name, std::error_code &error)
+{
+    return remove_tree(name, tree_options(), error);
 }
 
 /// The same, and throws libreflink::error.

@@ -218,12 +218,46 @@ static void trees(const fs::path &source)
     CHECK(error == std::errc::operation_canceled && !fs::exists("cancelled-tree"));
 }
 
+// What a function of the caller's stopped is removed as a whole, and the exception names the entry.
+static void stopped_trees()
+{
+    const fs::path many = "many/deep";
+    fs::create_directories(many);
+    for (int number = 0; number < 200; number++)
+        std::ofstream(many / std::to_string(number)) << "x";
+    libreflink::tree_options options;
+    std::error_code error;
+    int asked = 0;
+    options.progress = [&asked](const libreflink::tree_progress &) { return ++asked < 3; };
+    const libreflink::tree_result stopped = libreflink::copy_tree("many", "stop", options, error);
+    CHECK(error == std::errc::operation_canceled && asked == 3 && stopped.litter.empty());
+    for (const fs::directory_entry &entry : fs::directory_iterator("."))
+        CHECK(entry.path().filename().string().rfind(".reflink-", 0) != 0);
+
+    fs::create_directories("there/deep/7"); // a directory against a file
+    options = {};
+    options.if_exists = libreflink::tree_if_exists::merge;
+    try {
+        libreflink::copy_tree_at(AT_FDCWD, "many", AT_FDCWD, "there", options);
+        CHECK(false);
+    } catch (const libreflink::error &caught) {
+        CHECK(caught.path1() == "many/deep/7" && caught.path2() == "there/deep/7");
+        CHECK(caught.tree() != nullptr && caught.tree()->failed_path == "deep/7");
+        CHECK(!libreflink::clone_refused(caught.code(), *caught.tree()));
+        CHECK(libreflink::describe(caught).rfind("there/deep/7: ", 0) == 0);
+    }
+    libreflink::remove_tree("there", error);
+    CHECK(!error && !fs::exists("there"));
+    CHECK(libreflink::remove_tree_at(AT_FDCWD, "many").directories == 1);
+}
+
 static void probes(const fs::path &source)
 {
     const libreflink::capability here = libreflink::probe(".");
     const libreflink::capability pair = libreflink::probe(source, ".");
     CHECK(here.clone == pair.clone && !here.fs_name.empty());
     CHECK((here.clone == libreflink::answer::yes) == !here.error);
+    CHECK(here.exchange != libreflink::answer::unknown);
     std::error_code error;
     static_cast<void>(libreflink::probe("", "nowhere", error));
     CHECK(error == std::errc::no_such_file_or_directory);
@@ -243,6 +277,7 @@ int main(int argc, char **argv)
     progress("source");
     descriptors("source");
     trees("source");
+    stopped_trees();
     probes("source");
     looks("source");
     std::printf("libreflink %s\n", libreflink::version_string());
