@@ -6,7 +6,7 @@
 pub struct Comment {
     /// The first paragraph.
     pub summary: String,
-    /// What follows it, up to the parameters.
+    /// What follows it, up to the parameters. An item of a list is one of its own, which begins with "- ".
     pub paragraphs: Vec<String>,
     pub parameters: Vec<(String, String)>,
     /// What is said of the value returned.
@@ -146,7 +146,9 @@ fn sections(comment: &[String]) -> Comment {
         } else if result.summary.is_empty() {
             result.summary = joined(paragraph);
         } else if result.returns.is_empty() {
-            result.paragraphs.push(joined(paragraph));
+            result
+                .paragraphs
+                .extend(entries(paragraph).iter().map(|entry| joined(std::slice::from_ref(entry))));
         } else {
             result.notes.push(joined(paragraph));
         }

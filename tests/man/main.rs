@@ -81,6 +81,19 @@ fn every_function_has_a_page_with_every_section() {
     }
 }
 
+/// A list that was taken for a paragraph shows as "text: - item - item".
+fn lists_are_lists() {
+    for page in committed() {
+        let text = read(&page);
+        let described = text
+            .split("\n.SH ")
+            .filter(|section| !section.starts_with("NAME") && !section.starts_with("EXAMPLES"));
+        let dash =
+            described.flat_map(str::lines).find(|line| line.starts_with("\\- ") || line.contains(" \\- "));
+        assert!(dash.is_none(), "{}: {dash:?}", page.display());
+    }
+}
+
 fn main() -> ExitCode {
     let checker = |name: &str, program: &'static str, check: fn()| {
         let here = Command::new(program).arg("--version").output().is_ok();
@@ -92,6 +105,7 @@ fn main() -> ExitCode {
     let trials = vec![
         trial("the_committed_pages_are_what_the_header_says", the_committed_pages_are_what_the_header_says),
         trial("every_function_has_a_page_with_every_section", every_function_has_a_page_with_every_section),
+        trial("lists_are_lists", lists_are_lists),
         checker("groff_has_no_warnings", "groff", groff_has_no_warnings),
         checker("mandoc_has_no_warnings", "mandoc", mandoc_has_no_warnings),
         checker("man_shows_them_without_a_warning", "man", man_shows_them_without_a_warning),

@@ -41,10 +41,16 @@ fn function_page(header: &Header, function: &Function, version: &str, sources: &
     page.section("DESCRIPTION");
     page.paragraph(&comment.summary);
     for paragraph in &comment.paragraphs {
-        page.paragraph(paragraph);
+        match paragraph.strip_prefix("- ") {
+            Some(item) => page.bullet(item),
+            None => page.paragraph(paragraph),
+        }
     }
     for (name, text) in &comment.parameters {
         page.item(&format!(".I {name}"), text);
+    }
+    if let Some(structures) = structures(&function.prototype) {
+        page.paragraph(&format!("The members of {structures} are described in libreflink(7)."));
     }
     page.section("RETURN VALUE");
     page.paragraph(&returns(comment));
@@ -58,6 +64,16 @@ fn function_page(header: &Header, function: &Function, version: &str, sources: &
     page.verbatim(&sources.example(&function.name));
     see_also(&mut page, header, &function.name);
     page.finish()
+}
+
+/// "struct a, struct b and struct c": those that a function takes, and those that it gives to functions of the caller's.
+fn structures(prototype: &str) -> Option<String> {
+    let (words, mut names) = (prototype.split_whitespace().collect::<Vec<_>>(), Vec::new());
+    for pair in words.windows(2).filter(|pair| pair[0].ends_with("struct")) {
+        names.push(format!("struct {}", pair[1].trim_start_matches('*')));
+    }
+    let last = names.pop()?;
+    Some(if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) })
 }
 
 /// "Copies a file, by trying it." as a title says it.

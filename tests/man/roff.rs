@@ -33,6 +33,12 @@ impl Page {
         self.fill(text);
     }
 
+    /// An item of a list.
+    pub fn bullet(&mut self, text: &str) {
+        self.line(".IP \\(bu");
+        self.fill(text);
+    }
+
     /// A term, and what is to be said of it. The term is roff already.
     pub fn item(&mut self, term: &str, text: &str) {
         self.line(".TP");
