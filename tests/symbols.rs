@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
-    let plain: [(&str, fn()); 9] = [
+    let plain: [(&str, fn()); 10] = [
         ("the_map_says_what_the_list_says", map),
         ("the_header_declares_the_list", header),
         ("the_code_defines_the_list", code),
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         ("one_publisher", publisher),
         ("no_release_with_placeholders", placeholders),
         ("packages_carry_all_examples", examples),
+        ("the_table_of_functions_has_all", table_of_functions),
     ];
     let mut trials: Vec<Trial> = plain.into_iter().map(|(name, check)| trial(name, check)).collect();
     let here = Command::new("abidiff").arg("--version").output().is_ok();
@@ -161,7 +162,16 @@ fn version() {
     assert_eq!(between(&spec, "\nVersion:", "\n").trim(), version);
 }
 
-/// packaging/install.mk names the libraries that a static program needs; rustc is asked whether they are those.
+/// docs/support.md says what each is for.
+fn table_of_functions() {
+    let page = read("docs/support.md");
+    let table: Vec<&str> = page.lines().filter(|line| line.starts_with("| `reflink_")).collect();
+    for symbol in symbols() {
+        let named = table.iter().any(|line| line.contains(&format!("`{symbol}`")));
+        assert!(named, "docs/support.md leaves out {symbol}");
+    }
+}
+
 /// What is built beside them has no extension.
 fn examples() {
     let files = std::fs::read_dir(root().join("examples-c")).expect("the examples");
@@ -177,6 +187,7 @@ fn examples() {
     }
 }
 
+/// packaging/install.mk names the libraries that a static program needs; rustc is asked whether they are those.
 fn native_libraries() {
     if !cfg!(all(target_os = "linux", target_env = "gnu")) {
         return;
