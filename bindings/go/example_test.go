@@ -69,6 +69,59 @@ func ExampleCopyTree() {
 	// 1 <nil>
 }
 
+// A copied tree shares its blocks if each file of it lies where its source lies: the file system says so, one pair of files
+// at a time.
+func ExampleShared_tree() {
+	proven := func(src, dst string) (bool, error) {
+		all := true
+		err := filepath.WalkDir(dst, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.Type().IsRegular() {
+				return err
+			}
+			relative, err := filepath.Rel(dst, path)
+			if err != nil {
+				return err
+			}
+			copied, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			defer copied.Close()
+			source, err := os.Open(filepath.Join(src, relative))
+			if err != nil {
+				return err
+			}
+			defer source.Close()
+			same, err := reflink.Shared(copied, source, 0, 0, reflink.ToEOF, 0)
+			// An empty file has nothing to share.
+			all = all && (same.Verdict == reflink.SharedAll || same.Length == 0)
+			return err
+		})
+		return all, err
+	}
+
+	dir, err := os.MkdirTemp("", "reflink")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	src, dst := filepath.Join(dir, "src"), filepath.Join(dir, "dst")
+	if err := os.Mkdir(src, 0o700); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(src, "file"), make([]byte, 1<<20), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	tree, err := reflink.CopyTree(context.Background(), src, dst)
+	if err != nil {
+		log.Fatal(err)
+	}
+	shared, err := proven(src, dst)
+	fmt.Println(shared == (tree.FilesCloned == 1), err)
+	// Output:
+	// true <nil>
+}
+
 func ExampleDedupe() {
 	dir, err := os.MkdirTemp("", "reflink")
 	if err != nil {

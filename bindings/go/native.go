@@ -210,6 +210,7 @@ func capabilityOf(raw *C.struct_reflink_capability) Capability {
 		Err:               syscall.Errno(-raw.clone_error),
 		Dedupe:            Answer(raw.dedupe),
 		DedupeErr:         syscall.Errno(-raw.dedupe_error),
+		Exchange:          Answer(raw.exchange),
 		Range:             raw.clone_range == 1,
 		KernelCopy:        raw.kernel_copy == 1,
 		UnnamedFiles:      raw.unnamed_files == 1,

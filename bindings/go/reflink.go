@@ -117,6 +117,10 @@ func WithShareOnly() Option { return func(c *config) { c.flags |= numberShareOnl
 // WithDurable returns only when the copy, and its name, are on the device.
 func WithDurable() Option { return func(c *config) { c.durability = numberDurable } }
 
+// WithUnstaged builds the copy under its own name, for callers that own the directory: a failure removes it, a kill can leave a
+// part. For CopyTree also where a directory cannot be renamed. An existing file is still replaced in one step.
+func WithUnstaged() Option { return func(c *config) { c.durability = numberUnstaged } }
+
 // WithPreserve preserves metadata besides the permission bits.
 func WithPreserve(what Metadata) Option { return func(c *config) { c.preserve |= what } }
 

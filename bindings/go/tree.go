@@ -310,7 +310,7 @@ func WithTreeProgress(progress func(TreeProgress) error) TreeOption {
 }
 
 // CopyTree copies the directory src with all that is in it under the new name dst, whose parent must exist. The name shows its
-// old state or the complete copy, never a part of it, unless WithMerge or WithTwoRenames is given. Symbolic links below src are
+// old state or the complete copy, never a part of it, unless WithMerge, WithUnstaged or WithTwoRenames is given. Symbolic links below src are
 // copied and never followed; hard links stay hard links. Cancelled, the copy is removed, and the error is the context's.
 func CopyTree(ctx context.Context, src, dst string, options ...TreeOption) (TreeResult, error) {
 	return onTree(ctx, "copytree", src, dst, options, func(how C.struct_goreflink_tree_how, raw *C.struct_reflink_tree_result) (C.int, error) {

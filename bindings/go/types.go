@@ -258,6 +258,8 @@ type Capability struct {
 	// Dedupe: equal ranges can be made to share blocks; DedupeErr says what refused to.
 	Dedupe    Answer
 	DedupeErr syscall.Errno
+	// Exchange: two names can be exchanged, and so WithReplace of CopyTree works without WithTwoRenames.
+	Exchange Answer
 	// Range: ranges can be cloned. KernelCopy: copy_file_range(2) works. UnnamedFiles: a copy can be built without a
 	// name. Sparse: holes take no space and can be found.
 	Range, KernelCopy, UnnamedFiles, Sparse bool

@@ -18,6 +18,7 @@ def test_where_clones_work(cow):
     assert (found.reason, found.errno) == (libreflink.Reason.NONE, None)
     assert found.range
     assert found.granularity == 4096
+    assert found.exchange is True
     assert found.fs_name in str(cow)
     assert os.listdir(cow) == []
 

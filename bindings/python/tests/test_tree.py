@@ -6,10 +6,12 @@ import contextlib
 import errno
 import gc
 import os
+import pathlib
 import shutil
 import signal
 import stat
 import subprocess
+import threading
 
 import pytest
 from conftest import shared_bytes
@@ -336,6 +338,47 @@ def test_removal_does_not_enter_what_is_mounted(xfs):
     libreflink.remove_tree(tree)
 
 
+# ---- What the README shows ----
+
+
+def readme_function(name):
+    """Give the function of this name in the README, as it stands there."""
+    text = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+    (code,) = (block for block in text.split("```python\n") if block.startswith(f"def {name}("))
+    names = {"os": os, "stat": stat, "libreflink": libreflink}
+    exec(code.split("```")[0], names)
+    return names[name]
+
+
+def test_the_proof_that_a_tree_is_shared(cow):
+    proven = readme_function("proven")
+    tree, clone, copy = plant(cow / "tree"), cow / "clone", cow / "copy"
+    libreflink.copytree(tree, clone)
+    libreflink.copytree(tree, copy, mode="never")
+    os.sync()
+    assert proven(tree, clone)
+    assert not proven(tree, copy)
+    (clone / "many" / "7").write_bytes(b"z" * 5000)
+    os.sync()
+    assert not proven(tree, clone)
+
+
+def test_another_thread_cancels(tree):
+    stop, seen = threading.Event(), threading.Event()
+
+    def check(_now):
+        seen.set()
+        if stop.wait(10):  # the other thread runs meanwhile: the interpreter's lock is not held by the library
+            raise StopError
+
+    other = threading.Thread(target=lambda: seen.wait(10) and stop.set())
+    other.start()
+    with pytest.raises(StopError):
+        libreflink.copytree(tree, tree.with_name("copy"), progress=check)
+    other.join()
+    assert os.listdir(tree.parent) == ["tree"]
+
+
 # ---- copytree, against shutil's ----
 
 
@@ -358,11 +401,19 @@ def test_copytree_asks_once_for_each_directory(tree):
 
     src, copy = os.fspath(tree), os.fspath(tree.with_name("copy"))
     (tree / "fifo").unlink()
+    (tree / "many" / "nothing").mkdir()  # shutil asks for an empty one, too
     libreflink.copytree(src, copy, ignore=note(asked))
     libreflink.remove_tree(copy)
     shutil.copytree(src, copy, symlinks=True, ignore=note(theirs))
     assert sorted(asked) == sorted(theirs)
-    assert len(asked) == 2
+    assert len(asked) == 3
+
+
+def test_copytree_asks_for_an_empty_root_in_bytes(tree):
+    src, asked = os.fsencode(tree / "none"), []
+    os.mkdir(src)
+    libreflink.copytree(src, src + b" copied", ignore=lambda *question: asked.append(question) or ())
+    assert asked == [(src, [])]
 
 
 def test_copytree_makes_parents(tree):
@@ -372,6 +423,47 @@ def test_copytree_makes_parents(tree):
     with pytest.raises(FileNotFoundError):
         libreflink.copytree(tree / "missing", tree.parent / "x" / "y")
     assert not (tree.parent / "x").exists()
+
+
+@pytest.mark.parametrize("inside", ["new", "a/b/new", "many/new"])
+def test_copytree_into_itself_makes_nothing(tree, inside):
+    before = seen(tree)
+    with pytest.raises(OSError, match="inside") as caught:
+        libreflink.copytree(tree, tree / inside)
+    assert caught.value.code == -4103
+    assert seen(tree) == before
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_copytree_copies_links_as_links(anywhere, dangling):
+    src, ours, theirs = (anywhere / name for name in ("src", "ours", "theirs"))
+    (src / "directory").mkdir(parents=True)
+    (src / "file").write_text("x")
+    for link, target in (("to file", "file"), ("to directory", "directory"), ("up", "..")):
+        os.symlink(target, src / link)
+    if dangling:
+        os.symlink("nothing", src / "dangling")
+    os.utime(src / "to file", (5, 6), follow_symlinks=False)
+    shutil.copytree(src, theirs, True)
+    libreflink.copytree(src, ours, True)
+    assert seen(ours) == seen(theirs)
+
+
+def test_copytree_gives_ignore_what_shutil_gives(tree):
+    for src in (os.fspath(tree), tree, os.fsencode(tree)):
+        kind = bytes if isinstance(src, bytes) else str
+
+        def check(where, names, kind=kind):
+            assert type(where) is kind
+            assert type(names) is list
+            assert all(type(name) is kind for name in names)
+            assert sorted(names) == sorted(os.listdir(where))
+            return set(names) - {kind(b"many", "ascii") if kind is str else b"many"}
+
+        copy = os.path.join(os.path.dirname(src), b"copy" if kind is bytes else "copy")
+        assert libreflink.copytree(src, copy, ignore=check) is copy
+        assert os.listdir(tree.with_name("copy")) == ["many"]
+        libreflink.remove_tree(copy)
 
 
 def test_copytree_into_an_existing_directory(tree):

@@ -97,11 +97,14 @@ def dedupe(
         raised, watcher.callback, watcher.raised = watcher.raised, None, None  # both would be cycles
         if raised is not None:
             raise raised
-    if code < 0:
-        raise from_code(code, _name(src), _name(dst))
-    return Deduped(
+    result = Deduped(
         reason=Reason(raw.reason),
         dedupe_errno=-raw.dedupe_error or None,
         first_difference=raw.first_difference if raw.bytes_different else None,
         **{name: getattr(raw, name) for name in _BYTES},
     )
+    if code < 0:
+        error = from_code(code, _name(src), _name(dst))
+        error.result = result  # type: ignore[attr-defined]
+        raise error
+    return result

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Union
 
 from ._copy import StrPath, copyfd, copyfile
 from ._errors import from_code
-from ._tree import copy_tree
+from ._tree import EntryKind, copy_tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _NOT_REGULAR = -4098
 _SAME_FILE = -4099
+_INTO_ITSELF = -4103
 
 #: What shutil's own copying of attributes lets pass.
 _REFUSALS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENODATA, errno.EINVAL, errno.EACCES})
@@ -102,7 +103,7 @@ def copytree(
         durable=durable,
         preserve=preserve,
         best_effort_metadata=True,
-        filter=None if ignore is None else _by_directory(os.fspath(src), ignore),
+        filter=None if ignore is None else _Ignoring(os.fspath(src), ignore),
         on_error=gather,
         progress=progress,
         threads=threads,
@@ -116,31 +117,51 @@ def _make_parents(src: StrPath, dst: StrPath) -> None:
     head, tail = os.path.split(os.fspath(dst))
     if not tail:  # "dst/"
         head = os.path.dirname(head)
-    if head and os.path.isdir(src):
+    if head and os.path.isdir(src) and not os.path.isdir(head):
+        source, parent = (os.path.realpath(os.fsencode(name)) for name in (src, head))
+        if os.path.commonpath((source, parent)) == source:
+            # Before a directory is made in the source; that the library refuses the copy would be too late.
+            raise from_code(_INTO_ITSELF, os.fspath(src), os.fspath(dst))
         os.makedirs(head, exist_ok=True)
 
 
-def _by_directory(src: Any, ignore: Ignore) -> Callable[[Entry], bool]:
-    """Make a filter of shutil's function, which is asked once for each directory."""
-    answers: dict[Any, Container[Any]] = {}
+class _Ignoring:
+    """A filter made of shutil's function, which is asked for each directory when it is met, also for an empty one."""
 
-    def filter_by_name(entry: Entry) -> bool:
+    def __init__(self, src: Any, ignore: Ignore) -> None:
+        self._src = src
+        self._ignore = ignore
+        self._answers: dict[Any, Container[Any]] = {}
+        self._meet(src[:0], src, os.O_RDONLY)
+
+    def __call__(self, entry: Entry) -> bool:
         parent, name = os.path.split(entry.path)
-        if parent not in answers:
-            answers[parent] = ignore(os.path.join(src, parent) if parent else src, _names_in(entry, src))
-        return name not in answers[parent]
+        if parent not in self._answers:  # it could not be read when it was met
+            self._ask(parent, self._names(".", os.O_RDONLY, entry.source_dir))
+        if name in self._answers[parent]:
+            return False
+        if entry.kind is EntryKind.DIRECTORY:
+            # By a name in an open directory: by a path, deep directories would be out of reach.
+            self._meet(entry.path, name, os.O_RDONLY | os.O_NOFOLLOW, entry.source_dir)
+        return True
 
-    return filter_by_name
+    def _meet(self, path: Any, name: Any, flags: int, dir_fd: Optional[int] = None) -> None:
+        try:
+            names = self._names(name, flags, dir_fd)
+        except OSError:
+            return  # the copy says what is wrong with it
+        self._ask(path, names)
 
+    def _ask(self, path: Any, names: list[Any]) -> None:
+        self._answers[path] = self._ignore(os.path.join(self._src, path) if path else self._src, names)
 
-def _names_in(entry: Entry, src: Any) -> list[Any]:
-    # Opened anew, since the library reads from its own descriptor. By a path, deep directories would be out of reach.
-    directory = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=entry.source_dir)
-    try:
-        names = os.listdir(directory)
-    finally:
-        os.close(directory)
-    return [os.fsencode(name) for name in names] if isinstance(src, bytes) else names
+    def _names(self, name: Any, flags: int, dir_fd: Optional[int] = None) -> list[Any]:
+        directory = os.open(name, flags | os.O_DIRECTORY, dir_fd=dir_fd)
+        try:
+            names = os.listdir(directory)
+        finally:
+            os.close(directory)
+        return [os.fsencode(name) for name in names] if isinstance(self._src, bytes) else names
 
 
 def shutil_copyfile(src: StrPath, dst: _Dst, *, follow_symlinks: bool = True) -> _Dst:

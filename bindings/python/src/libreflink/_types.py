@@ -233,6 +233,8 @@ class Capability:
     dedupe_errno: Optional[int]
     #: The alignment in bytes in which ranges came to share, or None.
     dedupe_granularity: Optional[int]
+    #: Two names can be exchanged, and so ``replace`` of `copy_tree` works without ``two_renames``; None if unknown.
+    exchange: Optional[bool]
     #: A copy can be built without a name.
     unnamed_files: bool
     #: Holes take no space and can be found.
@@ -258,6 +260,7 @@ class Capability:
             dedupe=None if raw.dedupe < 0 else bool(raw.dedupe),
             dedupe_errno=-raw.dedupe_error or None,
             dedupe_granularity=raw.dedupe_granularity or None,
+            exchange=None if raw.exchange < 0 else bool(raw.exchange),
             unnamed_files=raw.unnamed_files == 1,
             sparse=raw.sparse == 1,
             granularity=raw.granularity or None,

@@ -280,6 +280,7 @@ fn capability(raw: &sys::reflink_capability) -> Capability {
         dedupe: answer(raw.dedupe),
         dedupe_error: errno(raw.dedupe_error),
         dedupe_granularity: raw.dedupe_granularity,
+        exchange: answer(raw.exchange),
         unnamed_files: raw.unnamed_files == 1,
         sparse: raw.sparse == 1,
         granularity: raw.granularity,

@@ -294,6 +294,9 @@ pub struct Capability {
     pub dedupe_error: Option<i32>,
     /// The alignment in bytes in which ranges came to share, 0 if none did.
     pub dedupe_granularity: u64,
+    /// Two names can be exchanged, and so [`TreeIfExists::Replace`](crate::TreeIfExists::Replace) works without
+    /// [`two_renames`](crate::Tree::two_renames); `None` if unknown.
+    pub exchange: Option<bool>,
     /// A copy can be built without a name; else it is built under a private one.
     pub unnamed_files: bool,
     /// Holes take no space and can be found.

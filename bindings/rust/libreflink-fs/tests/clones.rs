@@ -6,7 +6,7 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use libreflink_fs::{CopyError, CopyOptions, Method, Mode, Progress, Reason, Step};
+use libreflink_fs::{CopyError, CopyOptions, Method, Mode, Progress, Reason, Step, Tree};
 
 mod scratch;
 use scratch::Scratch;
@@ -61,38 +61,40 @@ fn same(src: &Path, dst: &Path) {
     }
 }
 
-/// Copies a tree, and returns how many bytes are shared.
-fn tree(name: &str) -> u64 {
+/// Copies a tree, and returns how many bytes are shared, and whether that is proven.
+fn tree(name: &str) -> (u64, bool) {
     let dir = Scratch::new(&mounted(name), "tree");
-    plant(&dir.join("src"));
-    let options = CopyOptions::new().preserve_times(true).nofollow(true);
-    let shared = example::copy_tree(&options, &dir.join("src"), &dir.join("dst")).unwrap();
-    same(&dir.join("src"), &dir.join("dst"));
-    shared
+    let (src, dst) = (dir.join("src"), dir.join("dst"));
+    plant(&src);
+    let report = Tree::new().preserve_times(true).copy(&src, &dst).unwrap();
+    same(&src, &dst);
+    (report.bytes_cloned, example::proven(&src, &dst).unwrap())
 }
 
 #[test]
 #[ignore = "needs REFLINK_TEST_XFS: bindings/with-filesystems.sh"]
 fn a_tree_is_cloned_on_xfs() {
-    assert!(tree("XFS") >= 3 * DATA + BLOCK);
+    let (shared, proven) = tree("XFS");
+    assert!(shared >= 3 * DATA + BLOCK && proven);
 }
 
 #[test]
 #[ignore = "needs REFLINK_TEST_BTRFS: bindings/with-filesystems.sh"]
 fn a_tree_is_cloned_on_btrfs() {
-    assert!(tree("BTRFS") >= 3 * DATA + BLOCK);
+    let (shared, proven) = tree("BTRFS");
+    assert!(shared >= 3 * DATA + BLOCK && proven);
 }
 
 #[test]
 #[ignore = "needs REFLINK_TEST_EXT4: bindings/with-filesystems.sh"]
 fn a_tree_is_copied_on_ext4() {
-    assert_eq!(tree("EXT4"), 0);
+    assert_eq!(tree("EXT4"), (0, false));
 }
 
 #[test]
 #[ignore = "needs REFLINK_TEST_TMPFS: bindings/with-filesystems.sh"]
 fn a_tree_is_copied_on_tmpfs() {
-    assert_eq!(tree("TMPFS"), 0);
+    assert_eq!(tree("TMPFS"), (0, false));
 }
 
 #[test]
