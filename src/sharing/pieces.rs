@@ -91,13 +91,21 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         let is_certain = self.flush
             || match piece.content {
                 Content::Preallocated => false,
-                Content::Hole => {
-                    let fd = self.span.fd;
-                    self.sys.said(fd) != Said::Never && self.sys.all_written(fd, piece.offset, piece.length)
-                }
+                Content::Hole => self.is_hole_still(&piece),
                 _ => true,
             };
         if is_certain { piece } else { Record { content: Content::Pending, ..piece } }
+    }
+
+    /// Whether a hole is one without a flush: nothing of it waits, and a map that was fetched after that was seen has no
+    /// record there either. What was written out after the first map is no hole, and waits no longer.
+    #[inline(never)]
+    fn is_hole_still(&self, hole: &Record) -> bool {
+        let (fd, mut batch) = (self.span.fd, Batch::default());
+        self.sys.said(fd) != Said::Never
+            && self.sys.all_written(fd, hole.offset, hole.length)
+            && self.sys.map(fd, hole.offset, hole.length, false, &mut batch).is_ok()
+            && batch.records().iter().all(|record| record.within(hole.offset, hole.end()).is_none())
     }
 
     /// The next record that says something of what follows.

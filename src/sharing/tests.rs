@@ -642,6 +642,35 @@ fn without_a_flush_holes_are_certain_only_where_nothing_waits() {
     }
 }
 
+/// Written out between the map and the question whether anything waits: what the map left out is there by now.
+#[test]
+fn without_a_flush_what_was_written_out_meanwhile_is_no_hole() {
+    let world = || {
+        let world = World::of(Traits::XFS);
+        for ino in world.inos {
+            let mut hole = world.model.world().disk.data(ino).clone();
+            hole.punch(0, 9000);
+            world.model.world_mut().disk.inodes[ino].unflushed = Some(hole);
+        }
+        world
+    };
+    let write_out = |world: &World, file: usize, nth| {
+        let ino = world.inos[file];
+        world.model.before(When::Of(Call::AllWritten, nth), move |disk| disk.inodes[ino].unflushed = None);
+    };
+    let both = world();
+    write_out(&both, 0, 3);
+    write_out(&both, 1, 4);
+    let found = both.compare_flushing(0, 0, LARGEST, false).unwrap();
+    assert_eq!((found.holes, found.unknown, found.verdict()), (0, 8292, Verdict::Unknown));
+    let one = world();
+    write_out(&one, 0, 2);
+    let (mut account, span) =
+        (Account::default(), Span { fd: one.fds[0], side: SIDE, offset: 0, length: LARGEST });
+    extents(&one.model, &span, false, None, &mut account).unwrap();
+    assert_eq!((account.holes, account.pending), (0, 8292));
+}
+
 #[test]
 fn one_file_that_changes_between_the_looks_is_not_trusted() {
     let mut world = World::of(Traits::XFS);

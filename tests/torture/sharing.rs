@@ -24,6 +24,7 @@ pub const OWN: &[(&str, fn())] = &[
     ("sharing::snapshots_have_other_device_numbers", snapshots_have_other_device_numbers),
     ("sharing::one_device_number_for_two_file_systems", one_device_number_for_two_file_systems),
     ("sharing::a_rewritten_block_is_never_shared_again", a_rewritten_block_is_never_shared_again),
+    ("sharing::what_is_written_out_meanwhile_is_no_hole", what_is_written_out_meanwhile_is_no_hole),
 ];
 
 // ── The truth ──
@@ -415,4 +416,40 @@ fn a_rewritten_block_is_never_shared_again() {
         assert_eq!((found.same, found.apart), (BLOCKS / 2 * BLOCK, BLOCKS / 2 * BLOCK), "{kind}");
         println!("{kind}: asked {asked} times beside a writer, {same} bytes the same");
     }
+}
+
+/// XFS shows no place for what waits beside a rewritten clone, and the write-out may end between the map and any other question.
+fn what_is_written_out_meanwhile_is_no_hole() {
+    const BEGIN: u64 = 64 << 10;
+    const SIZE: u64 = 1 << 20;
+    const NO_FLUSH: u64 = 1 << 60;
+    let volume = Volume::new("xfs", 400, &[], "loop");
+    let src = files::sparse(&volume.path("src"), SIZE, &[(0, BEGIN as usize)]);
+    let a = fd(&src);
+    let until = Instant::now() + seed::time(3);
+    let (mut asked, mut rounds) = (0, 0);
+    while Instant::now() < until {
+        let path = volume.path(&format!("clone {rounds}"));
+        clone_of(&src, &path);
+        let b = fd(&path);
+        b.write_all_at(&[1; 4096], BEGIN - 4096).unwrap();
+        b.write_all_at(&[2; 4096], BEGIN).unwrap();
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| b.sync_data().unwrap());
+            loop {
+                let last = writing.is_finished();
+                let (code, found) =
+                    shared_of((a.as_raw_fd(), BEGIN), (b.as_raw_fd(), BEGIN), TO_EOF, NO_FLUSH);
+                assert!(code == 0 && found.hole <= SIZE - BEGIN - 4096, "round {rounds}: {found:?}");
+                asked += 1;
+                if last {
+                    break;
+                }
+            }
+        });
+        drop(b);
+        fs::remove_file(path).unwrap();
+        rounds += 1;
+    }
+    println!("asked {asked} times beside {rounds} writes to the device, and no byte was taken for a hole");
 }

@@ -60,9 +60,14 @@ impl<K: Cloning> Maps for Model<K> {
         })
     }
 
-    fn all_written(&self, fd: Fd, _offset: u64, _length: u64) -> bool {
-        let world = self.world();
-        world.open_file(fd).is_ok_and(|open| world.disk.inodes[open.ino].unflushed.is_none())
+    /// Of the whole file: the model knows no more.
+    fn all_written(&self, fd: Fd, offset: u64, length: u64) -> bool {
+        let about = About::fd(fd).numbers(offset, length, 0);
+        let written = self.call(Call::AllWritten, about, |world, _| {
+            let ino = world.open_file(fd)?.ino;
+            Ok(u64::from(world.disk.inodes[ino].unflushed.is_none()))
+        });
+        written == Ok(1)
     }
 
     fn said(&self, fd: Fd) -> Said {

@@ -129,6 +129,7 @@ pub enum Call {
     CloneByFlag,
     // Of maps.
     Map,
+    AllWritten,
 }
 
 /// One call that was made.
