@@ -84,13 +84,14 @@ pub fn extents<S: Sys>(
         extent.record.place = extent.record.place.filter(|_| has_base);
         each(&extent)
     });
-    if let Some(errno) = no_map(outcome)? {
-        *account = Account { refused: Some(errno), ..Account::default() };
-        return Ok(());
-    }
+    // Of a walk that was stopped too: its sums are told.
     account.reported = Reported::of(sys, span.fd, &map);
     if account.reported != Reported::Known {
         account.exclusive = 0;
+    }
+    if let Some(errno) = no_map(outcome)? {
+        *account = Account { refused: Some(errno), ..Account::default() };
+        return Ok(());
     }
     let moved =
         (map.calls > 1 || ends_elsewhere) && sys.stat(span.fd).at(Step::Map(span.side))?.moved_since(&before);

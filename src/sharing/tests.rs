@@ -314,6 +314,13 @@ fn a_caller_who_stops_is_obeyed() {
     let span = Span { fd: world.fds[0], side: SIDE, offset: 0, length: LARGEST };
     let result = extents(&world.model, &span, true, Some(&mut each), &mut account);
     assert_eq!((result, left), (Err(Error::new(Step::Progress, Cause::Cancelled)), 0));
+    // What was told until then counts.
+    assert_eq!((account.length, account.reported, account.exclusive), (3072, Reported::Known, 2048));
+    let silent = World::of(Traits { said: Said::Never, ..Traits::XFS });
+    let span = Span { fd: silent.fds[0], ..span };
+    let mut account = Account::default();
+    assert!(extents(&silent.model, &span, true, Some(&mut |_| false), &mut account).is_err());
+    assert_eq!((account.length, account.reported, account.exclusive), (1024, Reported::Unreported, 0));
 }
 
 #[test]
