@@ -169,8 +169,8 @@ fn a_refused_clone_is_no_failure() {
         }
         assert!(!refused(errno, clone, reason), "a positive number is no code");
     }
-    // What a copy would meet too, whatever reason is given.
-    for errno in [EIO, ENOSPC, EDQUOT, ENOMEM, EROFS, EUCLEAN, EMFILE, EBUSY] {
+    // What a copy would meet too, whatever reason is given; a name that is taken, and a caller who stopped it.
+    for errno in [EIO, ENOSPC, EDQUOT, ENOMEM, EROFS, EUCLEAN, EMFILE, EBUSY, EEXIST, ECANCELED] {
         for reason in [REFLINK_REASON_NONE, REFLINK_REASON_PERMISSION, REFLINK_REASON_TRANSIENT] {
             assert!(!refused(-errno, clone, reason), "{errno}");
         }

@@ -136,6 +136,22 @@ fn a_real_failure_is_never_a_missing_feature() {
     }
 }
 
+/// Of all errnos, those that are no refusal of a clone: failures and locks, which a copy would meet too, a name that is taken
+/// and a caller who stopped it. An oddity may be one: only a copy tells.
+#[test]
+#[cfg_attr(not(unix), ignore = "numbers of Linux")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "x86"))]
+fn a_clone_is_refused_by_all_that_a_copy_would_not_meet() {
+    let failures = CELLS.iter().filter(|cell| cell.2.starts_with('H')).map(|cell| cell.1);
+    let mut wanted: Vec<i32> = failures.chain([17, 125, 16]).collect(); // EEXIST, ECANCELED, EBUSY
+    wanted.sort_unstable();
+    let found: Vec<i32> = (0..=4095).filter(|errno| !refuses_clone(Errno(*errno))).collect();
+    assert_eq!(found, wanted);
+    for code in [32, 33] {
+        assert!(!refuses_clone(Errno::standing_for(code, EBUSY)), "a lock of Windows: {code}");
+    }
+}
+
 /// The questions beside the table, each with every errno that is a yes.
 #[test]
 fn each_question_has_its_yeses_and_no_more() {

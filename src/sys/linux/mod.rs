@@ -115,6 +115,17 @@ struct DedupeOne {
     reserved2: u32,
 }
 
+impl DedupeOne {
+    /// What the kernel wrote: of ranges that differ nothing is shared, whatever number stands there.
+    fn answer(&self) -> Result<Dedupe> {
+        match self.status {
+            0 => Ok(Dedupe::Shared(self.bytes_deduped)),
+            1.. => Ok(Dedupe::Differs),
+            refused => Err(Errno(refused.saturating_neg())),
+        }
+    }
+}
+
 /// `_IOWR(0x94, 54, struct file_dedupe_range)`, which libc does not name.
 const FIDEDUPERANGE: libc::Ioctl = libc::_IOWR::<[u64; 3]>(0x94, 54);
 
@@ -202,11 +213,7 @@ impl Extensions for Native {
         };
         // SAFETY: the kernel reads and writes one header and one destination, as dest_count says.
         done(|| unsafe { libc::ioctl(src, FIDEDUPERANGE, ptr::from_mut(&mut request)) })?;
-        match request.status {
-            0 => Ok(Dedupe::Shared(request.bytes_deduped)),
-            1.. => Ok(Dedupe::Differs),
-            refused => Err(Errno(refused.saturating_neg())),
-        }
+        request.answer()
     }
 
     fn read_ahead(&self, fd: Fd, from: u64, length: u64) {
@@ -443,4 +450,40 @@ fn own_limit(limit: &mut libc::rlimit64) -> bool {
 #[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(target_os = "android"))))]
 const fn own_limit(_: &mut libc::rlimit64) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kernel may say that nothing was shared, more than it was asked for, or both that ranges differ and how much it
+    /// shared; the engine decides what of it to believe.
+    #[test]
+    fn the_kernels_answers_are_told_as_they_are() {
+        for (status, bytes_deduped, answer) in [
+            (0, 4096, Ok(Dedupe::Shared(4096))),
+            (0, 0, Ok(Dedupe::Shared(0))),
+            (0, u64::MAX, Ok(Dedupe::Shared(u64::MAX))),
+            (1, 0, Ok(Dedupe::Differs)),
+            (1, 4096, Ok(Dedupe::Differs)),
+            (i32::MAX, 4096, Ok(Dedupe::Differs)),
+            (-libc::EPERM, 4096, Err(Errno(libc::EPERM))),
+            (i32::MIN, 0, Err(Errno(i32::MAX))),
+        ] {
+            let (src_offset, src_length, dest_fd, dest_offset) = (0, 4096, 3, 0);
+            let (dest_count, reserved, reserved2) = (1, [0; 3], 0);
+            let told = DedupeOne {
+                src_offset,
+                src_length,
+                dest_count,
+                reserved,
+                dest_fd,
+                dest_offset,
+                bytes_deduped,
+                status,
+                reserved2,
+            };
+            assert_eq!(told.answer(), answer, "{status} {bytes_deduped}");
+        }
+    }
 }
