@@ -21,7 +21,7 @@ use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EEXIST, ENOTDIR};
 use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
 
-/// More threads than any machine gains from, each of which opens four files.
+/// A limit above what any machine gains from: each thread opens up to four files.
 const HELPERS_AT_MOST: u32 = 127;
 
 /// A copy of a tree.
@@ -34,7 +34,7 @@ pub struct Request<'a> {
     pub dst_dir: Fd,
     /// The destination.
     pub dst: &'a CStr,
-    /// How.
+    /// How to copy.
     pub options: &'a Options,
 }
 
@@ -55,14 +55,14 @@ struct Root<'s, S: Sys> {
     look: Look,
 }
 
-/// Does it with the calling thread alone, and says in `report` what was done, whether or not it succeeds.
+/// Copies a tree with the calling thread alone. Fills `report`, on success and on failure.
 pub fn copy<S: Sys>(sys: &S, request: &Request, watch: &mut dyn Watch, report: &mut Report) -> Result<()> {
     run(sys, request, watch, report, |copier, watch, report, roots, look| {
         Walk::run(copier, None, watch, report, roots, look)
     })
 }
 
-/// Does it with as many threads as the options allow, all of which end before it returns.
+/// Copies a tree with as many threads as the options allow. All of them end before it returns.
 pub fn copy_with_threads<S: Sys + Sync>(
     sys: &S,
     request: &Request,
@@ -119,7 +119,7 @@ fn run<'s, S: Sys>(
     outcome
 }
 
-/// Opens the source's root, which a symbolic link may lead to.
+/// Opens the source's root. Follows a symbolic link to it, unless the options forbid that.
 fn open_source<'s, S: Sys>(sys: &'s S, request: &Request) -> Result<(Handle<'s, S>, Stat)> {
     let fd = match sys.open_source(request.src_dir, request.src, !request.options.files.nofollow) {
         Err(errno) if table::opens_no_file(errno) => return Err(Errno::own(ENOTDIR)).at(Step::OpenSource),
@@ -133,8 +133,8 @@ fn open_source<'s, S: Sys>(sys: &'s S, request: &Request) -> Result<(Handle<'s, 
     Ok((source, stat))
 }
 
-/// Opens the directory that the destination is in, and says what it is called there. ".", ".." and "/" are there, and a tree
-/// can be merged into them.
+/// Opens the directory that the destination is in, and sets `leaf` to the destination's name there. Exception: ".", ".."
+/// and "/" have no such name, but a tree can be merged into them. They are opened themselves, and `leaf` is ".".
 fn open_parent<'s, S: Sys>(sys: &'s S, request: &Request, leaf: &mut CString) -> Result<Handle<'s, S>> {
     let durable = request.options.files.durability == Durability::Durable;
     let last = request.dst.to_bytes().rsplit(|byte| is_separator(*byte)).find(|part| !part.is_empty());
@@ -159,7 +159,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         self.options.if_exists == IfExists::Replace
     }
 
-    /// What stands under the destination's name, if the copy may go there.
+    /// Looks at what has the destination's name now. Fails if the options do not let the copy go there.
     pub(super) fn look(&self) -> Result<Option<Stat>> {
         let there = match self.sys.stat_name(self.parent.fd(), self.leaf) {
             Ok(there) => there,
@@ -175,7 +175,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         Err(Errno::own(refused)).at(Step::Publish)
     }
 
-    /// Refuses a copy of a tree into itself, and one that would replace what the source is in.
+    /// Refuses to copy a tree into itself, or to replace a tree that the source is in.
     fn check_apart(&self, source: Fd, there: Option<&Stat>) -> Result<()> {
         let sys = self.sys;
         check_outside(sys, self.parent.fd(), || sys.stat(source), Side::Destination)?;

@@ -1,5 +1,5 @@
-//! The threads that copy files for the one that walks: batches of names go out, what became of each comes back.
-//! They call none of the caller's functions, take no signals, and end before the call returns.
+//! The helper threads, which copy files for the thread that walks. It submits batches of names, and takes back their outcomes.
+//! Helpers call none of the caller's functions, block all signals, and end before the call returns.
 
 use core::ffi::CStr;
 use core::ops::Range;
@@ -14,7 +14,7 @@ use super::file::{Copier, Outcome};
 use super::names::Names;
 use crate::sys::{SignalsBlocked, Sys};
 
-/// How often the thread that waits for the others tells the caller, who may want to stop.
+/// How often the walk, while it waits for helpers, reports progress and looks whether the caller cancels.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Enough for a copy, which goes a few functions deep and has its buffers elsewhere.
@@ -26,7 +26,7 @@ pub(super) struct Batch<'s, S: Sys> {
     pub(super) names: Names,
 }
 
-/// Files of a batch that one thread copies. A thread that has nothing else to do takes over half of those that are left.
+/// Files of a batch that one thread copies. An idle thread takes over half of those that are left.
 pub(super) struct Part<'s, S: Sys> {
     batch: Arc<Batch<'s, S>>,
     first: usize,
@@ -48,17 +48,18 @@ impl<'s, S: Sys> Part<'s, S> {
         &self.batch.directory
     }
 
-    /// The names, each of which is this thread's once it is taken.
+    /// Takes the names one by one. A name that is taken cannot be given up to another thread.
     pub(super) fn take_names(&self) -> impl Iterator<Item = &CStr> {
         self.names().take_while(|_| self.left().next().is_some())
     }
 
-    /// The names, whoever takes them.
+    /// The names from the part's first one on, also those that other threads take.
     pub(super) fn names(&self) -> impl Iterator<Item = &CStr> {
         self.batch.names.iter().skip(self.first)
     }
 
-    /// Gives up the second half of what is left, the larger one: a single file may be a large one.
+    /// Gives up the second half of what is left. Rounds up, to give up a last name too: this thread may be busy with a large
+    /// file.
     fn split(&self) -> Option<Self> {
         self.give_up(|left| left.start.saturating_add(left.len() / 2))
     }
@@ -77,7 +78,7 @@ impl<'s, S: Sys> Part<'s, S> {
     }
 }
 
-/// What became of them, in their order. Where the call was stopped the last ones have no outcome.
+/// A part that was copied, and the outcomes of its names in order. If the call was stopped, the last names have none.
 pub(super) struct Finished<'s, S: Sys> {
     pub(super) part: Arc<Part<'s, S>>,
     pub(super) outcomes: Vec<Outcome>,
@@ -86,21 +87,21 @@ pub(super) struct Finished<'s, S: Sys> {
 struct State<'s, S: Sys> {
     waiting: VecDeque<Part<'s, S>>,
     finished: VecDeque<Finished<'s, S>>,
-    /// What is being copied, by the thread that walks too.
+    /// What is being copied, also by the thread that walks.
     parts: Vec<Arc<Part<'s, S>>>,
-    /// How many of them threads are copying that do not walk, and how many of these threads have nothing to do.
+    /// How many helpers are copying a part, and how many wait for one.
     working: usize,
     idle: usize,
     closed: bool,
-    /// Nothing more is to be begun.
+    /// No other part is begun.
     forgotten: bool,
-    /// The threads that do not walk have nothing to do until further notice.
+    /// The helpers rest.
     rests: bool,
 }
 
 impl<'s, S: Sys> State<'s, S> {
-    /// What to copy next. Files of a directory in which nobody works go first: two threads in one get in each other's way
-    /// (XFS: 1.4 of the CPU time for batches of 64, 1.2 for whole directories of 100).
+    /// Picks what to copy next. Parts that nobody has begun go first, because two threads in one directory slow each other
+    /// down (XFS: 1.4 times the CPU time with batches of 64, 1.2 times with whole directories of 100).
     fn pick(&mut self) -> Option<Arc<Part<'s, S>>> {
         let part = match self.waiting.pop_front() {
             Some(part) => part,
@@ -119,13 +120,13 @@ impl<'s, S: Sys> State<'s, S> {
         self.parts.retain(|other| !Arc::ptr_eq(other, part));
     }
 
-    /// Whether so many batches wait, of a middling size on average.
+    /// Whether at least so many batches wait, with [`MIDDLING`] files on average.
     fn has_enough(&self, batches: usize) -> bool {
         let files: usize = self.waiting.iter().map(|part| part.left().len()).sum();
         self.waiting.len() >= batches && files >= batches.saturating_mul(MIDDLING)
     }
 
-    /// Forgets what no thread has begun.
+    /// Drops what no thread has begun.
     fn forget(&mut self) {
         self.forgotten = true;
         self.waiting.clear();
@@ -136,30 +137,30 @@ impl<'s, S: Sys> State<'s, S> {
 /// What the threads share.
 pub(super) struct Crew<'s, S: Sys> {
     state: Mutex<State<'s, S>>,
-    /// How many batches may wait for a thread: one more than there are threads, and more only where they are small. With
-    /// more, the walk is so far ahead that XFS has both make files in one of its allocation groups, which it gives to new
-    /// directories by turns (four on a small volume): two threads then took 1.15 of the time of one, and with this number
-    /// 0.7. Where directories have five files on average, a thread is sooner done with two than the walk has made another:
-    /// there, more save 7 % on XFS.
+    /// How many batches may wait for a helper: one more than there are helpers. If more wait, the walk is so far ahead that
+    /// XFS lets both make files in the same allocation group, since it gives these groups to new directories by turns (four
+    /// on a small volume). Two threads then took 1.15 of the time of one thread, with this limit 0.7. Exception: more small
+    /// batches may wait. With five files in a directory, a helper finishes two batches before the walk makes another; more
+    /// of them save 7 % on XFS.
     waiting_at_most: usize,
-    /// There is something to copy, or nothing more will come.
+    /// Signals that there is something to copy, or that nothing more will come.
     work: Condvar,
-    /// A part is finished.
+    /// Signals that a part is finished.
     news: Condvar,
-    /// As the state says: looked at after each file.
+    /// As [`State::rests`]: read after each file, without the lock.
     rests: AtomicBool,
-    /// How much is copied, by all.
+    /// How much all threads have copied: see [`Crew::count`].
     done: AtomicU64,
 }
 
 /// A batch of fewer files is small.
 const MIDDLING: usize = 24;
 
-/// A copy of so many bytes takes about as long as the making of a file.
+/// Copying so many bytes takes about as long as making a file.
 const BYTES_A_FILE: u64 = 64 << 10;
 
 impl<'s, S: Sys> Crew<'s, S> {
-    /// For so many threads besides the one that walks.
+    /// For so many helpers.
     pub(super) fn new(helpers: u32) -> Self {
         let (waiting, finished, parts) = (VecDeque::new(), VecDeque::new(), Vec::new());
         let (closed, forgotten, rests) = (false, false, false);
@@ -173,8 +174,8 @@ impl<'s, S: Sys> Crew<'s, S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes a thread that has nothing to do. (To notify nobody is a system call too.)
-    fn call(&self, state: MutexGuard<'_, State<'s, S>>) {
+    /// Wakes an idle helper, if there is one. (To notify nobody is a system call too.)
+    fn wake(&self, state: MutexGuard<'_, State<'s, S>>) {
         let idle = state.idle > 0;
         drop(state);
         if idle {
@@ -182,8 +183,8 @@ impl<'s, S: Sys> Crew<'s, S> {
         }
     }
 
-    /// Gives a batch to the threads, or back where enough of them wait, or no thread will come for it: to be copied here,
-    /// and then [`Crew::put_down`].
+    /// Gives a batch to the helpers. Gives it back if enough batches wait, or if no helper will come for it: the walk then
+    /// copies it and calls [`Crew::put_down`].
     pub(super) fn submit(&self, batch: Batch<'s, S>) -> Option<Arc<Part<'s, S>>> {
         let mut state = self.state();
         let part = Part::whole(batch);
@@ -191,21 +192,21 @@ impl<'s, S: Sys> Crew<'s, S> {
             return Some(state.begin(part));
         }
         state.waiting.push_back(part);
-        self.call(state);
+        self.wake(state);
         None
     }
 
-    /// Takes what no thread has begun, or some of what one has: to be copied here, and then [`Crew::put_down`].
+    /// Takes what no helper has begun, or half of what one has left. The walk copies it and calls [`Crew::put_down`].
     pub(super) fn take_over(&self) -> Option<Arc<Part<'s, S>>> {
         self.state().pick()
     }
 
-    /// After what was taken is copied.
+    /// Ends a part that the walk has copied.
     pub(super) fn put_down(&self, part: &Arc<Part<'s, S>>) {
         self.state().end(part);
     }
 
-    /// Has the threads that do not walk rest, or work.
+    /// Has the helpers rest, or go on.
     pub(super) fn rest(&self, rests: bool) {
         let mut state = self.state();
         if state.rests == rests {
@@ -219,34 +220,34 @@ impl<'s, S: Sys> Crew<'s, S> {
         }
     }
 
-    /// Whether they do nothing.
+    /// Whether no helper is copying.
     pub(super) fn is_at_rest(&self) -> bool {
         self.state().working == 0
     }
 
-    /// Counts what became of a file.
+    /// Counts a copied file, in units of about equal time: one for the file, and one for each [`BYTES_A_FILE`] copied.
     pub(super) fn count(&self, outcome: &Outcome) {
         let (Outcome::Done(_, report) | Outcome::Failed(_, report)) = outcome else { return };
         let bytes = report.copied / BYTES_A_FILE;
         self.done.fetch_add(bytes.saturating_add(1), Ordering::Relaxed);
     }
 
-    /// How much is copied, in files of no size.
+    /// How much is copied, in the units of [`Crew::count`].
     pub(super) fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// Forgets what no thread has begun.
+    /// Drops what no thread has begun.
     pub(super) fn forget(&self) {
         self.state().forget();
     }
 
-    /// Takes what a thread has finished. `None`: nothing yet.
+    /// Takes what a helper has finished. `None`: nothing yet.
     pub(super) fn take_finished(&self) -> Option<Finished<'s, S>> {
         self.state().finished.pop_front()
     }
 
-    /// Waits a moment for news. `false`: no thread has anything to do.
+    /// Waits a moment until a helper finishes a part. `false`: no helper has anything to do.
     pub(super) fn wait(&self) -> bool {
         let state = self.state();
         if !state.finished.is_empty() {
@@ -257,14 +258,14 @@ impl<'s, S: Sys> Crew<'s, S> {
         }
         if !state.waiting.is_empty() && state.rests {
             drop(state);
-            self.rest(false); // or nobody would come for it
+            self.rest(false); // else no helper would come for it
             return true;
         }
         drop(self.news.wait_timeout(state, LOOK));
         true
     }
 
-    /// No more batches will come: the threads end, what none has begun is forgotten.
+    /// No more batches will come: the helpers end, and what none has begun is dropped.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
@@ -273,13 +274,14 @@ impl<'s, S: Sys> Crew<'s, S> {
         self.work.notify_all();
     }
 
+    /// Waits for a part to copy. `None`: the crew is closed.
     fn next(&self) -> Option<Arc<Part<'s, S>>> {
         let mut state = self.state();
         loop {
             let part = if state.rests { None } else { state.pick() };
             if let Some(part) = part {
                 state.working = state.working.saturating_add(1);
-                self.call(state); // who may take over some of it
+                self.wake(state); // the other may take over half of it
                 return Some(part);
             }
             if state.closed {
@@ -291,7 +293,7 @@ impl<'s, S: Sys> Crew<'s, S> {
         }
     }
 
-    /// After a thread has copied a part, but for what it leaves to others, or has panicked.
+    /// Ends a part that a helper has copied, or panicked on. `left`: the names that it leaves to others.
     fn end(&self, part: &Arc<Part<'s, S>>, finished: Option<Finished<'s, S>>, left: Option<Part<'s, S>>) {
         let mut state = self.state();
         state.working = state.working.saturating_sub(1);
@@ -303,7 +305,7 @@ impl<'s, S: Sys> Crew<'s, S> {
         self.news.notify_one();
     }
 
-    /// What a thread does until the crew is closed. `asked`: failures are shown to the caller, who may skip them.
+    /// What a helper does until the crew is closed. `asked`: the caller is asked about failures, and may skip them.
     pub(super) fn work(&self, copier: &Copier<S>, asked: bool) {
         while let Some(part) = self.next() {
             let working = Working { crew: self, part: &part, stop: &copier.stop };
@@ -329,7 +331,7 @@ impl<'s, S: Sys> Crew<'s, S> {
     }
 }
 
-/// Where a thread panics, the others end, and nobody waits for its batch; the panic itself comes out of the scope.
+/// If a helper panics, the others end, and nobody waits for its part. The scope of the threads passes the panic on.
 struct Working<'c, 's, S: Sys> {
     crew: &'c Crew<'s, S>,
     part: &'c Arc<Part<'s, S>>,
@@ -344,7 +346,7 @@ impl<S: Sys> Drop for Working<'_, '_, S> {
     }
 }
 
-/// Runs `walk` while up to `helpers` more threads work. One that cannot be made is one less.
+/// Runs `walk` while up to `helpers` more threads work: fewer, if the system makes no more.
 pub(super) fn with_helpers<S: Sys + Sync, T>(
     crew: &Crew<S>,
     helpers: u32,
@@ -363,7 +365,7 @@ pub(super) fn with_helpers<S: Sys + Sync, T>(
         blocked.end();
         let outcome = walk();
         drop(closing);
-        // The scope waits until they have done their work, not until they are gone.
+        // The scope waits until the helpers have done their work; join waits until the threads have ended.
         for helper in helpers {
             helper.join().unwrap_or_else(|panic| resume_unwind(panic));
         }
@@ -371,7 +373,7 @@ pub(super) fn with_helpers<S: Sys + Sync, T>(
     })
 }
 
-/// Ends the threads also where the walk panics: they are waited for.
+/// Ends the helpers also if the walk panics: the scope waits for them.
 struct Closing<'c, 's, S: Sys>(&'c Crew<'s, S>);
 
 impl<S: Sys> Drop for Closing<'_, '_, S> {
@@ -409,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_nothing_to_do_takes_over_half_of_what_is_left() {
+    fn an_idle_thread_takes_over_half_of_what_is_left() {
         let crew = Crew::new(2);
         assert!(crew.submit(batch(&[c"a", c"b", c"c", c"d"])).is_none());
         let first = crew.next().unwrap();
@@ -457,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_else_takes_ends_the_rest() {
+    fn a_batch_that_waits_ends_the_rest_of_helpers() {
         let crew = Crew::new(1);
         assert!(crew.submit(batch(&[c"a"])).is_none());
         crew.rest(true);

@@ -6,7 +6,7 @@ use super::names::Names;
 use super::place::Place;
 use crate::sys::{Handle, Stat, Sys};
 
-/// A directory of the source and the one that becomes its copy. Closed when the last who works in it lets it go.
+/// A directory of the source and the one that becomes its copy. Both are closed when the last reference is dropped.
 pub(super) struct Directory<'s, S: Sys> {
     /// Open to be read.
     pub(super) source: Handle<'s, S>,
@@ -18,7 +18,7 @@ pub(super) struct Directory<'s, S: Sys> {
     pub(super) number: u64,
 }
 
-/// What both sides of a directory are.
+/// What stat(2) said of both sides of a directory.
 #[derive(Clone, Copy)]
 pub(super) struct Look {
     /// The source, when it was opened.
@@ -39,17 +39,17 @@ pub(super) struct Level<'s, S: Sys> {
     pub(super) look: Look,
     /// Subdirectories still to be copied.
     pub(super) subdirectories: Names,
-    /// How many entries of it are given to threads, or wait for another one, and are not done yet. Directories that the walk
-    /// has left are among them.
+    /// How many of its entries are under way: files given to helpers, names that wait for the file they link to, and
+    /// subdirectories that the walk has left.
     pub(super) out: usize,
-    /// As [`Directory::number`] of the directory that waits for this one.
+    /// The number of the parent, which is finished after this one.
     pub(super) waited_for_by: Option<u64>,
     /// It could not be read to its end, and was counted as failed.
     pub(super) failed: bool,
 }
 
 impl<'s, S: Sys> Level<'s, S> {
-    /// Nothing of it was read yet.
+    /// A directory that is not read yet.
     pub(super) fn new(directory: Directory<'s, S>, look: Look) -> Self {
         let number = directory.number;
         let (directory, subdirectories) = (Some(Arc::new(directory)), Names::default());

@@ -1,5 +1,5 @@
-//! Symbolic links, FIFOs, sockets and devices, made anew; further names of a file; and how each gets its name.
-//! None of them is ever opened or followed: what there is to do with them goes by their name in an open directory.
+//! Makes symbolic links, FIFOs, sockets and devices anew, gives files further names, and publishes each in a merge.
+//! None of them is ever opened or followed: each call takes an open directory and a name in it.
 
 use core::ffi::CStr;
 
@@ -14,7 +14,7 @@ use crate::sys::errno::EEXIST;
 use crate::sys::{Errno, Fd, Kind, Stat, Sys};
 
 impl<S: Sys> Copier<'_, '_, S> {
-    /// Makes anew what is neither a directory nor a regular file.
+    /// Copies an entry that is neither a directory nor a regular file.
     pub(super) fn node(&self, directory: &Directory<S>, name: &CStr) -> Outcome {
         let stat = match self.sys.stat_name(directory.source.fd(), name) {
             Ok(stat) => stat,
@@ -94,7 +94,7 @@ impl<S: Sys> Copier<'_, '_, S> {
         Ok(Fate::Special)
     }
 
-    /// Gives a new name its metadata. Of a symbolic link, that is only what is asked for.
+    /// Copies the metadata of an entry to its new name: of a symbolic link, only what the options ask for.
     fn dress(&self, from: (Node, &Stat), to: Node, report: &mut copy::Report) -> Result<()> {
         let files = &self.options.files;
         if from.1.kind == Kind::Symlink && files.preserve == Preserve::default() {
@@ -106,8 +106,8 @@ impl<S: Sys> Copier<'_, '_, S> {
             .apply(&made, Target::New { given: self.mode_given() })
     }
 
-    /// Makes something and gives it `name`. In a tree of our own at once; where two are merged, under a private name
-    /// first, so that nobody sees it unfinished and what is there is replaced in one step.
+    /// Makes an entry called `name`. In a new tree directly; in a merge under a private name first, so that nobody sees it
+    /// unfinished, and an existing entry is replaced in one step.
     pub(super) fn put(
         &self,
         dir: Fd,
@@ -122,7 +122,7 @@ impl<S: Sys> Copier<'_, '_, S> {
         let ((), private) = with_private_name(self.sys, make).at(Step::Create)?;
         let private = private.as_c_str();
         let named = dress(private).and_then(|()| self.publish(dir, private, name));
-        // Also where it went well: of two names of one file, rename(2) leaves both.
+        // Also after success: if both are names of one file, rename(2) does nothing.
         let _ = self.sys.unlink(dir, private);
         named
     }
@@ -149,8 +149,8 @@ impl<S: Sys> Copier<'_, '_, S> {
         Ok(Fate::MountLeftEmpty)
     }
 
-    /// Gives the copy that is called `first` a further name. `None`: no more names are possible, and a file of its own is
-    /// what can be had.
+    /// Gives the copy that is called `first` a further name. `None`: it can have no more names, so the entry must become a
+    /// file of its own.
     pub(super) fn link(
         &self,
         (from, first): (Fd, &CStr),

@@ -1,5 +1,5 @@
-//! One entry that is no directory: what becomes of it, and how a regular file is copied.
-//! Files go through `copy::file`; what one file tells of its file system is not asked again for the next.
+//! Copies the regular files of a tree, through `copy::file`, and says what becomes of an entry.
+//! What one file shows about its file system is not asked again for the next.
 
 use core::ffi::CStr;
 use core::sync::atomic::AtomicBool;
@@ -34,7 +34,7 @@ pub(super) enum Fate {
 }
 
 impl Fate {
-    /// Whether the copy has something under the entry's name, of this call.
+    /// Whether this call made something under the entry's name.
     pub(super) const fn is_copied(self) -> bool {
         matches!(
             self,
@@ -53,21 +53,21 @@ impl Fate {
 pub(super) enum Outcome {
     /// It is dealt with.
     Done(Fate, copy::Report),
-    /// It is a further name of a file that somebody copies, or has copied.
+    /// It is a further name of a file that is being copied, or was copied.
     Further(Key),
-    /// It is not what the directory said.
+    /// It is of another type than the directory listed.
     Changed,
-    /// It failed; what was done until then.
+    /// It failed. The report has what was done until then.
     Failed(Error, copy::Report),
 }
 
 impl Outcome {
-    /// It was broken off, since the caller wants to stop or another thread failed.
+    /// Whether it was stopped, because the caller cancels or another thread failed.
     pub(super) fn is_cancelled(&self) -> bool {
         matches!(self, Self::Failed(error, _) if error.cause == Cause::Cancelled)
     }
 
-    /// Nothing was done with data.
+    /// The outcome of an entry of which no data was copied.
     pub(super) fn without_data(outcome: Result<Fate>) -> Self {
         match outcome {
             Ok(fate) => Self::Done(fate, copy::Report::default()),
@@ -76,12 +76,12 @@ impl Outcome {
     }
 }
 
-/// What is known of a file system of the source.
+/// What is known about a file system of the source.
 struct Volume {
     device: u64,
-    /// A file of it was cloned: its sizes are real.
+    /// A file of it was cloned: the sizes that it reports are real.
     clones: bool,
-    /// What refuses every clone to the destination's file system.
+    /// The error that refuses each clone from it to the destination's file system.
     refused: Option<Errno>,
 }
 
@@ -90,20 +90,21 @@ pub(super) struct Copier<'s, 'o, S: Sys> {
     pub(super) sys: &'s S,
     pub(super) options: &'o Options,
     pub(super) links: Links,
-    /// Somebody met the end of the call: nobody begins another file.
+    /// The call is about to end: no thread begins another file.
     pub(super) stop: AtomicBool,
     /// How a file is copied.
     files: copy::Options,
     merges: bool,
     /// Files and directories are synced one by one.
     pub(super) syncs_each: bool,
+    /// The limit on file sizes, as [`Sys::size_limit`] says.
     limit: u64,
-    /// The permission bits that the system gives a new directory, where they count.
+    /// The permission bits that the system gives a new directory, if the options need them.
     pub(super) given: Option<u32>,
     volumes: Mutex<Vec<Volume>>,
-    /// File systems of the source whose files show how many names they have.
+    /// File systems of the source whose stat(2) shows how many names a file has.
     tell_links: Mutex<Vec<u64>>,
-    /// `None`: each look at times counts.
+    /// Whether the destination keeps times. `None`: it may treat each file differently.
     times: Option<TimesKept>,
 }
 
@@ -147,12 +148,12 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         }
     }
 
-    /// Whether what is made may meet what was there before.
+    /// Whether the copy goes into an existing directory, and may meet entries of it.
     pub(super) fn merges(&self) -> bool {
         self.merges
     }
 
-    /// Copies what the directory calls a regular file. `steps` is told of the bytes done and in all.
+    /// Copies an entry that the directory lists as a regular file. `steps` is told of the bytes done and the total.
     pub(super) fn file(&self, directory: &Directory<S>, name: &CStr, steps: Callback) -> Outcome {
         match self.open(directory, name) {
             Ok(Ok(source)) => self.open_file(directory, name, source, steps),
@@ -163,7 +164,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         }
     }
 
-    /// Opens a source, unless there is nothing to open.
+    /// Opens a source. `Ok(Err(fate))`: there is nothing to open.
     fn open(
         &self,
         directory: &Directory<S>,
@@ -182,8 +183,8 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         Ok(Ok(Source { file, stat }))
     }
 
-    /// `stat` with the number of names that the file has. Only a file system that does not show that is asked for each file;
-    /// what the file is else is then looked at once more, since it is compared with what its other names show.
+    /// Returns `stat` with the real number of names, which SMB does not show for an open file. Each file of such a file
+    /// system costs one more call. One with several names is looked at once more, since its other names are compared with it.
     fn look_for_links(&self, file: Fd, stat: Stat) -> crate::sys::Result<Stat> {
         let tell = || self.tell_links.lock().unwrap_or_else(PoisonError::into_inner);
         if self.options.split_links || stat.links > 1 || tell().contains(&stat.device) {
@@ -239,8 +240,8 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         }
     }
 
-    /// The key under which further names of a file will find its copy, if they are to be kept. An error: it is a further
-    /// name itself.
+    /// Notes a name of a file. `Ok`: the caller copies the file, and further names find the copy by the key, if there is
+    /// one. An error: this is a further name, and the key finds the copy.
     pub(super) fn ask_for_link(&self, stat: &Stat) -> core::result::Result<Option<Key>, Key> {
         let Some(key) = Links::key(stat).filter(|_| !self.options.split_links) else { return Ok(None) };
         match self.links.begin(key, stat) {
@@ -250,8 +251,8 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         }
     }
 
-    /// Looks at what stands under a name where two trees are merged: `true` if it is to stay. A directory is no match for
-    /// anything else.
+    /// In a merge, looks at the existing entry of that name: `true` if it stays. Fails for an existing directory, which
+    /// nothing but a directory may meet.
     pub(super) fn look(&self, directory: &Directory<S>, name: &CStr) -> Result<bool> {
         if !self.merges() {
             return Ok(false);
@@ -269,26 +270,26 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         }
     }
 
-    /// Whether what stands under a name where two trees are merged is this call's own, made under another name.
+    /// In a merge, whether this call made the existing entry `there` under another name.
     pub(super) fn is_made(&self, directory: &Directory<S>, name: &CStr, there: &Stat) -> bool {
         directory.place.folding.is_made(self.sys, directory.target.fd(), name, there)
     }
 
-    /// Remembers what this call made, where that can matter.
+    /// In a merge, remembers that this call made the entry.
     pub(super) fn note_made(&self, directory: &Directory<S>, name: &CStr) {
         if self.merges() {
             directory.place.folding.made(self.sys, directory.target.fd(), name);
         }
     }
 
-    /// Whether `error` says that somebody made something of that name since it was looked at, and that is to stay.
+    /// Whether `error` says that somebody else made an entry of that name after the look, and whether that entry stays.
     pub(super) fn came_first(&self, directory: &Directory<S>, name: &CStr, error: &Error) -> bool {
         self.options.keep_existing
             && matches!(error.cause, Cause::System(errno) if table::name_is_taken(errno))
             && self.look(directory, name) == Ok(true)
     }
 
-    /// What to report for `error`: in a tree of our own, a name that is taken is one that the file system folds.
+    /// The error to report: in a new tree, a name is taken only because the file system folds two names into one.
     pub(super) fn explain(&self, error: Error) -> Error {
         match error.cause {
             Cause::System(errno) if !self.merges() && table::name_is_taken(errno) => {
@@ -298,14 +299,14 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         }
     }
 
-    /// The permission bits that the system gives a new file, where they are known: what a directory is given, a file is too
-    /// (umask(2), acl(5)), but execution where it is a new file's mode.
+    /// The permission bits that the system gives a new file, if they are known: those of a new directory (umask(2), acl(5)),
+    /// without execution if the file gets the mode of a new file.
     pub(super) fn mode_given(&self) -> Option<u32> {
         let most = if self.options.files.permissions == Permissions::New { 0o666 } else { 0o777 };
         self.given.filter(|_| !self.merges()).map(|given| given & most)
     }
 
-    /// What is known of all that is made in the copy.
+    /// What holds for every entry of this copy.
     pub(super) fn in_tree(&self) -> InTree<'_> {
         InTree { private: !self.merges(), merges: self.merges(), times: self.times.as_ref() }
     }
@@ -327,7 +328,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         known
     }
 
-    /// Notes what the copy of a file tells of all files of its file system.
+    /// Notes what the copy of a file shows about its file system.
     fn learn(&self, stat: &Stat, report: &copy::Report) {
         let errno = Errno(report.clone_error.saturating_neg());
         let refused =
@@ -345,15 +346,14 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         }
     }
 
-    /// Whether nothing after `error` can succeed, so that nobody is asked.
+    /// Whether nothing after `error` can succeed, so that the caller is not asked.
     pub(super) fn ends_it(&self, error: &Error) -> bool {
-        match error.cause {
-            Cause::Cancelled => true,
-            Cause::System(errno) => {
-                table::ends_a_tree(errno)
-                    || (self.options.files.mode == Mode::Always && matches!(error.step, Step::Clone(_)))
+        let must_clone = self.options.files.mode == Mode::Always && matches!(error.step, Step::Clone(_));
+        must_clone
+            || match error.cause {
+                Cause::Cancelled => true,
+                Cause::System(errno) => table::ends_a_tree(errno),
+                _ => false,
             }
-            _ => self.options.files.mode == Mode::Always && matches!(error.step, Step::Clone(_)),
-        }
     }
 }

@@ -1,5 +1,5 @@
-//! Directories that take two names for one, as "a" and "A" on vfat, NTFS, APFS or with casefold. In a new tree the second name
-//! is taken. Where two trees become one it would replace what this call made under the first, which is found out here.
+//! Case folding: two names of the source are one in the destination, as "a" and "A" on vfat, NTFS, APFS or with casefold.
+//! In a new tree the second name fails with EEXIST. In a merge it would replace the first one's copy: this file detects that.
 
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -12,19 +12,19 @@ use crate::sys::{Fd, Stat, Sys};
 /// What is known of one directory of the destination.
 #[derive(Debug, Default)]
 pub(super) struct Folding {
-    /// It tells upper and lower case apart: nothing is remembered.
+    /// Its names are case-sensitive, so that nothing is remembered.
     plain: AtomicBool,
-    /// The inodes that this call made in it. `None`: whether it tells names apart is not known.
+    /// The inodes that this call made in it. `None`: it is not known yet whether it folds names.
     made: Mutex<Option<BTreeSet<u64>>>,
 }
 
 impl Folding {
-    /// Whether each name is known to be one of its own.
+    /// Whether the directory is known not to fold names.
     pub(super) fn is_plain(&self) -> bool {
         self.plain.load(Ordering::Relaxed)
     }
 
-    /// Whether what stands under `name` was made by this call, under another name.
+    /// Whether this call made the entry that is found as `name`, under another name.
     pub(super) fn is_made<S: Sys>(&self, sys: &S, dir: Fd, name: &CStr, there: &Stat) -> bool {
         self.note(sys, (dir, name), there, |made| made.contains(&there.inode))
     }
@@ -38,6 +38,7 @@ impl Folding {
         }
     }
 
+    /// Runs `act` on the inodes made here, unless the directory does not fold names. Finds out first whether it does.
     fn note<S: Sys>(
         &self,
         sys: &S,
@@ -60,8 +61,8 @@ impl Folding {
     }
 }
 
-/// Whether a directory has what stands under a name in it under the name in the other case too. `None`: the name has no
-/// letters, or nobody can say.
+/// Whether a directory folds names: whether it shows `there`, which is called `name`, also under the name with its case
+/// swapped. `None`: the name has no letters, or the look failed.
 fn folds<S: Sys>(sys: &S, (dir, name): (Fd, &CStr), there: &Stat) -> Option<bool> {
     let swap = |byte: &u8| {
         if byte.is_ascii_lowercase() { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() }

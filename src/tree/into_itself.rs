@@ -1,14 +1,14 @@
-//! A tree that would be copied into itself, or replaced by a part of itself: refused before anything is made.
+//! Refuses to copy a tree into itself, or to replace a tree by a part of itself, before anything is made.
 //! Directories are compared by device and inode on the way up, since a path can lead anywhere.
 
 use crate::copy::is_source;
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::{Fd, Handle, Stat, Sys};
 
-/// More levels than any path that a process can be in. Beyond, ".." leads round in a circle.
+/// No directory is this deep. Beyond it, ".." leads in a circle.
 const LEVELS_AT_MOST: u32 = 1 << 20;
 
-/// Whether a directory is the one that `look` looks at. The number alone does not say so: some servers give all files one.
+/// Whether `directory` is the one that `look` finds. The inode number is not enough: some servers give all files the same.
 pub(super) fn is_same<S: Sys>(
     sys: &S,
     directory: Fd,
@@ -19,7 +19,7 @@ pub(super) fn is_same<S: Sys>(
     Ok(there.same_file(&before) && is_source(&before, &there, &sys.stat(directory)?))
 }
 
-/// Fails where `directory`, or one that it is in, is the one that `look` looks at.
+/// Fails if `directory`, or one that it is in, is the one that `look` finds.
 pub(super) fn check_outside<S: Sys>(
     sys: &S,
     directory: Fd,

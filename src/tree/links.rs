@@ -1,5 +1,5 @@
 //! Hard links: which files with several names were copied already, and where their copy is.
-//! An entry is dropped when all names of its file were seen, so that what is kept does not grow with the tree.
+//! A file is forgotten when all its names were seen, so that memory does not grow with the tree.
 
 use core::ffi::CStr;
 use std::collections::BTreeMap;
@@ -21,14 +21,14 @@ pub(super) struct Made {
     pub(super) place: Arc<Place>,
     /// The name there.
     pub(super) name: CString,
-    /// How long the file is, 0 if it is none.
+    /// The length of a regular file, else 0.
     pub(super) length: u64,
 }
 
-/// What is known of a file that has several names.
+/// How far the copy of a file with several names is.
 #[derive(Debug)]
 pub(super) enum State {
-    /// It has no copy: the one who asks makes it.
+    /// There is no copy: whoever asks makes it.
     Absent,
     /// Its copy is being made.
     UnderWay,
@@ -36,12 +36,12 @@ pub(super) enum State {
     Made(Made),
 }
 
-/// Who asks for a file that has several names.
+/// Which name of a file with several names was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
     /// The first: it makes the copy. Then [`Links::made`] or [`Links::failed`] must follow.
     First,
-    /// A later one.
+    /// A further one: the copy is made, or being made.
     Further,
     /// Another file with the same number: bcachefs gives the files of a snapshot those of the originals.
     Stranger,
@@ -57,12 +57,13 @@ struct Link {
     left: u64,
 }
 
-/// All of them. The threads of one call share it. (A `HashMap` asks for random numbers, panics without, and has thread-locals.)
+/// All files with several names. The threads of one call share it. (A `HashMap` needs random numbers, panics without them, and
+/// has thread-locals.)
 #[derive(Debug, Default)]
 pub(super) struct Links(Mutex<BTreeMap<Key, Link>>);
 
 impl Links {
-    /// A panic elsewhere leaves nothing half done here.
+    /// Locks the table, also after a panic of another thread: that leaves nothing half done here.
     fn table(&self) -> MutexGuard<'_, BTreeMap<Key, Link>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,7 +73,7 @@ impl Links {
         (stat.links > 1).then_some((stat.device, stat.inode))
     }
 
-    /// Asks for a file.
+    /// Begins a name of a file.
     pub(super) fn begin(&self, key: Key, stat: &Stat) -> Asker {
         match self.table().entry(key) {
             Entry::Vacant(place) => {
@@ -84,7 +85,7 @@ impl Links {
         }
     }
 
-    /// The copy is there.
+    /// Notes where the copy is.
     pub(super) fn made(&self, key: Key, place: &Arc<Place>, name: &CStr) {
         let mut table = self.table();
         let Some(link) = table.get_mut(&key) else { return };
@@ -95,12 +96,12 @@ impl Links {
         }
     }
 
-    /// There is no copy: the next name makes one.
+    /// Notes that the copy failed: the next name makes one.
     pub(super) fn failed(&self, key: Key) {
         self.table().remove(&key);
     }
 
-    /// What is known of the file.
+    /// How far the copy of the file is.
     pub(super) fn state(&self, key: Key) -> State {
         match self.table().get(&key) {
             None => State::Absent,
@@ -109,7 +110,7 @@ impl Links {
         }
     }
 
-    /// One more name was dealt with.
+    /// Notes that one more name was made.
     pub(super) fn used(&self, key: Key) {
         let mut table = self.table();
         let Some(link) = table.get_mut(&key) else { return };
@@ -120,14 +121,14 @@ impl Links {
     }
 }
 
-/// Directories of the destination that further names are made from: the last one stays open.
+/// The directory of the destination that has the file to link to. The last one stays open.
 pub(super) struct LinkSource<'s, S: Sys> {
     place: Arc<Place>,
     handle: Handle<'s, S>,
 }
 
 impl<'s, S: Sys> LinkSource<'s, S> {
-    /// The descriptor of `place`, found from the root. `last` is what was found before.
+    /// Opens `place` from the root, unless it is `last`, the one opened before.
     pub(super) fn find(sys: &'s S, last: &mut Option<Self>, root: Fd, place: &Arc<Place>) -> Result<Fd> {
         if let Some(found) = last.as_ref().filter(|found| Arc::ptr_eq(&found.place, place)) {
             return Ok(found.handle.fd());
@@ -139,10 +140,10 @@ impl<'s, S: Sys> LinkSource<'s, S> {
     }
 }
 
-/// The longest path that is opened at once: below PATH_MAX.
+/// The longest path that is opened with one call: below PATH_MAX.
 const PIECE: usize = 4000;
 
-/// Opens a directory by its names from the root, as many at once as a path may have.
+/// Opens a directory by its names from the root, with as few calls as the length of a path allows.
 fn open_place<'s, S: Sys>(sys: &'s S, root: Fd, place: &Place) -> Result<Handle<'s, S>> {
     let mut at: Option<Handle<'s, S>> = None;
     let mut path = Vec::new();

@@ -39,8 +39,8 @@ pub(super) fn enter_made<'s, S: Sys>(
     Ok((made, stat))
 }
 
-/// Has new files in a new directory be made as in the source: written in place (Btrfs: NOCOW) where the source's are, and
-/// only there, else no clone of them is possible. The directory that it was made in hands its own mark down.
+/// Marks a new directory as NOCOW (Btrfs) exactly if its source is. New files inherit the mark, and a file clones only to one
+/// with the same mark. The new directory itself inherited its parent's mark.
 pub(super) fn prepare<S: Sys>(sys: &S, directory: &Directory<S>) -> Result<()> {
     let (source, target) = (directory.source.fd(), directory.target.fd());
     let Some(wanted) = sys.no_cow(source).at(Step::Metadata(Side::Source))? else { return Ok(()) };
@@ -49,11 +49,11 @@ pub(super) fn prepare<S: Sys>(sys: &S, directory: &Directory<S>) -> Result<()> {
     }
     match sys.set_no_cow(target, wanted) {
         Err(errno) if !table::metadata_refused(errno) => Err(errno).at(Step::Metadata(Side::Destination)),
-        _ => Ok(()), // another file system: what is made there is copied
+        _ => Ok(()), // another file system, where files are copied and not cloned
     }
 }
 
-/// Removes what a new root inherits from its parent, where the ACL comes from the source.
+/// Removes the ACLs that a new root inherited from its parent, if those of the source are copied.
 pub(super) fn forget_inherited<S: Sys>(sys: &S, target: Fd, options: &Options) -> Result<()> {
     if !options.files.preserve.acl || sys.group_entry(target).is_some() {
         return Ok(());
@@ -69,7 +69,7 @@ pub(super) fn forget_inherited<S: Sys>(sys: &S, target: Fd, options: &Options) -
     Ok(())
 }
 
-/// Gives a directory in which everything is made its source's metadata.
+/// Gives a directory its source's metadata, after all its entries were made.
 pub(super) fn finish<S: Sys>(
     copier: &Copier<S>,
     directory: &Directory<S>,
@@ -90,7 +90,7 @@ pub(super) fn finish<S: Sys>(
         .apply(&look.target, Target::New { given })
 }
 
-/// Copies the list that new files begin with.
+/// Copies the default ACL, which new files inherit.
 fn default_acl<S: Sys>(
     sys: &S,
     source: Fd,

@@ -1,5 +1,5 @@
-//! Trees: a directory with all that is in it, copied beside the destination and published in one step; and its removal.
-//! `copy` begins and ends it, `walk` goes from directory to directory, `file` and `entry` copy what is in them.
+//! Copies a directory with all that is in it: builds the copy beside the destination, then publishes it in one step.
+//! `copy` begins and ends it, `walk` goes from directory to directory, `file` and `entry` copy entries. `remove` removes a tree.
 
 mod copy;
 mod crew;

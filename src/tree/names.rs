@@ -1,14 +1,14 @@
-//! Names kept for later, one byte after another: a directory may have a million subdirectories.
-//! Each comes with what the filter decided of it.
+//! Names kept for later, packed into one buffer: a directory may have a million subdirectories.
+//! Each comes with what the filter decided about it.
 
 use core::ffi::CStr;
 
-/// How a directory whose name is kept is to be taken.
+/// Whether the entries of a directory are copied too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// With what is in it.
+    /// They are.
     Whole,
-    /// Without.
+    /// They are left out.
     Nothing,
 }
 

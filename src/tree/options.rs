@@ -19,7 +19,7 @@ pub enum IfExists {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// How each file is copied: mode, durability, permissions, metadata. `nofollow` is about the source's root: a link
-    /// below it is never followed. What to do where something exists is said below instead.
+    /// below it is never followed. Its `if_exists` does not count: the one below does.
     pub files: copy::Options,
     /// What to do where the destination exists.
     pub if_exists: IfExists,
@@ -33,10 +33,10 @@ pub struct Options {
     pub two_renames: bool,
     /// The source's file system is synced first.
     pub flush_source: bool,
-    /// Merge: what is there stays.
+    /// Merge: existing entries are not replaced.
     pub keep_existing: bool,
     /// Replace: the old tree stays, under the name in [`super::Report::litter`].
     pub keep_replaced: bool,
-    /// At most so many threads, the calling one among them. 0 and 1: that one alone.
+    /// At most so many threads, including the calling one. 0 and 1: that one alone.
     pub threads: u32,
 }

@@ -1,5 +1,5 @@
-//! Whether a directory that was made and then opened is this process's own. No system call does both, and whoever may rename
-//! in the directory above could put another in its place meanwhile, and look into what is copied there.
+//! Checks that a directory that was made and then opened is this process's own. No system call does both: whoever may rename
+//! in its parent could put another directory in its place in between, and read what is copied into it.
 
 use core::ffi::CStr;
 
@@ -11,15 +11,16 @@ use crate::sys::{self, Fd, Handle, Stat, Sys};
 /// The bits by which others may do something.
 const OTHERS: u32 = 0o077;
 
-/// Bits that no new file has by itself.
+/// A mode that no new file has by itself.
 const UNUSUAL: u32 = 0o604;
 
-/// What this process's own is like on a file system: seen on a new file, by its descriptor, which nobody can exchange.
+/// What this process's own files look like on a file system. Seen on a new file, through its descriptor, which nobody can
+/// exchange.
 #[derive(Clone, Copy)]
 struct Seen {
     device: u64,
     owner: u32,
-    /// The bits that a directory may have. All, where the file system keeps none.
+    /// The permission bits that a directory may have: all, if the file system keeps no modes.
     mode: u32,
 }
 
@@ -34,7 +35,7 @@ impl Seen {
 pub(super) struct Own(Option<Seen>);
 
 impl Own {
-    /// Fails where `made`, which is open as `target`, is another's, or open to others. It was made with no rights for them.
+    /// Fails if `made`, which is open as `target`, belongs to another user or gives others rights: it was made without any.
     pub(super) fn check<S: Sys>(&mut self, sys: &S, target: Fd, made: &Stat) -> Result<()> {
         if self.0.is_some_and(|seen| seen.device == made.device && seen.fits(made)) {
             return Ok(());
@@ -45,7 +46,7 @@ impl Own {
     }
 }
 
-/// Makes a file in a directory: one without a name, else one that is removed at once.
+/// Looks at a new file in the directory: one without a name, else one that is removed at once.
 fn look<S: Sys>(sys: &S, target: Fd, made: &Stat) -> sys::Result<Seen> {
     match sys.create_unnamed(target, c".", 0o600) {
         Err(errno) if table::unnamed_unsupported(errno) => {}
@@ -57,8 +58,8 @@ fn look<S: Sys>(sys: &S, target: Fd, made: &Stat) -> sys::Result<Seen> {
     seen
 }
 
-/// Where `made` has more rights than the file, and a mode that is set does not stay, there are no modes: a mount option says
-/// what files show, and another one what directories do (vfat: fmask, dmask).
+/// If `made` gives more rights than the new file, the file system may keep no modes: one mount option says what files show,
+/// another what directories show (vfat: fmask, dmask). Then a mode that is set does not stay.
 fn look_at<S: Sys>(file: &Handle<S>, sys: &S, made: &Stat) -> sys::Result<Seen> {
     let own = sys.stat(file.fd())?;
     let mut mode = own.mode;
@@ -70,7 +71,7 @@ fn look_at<S: Sys>(file: &Handle<S>, sys: &S, made: &Stat) -> sys::Result<Seen> 
     Ok(Seen { device: made.device, owner: own.owner, mode })
 }
 
-/// Removes what was made to be looked at, if need be by a second call. The replies to both may be lost.
+/// Removes what was made only to look at it. Tries twice, and then looks for the name: replies can be lost.
 pub(super) fn remove_scratch<S: Sys>(
     sys: &S,
     dir: Fd,

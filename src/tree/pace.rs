@@ -1,20 +1,21 @@
-//! Whether further threads gain anything: how long files take with them and without, tried by turns.
-//! Where they wait for each other more than they do, they rest (seen on Linux 6.18: Btrfs, where two took 1.2 of the time of
-//! one; XFS where files have many extents, 3 to 5 times; docs/performance-large.md). No file system's name decides.
+//! Decides whether helpers work or rest, by trying by turns how long files take with them and without.
+//! Where threads mostly wait for each other, helpers rest. (Linux 6.18: on Btrfs two threads took 1.2 of the time of one, on
+//! XFS with many extents in a file 3 to 5 times as long: docs/performance-large.md.) No file system's name decides.
 
 use std::time::{Duration, Instant};
 
-/// How long a way is tried, and with how many files at least.
+/// How long a trial lasts, and how many files it needs at least.
 const TRIAL: Duration = Duration::from_millis(3);
 const ENOUGH: u64 = 8;
 
-/// For how many times that long the better way is kept, before the other one is tried again.
+/// For how many times that long the better way is kept before the other one is tried again: at first; at least, if it is
+/// better by a fifth; at most, if it was better again and again; at most, if a trial meets large files.
 const FIRST: u32 = 8;
 const CLEAR: u32 = 128;
 const MOST: u32 = 256;
 const RARE: u32 = 2048;
 
-/// Files that take so long each are not tried alone, and where they meet a thread that is, it is not alone for longer.
+/// If a file takes longer than `LARGE`, no thread is tried alone. A trial that meets such files ends after `TOO_LONG` more.
 const LARGE: Duration = Duration::from_millis(10);
 const TOO_LONG: Duration = Duration::from_millis(50);
 
@@ -39,11 +40,13 @@ impl Way {
 /// What is known of both ways.
 pub(super) struct Pace {
     way: Way,
-    /// When this stretch began, and how much was done by then. `None`: the others are not at rest yet.
+    /// When the present way began, and how much was done by then. `None`: it begins when the helpers are at rest.
     since: Option<(Instant, u64)>,
+    /// How long the present way is kept.
     lasts: Duration,
     /// In a trial: what the other way took for a file, in nanoseconds.
     other: Option<u128>,
+    /// The better way by the last trial, and for how many trials' time it is kept.
     better: Way,
     kept: u32,
 }
@@ -54,8 +57,8 @@ impl Pace {
         Self { way, since: None, lasts: TRIAL, other: None, better, kept: FIRST }
     }
 
-    /// How to go on, where that is decided now. `done`: how much is done, in any unit that takes about equally long; `rest`:
-    /// whether the others are at rest.
+    /// Called after each file. Returns how to go on, if that is decided now. `done`: how much is done, in units that take about
+    /// equally long. `rest`: whether the helpers are at rest.
     pub(super) fn look(&mut self, now: Instant, done: u64, rest: impl FnOnce() -> bool) -> Option<Way> {
         let Some((begun, before)) = self.since else {
             if self.way == Way::Together || rest() {
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_are_in_each_others_way_rest() {
+    fn threads_that_slow_each_other_down_rest() {
         let spent = Run::new().alone(1000, [24, 22]);
         assert!((950..990).contains(&spent), "{spent} ms");
     }
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_left_alone_with_large_files() {
+    fn large_files_are_not_left_to_one_thread() {
         assert_eq!(Run::new().alone(10_000, [100_000, 200_000]), 0);
         let mut run = Run::new();
         run.alone(20, [100, 100]);

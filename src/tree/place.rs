@@ -1,5 +1,5 @@
-//! Where a directory is in the tree: its name and its parent's place. Paths are put together from it when somebody wants one.
-//! It is held as long as something refers to it, also when the directory itself is closed.
+//! Where a directory is in the tree: its name and its parent's place. A path is put together only when one is needed.
+//! A place lives as long as something refers to it, also when the directory itself is closed.
 
 use core::ffi::CStr;
 use std::ffi::CString;
@@ -13,20 +13,20 @@ pub(super) struct Place {
     parent: Option<Arc<Self>>,
     /// Its name in the parent; of the root none.
     name: CString,
-    /// How deep what is in it is: 1 in the root.
+    /// How deep its entries are: 1 in the root.
     pub(super) depth: u32,
     /// Whether it takes two names for one.
     pub(super) folding: Folding,
 }
 
 impl Place {
-    /// The root's.
+    /// The place of the root.
     pub(super) fn root() -> Arc<Self> {
         let (name, folding) = (CString::default(), Folding::default());
         Arc::new(Self { parent: None, name, depth: 1, folding })
     }
 
-    /// That of a directory in this one.
+    /// The place of a directory in this one.
     pub(super) fn below(self: &Arc<Self>, name: &CStr) -> Arc<Self> {
         let depth = self.depth.saturating_add(1);
         let (parent, folding) = (Some(Arc::clone(self)), Folding::default());

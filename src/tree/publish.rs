@@ -1,5 +1,5 @@
-//! Where a new tree is built, and how it gets its name: in a private directory beside the destination, then in one step.
-//! What it replaces waits under another private name until it is removed.
+//! Publishes a new tree: renames the private directory that it was built in to the destination, in one step.
+//! A tree that it replaces gets another private name in that step, and is then removed. Also removes an unfinished tree.
 
 use core::ffi::CStr;
 use core::mem::replace;
@@ -57,7 +57,7 @@ impl<S: Sys> Job<'_, '_, S> {
             if watch.cancelled() {
                 return Err(cancelled());
             }
-            // The last that can be done against one who may rename in the parent, and put another tree there.
+            // Whoever may rename in the parent may have put another tree there. No later check is possible.
             let there = self.sys.stat_name(self.parent.fd(), name.as_c_str()).at(Step::Publish)?;
             if !there.same_file(&look.target) {
                 return Err(Error::new(Step::Publish, Cause::Inconsistent));
@@ -84,7 +84,7 @@ impl<S: Sys> Job<'_, '_, S> {
 
     // ── The name ──
 
-    /// Renames the private directory to the destination. Returns the name under which what it replaced is then.
+    /// Renames the private directory to the destination. Returns the private name that the replaced tree has then.
     fn rename(&self, private: &mut PrivateName, report: &mut Report) -> Result<Option<PrivateName>> {
         if self.replaces() && self.look()?.is_some() {
             // What is replaced must at no time have a name that looks like an unfinished copy's.
@@ -112,8 +112,8 @@ impl<S: Sys> Job<'_, '_, S> {
         self.rename_new(private.as_c_str(), self.leaf).at(Step::Publish).map(|()| None)
     }
 
-    /// Renames to a name that must not exist. Where the system cannot promise that, a look says so: a rename of a
-    /// directory replaces nothing but an empty one (rename(2)).
+    /// Renames to a name that must not exist. If the system has no such call, looks first: what appears after the look is
+    /// replaced only if it is an empty directory (rename(2)).
     fn rename_new(&self, from: &CStr, to: &CStr) -> crate::sys::Result<()> {
         let parent = self.parent.fd();
         match self.sys.rename_new(parent, from, parent, to) {
@@ -126,7 +126,8 @@ impl<S: Sys> Job<'_, '_, S> {
         }
     }
 
-    /// Where two names cannot change places: the old one away, the new one in, the old one back if that fails.
+    /// Replaces where two names cannot be exchanged: renames the old tree away, then the new one to its name. If that fails,
+    /// gives the old tree its name back.
     fn rename_twice(&self, new: &CStr, report: &mut Report) -> crate::sys::Result<PrivateName> {
         let old = PrivateName::of_old(self.sys.random());
         let away = self.rename_new(self.leaf, old.as_c_str());
@@ -134,8 +135,8 @@ impl<S: Sys> Job<'_, '_, S> {
         both.map(|()| old).inspect_err(|_| self.put_back(old.as_c_str(), away.is_ok(), report))
     }
 
-    /// Gives the old tree its name back, or says where it is. `moved`: it was renamed away for sure; else it may have been,
-    /// since the reply can be lost.
+    /// Gives the old tree its name back, or reports where it is. `moved`: it was certainly renamed away. Else it may have
+    /// been, since a reply can be lost.
     fn put_back(&self, old: &CStr, moved: bool, report: &mut Report) {
         if self.rename_new(old, self.leaf).is_ok() {
             return;
@@ -148,7 +149,7 @@ impl<S: Sys> Job<'_, '_, S> {
 
     // ── Removing ──
 
-    /// Removes what was replaced, but never the source. The new tree has its name by now: what cannot be removed is left.
+    /// Removes the replaced tree, but never the source. The new tree has its name by now: what cannot be removed is left.
     fn remove_replaced(
         &self,
         old: &PrivateName,
@@ -177,7 +178,7 @@ impl<S: Sys> Job<'_, '_, S> {
         })
     }
 
-    /// Removes an unfinished tree, after an error, which is the one to report.
+    /// Removes an unfinished tree after an error. That error is reported, and none of the removal.
     pub(super) fn clean_up(&self, place: &Place, mine: &Stat, watch: &mut dyn Watch, report: &mut Report) {
         let parent = self.parent.fd();
         let Some(name) = place.name(self.leaf) else {
@@ -197,7 +198,7 @@ impl<S: Sys> Job<'_, '_, S> {
         }
         let removed = match found {
             Ok(there) if !there.same_file(mine) && !is_private => return, // somebody moved it
-            Ok(there) if !there.same_file(mine) => false, // so they did, or its number changed with its name
+            Ok(there) if !there.same_file(mine) => false, // somebody moved it, or its inode number changed with its name
             Err(errno) if table::name_is_free(errno) => return,
             Ok(_) => {
                 let mut watch = Cleaning { watch, replaced: false };
@@ -213,8 +214,8 @@ impl<S: Sys> Job<'_, '_, S> {
     }
 }
 
-/// The caller's functions while something is removed that is not theirs to look at: only progress is left. A request to
-/// stop is why an unfinished tree is removed, so that it does not stop that; the removal of a replaced one it does.
+/// The caller's functions while the library removes a replaced or an unfinished tree: only `progress` is called. A request
+/// to cancel ends the removal of a replaced tree. It does not end that of an unfinished tree, which it may have caused.
 struct Cleaning<'w> {
     watch: &'w mut dyn Watch,
     replaced: bool,

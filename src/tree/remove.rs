@@ -1,5 +1,5 @@
-//! Removes a tree, entry by entry, through open directories: nothing is followed, no mount is entered, no path is put together.
-//! A loop, with few descriptors however deep the tree is, and the names of the subdirectories that wait on the way down.
+//! Removes a tree, entry by entry, by names in open directories: follows no link, enters no mount, and uses no paths.
+//! It is a loop that needs few descriptors however deep the tree is, and keeps the names of subdirectories for later.
 
 use core::ffi::CStr;
 use core::mem::replace;
@@ -16,16 +16,15 @@ use crate::sys::{self, Errno, Fd, Handle, Kind, Listing, Stat, Sys};
 /// What is removed is the caller's destination, or something beside it.
 const WALK: Step = Step::Walk(Side::Destination);
 
-/// So many directories above the one that is being emptied stay open. One further up is found again as the parent of the
-/// one below it.
+/// So many directories above the one that is being emptied stay open. Those further up are closed, and opened again by "..".
 const HELD: usize = 32;
 
-/// How often a directory is read that is not empty afterwards: names may appear meanwhile, and some servers leave out names
-/// when others are removed while they are read.
+/// How often a directory is read that is not empty afterwards: others may make names in it, and some servers leave out names
+/// if entries are removed between two reads.
 const READINGS_AT_MOST: u32 = 4;
 
-/// After so many entries progress is told.
-const TOLD_EVERY: u64 = 64;
+/// After so many entries progress is reported.
+const REPORT_EVERY: u64 = 64;
 
 /// Removes the tree of that name, as the caller asked. The last part of the path is not followed.
 pub fn remove<S: Sys>(
@@ -46,9 +45,9 @@ pub fn remove<S: Sys>(
     outcome
 }
 
-/// Removes what is left of a tree of the library's own, or of one that was replaced: all that can be removed, whatever fails.
-/// The first failure is the outcome. `leaf` is a single name, and `mine` what must stand under it: whoever may rename in `dir`
-/// could have put another tree there. What `spare` is, a bind mount can show in it: that stays, and is a failure.
+/// Removes an unfinished tree of the library, or one that was replaced. Goes on after a failure, and returns the first one.
+/// `leaf` is a single name, and `mine` the directory that it must name: whoever may rename in `dir` could have put another
+/// tree there. `spare` is the source's root, which a bind mount can show in the tree: it stays, and that is a failure.
 pub fn clean_up<S: Sys>(
     sys: &S,
     dir: Fd,
@@ -65,8 +64,8 @@ pub fn clean_up<S: Sys>(
     removal.run()
 }
 
-/// A path without slashes at its end: they say "directory", which is what is removed. What then ends in "." or ".." names no
-/// entry (rmdir(2): EINVAL).
+/// Cuts slashes off the end of a path, which only say that it names a directory. Refuses a path that then ends in "." or "..":
+/// it names no entry (rmdir(2): EINVAL).
 pub(super) fn without_slashes(path: &CStr) -> Result<CString> {
     let bytes = path.to_bytes();
     let end = bytes.iter().rposition(|byte| !is_separator(*byte)).map_or(0, |at| at.saturating_add(1));
@@ -79,7 +78,7 @@ pub(super) fn without_slashes(path: &CStr) -> Result<CString> {
         .map_err(|_| Error::new(Step::Arguments(Side::Destination), Cause::System(Errno::own(EINVAL))))
 }
 
-/// What is done where an entry cannot be removed.
+/// What to do if an entry cannot be removed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Failures {
     /// The caller decides.
@@ -97,11 +96,11 @@ struct Level {
     unread: bool,
     /// Its subdirectories that are still to be removed.
     subdirectories: Names,
-    /// Something in it stays, so that it stays too.
+    /// An entry of it stays, so that it stays too.
     stays: bool,
     /// Its owner was given all rights to it.
     unlocked: bool,
-    /// How much of [`Removal::path`] leads to what is in it.
+    /// The length of [`Removal::path`] for its entries.
     path: usize,
 }
 
@@ -189,7 +188,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
         }
     }
 
-    /// Removes all that is in this directory, subdirectories aside.
+    /// Removes the entries of this directory, and keeps the names of subdirectories for later.
     fn empty(&mut self, listing: &mut Listing) -> Result<()> {
         self.here.readings = self.here.readings.saturating_add(1);
         listing.begin();
@@ -213,7 +212,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
         }
     }
 
-    /// Asks what a name stands for, which its directory does not say.
+    /// Looks at an entry whose type the directory does not list.
     fn look(&mut self, name: &CStr) -> Result<()> {
         match self.attempt(|sys, fd| sys.stat_name(fd, name)) {
             Ok(found) if found.kind == Kind::Directory => self.here.subdirectories.push(name, Content::Whole),
@@ -223,7 +222,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
         Ok(())
     }
 
-    /// Removes what is no directory. One that became a directory meanwhile waits for its turn as one.
+    /// Removes an entry that is no directory. If it has become one, keeps its name for later.
     fn unlink(&mut self, name: &CStr, kind: Kind) -> Result<()> {
         match self.attempt(|sys, fd| sys.unlink(fd, name)) {
             Ok(()) => self.removed(name, kind),
@@ -235,7 +234,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
         }
     }
 
-    /// Goes into a subdirectory. What is none any more is removed as what it is.
+    /// Enters a subdirectory. If the entry is no directory any more, removes it.
     fn descend(&mut self, name: CString) -> Result<()> {
         self.look_for_a_stop()?;
         let entered = match self.attempt(|sys, fd| sys.enter_to_remove(fd, &name)) {
@@ -268,7 +267,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
         Ok(found.same_file(&spare) && found.looks_like(&spare))
     }
 
-    /// Keeps the number of descriptors small: the directory that is too far up is closed, and remembered.
+    /// Keeps the number of descriptors small: closes the directory that is too far up, and remembers its identity.
     fn close_the_farthest(&mut self) -> Result<()> {
         let farthest = self.above.len().checked_sub(HELD.saturating_add(1));
         let Some((_, above)) = farthest.and_then(|at| self.above.get_mut(at)) else { return Ok(()) };
@@ -279,7 +278,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
         Ok(())
     }
 
-    /// Goes up from a directory that is empty, and removes it.
+    /// Goes up from a directory whose entries were removed, and removes it.
     fn leave(&mut self) -> Result<()> {
         let Some((level, above)) = self.above.pop() else { return Ok(()) };
         let parent = match above {
@@ -310,7 +309,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
         if found.same_file(expected) { Ok(parent) } else { Err(Errno::own(ESTALE)).at(WALK) }
     }
 
-    /// Reads a directory once more that was to be empty.
+    /// Goes back into a directory that is not empty after all, and reads it again.
     fn return_to(&mut self, left: Level, emptied: Handle<'s, S>) -> Result<()> {
         self.path.extend_from_slice(left.name.to_bytes());
         self.path.push(b'/');
@@ -320,23 +319,23 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
     }
 
     fn read_again(&mut self) -> Result<()> {
-        let opened = self.sys.enter(self.directory.fd(), c".").at(WALK)?; // which begins at the first name
+        let opened = self.sys.enter(self.directory.fd(), c".").at(WALK)?; // a new descriptor begins at the first name
         self.directory = Handle::new(self.sys, opened);
         self.here.unread = true;
         Ok(())
     }
 
-    /// Removes the root, and says whether the removal is at its end.
+    /// Removes the root. `false`: it is not empty, and is read again.
     fn remove_root(&mut self) -> Result<bool> {
         match self.sys.remove_directory(self.outside, &self.here.name) {
             Err(_) if self.here.stays => Ok(true),
             Err(errno) if table::not_empty(errno) && self.here.readings < READINGS_AT_MOST => {
                 self.read_again().map(|()| false)
             }
-            // Somebody else removed it, which is what was wanted.
+            // That somebody else removed it is no error.
             Err(errno) if !table::name_is_free(errno) => Err(errno).at(Step::Cleanup),
             _ => {
-                self.first = None; // whatever failed on the way, all is gone
+                self.first = None; // whatever failed before, all is removed
                 Ok(true)
             }
         }
@@ -344,7 +343,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
 
     // ── Rights ──
 
-    /// Makes a call in this directory, once more where that was forbidden and its owner can be given the right to it.
+    /// Makes a call in this directory. If that is forbidden, gives the directory's owner all rights, and tries once more.
     fn attempt<T>(&mut self, call: impl Fn(&S, Fd) -> sys::Result<T>) -> sys::Result<T> {
         match call(self.sys, self.directory.fd()) {
             Err(errno) if table::access_denied(errno) && !replace(&mut self.here.unlocked, true) => {
@@ -364,7 +363,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
         self.sys.set_mode(fd, mode | 0o700)
     }
 
-    // ── What becomes of entries ──
+    // ── Outcomes ──
 
     fn removed(&mut self, name: &CStr, kind: Kind) -> Result<()> {
         let count = match kind {
@@ -450,7 +449,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
 
     fn tell(&mut self) -> Result<()> {
         let done = self.counts.done();
-        if done % TOLD_EVERY != 0 || !self.watch.wants().progress {
+        if done % REPORT_EVERY != 0 || !self.watch.wants().progress {
             return Ok(());
         }
         let progress = Progress {

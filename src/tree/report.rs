@@ -27,13 +27,13 @@ pub struct Counts {
     pub mounts_left_empty: u64,
     /// Left out by the caller's filter.
     pub left_out: u64,
-    /// Merge: what was there stayed.
+    /// Merge: existing entries that were not replaced.
     pub kept: u64,
     /// Failed, and the caller went on.
     pub failed: u64,
     /// No longer in the source when their turn came.
     pub vanished: u64,
-    /// Read from a directory, not done when the call stopped.
+    /// Read from a directory, and not done when the call ended.
     pub not_reached: u64,
     /// Of the files: those that were cloned.
     pub files_cloned: u64,
@@ -119,7 +119,7 @@ pub struct Report {
     pub published: bool,
     /// It failed, and what was there before was changed, or may have been.
     pub destination_changed: bool,
-    /// Something has a name of the copy's by now.
+    /// This call made or replaced an entry of the destination.
     pub(super) touched: bool,
     /// What was left beside the destination.
     pub litter: Option<Litter>,
@@ -128,9 +128,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Counts an entry, and notes of a file that was not cloned why, if it is the first.
+    /// Counts an entry. Notes why a file was not cloned, if it is the first such file.
     pub(super) fn count(&mut self, fate: Fate, file: &copy::Report) {
-        // A directory may have been there before: who makes one says so.
+        // A directory may have existed before: whoever makes one sets this.
         self.touched |= fate.is_copied() && fate != Fate::Directory;
         let counts = &mut self.counts;
         let number = match fate {
@@ -162,8 +162,8 @@ impl Report {
         }
     }
 
-    /// Notes what is left beside the destination. The first stays: it may be the old tree, and what comes after it is only
-    /// what is unfinished.
+    /// Notes what is left beside the destination. Keeps the first name: it may be that of the old tree, and a later one is
+    /// only that of an unfinished copy.
     pub(super) fn leave(&mut self, name: &CStr) {
         if self.litter.is_some() {
             return;

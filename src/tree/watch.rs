@@ -1,5 +1,5 @@
-//! The caller's functions: who is told of each entry, and who may leave one out, skip a failure, or stop.
-//! All of them are called by the thread that called the library, one at a time.
+//! The caller's functions: they are told of each entry, and may leave it out, skip its failure, or stop the call.
+//! The thread that called the library calls them, one at a time.
 
 use core::ffi::CStr;
 
@@ -29,7 +29,7 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    /// The kind as the system calls it. What has no name here counts as a file.
+    /// Translates the system's kind. A kind that has no name here counts as a file.
     pub const fn of(kind: Kind) -> Self {
         match kind {
             Kind::Directory => Self::Directory,
@@ -42,7 +42,7 @@ impl EntryKind {
         }
     }
 
-    /// The same of what was looked at, which tells a whiteout.
+    /// Translates what stat(2) says, which alone tells a whiteout from another device.
     pub(super) const fn of_stat(stat: &Stat) -> Self {
         match (stat.kind, stat.device_number) {
             (Kind::CharacterDevice, 0) => Self::Whiteout,
@@ -56,7 +56,7 @@ impl EntryKind {
 pub struct Entry<'e> {
     /// What it is.
     pub kind: EntryKind,
-    /// How deep: 1 is in the root.
+    /// How deep it is: 1 for an entry of the root.
     pub depth: u32,
     /// Its path relative to the root, with `/` on every system.
     pub path: &'e CStr,
@@ -71,14 +71,14 @@ impl Entry<'_> {
     }
 }
 
-/// What a filter decides of an entry.
+/// What a filter decides about an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Take {
     /// It is copied.
     Whole,
     /// It is left out, with all that is in it.
     LeaveOut,
-    /// A directory without what is in it.
+    /// The directory is made, and its entries are left out.
     Empty,
 }
 
@@ -93,7 +93,7 @@ pub enum Phase {
     Cleanup,
 }
 
-/// How far it is.
+/// How far the call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// What the call is doing.
@@ -108,7 +108,7 @@ pub struct Progress {
     pub directories_open: u64,
 }
 
-/// Which of the functions are there. What nobody listens to is not prepared.
+/// Which functions the caller gave. Nothing is prepared for the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wants {
     /// [`Watch::filter`].
@@ -121,23 +121,23 @@ pub struct Wants {
     pub progress: bool,
 }
 
-/// The caller's functions. The bodies here are those of a caller who has none.
+/// The caller's functions. The bodies here are those of a caller who gave none.
 pub trait Watch {
-    /// Which of them are there.
+    /// Which functions the caller gave.
     fn wants(&self) -> Wants {
         Wants::default()
     }
-    /// Decides of an entry before it is opened. `source_dir` is the directory of the source that it is in. An error
-    /// stops the call with that error.
+    /// Decides about an entry before it is opened. `source_dir` is the open directory of the source that has it. An
+    /// error ends the call.
     fn filter(&mut self, _entry: &Entry, _source_dir: Fd) -> Result<Take> {
         Ok(Take::Whole)
     }
-    /// Is told of an entry that failed; `true` skips it. Not asked where nothing after it can succeed.
+    /// Is told of an entry that failed; `true` skips it. Not called for an error after which nothing can succeed.
     fn on_error(&mut self, _entry: &Entry, _error: &Error) -> bool {
         false
     }
-    /// Is told of an entry that is finished, of a file's length, and of what was done with its data: with that of a further
-    /// name nothing. `false` cancels.
+    /// Is told of a finished entry, and of a file's length and how its data was copied. For a further name of a file the
+    /// report is empty. `false` cancels.
     fn on_done(&mut self, _entry: &Entry, _length: u64, _report: &copy::Report) -> bool {
         true
     }
@@ -151,7 +151,7 @@ pub trait Watch {
     }
 }
 
-/// A caller who is told of nothing.
+/// A caller who gave no functions.
 pub struct Silent;
 
 impl Watch for Silent {}

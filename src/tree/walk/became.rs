@@ -1,5 +1,5 @@
-//! What became of each entry: counted, told to the caller, or failed; and the further names of files.
-//! Where a failure ends the call, what the crew still finished counts.
+//! Handles the outcome of each entry: counts it and tells the caller, or asks what to do about a failure.
+//! Makes the further names of files, at once or after the file is copied.
 
 use core::ffi::CStr;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use crate::error::{Cause, Error, Result, Side, Step};
 use crate::sys::{Errno, Kind, Sys};
 use crate::tree::directory::Directory;
 use crate::tree::file::{Fate, Outcome};
-use crate::tree::links::{Key, LinkSource, State};
+use crate::tree::links::{Key, LinkSource, Made, State};
 use crate::tree::place::Place;
 use crate::tree::{Entry, EntryKind};
 
 impl<'s, S: Sys> Walk<'_, 's, S> {
-    /// A further name of a file that was seen before.
+    /// Handles a further name of a file that was seen before.
     fn further(
         &mut self,
         directory: &Arc<Directory<'s, S>>,
@@ -35,26 +35,36 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
                 });
                 Ok(())
             }
-            State::Made(made) => {
-                let from = if Arc::ptr_eq(&made.place, &directory.place) {
-                    Ok(directory.target.fd())
-                } else {
-                    LinkSource::find(self.sys, &mut self.link_source, self.root.target.fd(), &made.place)
-                };
-                match from.and_then(|from| self.copier.link((from, &made.name), directory, name)) {
-                    Ok(Some(fate)) => {
-                        self.copier.links.used(key);
-                        let report = copy::Report::default();
-                        self.report.count(fate, &report);
-                        self.tell_done(&directory.place, name, kind, (fate, made.length), &report)
-                    }
-                    Ok(None) => {
-                        self.copier.links.failed(key);
-                        self.copy_anew(directory, name, kind)
-                    }
-                    Err(error) => self.fail(directory, name, kind, error),
-                }
+            State::Made(made) => self.link(directory, name, kind, key, &made),
+        }
+    }
+
+    /// Links the copy of a file under a further name. Where the copy can have no more names, copies the file anew.
+    fn link(
+        &mut self,
+        directory: &Arc<Directory<'s, S>>,
+        name: &CStr,
+        kind: EntryKind,
+        key: Key,
+        made: &Made,
+    ) -> Result<()> {
+        let from = if Arc::ptr_eq(&made.place, &directory.place) {
+            Ok(directory.target.fd())
+        } else {
+            LinkSource::find(self.sys, &mut self.link_source, self.root.target.fd(), &made.place)
+        };
+        match from.and_then(|from| self.copier.link((from, &made.name), directory, name)) {
+            Ok(Some(fate)) => {
+                self.copier.links.used(key);
+                let report = copy::Report::default();
+                self.report.count(fate, &report);
+                self.tell_done(&directory.place, name, kind, (fate, made.length), &report)
             }
+            Ok(None) => {
+                self.copier.links.failed(key);
+                self.copy_anew(directory, name, kind)
+            }
+            Err(error) => self.fail(directory, name, kind, error),
         }
     }
 
@@ -66,7 +76,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         self.dealt_with(directory, name, kind, outcome)
     }
 
-    /// Makes the further names whose file is copied now.
+    /// Makes the further names that waited for a file, if it is copied now.
     pub(super) fn retry_deferred(&mut self) -> Result<()> {
         for Deferred { directory, name, kind, key } in core::mem::take(&mut self.deferred) {
             self.further(&directory, &name, kind, key)?;
@@ -75,7 +85,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(())
     }
 
-    // ── What became of an entry ──
+    // ── Outcomes ──
 
     pub(super) fn dealt_with(
         &mut self,
@@ -96,7 +106,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         }
     }
 
-    /// An entry is no longer what the directory said: it is taken as what it is now, once.
+    /// An entry is of another type than the directory listed: copies it as what it is now. A second change is a failure.
     fn changed(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr) -> Result<()> {
         let copier = self.copier;
         let (kind, outcome) = match self.sys.stat_name(directory.source.fd(), name) {
@@ -115,7 +125,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         }
     }
 
-    /// An entry of the source that could not be opened, or looked at.
+    /// Handles an entry of the source that could not be opened or looked at.
     pub(super) fn unopened(
         &mut self,
         directory: &Arc<Directory<'s, S>>,
@@ -155,7 +165,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         self.tell_done(place, name, kind, (fate, report.total()), report)
     }
 
-    /// Tells the caller of an entry that is in the copy, a file of so many bytes.
+    /// Tells the caller of an entry that was copied. `length`: that of a file.
     fn tell_done(
         &mut self,
         place: &Place,
@@ -182,7 +192,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         self.fail_at(&directory.place, name, kind, error)
     }
 
-    /// The failure of a directory that is entered already.
+    /// Handles the failure of a directory that was entered.
     pub(super) fn fail_directory(&mut self, directory: &Arc<Directory<'s, S>>, error: Error) -> Result<()> {
         let Some((parent, name)) = directory.place.in_parent() else { return Err(error) };
         self.fail_at(parent, name, EntryKind::Directory, error)?;
@@ -198,7 +208,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(())
     }
 
-    /// Ends the call with the error, unless the caller says that it goes on.
+    /// Ends the call with the error, unless the caller skips it.
     pub(super) fn ask(&mut self, place: &Place, name: &CStr, kind: EntryKind, error: Error) -> Result<()> {
         let path = place.path_of(name);
         let entry = Entry { kind, depth: place.depth, path: &path };

@@ -1,5 +1,5 @@
-//! Directories: each is read, entered, left, and finished once all is in it.
-//! Those that are far above are closed, and opened again by "..".
+//! Enters, reads and leaves directories, and finishes each one after all its entries.
+//! Directories far up are closed, and opened again by "..".
 
 use core::ffi::CStr;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::tree::metadata::{self, PRIVATE};
 use crate::tree::names::Content;
 use crate::tree::{Entry, EntryKind, Take};
 
-/// How many directories that are walked through are open at once, on both sides. Beyond, those far above are closed.
+/// How many levels are open at once, on both sides. Those further up are closed.
 const OPEN_AT_MOST: usize = 20;
 
-/// How many wait for their files though the walk has left them.
+/// How many directories that the walk has left may wait for their files.
 const WAITING_AT_MOST: usize = 4;
 
 /// How many files are handed to a thread at once: all of most directories.
 const BATCH: usize = 64;
 
 impl<'s, S: Sys> Walk<'_, 's, S> {
-    /// Reads the last level's directory: what is in it is copied, or kept for later.
+    /// Reads the last level's directory: copies its entries, and keeps the names of subdirectories for later.
     pub(super) fn read(&mut self, listing: &mut Listing) -> Result<()> {
         let directory = self.here()?;
         listing.begin();
@@ -69,7 +69,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         self.tick()?;
         let kind = match kind {
             Some(kind) if !matches!(kind, Kind::CharacterDevice | Kind::Other) => EntryKind::of(kind),
-            // Not every file system says it here, and none which device it is.
+            // Some file systems list no types, and none lists the number of a device.
             _ => match self.sys.stat_name(directory.source.fd(), name) {
                 Ok(stat) => EntryKind::of_stat(&stat),
                 Err(errno) => return self.unopened(directory, name, EntryKind::File, errno),
@@ -212,7 +212,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(Fate::MountLeftEmpty)
     }
 
-    /// Leaves the last level: opens the one above it again, if it was closed, and finishes it once all is in it.
+    /// Leaves the last level, and opens the one above it again if that was closed. Finishes it, or lets it wait for its files.
     pub(super) fn leave(&mut self) -> Result<()> {
         let Some(mut level) = self.levels.pop() else { return Ok(()) };
         self.reopen_parent(&level)?;
@@ -220,7 +220,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
             return self.finish(level);
         }
         if let Some(above) = self.levels.last_mut() {
-            above.out = above.out.saturating_add(1); // what is in it is done before it is
+            above.out = above.out.saturating_add(1); // its entries are finished before it
             level.waited_for_by = Some(above.number);
         }
         self.waiting.push(level);
@@ -230,7 +230,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(())
     }
 
-    /// A level whose files are under way stays open, however far up it is: those are waited for.
+    /// Closes levels that are far up. Waits for a level's files first, since they are copied through its descriptors.
     fn close_far_levels(&mut self) -> Result<()> {
         while self.levels.len().saturating_sub(self.first_open) > OPEN_AT_MOST {
             while self.levels.get(self.first_open).is_some_and(|level| level.out > 0) {
@@ -244,7 +244,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(())
     }
 
-    /// Climbs by "..", and looks whether it leads to where the walk came from: somebody may have moved the directory.
+    /// Opens the parent again by "..", and checks that it is where the walk came from: somebody may have moved the directory.
     fn reopen_parent(&mut self, child: &Level<'s, S>) -> Result<()> {
         let (Some(parent), Some(child)) = (self.levels.last_mut(), &child.directory) else { return Ok(()) };
         if parent.directory.is_some() {
@@ -268,7 +268,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(())
     }
 
-    /// Gives a directory its metadata, now that all is in it.
+    /// Gives a directory its metadata, after all its entries.
     pub(super) fn finish(&mut self, level: Level<'s, S>) -> Result<()> {
         let Some(directory) = level.directory else { return Ok(()) };
         let mut file = copy::Report::default();
@@ -297,7 +297,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
     }
 }
 
-/// What stands where a directory is to be is something else.
+/// The error of an existing entry that is no directory, where the copy needs one.
 fn as_taken(errno: Errno) -> Errno {
     if table::not_as_listed(errno) { Errno::own(EEXIST) } else { errno }
 }

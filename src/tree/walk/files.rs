@@ -1,5 +1,5 @@
-//! Files: handed to the crew, copied here, or taken over from it; and what it has done.
-//! Where further threads gain nothing, they rest.
+//! Has files copied: gives them to the crew, copies them in this thread, or takes them over from the crew; handles outcomes.
+//! Where helpers gain nothing, it has them rest.
 
 use core::ffi::CStr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::tree::pace::Way;
 use crate::tree::{EntryKind, Phase};
 
 impl<'s, S: Sys> Walk<'_, 's, S> {
-    /// Where two trees become one, and a directory may take two names for one, threads would not see each other's files.
+    /// In a merge, copies files in this thread while the directory may fold names: threads would not see each other's files.
     fn copy_before_threads(&mut self, directory: &Arc<Directory<'s, S>>) -> Result<()> {
         if self.crew.is_none() || !self.copier.merges() || directory.place.folding.is_plain() {
             return Ok(());
@@ -79,7 +79,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         self.dealt_with(directory, name, EntryKind::File, outcome)
     }
 
-    /// Has the other threads rest where they gain nothing.
+    /// Has the helpers rest where they gain nothing.
     fn keep_pace(&mut self) {
         let Some(crew) = self.crew else { return };
         if let Some(way) = self.pace.look(Instant::now(), crew.done(), || crew.is_at_rest()) {
@@ -87,7 +87,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         }
     }
 
-    /// Between two steps of a file: whether to go on.
+    /// Called between two steps of a file: whether to go on.
     pub(super) fn step(&mut self, done: u64, total: u64) -> bool {
         self.keep_pace();
         let stop = self.watch.cancelled() || self.copier.stop.load(Ordering::Relaxed);
@@ -95,13 +95,14 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         !stop && (!between || self.tell(Phase::Copy, done).is_ok())
     }
 
-    /// So many more entries of a directory will be dealt with later, or elsewhere.
+    /// Notes that so many more entries of a directory are under way.
     pub(super) fn expect(&mut self, number: u64, count: usize) {
         if let Some(level) = self.level(number) {
             level.out = level.out.saturating_add(count);
         }
     }
 
+    /// The directory of that number, if it is not finished.
     pub(super) fn level(&mut self, number: u64) -> Option<&mut Level<'s, S>> {
         match self.levels.binary_search_by_key(&number, |level| level.number) {
             Ok(at) => self.levels.get_mut(at),
@@ -109,7 +110,8 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         }
     }
 
-    /// So many of them are dealt with. Finishes the directory if they were the last ones, and those that waited for it.
+    /// Notes that so many of them are done. Finishes the directory if the walk has left it and they were the last ones, and
+    /// then the directories that waited for it.
     pub(super) fn arrived(&mut self, number: u64, count: usize) -> Result<()> {
         let mut next = Some((number, count));
         while let Some((number, count)) = next.take() {
@@ -124,13 +126,13 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(())
     }
 
-    /// Takes over what the crew has done. `wait`: until there is something; copies files itself rather than be idle.
+    /// Handles what the crew has finished. `wait`: waits until it has finished something, and copies files itself meanwhile.
     pub(super) fn collect(&mut self, wait: bool) -> Result<()> {
         let Some(crew) = self.crew else { return self.retry_deferred() };
         let mut wait = wait;
         loop {
             if let Some(finished) = crew.take_finished() {
-                self.take_over(finished)?;
+                self.handle(finished)?;
                 wait = false;
             } else if !wait {
                 return self.retry_deferred();
@@ -148,13 +150,13 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         }
     }
 
-    fn take_over(&mut self, finished: Finished<'s, S>) -> Result<()> {
+    fn handle(&mut self, finished: Finished<'s, S>) -> Result<()> {
         let (number, count) = (finished.part.directory().number, finished.outcomes.len());
         self.all_dealt_with(finished)?;
         self.arrived(number, count)
     }
 
-    /// Also where one of them ends the call, what became of the others counts.
+    /// Handles each outcome of a part. If one ends the call, the others are still counted.
     pub(super) fn all_dealt_with(&mut self, finished: Finished<'s, S>) -> Result<()> {
         let Finished { part, outcomes } = finished;
         let mut each = part.names().zip(outcomes);
@@ -176,7 +178,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         }
     }
 
-    /// After the failure that is reported: waits for the crew, and counts what it still finished.
+    /// After the error that ends the call: waits for the crew, and counts what it still finishes.
     pub(super) fn count_the_rest(&mut self) {
         let Some(crew) = self.crew else { return };
         crew.forget();

@@ -1,4 +1,4 @@
-//! The walk through the source: one directory after another, by a loop, with open directories and single names.
+//! Walks through the source, one directory after another: a loop over open directories, which uses names and no paths.
 //! The thread that called the library walks, makes the directories and calls the caller's functions.
 
 mod became;
@@ -22,8 +22,8 @@ use super::{EntryKind, Phase, Progress, Report, Watch};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::{Handle, Listing, Stat, Sys};
 
-/// After how many entries the caller is told how far it is.
-const NEWS: u32 = 64;
+/// After so many entries progress is reported.
+const REPORT_EVERY: u32 = 64;
 
 /// A further name whose file is still being copied.
 struct Deferred<'s, S: Sys> {
@@ -50,11 +50,12 @@ pub(super) struct Walk<'w, 's, S: Sys> {
     deferred: Vec<Deferred<'s, S>>,
     root: Arc<Directory<'s, S>>,
     root_target: Stat,
-    /// What new directories must be like.
+    /// What this process's new directories look like.
     own: Own,
     link_source: Option<LinkSource<'s, S>>,
     next_number: u64,
-    news: u32,
+    /// Entries since progress was reported.
+    unreported: u32,
     /// Files of the directory being read.
     batch: Names,
 }
@@ -89,7 +90,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
             own: Own::default(),
             link_source: None,
             next_number: 1,
-            news: 0,
+            unreported: 0,
             batch: Names::default(),
         };
         let outcome = walk.all();
@@ -121,14 +122,14 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         self.tell(Phase::Copy, 0)
     }
 
-    /// Before each entry: whether to go on, and now and then how far it is.
+    /// Called before each entry: ends the call if the caller cancels, and reports progress now and then.
     fn tick(&mut self) -> Result<()> {
         self.look_for_cancel()?;
         if self.copier.stop.load(Ordering::Relaxed) {
             return self.stopped(cancelled());
         }
-        self.news = self.news.saturating_add(1);
-        if self.news < NEWS {
+        self.unreported = self.unreported.saturating_add(1);
+        if self.unreported < REPORT_EVERY {
             return Ok(());
         }
         self.tell(Phase::Copy, 0)
@@ -138,7 +139,8 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         if self.watch.cancelled() { Err(cancelled()) } else { Ok(()) }
     }
 
-    /// A file was broken off: since the caller wants to stop, or since another thread failed, whose error is found then.
+    /// Called where a file was stopped. If another thread failed, finds and handles its error; else the caller cancels, which is
+    /// `error`.
     fn stopped(&mut self, error: Error) -> Result<()> {
         let Some(crew) = self.crew.filter(|_| self.copier.stop.load(Ordering::Relaxed)) else {
             return Err(error);
@@ -154,9 +156,9 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         }
     }
 
-    /// Tells the caller how far it is, `current` bytes of a file that is being copied among it.
+    /// Reports progress. `current`: the bytes done of a file that is being copied.
     fn tell(&mut self, phase: Phase, current: u64) -> Result<()> {
-        self.news = 0;
+        self.unreported = 0;
         if !self.watch.wants().progress {
             return Ok(());
         }
@@ -172,7 +174,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     }
 }
 
-/// The error of a call that the caller wants to end.
+/// The error of a call that the caller cancels.
 pub(super) const fn cancelled() -> Error {
     Error::new(Step::Progress, Cause::Cancelled)
 }
