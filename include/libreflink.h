@@ -883,10 +883,10 @@ int reflink_describe(int code,
 /* ---- What is shared ---- */
 
 /**
- * Do not write out what is not written yet. By default the whole file is written out first (as
- * fdatasync(2) does, without waiting for the device), since a new or rewritten range has no place before. With
- * this flag, and only if something is not written yet, such bytes are pending or unknown; nothing becomes false.
- * On overlayfs that cannot be told, and shared blocks and holes are always pending.
+ * Do not write the file out first. By default the library writes out the whole file (as fdatasync(2) does, without waiting
+ * for the device), since a new or rewritten range has no place until then. With this flag, and only if a part of the
+ * file is not written out, bytes that may be concerned are pending or unknown. No answer becomes false. Overlayfs does
+ * not say whether all is written out: there, shared blocks and holes are always pending.
  */
 #define REFLINK_MAP_NO_FLUSH 0x1000000000000000ULL
 
@@ -914,10 +914,10 @@ int reflink_describe(int code,
 #define REFLINK_EXTENT_PENDING 5
 
 /**
- * In `flags` of struct reflink_extent: something else uses the blocks too: another file, a snapshot, or another
- * place of the same file. On Btrfs this holds for a whole extent as soon as a part of it is used elsewhere, on ReFS as
- * soon as its first cluster is. On XFS it can stay for a moment after the other file was removed. On APFS only a file
- * that shares all of its blocks has it.
+ * In `flags` of struct reflink_extent: something else uses the blocks too (another file, a snapshot, or another
+ * place of the same file). On Btrfs this holds for a whole extent as soon as a part of it is used elsewhere, on ReFS as
+ * soon as its first cluster is. On XFS the flag can stay for a moment after the other file was removed. On APFS it
+ * is set only in a file that shares all of its blocks.
  */
 #define REFLINK_EXTENT_SHARED 0x1
 /**
@@ -930,7 +930,7 @@ int reflink_describe(int code,
  * this flag and REFLINK_EXTENT_SHARED and their places are equal. reflink_shared() makes this comparison safely.
  */
 #define REFLINK_EXTENT_PLACE 0x4
-/** In `flags` of struct reflink_extent: behind the end of the file. */
+/** In `flags` of struct reflink_extent: beyond the end of the file. */
 #define REFLINK_EXTENT_BEYOND_EOF 0x8
 
 /**
@@ -939,9 +939,9 @@ int reflink_describe(int code,
  */
 #define REFLINK_SHARING_UNKNOWN 0
 /**
- * The file system gives out a map and does not say of all bytes whether they are shared: SMB of none, APFS of none in
- * a file that shares a part, ReFS not of extents longer than a cluster whose first one is not. `bytes_shared` is then
- * a minimum.
+ * The file system gives out a map, which does not say for all bytes whether they are shared. SMB says it for none, APFS
+ * for none in a file that shares only a part, ReFS not for an extent longer than a cluster if its first cluster is not
+ * shared. `bytes_shared` is then a minimum.
  */
 #define REFLINK_SHARING_UNREPORTED 1
 /** The file system says what is shared, or cannot share anything (ext4). */
@@ -951,7 +951,7 @@ int reflink_describe(int code,
 #define REFLINK_SHARED_UNKNOWN 0
 /** Nothing is shared. */
 #define REFLINK_SHARED_NONE 1
-/** A part is shared. What is unknown may be too. */
+/** A part is shared. Unknown bytes may be shared too. */
 #define REFLINK_SHARED_PART 2
 /** Everything is shared: both ranges end together, nothing is apart, nothing is unknown. */
 #define REFLINK_SHARED_ALL 3
@@ -994,8 +994,8 @@ struct reflink_extents_result {
   /** The raw error of the operating system behind a failure, or behind REFLINK_SHARING_UNKNOWN. 0 if none. */
   int32_t os_error;
   /**
-   * REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN. Only with the last one does
-   * `bytes_unshared` mean that nothing else uses these bytes.
+   * REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN. Only with REFLINK_SHARING_KNOWN
+   * does `bytes_unshared` mean that nothing else uses these bytes.
    */
   uint32_t reported;
   /** Bytes looked at: the range, up to the end of the file. 0 with REFLINK_SHARING_UNKNOWN. */
@@ -1014,20 +1014,20 @@ struct reflink_extents_result {
   uint64_t bytes_inline;
   /** Bytes without a known place. */
   uint64_t bytes_pending;
-  /** Those of `bytes_encoded` that are shared. */
+  /** Of `bytes_encoded`: those that are shared. */
   uint64_t bytes_encoded_shared;
-  /** Those of `bytes_preallocated` that are shared (Btrfs). A write to them goes elsewhere. */
+  /** Of `bytes_preallocated`: those that are shared (Btrfs). A write to them allocates new blocks. */
   uint64_t bytes_preallocated_shared;
   /**
-   * Bytes held behind the end of the file, as far as the range reaches there. The rest of the last block is not
+   * Bytes held beyond the end of the file, as far as the range reaches there. The rest of the last block is not
    * counted.
    */
   uint64_t bytes_beyond_eof;
   /**
-   * Bytes that no other file uses: unshared data, and unshared preallocated blocks before and behind the end of
-   * the file. At least as many; 0 unless `reported` is REFLINK_SHARING_KNOWN. With REFLINK_EXACT, whatever `reported`
-   * is: exactly as many, in whole blocks, as the file system counts them. Removing the file need not free them: it may
-   * be open, have other names, or be in a snapshot that was made later.
+   * Bytes that no other file uses: unshared data, and unshared preallocated blocks before and beyond the end of
+   * the file. A minimum, and 0 unless `reported` is REFLINK_SHARING_KNOWN. Exception: with REFLINK_EXACT the number is
+   * exact whatever `reported` is, in whole blocks, as the file system counts them. Removing the file need not free
+   * these bytes: it may be open, have other names, or be in a snapshot that was made later.
    */
   uint64_t bytes_exclusive;
   /** Extents of the file in the range. Holes are not counted. */
@@ -1052,7 +1052,7 @@ struct reflink_shared_result {
   uint32_t flags;
   /** The raw error of the operating system behind a failure, or behind REFLINK_SHARING_UNKNOWN. 0 if none. */
   int32_t os_error;
-  /** REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN: the least of both files. */
+  /** REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN: the lower one of both files. */
   uint32_t reported;
   /** REFLINK_SHARED_UNKNOWN, REFLINK_SHARED_NONE, REFLINK_SHARED_PART or REFLINK_SHARED_ALL. */
   uint32_t verdict;
@@ -1066,7 +1066,7 @@ struct reflink_shared_result {
   uint64_t bytes_apart;
   /** Bytes that are holes in both. */
   uint64_t bytes_hole;
-  /** Bytes of which the file system does not say enough: compressed ones, those without a place. */
+  /** Bytes about which the file system does not say enough: compressed, or without a place. */
   uint64_t bytes_unknown;
   /** The first byte that is apart, counted from the beginning of the ranges; `length` if there is none. */
   uint64_t first_apart;
@@ -1075,19 +1075,19 @@ struct reflink_shared_result {
 };
 
 /**
- * Finds out what a range of an open file is made of: data, holes, preallocated blocks, and what of it is shared.
+ * Finds out what a range of an open file is made of: data, holes, preallocated blocks, and which bytes are shared.
  *
  * Reports what the file system says: on Linux by FIEMAP, on macOS by F_LOG2PHYS_EXT and fgetattrlist(2), on Windows by
- * retrieval pointers and their reference counts. (The last two are compiled, never run.) Where it says nothing, that is the
- * answer, and the function returns 0: see `reported` of struct reflink_extents_result. The file is not changed, and its
+ * retrieval pointers and their reference counts. (The last two are compiled, never run.) If the file system says nothing,
+ * the function returns 0 and reports that in `reported` of struct reflink_extents_result. The file is not changed, and its
  * offset does not move.
  *
- * The answer is of the moment: another process may write at any time. REFLINK_MAP_CHANGED reports changes that were
- * noticed during the call. Needs the same memory for every file.
+ * The answer may be out of date at once: another process may write at any time. REFLINK_MAP_CHANGED reports changes that
+ * were noticed during the call. The memory needed does not depend on the file.
  *
  * @param fd      A regular file, open for reading or writing. On Windows, to write out a file on ReFS or a sparse one, it must be open for writing, or the caller be allowed to open it so. Else the answer is REFLINK_SHARING_UNKNOWN, unless REFLINK_MAP_NO_FLUSH is set.
  * @param offset  Where the range begins, in bytes.
- * @param length  The range's length in bytes, or REFLINK_TO_EOF, which includes blocks behind the end of the file.
+ * @param length  The range's length in bytes, or REFLINK_TO_EOF, which includes blocks beyond the end of the file.
  * @param flags   0 or REFLINK_MAP_NO_FLUSH.
  * @param result  Receives the sums, on success and on failure. May be NULL.
  * @param each    Called with a batch of extents in order of their offsets, holes included, by the thread that called
@@ -1126,13 +1126,13 @@ int reflink_extents(reflink_handle fd,
  * On macOS and Windows nothing is proven of two files except that they are apart: no manual says that a flush writes out
  * what other programs changed through mappings.
  *
- * Compares places and not content: equal bytes at two places are `bytes_apart`. The range of one file with itself is
- * `bytes_same`, also by two names of it. The files are not changed, and their offsets do not move.
+ * Compares places and not content: equal bytes at two places are `bytes_apart`. A range compared with itself is
+ * `bytes_same`, also through two names of the file. The files are not changed, and their offsets do not move.
  *
  * @param a         A regular file, open for reading or writing.
  * @param a_offset  Where the range begins in it, in bytes.
- * @param b         Another one, or the same.
- * @param b_offset  Where the range begins in it. The offsets may differ.
+ * @param b         Another regular file, or the same.
+ * @param b_offset  Where the range begins in `b`. The offsets may differ.
  * @param length    The ranges' length in bytes, or REFLINK_TO_EOF. Bytes that only one file has are `bytes_apart`.
  * @param flags     0 or REFLINK_MAP_NO_FLUSH.
  * @param result    Receives the answer, on success and on failure. May be NULL.
@@ -1152,17 +1152,17 @@ int reflink_shared(reflink_handle a,
 /* ---- Equal files that share ---- */
 
 /**
- * Go on behind a difference: whole blocks that hold the same bytes are shared, also between others that differ.
- * Without it the call stops at the first difference.
+ * Go on after a difference, and share the whole blocks that are equal there too. Without it the call stops at the first
+ * difference.
  */
 #define REFLINK_DEDUPE_CONTINUE 0x100000000000000ULL
 
 /**
- * Ask the system for what is shared already, too. Without it the library looks at the maps of both files first, and
- * leaves out what they show to be shared. The look writes out what is not yet written.
+ * Also ask the system to share what is shared already. Without it the library looks at the maps of both files first, and
+ * leaves out what they show to be shared. To look, it writes both files out.
  */
 #define REFLINK_DEDUPE_NO_LOOK 0x200000000000000ULL
-/** Look afterwards at the maps, whether what was shared is: `bytes_verified`. */
+/** Check afterwards in the maps of both files what is shared, and count it in `bytes_verified`. */
 #define REFLINK_DEDUPE_VERIFY 0x400000000000000ULL
 
 /**
@@ -1178,8 +1178,8 @@ struct reflink_dedupe_options {
   uint64_t flags;
   /**
    * Called at the beginning, between steps of at most 16 MiB and at the end, by the thread that called the
-   * library; non-zero cancels with -ECANCELED. `bytes_done` begins again at 0 where a file was written during
-   * the look. It must not throw, longjmp or call pthread_exit.
+   * library; non-zero cancels with -ECANCELED. `bytes_done` begins again at 0 if a file was written while
+   * the library looked at the maps. It must not throw, longjmp or call pthread_exit.
    */
   int (*progress)(void *user,
                   const struct reflink_progress *progress);
@@ -1195,7 +1195,7 @@ struct reflink_dedupe_options {
 };
 
 /**
- * What was compared and shared. Filled on success and on failure. All `bytes_` members but `bytes_verified`
+ * What was compared and shared. Filled on success and on failure. All `bytes_` members except `bytes_verified`
  * add up to `length`.
  */
 struct reflink_dedupe_result {
@@ -1214,8 +1214,8 @@ struct reflink_dedupe_result {
   /** Bytes of the range, up to the end of the longer file. */
   uint64_t length;
   /**
-   * Bytes that the system compared, found to be the same, and shared. They say what was done and not what was
-   * gained: an extent stays on the disk for as long as any file, or any snapshot, has a part of it.
+   * Bytes that the system compared, found to be the same, and shared. This is not the space gained:
+   * an extent stays allocated as long as any file or snapshot uses a part of it.
    */
   uint64_t bytes_deduped;
   /** Bytes that were shared before, or holes in both, by the maps of both files. They were not compared. */
@@ -1223,21 +1223,21 @@ struct reflink_dedupe_result {
   /** Bytes of the blocks in which something differs, and bytes that only one of both files has. */
   uint64_t bytes_different;
   /**
-   * Bytes that could not be asked for: parts of blocks, a file that cannot be shared, no support, a limit, a file in
-   * the metadata (Btrfs keeps small ones there).
-   * Nothing is known of them.
+   * Bytes that the system could not be asked to share: parts of blocks, a file that cannot be shared, no support,
+   * beyond the limit on file sizes (setrlimit(2)), data in the metadata (Btrfs keeps small files there). Whether they
+   * are equal is unknown.
    */
   uint64_t bytes_skipped;
-  /** Bytes behind the difference or the error that ended the call. Nothing is known of them. */
+  /** Bytes after the difference or the error that ended the call. Whether they are equal is unknown. */
   uint64_t bytes_not_reached;
   /**
    * With REFLINK_DEDUPE_VERIFY: bytes of `bytes_deduped` and `bytes_already` that the maps show to be shared
-   * afterwards. The rest is not known: no map, an overlay, compressed (Btrfs), or written to since.
+   * afterwards. The rest is unknown: no map, an overlay, compressed (Btrfs), or written to since.
    */
   uint64_t bytes_verified;
   /**
    * The first byte that was found to differ, or that only one of both files has, counted from the beginning
-   * of the range; `length` where none was. Bytes that were skipped may differ before it.
+   * of the range; `length` if none was. Bytes before it that were skipped may differ too.
    */
   uint64_t first_difference;
 };
@@ -1269,42 +1269,43 @@ int reflink_dedupe_fd(reflink_handle src,
  * shared that was not compared in this way. Nothing that a file shows changes: not its bytes, its size, its
  * times of change or its mode. So files in use are safe, also programs that run and files that others write.
  *
- * A difference is an answer: the call returns 0, `bytes_different` is not 0, and `first_difference` says where. What is
- * equal before it is shared. With REFLINK_DEDUPE_CONTINUE, so is what is equal behind it.
+ * A difference is an answer: the call returns 0, `bytes_different` is not 0, and `first_difference` says where. Equal
+ * blocks before it are shared, and with REFLINK_DEDUPE_CONTINUE those after it too.
  *
  * Only whole blocks can be shared, and the part of a block at the end of both files. Other parts of blocks at
  * the edges of the range are skipped. Where the offsets are not at the same place within a block, nothing can be
  * shared: the call returns 0, `bytes_skipped` is the length, and `reason` is REFLINK_REASON_FILE. The same holds for a
  * file that the file system does not share: a swap file, or one of both without copy-on-write (Btrfs).
  *
- * Errors of the system that are not about this file end the call with their code.
- * What was shared before stays shared. Only Linux can compare and share in one call (Btrfs, XFS, OCFS2,
- * bcachefs). On other systems the answer is -EOPNOTSUPP. No imitation is safe there. What others write between a
- * comparison and a clone would be lost, also what they write through mappings. Renaming a clone over the file changes
- * its inode, its owner and its hard links, and leaves open descriptors with the old one.
+ * Errors of the system that are not about this file end the call with their code. Bytes shared until then stay shared.
  *
- * The system locks both files for each step of at most 16 MiB: others wait to write, and on XFS also to read.
+ * Only Linux can compare and share in one call (Btrfs, XFS, OCFS2,
+ * bcachefs). On other systems the answer is -EOPNOTSUPP. No imitation is safe there. What others write between a
+ * comparison and a clone would be lost, also what they write through mappings. A clone that is renamed over the file has
+ * another inode, its own owner and none of the hard links, and open descriptors keep the old file.
+ *
+ * The system locks both files for each step of at most 16 MiB: other programs wait to write, and on XFS also to read.
  * To find the first difference the library reads both files around it, which can set their time of last access.
  *
  * @param src         A regular file, open for reading. Its blocks stay.
  * @param src_offset  Where the range begins in it, in bytes.
- * @param dst         A regular file, open in any way except O_PATH. Who opened it only for reading needs to be its owner, to be allowed to write to it, or privileged. (Before Linux 4.19 only the last.)
+ * @param dst         A regular file, open in any way except O_PATH. If it is open only for reading, the caller must own it, be allowed to write to it, or be privileged. (Before Linux 4.19 only the last counts.)
  * @param dst_offset  Where the range begins in it, in bytes.
- * @param length      The range's length in bytes, or REFLINK_TO_EOF. It ends at the end of the longer file at the latest. What only one file has is different. 0 only checks the descriptors.
+ * @param length      The range's length in bytes, or REFLINK_TO_EOF. The range ends at the end of the longer file at the latest. Bytes that only one file has are different. 0 only checks the descriptors.
  * @param options     How to do it, or NULL for the defaults.
- * @param result      Says what was done, on success and on failure. May be NULL.
+ * @param result      Receives what was done, on success and on failure. May be NULL.
  * @return 0, or a negative code, among others:
  * - -EINVAL: an offset or a length beyond 2^63-1, an unknown flag or value, a structure that is too small; -E2BIG:
  *   one that is too large.
  * - -EBADF: a descriptor is closed, or not open for its use.
  * - -EISDIR, REFLINK_ERR_NOT_REGULAR: one of them is not a regular file.
- * - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap. (The same range is shared already.)
- * - -EOPNOTSUPP, -ENOTTY, -EXDEV: not on this file system, not between these two.
+ * - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap. (A range with itself is shared already: 0.)
+ * - -EOPNOTSUPP, -ENOTTY, -EXDEV: not possible on this file system, or not between these two files.
  * - -EPERM: not allowed, or the destination is immutable, or one of both lies in a lower layer of an overlay.
  * - -EROFS: the destination's mount is read-only. (Read-only snapshots of Btrfs can be shared into.)
- * - -EAGAIN: not now (Btrfs, while a snapshot is being sent).
+ * - -EAGAIN: not possible now (Btrfs, while a snapshot is being sent).
  * - -EIO, -ENOSPC, -EDQUOT, -ENOMEM: a real failure.
- * - -ECANCELED: the progress function returned non-zero, or `cancel` pointed to something else than 0.
+ * - -ECANCELED: the progress function returned non-zero, or `cancel` points to a number other than 0.
  *
  * Thread-safe. Blocks until done: it reads both files. Since 0.1.
  */
@@ -1320,10 +1321,10 @@ int reflink_dedupe_range(reflink_handle src,
 /* ---- Trees: how to copy ---- */
 
 /**
- * Of trees: copy into the directory that is there, each entry atomically. What is in it and not in the source stays.
- * A directory there keeps its mode, owner and times. A directory against anything else, either way, is -EEXIST for that
- * entry (see `on_error`). A symbolic link there is replaced, never entered. Other entries are replaced, unless
- * REFLINK_TREE_KEEP_EXISTING is set. After an error what was done so far stays: REFLINK_DESTINATION_CHANGED.
+ * Of trees: copy into the directory that is there, each entry atomically. Entries that only the destination has stay.
+ * An existing directory keeps its mode, owner and times. If exactly one of both entries is a directory, that is -EEXIST
+ * for the entry (see `on_error`). An existing symbolic link is replaced, never entered. Other entries are replaced, unless
+ * REFLINK_TREE_KEEP_EXISTING is set. After an error, what was copied so far stays: REFLINK_DESTINATION_CHANGED.
  */
 #define REFLINK_MERGE 0x40
 
@@ -1344,17 +1345,17 @@ int reflink_dedupe_range(reflink_handle src,
 #define REFLINK_TREE_ONE_MOUNT 0x40000000000ULL
 /**
  * Of trees, with REFLINK_REPLACE: where two names cannot be exchanged in one step, rename the old tree away, then give the
- * new one its name. Between the two there is nothing under the name. The old tree waits as ".reflink-old-" and 16
- * hexadecimal digits, and gets its name back if the second rename fails.
+ * new one its name. Between the two renames nothing has the name. The old tree is then called ".reflink-old-" and
+ * 16 hexadecimal digits. It gets its name back if the second rename fails.
  */
 #define REFLINK_TREE_TWO_RENAMES 0x80000000000ULL
 /**
- * Of trees: write the source's file system through to the device first (syncfs(2); -EOPNOTSUPP on other systems than
+ * Of trees: write the source's file system through to the device first (syncfs(2); -EOPNOTSUPP on systems other than
  * Linux). On XFS, cloning files that were written a moment ago takes many times as long, since each clone writes its file
  * out first. The flush writes other programs' data too.
  */
 #define REFLINK_TREE_FLUSH_SOURCE 0x100000000000ULL
-/** Of trees, with REFLINK_MERGE: what is there stays as it is, and is counted in `entries_kept`. */
+/** Of trees, with REFLINK_MERGE: do not replace existing entries, and count them in `entries_kept`. */
 #define REFLINK_TREE_KEEP_EXISTING 0x200000000000ULL
 /**
  * Of trees, with REFLINK_REPLACE: the old tree stays beside the new one, under the name in `litter`, so that it can be
@@ -1404,7 +1405,7 @@ struct reflink_tree_entry {
   uint32_t size;
   /** REFLINK_ENTRY_*. */
   uint32_t kind;
-  /** How deep it is: 1 is in the root. */
+  /** How deep it is: 1 for an entry of the root. */
   uint32_t depth;
   /** For `on_error`, REFLINK_STEP_*: which operation failed. */
   uint32_t step;
@@ -1456,7 +1457,7 @@ struct reflink_tree_progress {
  * more flags.
  *
  * All functions are called by the thread that called the library, one at a time. None may throw, longjmp or call
- * pthread_exit. NULL is none.
+ * pthread_exit. A function that is NULL is not called.
  */
 struct reflink_tree_options {
   /** sizeof(struct reflink_tree_options), as REFLINK_TREE_OPTIONS_INIT sets it. */
@@ -1486,13 +1487,13 @@ struct reflink_tree_options {
   uint64_t flags;
   /**
    * Called every 64 entries or more often, and between stretches of a large file that is copied. Non-zero cancels with
-   * -ECANCELED. A clone is one call, also with it.
+   * -ECANCELED. Each file is still cloned in one system call.
    */
   int (*progress)(void *user,
                   const struct reflink_tree_progress *progress);
   /** Passed to each function. */
   void *user;
-  /** Non-zero there cancels, as in struct reflink_options. NULL: nobody cancels. */
+  /** Points to a number that cancels when it is not 0, as in struct reflink_options. May be NULL. */
   const volatile int *cancel;
   /**
    * Called for each entry below the root before it is opened. Returns REFLINK_TAKE, REFLINK_LEAVE_OUT or, for a
@@ -1509,23 +1510,23 @@ struct reflink_tree_options {
   int (*on_error)(void *user,
                   const struct reflink_tree_entry *entry);
   /**
-   * Called for each entry that is finished, for a list of what was copied: for a directory after all that is in it.
+   * Called for each entry that was copied or removed, when it is finished: for a directory after everything in it.
    * Non-zero cancels with -ECANCELED.
    */
   int (*on_done)(void *user,
                  const struct reflink_tree_entry *entry);
   /**
    * Receives the path of the entry that ended the call, relative to the root and NUL-terminated, cut to
-   * `failed_path_size`. Empty where it was the root, or where no entry did. NULL: not wanted.
+   * `failed_path_size`. Empty if that was the root, or if no entry ended the call. May be NULL.
    */
   char *failed_path;
   /** How many bytes there is room for at `failed_path`. */
   size_t failed_path_size;
   /**
-   * The most threads that work at once, the calling one among them. 0 and 1: that one alone, and no thread is made.
-   * Threads that are made block all signals and are gone when the call returns. They rest while files are copied faster
-   * without them, which is tried now and then. Measured on two cores: on XFS a second one takes a third off the time of
-   * clones, on Btrfs it gains nothing, since its clones wait for each other.
+   * The most threads that work at once, including the calling one. With 0 or 1 that one works alone, and no thread is
+   * made. Threads that are made block all signals, and have ended when the call returns. They pause while files are
+   * copied faster without them, which the library tries now and then. Measured on two cores: on XFS a second thread
+   * takes a third off the time of clones; on Btrfs it gains nothing, since clones there wait for each other.
    */
   uint32_t threads;
   /** 0. */
@@ -1549,7 +1550,7 @@ struct reflink_tree_result {
   uint32_t size;
   /** REFLINK_STEP_*: which operation failed. */
   uint32_t step;
-  /** REFLINK_REASON_*: why the first file that was not cloned was not. */
+  /** REFLINK_REASON_*: why not every file was cloned, taken from the first one that was not. */
   uint32_t reason;
   /**
    * REFLINK_PUBLISHED, REFLINK_TREE_INCOMPLETE, REFLINK_LITTER, REFLINK_METADATA_INCOMPLETE,
@@ -1558,7 +1559,7 @@ struct reflink_tree_result {
   uint32_t flags;
   /** The raw error of the operating system behind a failure, 0 if none. */
   int32_t os_error;
-  /** The -errno that refused that clone, 0 if none did. */
+  /** The -errno that refused to clone that file, 0 if none did. */
   int32_t clone_error;
   /** The length of the path that `failed_path` receives, before cutting, without the NUL. */
   uint64_t failed_path_length;
@@ -1576,7 +1577,7 @@ struct reflink_tree_result {
   uint64_t specials_left_out;
   /** Mount points left empty because of REFLINK_TREE_ONE_MOUNT. */
   uint64_t mounts_left_empty;
-  /** Left out by `filter`. What is in a directory that was left out is not counted. */
+  /** Left out by `filter`. The entries of a directory that was left out are not counted. */
   uint64_t entries_left_out;
   /** Not replaced because of REFLINK_TREE_KEEP_EXISTING. */
   uint64_t entries_kept;
@@ -1634,17 +1635,17 @@ int reflink_copy_tree(const char *src,
  *
  * The copy is built in a private directory beside the destination, ".reflink-" and 16 hexadecimal digits, which only
  * its owner may enter. It gets its name in one step, when it is complete. After any error, signal or kill the name holds
- * what it held before, or the complete new tree. An error removes the private directory, a kill leaves it. (Exceptions
- * are asked for: REFLINK_MERGE, REFLINK_UNSTAGED, REFLINK_TREE_TWO_RENAMES.) Exceptions in time are failures after the
- * name was given: REFLINK_PUBLISHED says that it was.
+ * what it held before, or the complete new tree. After an error the library removes the private directory; a kill leaves
+ * it. (Exceptions, only on request: REFLINK_MERGE, REFLINK_UNSTAGED, REFLINK_TREE_TWO_RENAMES.) If a step fails after the
+ * copy got its name, REFLINK_PUBLISHED is set.
  *
  * Each file is copied as reflink_copy_file_at() does it, and the method is decided for each. Hard links within the tree
  * stay hard links. Symbolic links are copied byte for byte. FIFOs, sockets, devices and whiteouts are made anew and
  * never opened. Directories get their permission bits and times last, so that one that forbids writing can be copied.
- * Files that others change meanwhile are copied as reflink_copy_file_at() says; the copy is not of one instant.
+ * Files that change during the call are copied as reflink_copy_file_at() says; the copy is no snapshot of one instant.
  *
- * Below the two names nothing is followed: each entry is reached by one name from an open directory, so that nobody who
- * swaps entries meanwhile can lead the call elsewhere. The depth is not limited, nor is the length of paths. At most 64
+ * Below the two names no symbolic link is followed: each entry is reached by one name from an open directory, so that
+ * swapping entries during the call cannot lead it elsewhere. The depth is not limited, nor is the length of paths. At most 64
  * descriptors are open, and 4 more for each thread.
  *
  * Not copied: inode flags (except NOCOW of directories on Btrfs), project ids, fs-verity, creation times.
@@ -1658,7 +1659,7 @@ int reflink_copy_tree(const char *src,
  *   -EOPNOTSUPP for that entry, unless REFLINK_TREE_SKIP_SPECIAL is set.
  * - Access control lists are those that the destination's parent hands down, also that of the private directory.
  * - Two names cannot be exchanged: REFLINK_REPLACE needs REFLINK_TREE_TWO_RENAMES.
- * - Paths are limited to 32,767 units of UTF-16. A name that UTF-8 cannot say is -EILSEQ for that entry.
+ * - Paths are limited to 32,767 units of UTF-16. A name that UTF-8 cannot represent is -EILSEQ for that entry.
  *
  * @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
  * @param src      The directory to copy.
@@ -1667,10 +1668,10 @@ int reflink_copy_tree(const char *src,
  * @param options  How to copy, or NULL for the defaults.
  * @param result   Says what was done, on success and on failure. May be NULL.
  * @return 0, or a negative code, among others:
- * - -EINVAL: a NULL name, a value that is unknown or in the wrong member, a flag without what it belongs to
+ * - -EINVAL: a NULL name, a value that is unknown or in the wrong member, a flag without the one it needs
  *   (REFLINK_TREE_KEEP_EXISTING without REFLINK_MERGE), a `failed_path_size` without `failed_path`.
- * - -ENOTDIR: the source is not a directory; with REFLINK_REPLACE, the destination is a file. At REFLINK_STEP_CLEANUP: one
- *   came there at the last moment, and was moved aside (REFLINK_PUBLISHED, REFLINK_LITTER).
+ * - -ENOTDIR: the source is not a directory; with REFLINK_REPLACE, the destination is a file. At REFLINK_STEP_CLEANUP: a
+ *   file came there at the last moment, and was moved aside (REFLINK_PUBLISHED, REFLINK_LITTER).
  * - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
  * - -EEXIST: the destination exists, also as an empty directory, and neither REFLINK_REPLACE nor REFLINK_MERGE is set.
  * - REFLINK_ERR_SAME_FILE: the destination is the source.
@@ -1680,8 +1681,8 @@ int reflink_copy_tree(const char *src,
  * - -EOPNOTSUPP at REFLINK_STEP_PUBLISH: with REFLINK_REPLACE, two names cannot be exchanged there: see
  *   REFLINK_TREE_TWO_RENAMES.
  * - with REFLINK_ALWAYS what reflink_copy_file_at() returns for the first file that cannot be cloned.
- * - -ECANCELED: a function or `cancel` said so. With REFLINK_PUBLISHED: while the replaced tree was being removed.
- * - any error of an entry. `failed_path` says of which.
+ * - -ECANCELED: a function or `cancel` asked to stop. With REFLINK_PUBLISHED: while the replaced tree was being removed.
+ * - any error of an entry: `failed_path` names the entry.
  *
  * Thread-safe. Since 0.1.
  */
@@ -1713,26 +1714,25 @@ int reflink_remove_tree(const char *name,
 /**
  * Removes a directory with all that is in it, its name relative to an open directory.
  *
- * Each entry is reached by one name from an open directory, and no symbolic link is followed, so that nobody who swaps
- * entries meanwhile can lead the call elsewhere. Directories that forbid their owner to write or enter are given these
- * rights first. A mount point is never entered: -EBUSY for that entry. Entries that others remove meanwhile are no error.
+ * Each entry is reached by one name from an open directory, and no symbolic link is followed, so that swapping entries
+ * during the call cannot lead it elsewhere. Directories that forbid their owner to write or enter are given these
+ * rights first. A mount point is never entered: -EBUSY for that entry. Entries that others remove during the call are no error.
  * On Windows a junction is removed as a link is. (Run under Wine, where there are none; never on Windows itself.)
  *
- * Of the options `progress`, `cancel`, `on_error`, `on_done` and `failed_path` mean something; `flags`, `filter` and everything
- * from `mode` to `preserve` must be 0. Any `threads` is accepted, and the calling thread does all of it. An entry that `on_error`
- * skips stays, with the directories that it is in.
- * After an error what was removed so far stays removed.
+ * The options used are `progress`, `cancel`, `on_error`, `on_done` and `failed_path`. `flags`, `filter` and everything from
+ * `mode` to `preserve` must be 0. Any `threads` is accepted, and the calling thread does all the work. An entry that
+ * `on_error` skips stays, with the directories that it is in. After an error, entries removed so far stay removed.
  *
  * @param dir      An open directory that `name` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
  * @param name     The directory to remove: a name or a path. Its last part is not followed.
  * @param options  As above, or NULL.
  * @param result   Says what was done, on success and on failure. May be NULL.
  * @return 0, or a negative code, among others:
- * - -EINVAL: a NULL name, an option that means nothing here.
+ * - -EINVAL: a NULL name, an option that is not used here.
  * - -ENOTDIR: it is a file or a symbolic link.
  * - -EBUSY: something is mounted in it.
- * - -ECANCELED: a function or `cancel` said so.
- * - any error of an entry. `failed_path` says of which.
+ * - -ECANCELED: a function or `cancel` asked to stop.
+ * - any error of an entry: `failed_path` names the entry.
  *
  * Thread-safe. Since 0.1.
  */

@@ -257,9 +257,7 @@ enum class sharing : std::uint32_t {
     /// The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs, all of FreeBSD), the
     /// data are kept elsewhere (in a cloud), or it is forbidden to ask.
     unknown = REFLINK_SHARING_UNKNOWN,
-    /// The file system gives out a map and does not say of all bytes whether they are shared: SMB
-    /// of none, APFS of none in a file that shares a part, ReFS not of extents longer than a
-    /// cluster whose first one is not.
+    /// The file system gives out a map, which does not say for all bytes whether they are shared.
     unreported = REFLINK_SHARING_UNREPORTED,
     /// The file system says what is shared, or cannot share anything (ext4).
     known = REFLINK_SHARING_KNOWN,
@@ -334,9 +332,9 @@ enum class tree_flags : std::uint64_t {
     /// old tree away, then give the new one its name.
     tree_two_renames = REFLINK_TREE_TWO_RENAMES,
     /// Of trees: write the source's file system through to the device first (syncfs(2); -EOPNOTSUPP
-    /// on other systems than Linux).
+    /// on systems other than Linux).
     tree_flush_source = REFLINK_TREE_FLUSH_SOURCE,
-    /// Of trees, with REFLINK_MERGE: what is there stays as it is, and is counted in
+    /// Of trees, with REFLINK_MERGE: do not replace existing entries, and count them in
     /// `entries_kept`.
     tree_keep_existing = REFLINK_TREE_KEEP_EXISTING,
     /// Of trees, with REFLINK_REPLACE: the old tree stays beside the new one, under the name in

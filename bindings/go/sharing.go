@@ -38,7 +38,7 @@ const (
 	// The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs, all of FreeBSD), the data are kept elsewhere (in a cloud), or it is forbidden to ask.
 	SharingUnknown Sharing = 0
 
-	// The file system gives out a map and does not say of all bytes whether they are shared: SMB of none, APFS of none in a file that shares a part, ReFS not of extents longer than a cluster whose first one is not.
+	// The file system gives out a map, which does not say for all bytes whether they are shared.
 	SharingUnreported Sharing = 1
 
 	// The file system says what is shared, or cannot share anything (ext4).

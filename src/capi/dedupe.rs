@@ -14,14 +14,14 @@ use crate::error::{Cause, Error, Side, Step};
 use crate::sharing::dedupe::{self, Options, Report};
 use crate::sys::{Errno, Native};
 
-/// Go on behind a difference: whole blocks that hold the same bytes are shared, also between others that differ.
-/// Without it the call stops at the first difference.
+/// Go on after a difference, and share the whole blocks that are equal there too. Without it the call stops at the first
+/// difference.
 pub const REFLINK_DEDUPE_CONTINUE: u64 = 0x100_0000_0000_0000;
 
-/// Ask the system for what is shared already, too. Without it the library looks at the maps of both files first, and
-/// leaves out what they show to be shared. The look writes out what is not yet written.
+/// Also ask the system to share what is shared already. Without it the library looks at the maps of both files first, and
+/// leaves out what they show to be shared. To look, it writes both files out.
 pub const REFLINK_DEDUPE_NO_LOOK: u64 = 0x200_0000_0000_0000;
-/// Look afterwards at the maps, whether what was shared is: `bytes_verified`.
+/// Check afterwards in the maps of both files what is shared, and count it in `bytes_verified`.
 pub const REFLINK_DEDUPE_VERIFY: u64 = 0x400_0000_0000_0000;
 
 /// How to make equal files share. NULL instead of a pointer to it means all defaults, and 0 means the default
@@ -37,8 +37,8 @@ pub struct reflink_dedupe_options {
     /// REFLINK_DEDUPE_CONTINUE, REFLINK_DEDUPE_NO_LOOK, REFLINK_DEDUPE_VERIFY.
     pub flags: u64,
     /// Called at the beginning, between steps of at most 16 MiB and at the end, by the thread that called the
-    /// library; non-zero cancels with -ECANCELED. `bytes_done` begins again at 0 where a file was written during
-    /// the look. It must not throw, longjmp or call pthread_exit.
+    /// library; non-zero cancels with -ECANCELED. `bytes_done` begins again at 0 if a file was written while
+    /// the library looked at the maps. It must not throw, longjmp or call pthread_exit.
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
     /// Passed to `progress`.
     pub user: *mut c_void,
@@ -49,7 +49,7 @@ pub struct reflink_dedupe_options {
     pub reserved: *mut c_void,
 }
 
-/// What was compared and shared. Filled on success and on failure. All `bytes_` members but `bytes_verified`
+/// What was compared and shared. Filled on success and on failure. All `bytes_` members except `bytes_verified`
 /// add up to `length`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -69,24 +69,24 @@ pub struct reflink_dedupe_result {
     pub dedupe_error: i32,
     /// Bytes of the range, up to the end of the longer file.
     pub length: u64,
-    /// Bytes that the system compared, found to be the same, and shared. They say what was done and not what was
-    /// gained: an extent stays on the disk for as long as any file, or any snapshot, has a part of it.
+    /// Bytes that the system compared, found to be the same, and shared. This is not the space gained:
+    /// an extent stays allocated as long as any file or snapshot uses a part of it.
     pub bytes_deduped: u64,
     /// Bytes that were shared before, or holes in both, by the maps of both files. They were not compared.
     pub bytes_already: u64,
     /// Bytes of the blocks in which something differs, and bytes that only one of both files has.
     pub bytes_different: u64,
-    /// Bytes that could not be asked for: parts of blocks, a file that cannot be shared, no support, a limit, a file in
-    /// the metadata (Btrfs keeps small ones there).
-    /// Nothing is known of them.
+    /// Bytes that the system could not be asked to share: parts of blocks, a file that cannot be shared, no support,
+    /// beyond the limit on file sizes (setrlimit(2)), data in the metadata (Btrfs keeps small files there). Whether they
+    /// are equal is unknown.
     pub bytes_skipped: u64,
-    /// Bytes behind the difference or the error that ended the call. Nothing is known of them.
+    /// Bytes after the difference or the error that ended the call. Whether they are equal is unknown.
     pub bytes_not_reached: u64,
     /// With REFLINK_DEDUPE_VERIFY: bytes of `bytes_deduped` and `bytes_already` that the maps show to be shared
-    /// afterwards. The rest is not known: no map, an overlay, compressed (Btrfs), or written to since.
+    /// afterwards. The rest is unknown: no map, an overlay, compressed (Btrfs), or written to since.
     pub bytes_verified: u64,
     /// The first byte that was found to differ, or that only one of both files has, counted from the beginning
-    /// of the range; `length` where none was. Bytes that were skipped may differ before it.
+    /// of the range; `length` if none was. Bytes before it that were skipped may differ too.
     pub first_difference: u64,
 }
 
@@ -184,42 +184,43 @@ pub unsafe extern "C" fn reflink_dedupe_fd(
 /// shared that was not compared in this way. Nothing that a file shows changes: not its bytes, its size, its
 /// times of change or its mode. So files in use are safe, also programs that run and files that others write.
 ///
-/// A difference is an answer: the call returns 0, `bytes_different` is not 0, and `first_difference` says where. What is
-/// equal before it is shared. With REFLINK_DEDUPE_CONTINUE, so is what is equal behind it.
+/// A difference is an answer: the call returns 0, `bytes_different` is not 0, and `first_difference` says where. Equal
+/// blocks before it are shared, and with REFLINK_DEDUPE_CONTINUE those after it too.
 ///
 /// Only whole blocks can be shared, and the part of a block at the end of both files. Other parts of blocks at
 /// the edges of the range are skipped. Where the offsets are not at the same place within a block, nothing can be
 /// shared: the call returns 0, `bytes_skipped` is the length, and `reason` is REFLINK_REASON_FILE. The same holds for a
 /// file that the file system does not share: a swap file, or one of both without copy-on-write (Btrfs).
 ///
-/// Errors of the system that are not about this file end the call with their code.
-/// What was shared before stays shared. Only Linux can compare and share in one call (Btrfs, XFS, OCFS2,
-/// bcachefs). On other systems the answer is -EOPNOTSUPP. No imitation is safe there. What others write between a
-/// comparison and a clone would be lost, also what they write through mappings. Renaming a clone over the file changes
-/// its inode, its owner and its hard links, and leaves open descriptors with the old one.
+/// Errors of the system that are not about this file end the call with their code. Bytes shared until then stay shared.
 ///
-/// The system locks both files for each step of at most 16 MiB: others wait to write, and on XFS also to read.
+/// Only Linux can compare and share in one call (Btrfs, XFS, OCFS2,
+/// bcachefs). On other systems the answer is -EOPNOTSUPP. No imitation is safe there. What others write between a
+/// comparison and a clone would be lost, also what they write through mappings. A clone that is renamed over the file has
+/// another inode, its own owner and none of the hard links, and open descriptors keep the old file.
+///
+/// The system locks both files for each step of at most 16 MiB: other programs wait to write, and on XFS also to read.
 /// To find the first difference the library reads both files around it, which can set their time of last access.
 ///
 /// @param src         A regular file, open for reading. Its blocks stay.
 /// @param src_offset  Where the range begins in it, in bytes.
-/// @param dst         A regular file, open in any way except O_PATH. Who opened it only for reading needs to be its owner, to be allowed to write to it, or privileged. (Before Linux 4.19 only the last.)
+/// @param dst         A regular file, open in any way except O_PATH. If it is open only for reading, the caller must own it, be allowed to write to it, or be privileged. (Before Linux 4.19 only the last counts.)
 /// @param dst_offset  Where the range begins in it, in bytes.
-/// @param length      The range's length in bytes, or REFLINK_TO_EOF. It ends at the end of the longer file at the latest. What only one file has is different. 0 only checks the descriptors.
+/// @param length      The range's length in bytes, or REFLINK_TO_EOF. The range ends at the end of the longer file at the latest. Bytes that only one file has are different. 0 only checks the descriptors.
 /// @param options     How to do it, or NULL for the defaults.
-/// @param result      Says what was done, on success and on failure. May be NULL.
+/// @param result      Receives what was done, on success and on failure. May be NULL.
 /// @return 0, or a negative code, among others:
 /// - -EINVAL: an offset or a length beyond 2^63-1, an unknown flag or value, a structure that is too small; -E2BIG:
 ///   one that is too large.
 /// - -EBADF: a descriptor is closed, or not open for its use.
 /// - -EISDIR, REFLINK_ERR_NOT_REGULAR: one of them is not a regular file.
-/// - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap. (The same range is shared already.)
-/// - -EOPNOTSUPP, -ENOTTY, -EXDEV: not on this file system, not between these two.
+/// - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap. (A range with itself is shared already: 0.)
+/// - -EOPNOTSUPP, -ENOTTY, -EXDEV: not possible on this file system, or not between these two files.
 /// - -EPERM: not allowed, or the destination is immutable, or one of both lies in a lower layer of an overlay.
 /// - -EROFS: the destination's mount is read-only. (Read-only snapshots of Btrfs can be shared into.)
-/// - -EAGAIN: not now (Btrfs, while a snapshot is being sent).
+/// - -EAGAIN: not possible now (Btrfs, while a snapshot is being sent).
 /// - -EIO, -ENOSPC, -EDQUOT, -ENOMEM: a real failure.
-/// - -ECANCELED: the progress function returned non-zero, or `cancel` pointed to something else than 0.
+/// - -ECANCELED: the progress function returned non-zero, or `cancel` points to a number other than 0.
 ///
 /// Thread-safe. Blocks until done: it reads both files. Since 0.1.
 #[must_use]

@@ -19,10 +19,10 @@ use crate::sharing::{LARGEST, Reported, Span};
 use crate::sys::maps::{Content, Record};
 use crate::sys::{Errno, Native};
 
-/// Do not write out what is not written yet. By default the whole file is written out first (as
-/// fdatasync(2) does, without waiting for the device), since a new or rewritten range has no place before. With
-/// this flag, and only if something is not written yet, such bytes are pending or unknown; nothing becomes false.
-/// On overlayfs that cannot be told, and shared blocks and holes are always pending.
+/// Do not write the file out first. By default the library writes out the whole file (as fdatasync(2) does, without waiting
+/// for the device), since a new or rewritten range has no place until then. With this flag, and only if a part of the
+/// file is not written out, bytes that may be concerned are pending or unknown. No answer becomes false. Overlayfs does
+/// not say whether all is written out: there, shared blocks and holes are always pending.
 pub const REFLINK_MAP_NO_FLUSH: u64 = 0x1000_0000_0000_0000;
 
 /// In `flags` of struct reflink_extents_result: `bytes_exclusive` is exact, since the file system itself counts it. Only
@@ -44,10 +44,10 @@ pub const REFLINK_EXTENT_INLINE: u32 = 4;
 /// Bytes without a known place: not written out yet, or the file system does not say where.
 pub const REFLINK_EXTENT_PENDING: u32 = 5;
 
-/// In `flags` of struct reflink_extent: something else uses the blocks too: another file, a snapshot, or another
-/// place of the same file. On Btrfs this holds for a whole extent as soon as a part of it is used elsewhere, on ReFS as
-/// soon as its first cluster is. On XFS it can stay for a moment after the other file was removed. On APFS only a file
-/// that shares all of its blocks has it.
+/// In `flags` of struct reflink_extent: something else uses the blocks too (another file, a snapshot, or another
+/// place of the same file). On Btrfs this holds for a whole extent as soon as a part of it is used elsewhere, on ReFS as
+/// soon as its first cluster is. On XFS the flag can stay for a moment after the other file was removed. On APFS it
+/// is set only in a file that shares all of its blocks.
 pub const REFLINK_EXTENT_SHARED: u32 = 0x1;
 /// In `flags` of struct reflink_extent: compressed or encrypted. `length` is that of the file's bytes, and the blocks
 /// may be fewer.
@@ -55,15 +55,15 @@ pub const REFLINK_EXTENT_ENCODED: u32 = 0x2;
 /// In `flags` of struct reflink_extent: `place` is valid. Two extents on one volume hold the same blocks if both have
 /// this flag and REFLINK_EXTENT_SHARED and their places are equal. reflink_shared() makes this comparison safely.
 pub const REFLINK_EXTENT_PLACE: u32 = 0x4;
-/// In `flags` of struct reflink_extent: behind the end of the file.
+/// In `flags` of struct reflink_extent: beyond the end of the file.
 pub const REFLINK_EXTENT_BEYOND_EOF: u32 = 0x8;
 
 /// The file system gives out no map of its files (NFS, FUSE, ZFS, tmpfs, all of FreeBSD), the data are kept elsewhere (in
 /// a cloud), or it is forbidden to ask. `reason` and `os_error` say which.
 pub const REFLINK_SHARING_UNKNOWN: u32 = 0;
-/// The file system gives out a map and does not say of all bytes whether they are shared: SMB of none, APFS of none in
-/// a file that shares a part, ReFS not of extents longer than a cluster whose first one is not. `bytes_shared` is then
-/// a minimum.
+/// The file system gives out a map, which does not say for all bytes whether they are shared. SMB says it for none, APFS
+/// for none in a file that shares only a part, ReFS not for an extent longer than a cluster if its first cluster is not
+/// shared. `bytes_shared` is then a minimum.
 pub const REFLINK_SHARING_UNREPORTED: u32 = 1;
 /// The file system says what is shared, or cannot share anything (ext4).
 pub const REFLINK_SHARING_KNOWN: u32 = 2;
@@ -72,7 +72,7 @@ pub const REFLINK_SHARING_KNOWN: u32 = 2;
 pub const REFLINK_SHARED_UNKNOWN: u32 = 0;
 /// Nothing is shared.
 pub const REFLINK_SHARED_NONE: u32 = 1;
-/// A part is shared. What is unknown may be too.
+/// A part is shared. Unknown bytes may be shared too.
 pub const REFLINK_SHARED_PART: u32 = 2;
 /// Everything is shared: both ranges end together, nothing is apart, nothing is unknown.
 pub const REFLINK_SHARED_ALL: u32 = 3;
@@ -114,8 +114,8 @@ pub struct reflink_extents_result {
     pub flags: u32,
     /// The raw error of the operating system behind a failure, or behind REFLINK_SHARING_UNKNOWN. 0 if none.
     pub os_error: i32,
-    /// REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN. Only with the last one does
-    /// `bytes_unshared` mean that nothing else uses these bytes.
+    /// REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN. Only with REFLINK_SHARING_KNOWN
+    /// does `bytes_unshared` mean that nothing else uses these bytes.
     pub reported: u32,
     /// Bytes looked at: the range, up to the end of the file. 0 with REFLINK_SHARING_UNKNOWN.
     pub length: u64,
@@ -133,17 +133,17 @@ pub struct reflink_extents_result {
     pub bytes_inline: u64,
     /// Bytes without a known place.
     pub bytes_pending: u64,
-    /// Those of `bytes_encoded` that are shared.
+    /// Of `bytes_encoded`: those that are shared.
     pub bytes_encoded_shared: u64,
-    /// Those of `bytes_preallocated` that are shared (Btrfs). A write to them goes elsewhere.
+    /// Of `bytes_preallocated`: those that are shared (Btrfs). A write to them allocates new blocks.
     pub bytes_preallocated_shared: u64,
-    /// Bytes held behind the end of the file, as far as the range reaches there. The rest of the last block is not
+    /// Bytes held beyond the end of the file, as far as the range reaches there. The rest of the last block is not
     /// counted.
     pub bytes_beyond_eof: u64,
-    /// Bytes that no other file uses: unshared data, and unshared preallocated blocks before and behind the end of
-    /// the file. At least as many; 0 unless `reported` is REFLINK_SHARING_KNOWN. With REFLINK_EXACT, whatever `reported`
-    /// is: exactly as many, in whole blocks, as the file system counts them. Removing the file need not free them: it may
-    /// be open, have other names, or be in a snapshot that was made later.
+    /// Bytes that no other file uses: unshared data, and unshared preallocated blocks before and beyond the end of
+    /// the file. A minimum, and 0 unless `reported` is REFLINK_SHARING_KNOWN. Exception: with REFLINK_EXACT the number is
+    /// exact whatever `reported` is, in whole blocks, as the file system counts them. Removing the file need not free
+    /// these bytes: it may be open, have other names, or be in a snapshot that was made later.
     pub bytes_exclusive: u64,
     /// Extents of the file in the range. Holes are not counted.
     pub extents: u64,
@@ -166,7 +166,7 @@ pub struct reflink_shared_result {
     pub flags: u32,
     /// The raw error of the operating system behind a failure, or behind REFLINK_SHARING_UNKNOWN. 0 if none.
     pub os_error: i32,
-    /// REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN: the least of both files.
+    /// REFLINK_SHARING_UNKNOWN, REFLINK_SHARING_UNREPORTED or REFLINK_SHARING_KNOWN: the lower one of both files.
     pub reported: u32,
     /// REFLINK_SHARED_UNKNOWN, REFLINK_SHARED_NONE, REFLINK_SHARED_PART or REFLINK_SHARED_ALL.
     pub verdict: u32,
@@ -180,7 +180,7 @@ pub struct reflink_shared_result {
     pub bytes_apart: u64,
     /// Bytes that are holes in both.
     pub bytes_hole: u64,
-    /// Bytes of which the file system does not say enough: compressed ones, those without a place.
+    /// Bytes about which the file system does not say enough: compressed, or without a place.
     pub bytes_unknown: u64,
     /// The first byte that is apart, counted from the beginning of the ranges; `length` if there is none.
     pub first_apart: u64,
@@ -347,19 +347,19 @@ unsafe fn look<T: Extensible>(result: *mut T, work: impl FnOnce() -> (T, Option<
     })
 }
 
-/// Finds out what a range of an open file is made of: data, holes, preallocated blocks, and what of it is shared.
+/// Finds out what a range of an open file is made of: data, holes, preallocated blocks, and which bytes are shared.
 ///
 /// Reports what the file system says: on Linux by FIEMAP, on macOS by F_LOG2PHYS_EXT and fgetattrlist(2), on Windows by
-/// retrieval pointers and their reference counts. (The last two are compiled, never run.) Where it says nothing, that is the
-/// answer, and the function returns 0: see `reported` of struct reflink_extents_result. The file is not changed, and its
+/// retrieval pointers and their reference counts. (The last two are compiled, never run.) If the file system says nothing,
+/// the function returns 0 and reports that in `reported` of struct reflink_extents_result. The file is not changed, and its
 /// offset does not move.
 ///
-/// The answer is of the moment: another process may write at any time. REFLINK_MAP_CHANGED reports changes that were
-/// noticed during the call. Needs the same memory for every file.
+/// The answer may be out of date at once: another process may write at any time. REFLINK_MAP_CHANGED reports changes that
+/// were noticed during the call. The memory needed does not depend on the file.
 ///
 /// @param fd      A regular file, open for reading or writing. On Windows, to write out a file on ReFS or a sparse one, it must be open for writing, or the caller be allowed to open it so. Else the answer is REFLINK_SHARING_UNKNOWN, unless REFLINK_MAP_NO_FLUSH is set.
 /// @param offset  Where the range begins, in bytes.
-/// @param length  The range's length in bytes, or REFLINK_TO_EOF, which includes blocks behind the end of the file.
+/// @param length  The range's length in bytes, or REFLINK_TO_EOF, which includes blocks beyond the end of the file.
 /// @param flags   0 or REFLINK_MAP_NO_FLUSH.
 /// @param result  Receives the sums, on success and on failure. May be NULL.
 /// @param each    Called with a batch of extents in order of their offsets, holes included, by the thread that called
@@ -422,13 +422,13 @@ fn give_extents(
 /// On macOS and Windows nothing is proven of two files except that they are apart: no manual says that a flush writes out
 /// what other programs changed through mappings.
 ///
-/// Compares places and not content: equal bytes at two places are `bytes_apart`. The range of one file with itself is
-/// `bytes_same`, also by two names of it. The files are not changed, and their offsets do not move.
+/// Compares places and not content: equal bytes at two places are `bytes_apart`. A range compared with itself is
+/// `bytes_same`, also through two names of the file. The files are not changed, and their offsets do not move.
 ///
 /// @param a         A regular file, open for reading or writing.
 /// @param a_offset  Where the range begins in it, in bytes.
-/// @param b         Another one, or the same.
-/// @param b_offset  Where the range begins in it. The offsets may differ.
+/// @param b         Another regular file, or the same.
+/// @param b_offset  Where the range begins in `b`. The offsets may differ.
 /// @param length    The ranges' length in bytes, or REFLINK_TO_EOF. Bytes that only one file has are `bytes_apart`.
 /// @param flags     0 or REFLINK_MAP_NO_FLUSH.
 /// @param result    Receives the answer, on success and on failure. May be NULL.

@@ -71,17 +71,17 @@ pub unsafe extern "C" fn reflink_copy_tree(
 ///
 /// The copy is built in a private directory beside the destination, ".reflink-" and 16 hexadecimal digits, which only
 /// its owner may enter. It gets its name in one step, when it is complete. After any error, signal or kill the name holds
-/// what it held before, or the complete new tree. An error removes the private directory, a kill leaves it. (Exceptions
-/// are asked for: REFLINK_MERGE, REFLINK_UNSTAGED, REFLINK_TREE_TWO_RENAMES.) Exceptions in time are failures after the
-/// name was given: REFLINK_PUBLISHED says that it was.
+/// what it held before, or the complete new tree. After an error the library removes the private directory; a kill leaves
+/// it. (Exceptions, only on request: REFLINK_MERGE, REFLINK_UNSTAGED, REFLINK_TREE_TWO_RENAMES.) If a step fails after the
+/// copy got its name, REFLINK_PUBLISHED is set.
 ///
 /// Each file is copied as reflink_copy_file_at() does it, and the method is decided for each. Hard links within the tree
 /// stay hard links. Symbolic links are copied byte for byte. FIFOs, sockets, devices and whiteouts are made anew and
 /// never opened. Directories get their permission bits and times last, so that one that forbids writing can be copied.
-/// Files that others change meanwhile are copied as reflink_copy_file_at() says; the copy is not of one instant.
+/// Files that change during the call are copied as reflink_copy_file_at() says; the copy is no snapshot of one instant.
 ///
-/// Below the two names nothing is followed: each entry is reached by one name from an open directory, so that nobody who
-/// swaps entries meanwhile can lead the call elsewhere. The depth is not limited, nor is the length of paths. At most 64
+/// Below the two names no symbolic link is followed: each entry is reached by one name from an open directory, so that
+/// swapping entries during the call cannot lead it elsewhere. The depth is not limited, nor is the length of paths. At most 64
 /// descriptors are open, and 4 more for each thread.
 ///
 /// Not copied: inode flags (except NOCOW of directories on Btrfs), project ids, fs-verity, creation times.
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn reflink_copy_tree(
 ///   -EOPNOTSUPP for that entry, unless REFLINK_TREE_SKIP_SPECIAL is set.
 /// - Access control lists are those that the destination's parent hands down, also that of the private directory.
 /// - Two names cannot be exchanged: REFLINK_REPLACE needs REFLINK_TREE_TWO_RENAMES.
-/// - Paths are limited to 32,767 units of UTF-16. A name that UTF-8 cannot say is -EILSEQ for that entry.
+/// - Paths are limited to 32,767 units of UTF-16. A name that UTF-8 cannot represent is -EILSEQ for that entry.
 ///
 /// @param src_dir  An open directory that `src` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
 /// @param src      The directory to copy.
@@ -104,10 +104,10 @@ pub unsafe extern "C" fn reflink_copy_tree(
 /// @param options  How to copy, or NULL for the defaults.
 /// @param result   Says what was done, on success and on failure. May be NULL.
 /// @return 0, or a negative code, among others:
-/// - -EINVAL: a NULL name, a value that is unknown or in the wrong member, a flag without what it belongs to
+/// - -EINVAL: a NULL name, a value that is unknown or in the wrong member, a flag without the one it needs
 ///   (REFLINK_TREE_KEEP_EXISTING without REFLINK_MERGE), a `failed_path_size` without `failed_path`.
-/// - -ENOTDIR: the source is not a directory; with REFLINK_REPLACE, the destination is a file. At REFLINK_STEP_CLEANUP: one
-///   came there at the last moment, and was moved aside (REFLINK_PUBLISHED, REFLINK_LITTER).
+/// - -ENOTDIR: the source is not a directory; with REFLINK_REPLACE, the destination is a file. At REFLINK_STEP_CLEANUP: a
+///   file came there at the last moment, and was moved aside (REFLINK_PUBLISHED, REFLINK_LITTER).
 /// - -ELOOP: the source is a symbolic link, and REFLINK_NOFOLLOW is set.
 /// - -EEXIST: the destination exists, also as an empty directory, and neither REFLINK_REPLACE nor REFLINK_MERGE is set.
 /// - REFLINK_ERR_SAME_FILE: the destination is the source.
@@ -117,8 +117,8 @@ pub unsafe extern "C" fn reflink_copy_tree(
 /// - -EOPNOTSUPP at REFLINK_STEP_PUBLISH: with REFLINK_REPLACE, two names cannot be exchanged there: see
 ///   REFLINK_TREE_TWO_RENAMES.
 /// - with REFLINK_ALWAYS what reflink_copy_file_at() returns for the first file that cannot be cloned.
-/// - -ECANCELED: a function or `cancel` said so. With REFLINK_PUBLISHED: while the replaced tree was being removed.
-/// - any error of an entry. `failed_path` says of which.
+/// - -ECANCELED: a function or `cancel` asked to stop. With REFLINK_PUBLISHED: while the replaced tree was being removed.
+/// - any error of an entry: `failed_path` names the entry.
 ///
 /// Thread-safe. Since 0.1.
 #[must_use]
@@ -164,26 +164,25 @@ pub unsafe extern "C" fn reflink_remove_tree(
 
 /// Removes a directory with all that is in it, its name relative to an open directory.
 ///
-/// Each entry is reached by one name from an open directory, and no symbolic link is followed, so that nobody who swaps
-/// entries meanwhile can lead the call elsewhere. Directories that forbid their owner to write or enter are given these
-/// rights first. A mount point is never entered: -EBUSY for that entry. Entries that others remove meanwhile are no error.
+/// Each entry is reached by one name from an open directory, and no symbolic link is followed, so that swapping entries
+/// during the call cannot lead it elsewhere. Directories that forbid their owner to write or enter are given these
+/// rights first. A mount point is never entered: -EBUSY for that entry. Entries that others remove during the call are no error.
 /// On Windows a junction is removed as a link is. (Run under Wine, where there are none; never on Windows itself.)
 ///
-/// Of the options `progress`, `cancel`, `on_error`, `on_done` and `failed_path` mean something; `flags`, `filter` and everything
-/// from `mode` to `preserve` must be 0. Any `threads` is accepted, and the calling thread does all of it. An entry that `on_error`
-/// skips stays, with the directories that it is in.
-/// After an error what was removed so far stays removed.
+/// The options used are `progress`, `cancel`, `on_error`, `on_done` and `failed_path`. `flags`, `filter` and everything from
+/// `mode` to `preserve` must be 0. Any `threads` is accepted, and the calling thread does all the work. An entry that
+/// `on_error` skips stays, with the directories that it is in. After an error, entries removed so far stay removed.
 ///
 /// @param dir      An open directory that `name` is relative to, or AT_FDCWD of <fcntl.h> (on Windows NULL).
 /// @param name     The directory to remove: a name or a path. Its last part is not followed.
 /// @param options  As above, or NULL.
 /// @param result   Says what was done, on success and on failure. May be NULL.
 /// @return 0, or a negative code, among others:
-/// - -EINVAL: a NULL name, an option that means nothing here.
+/// - -EINVAL: a NULL name, an option that is not used here.
 /// - -ENOTDIR: it is a file or a symbolic link.
 /// - -EBUSY: something is mounted in it.
-/// - -ECANCELED: a function or `cancel` said so.
-/// - any error of an entry. `failed_path` says of which.
+/// - -ECANCELED: a function or `cancel` asked to stop.
+/// - any error of an entry: `failed_path` names the entry.
 ///
 /// Thread-safe. Since 0.1.
 #[must_use]

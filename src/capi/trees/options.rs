@@ -6,10 +6,10 @@ use core::mem::offset_of;
 
 use crate::capi::sized::Extensible;
 
-/// Of trees: copy into the directory that is there, each entry atomically. What is in it and not in the source stays.
-/// A directory there keeps its mode, owner and times. A directory against anything else, either way, is -EEXIST for that
-/// entry (see `on_error`). A symbolic link there is replaced, never entered. Other entries are replaced, unless
-/// REFLINK_TREE_KEEP_EXISTING is set. After an error what was done so far stays: REFLINK_DESTINATION_CHANGED.
+/// Of trees: copy into the directory that is there, each entry atomically. Entries that only the destination has stay.
+/// An existing directory keeps its mode, owner and times. If exactly one of both entries is a directory, that is -EEXIST
+/// for the entry (see `on_error`). An existing symbolic link is replaced, never entered. Other entries are replaced, unless
+/// REFLINK_TREE_KEEP_EXISTING is set. After an error, what was copied so far stays: REFLINK_DESTINATION_CHANGED.
 pub const REFLINK_MERGE: u32 = 0x40;
 
 /// Of trees: each name of a file becomes a file of its own. Without it, names of one file in the source are names of one
@@ -22,14 +22,14 @@ pub const REFLINK_TREE_SKIP_SPECIAL: u64 = 0x200_0000_0000;
 /// empty file. Both are counted in `mounts_left_empty`. A Btrfs subvolume is not a mount.
 pub const REFLINK_TREE_ONE_MOUNT: u64 = 0x400_0000_0000;
 /// Of trees, with REFLINK_REPLACE: where two names cannot be exchanged in one step, rename the old tree away, then give the
-/// new one its name. Between the two there is nothing under the name. The old tree waits as ".reflink-old-" and 16
-/// hexadecimal digits, and gets its name back if the second rename fails.
+/// new one its name. Between the two renames nothing has the name. The old tree is then called ".reflink-old-" and
+/// 16 hexadecimal digits. It gets its name back if the second rename fails.
 pub const REFLINK_TREE_TWO_RENAMES: u64 = 0x800_0000_0000;
-/// Of trees: write the source's file system through to the device first (syncfs(2); -EOPNOTSUPP on other systems than
+/// Of trees: write the source's file system through to the device first (syncfs(2); -EOPNOTSUPP on systems other than
 /// Linux). On XFS, cloning files that were written a moment ago takes many times as long, since each clone writes its file
 /// out first. The flush writes other programs' data too.
 pub const REFLINK_TREE_FLUSH_SOURCE: u64 = 0x1000_0000_0000;
-/// Of trees, with REFLINK_MERGE: what is there stays as it is, and is counted in `entries_kept`.
+/// Of trees, with REFLINK_MERGE: do not replace existing entries, and count them in `entries_kept`.
 pub const REFLINK_TREE_KEEP_EXISTING: u64 = 0x2000_0000_0000;
 /// Of trees, with REFLINK_REPLACE: the old tree stays beside the new one, under the name in `litter`, so that it can be
 /// put back or removed later.
@@ -80,7 +80,7 @@ pub struct reflink_tree_entry {
     pub size: u32,
     /// REFLINK_ENTRY_*.
     pub kind: u32,
-    /// How deep it is: 1 is in the root.
+    /// How deep it is: 1 for an entry of the root.
     pub depth: u32,
     /// For `on_error`, REFLINK_STEP_*: which operation failed.
     pub step: u32,
@@ -130,7 +130,7 @@ pub struct reflink_tree_progress {
 /// more flags.
 ///
 /// All functions are called by the thread that called the library, one at a time. None may throw, longjmp or call
-/// pthread_exit. NULL is none.
+/// pthread_exit. A function that is NULL is not called.
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(non_camel_case_types)]
@@ -155,12 +155,12 @@ pub struct reflink_tree_options {
     /// REFLINK_TREE_TWO_RENAMES, REFLINK_TREE_FLUSH_SOURCE, REFLINK_TREE_KEEP_EXISTING, REFLINK_TREE_KEEP_REPLACED.
     pub flags: u64,
     /// Called every 64 entries or more often, and between stretches of a large file that is copied. Non-zero cancels with
-    /// -ECANCELED. A clone is one call, also with it.
+    /// -ECANCELED. Each file is still cloned in one system call.
     pub progress:
         Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_tree_progress) -> c_int>,
     /// Passed to each function.
     pub user: *mut c_void,
-    /// Non-zero there cancels, as in struct reflink_options. NULL: nobody cancels.
+    /// Points to a number that cancels when it is not 0, as in struct reflink_options. May be NULL.
     pub cancel: *const c_int,
     /// Called for each entry below the root before it is opened. Returns REFLINK_TAKE, REFLINK_LEAVE_OUT or, for a
     /// directory, REFLINK_TAKE_EMPTY. A negative number from -4095 to -1 ends the call with that code, a lower one with
@@ -170,18 +170,18 @@ pub struct reflink_tree_options {
     /// error. Not asked about -ENOSPC, -EDQUOT, -EROFS, -ENOMEM, -EMFILE and -ENFILE, which end the call, as every
     /// failure does without this function.
     pub on_error: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
-    /// Called for each entry that is finished, for a list of what was copied: for a directory after all that is in it.
+    /// Called for each entry that was copied or removed, when it is finished: for a directory after everything in it.
     /// Non-zero cancels with -ECANCELED.
     pub on_done: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
     /// Receives the path of the entry that ended the call, relative to the root and NUL-terminated, cut to
-    /// `failed_path_size`. Empty where it was the root, or where no entry did. NULL: not wanted.
+    /// `failed_path_size`. Empty if that was the root, or if no entry ended the call. May be NULL.
     pub failed_path: *mut c_char,
     /// How many bytes there is room for at `failed_path`.
     pub failed_path_size: usize,
-    /// The most threads that work at once, the calling one among them. 0 and 1: that one alone, and no thread is made.
-    /// Threads that are made block all signals and are gone when the call returns. They rest while files are copied faster
-    /// without them, which is tried now and then. Measured on two cores: on XFS a second one takes a third off the time of
-    /// clones, on Btrfs it gains nothing, since its clones wait for each other.
+    /// The most threads that work at once, including the calling one. With 0 or 1 that one works alone, and no thread is
+    /// made. Threads that are made block all signals, and have ended when the call returns. They pause while files are
+    /// copied faster without them, which the library tries now and then. Measured on two cores: on XFS a second thread
+    /// takes a third off the time of clones; on Btrfs it gains nothing, since clones there wait for each other.
     pub threads: u32,
     /// 0.
     pub reserved: u32,

@@ -28,14 +28,14 @@ pub struct reflink_tree_result {
     pub size: u32,
     /// REFLINK_STEP_*: which operation failed.
     pub step: u32,
-    /// REFLINK_REASON_*: why the first file that was not cloned was not.
+    /// REFLINK_REASON_*: why not every file was cloned, taken from the first one that was not.
     pub reason: u32,
     /// REFLINK_PUBLISHED, REFLINK_TREE_INCOMPLETE, REFLINK_LITTER, REFLINK_METADATA_INCOMPLETE,
     /// REFLINK_DESTINATION_CHANGED, REFLINK_AT_SOURCE, REFLINK_AT_DESTINATION.
     pub flags: u32,
     /// The raw error of the operating system behind a failure, 0 if none.
     pub os_error: i32,
-    /// The -errno that refused that clone, 0 if none did.
+    /// The -errno that refused to clone that file, 0 if none did.
     pub clone_error: i32,
     /// The length of the path that `failed_path` receives, before cutting, without the NUL.
     pub failed_path_length: u64,
@@ -53,7 +53,7 @@ pub struct reflink_tree_result {
     pub specials_left_out: u64,
     /// Mount points left empty because of REFLINK_TREE_ONE_MOUNT.
     pub mounts_left_empty: u64,
-    /// Left out by `filter`. What is in a directory that was left out is not counted.
+    /// Left out by `filter`. The entries of a directory that was left out are not counted.
     pub entries_left_out: u64,
     /// Not replaced because of REFLINK_TREE_KEEP_EXISTING.
     pub entries_kept: u64,
