@@ -73,6 +73,9 @@ class EntryKind(_Number):
     # make header: end
 
 
+_KINDS = EntryKind.table()
+
+
 class Phase(_Number):
     """What a call is doing."""
 
@@ -282,21 +285,23 @@ class _Watch:
     def _call(self, function: str, argument: Any) -> Any:
         return self._functions[function](argument)  # type: ignore[misc]
 
-    def _entry(self, raw: Any) -> tuple[bytes, dict[str, Any]]:
-        path = ffi.string(raw.path)
-        described = {
-            "kind": EntryKind(raw.kind),
-            "path": _like(self._names[0], path),
-            "depth": raw.depth,
-            "source_dir": None if raw.source_dir == -1 else raw.source_dir,
-            "error": None,
-            "step": Step(raw.step),
-            "method": Method(raw.method),
-            "length": raw.bytes,
-            "source_changed": bool(raw.flags & _types._SOURCE_CHANGED),
-            "metadata_incomplete": bool(raw.flags & _types._METADATA_INCOMPLETE),
-        }
-        return path, described
+    def _entry(self, raw: Any, error: Optional[OSError] = None) -> Entry:
+        entry = Entry.__new__(Entry)
+        flags, source_dir = raw.flags, raw.source_dir  # each look into the structure costs a call
+        # The __init__ of a frozen dataclass sets one member at a time, by a call for each.
+        entry.__dict__.update(
+            kind=_KINDS[raw.kind],
+            path=_like(self._names[0], ffi.string(raw.path)),
+            depth=raw.depth,
+            source_dir=None if source_dir == -1 else source_dir,
+            error=error,
+            step=_types._STEPS[raw.step],
+            method=_types._METHODS[raw.method],
+            length=raw.bytes,
+            source_changed=flags & _types._SOURCE_CHANGED != 0,
+            metadata_incomplete=flags & _types._METADATA_INCOMPLETE != 0,
+        )
+        return entry
 
     def _progress(self, _user: Any, now: Any) -> int:
         if self.raised is None and self._functions.get("progress") is not None:
@@ -305,7 +310,7 @@ class _Watch:
         return 0
 
     def _filter(self, _user: Any, raw: Any) -> int:
-        answer = self._call("filter", Entry(**self._entry(raw)[1]))
+        answer = self._call("filter", self._entry(raw))
         if answer is True:
             return _TAKE
         if answer is False:
@@ -315,12 +320,12 @@ class _Watch:
         raise TypeError(f"filter must return True, False or 'empty', not {answer!r}")
 
     def _on_error(self, _user: Any, raw: Any) -> int:
-        path, described = self._entry(raw)
-        described["error"] = from_code(raw.code, *(_below(name, path) for name in self._names))
-        return _SKIP if self._call("on_error", Entry(**described)) is True else _STOP
+        path = ffi.string(raw.path)
+        error = from_code(raw.code, *(_below(name, path) for name in self._names))
+        return _SKIP if self._call("on_error", self._entry(raw, error)) is True else _STOP
 
     def _on_done(self, _user: Any, raw: Any) -> int:
-        self._call("on_done", Entry(**self._entry(raw)[1]))
+        self._call("on_done", self._entry(raw))
         return 0
 
 
