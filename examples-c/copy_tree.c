@@ -504,7 +504,7 @@ static void die_of(int number)
 
 int main(int argc, char **argv)
 {
-    static char failed_path[4096];
+    static char failed_path[1 << 16]; /* a longer one is cut */
     struct command command = {.options = REFLINK_TREE_OPTIONS_INIT};
     struct reflink_tree_result result = REFLINK_TREE_RESULT_INIT;
     int letter, code, status;

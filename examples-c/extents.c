@@ -113,7 +113,7 @@ static void print_sums(const char *name, const struct reflink_extents_result *su
     print_part(sums->bytes_pending, "without a known place");
     print_part(sums->bytes_beyond_eof, "beyond the end");
     if (sums->reported == REFLINK_SHARING_KNOWN || sums->flags & REFLINK_EXACT)
-        printf("; of no other file: %s %s", sums->flags & REFLINK_EXACT ? "exactly" : "at least",
+        printf("; exclusive: %s %s", sums->flags & REFLINK_EXACT ? "exactly" : "at least",
                human(sums->bytes_exclusive, text));
     printf("%s\n", sums->flags & REFLINK_MAP_CHANGED ? " (it changed meanwhile)" : "");
 }
