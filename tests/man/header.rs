@@ -25,6 +25,8 @@ pub struct Function {
 }
 
 pub struct Constant {
+    /// The title of the header's part that it is in.
+    pub part: String,
     pub name: String,
     /// Its number, as written.
     #[allow(dead_code)] // the manual shows none
@@ -57,17 +59,21 @@ pub fn read(text: &str) -> Header {
     let lines: Vec<&str> = text.lines().collect();
     let mut at = 0;
     let mut comment: Vec<String> = Vec::new();
+    let mut part = "";
     while at < lines.len() {
         let line = lines[at];
         if line.starts_with("/**") {
             (comment, at) = block(&lines, at);
             continue;
         }
-        if let Some(define) = line.strip_prefix("#define ") {
+        if let Some(title) = line.strip_prefix("/* ---- ").and_then(|rest| rest.strip_suffix(" ---- */")) {
+            part = title;
+        } else if let Some(define) = line.strip_prefix("#define ") {
             if !comment.is_empty() {
                 let (name, value) = define.split_once(' ').expect("a name and a number");
                 let text = joined(&comment);
-                header.constants.push(Constant { name: name.to_owned(), value: value.to_owned(), text });
+                let (name, value) = (name.to_owned(), value.to_owned());
+                header.constants.push(Constant { part: part.to_owned(), name, value, text });
             }
             comment.clear();
         } else if let Some(name) = line.strip_prefix("struct ").and_then(|rest| rest.strip_suffix(" {")) {

@@ -169,7 +169,7 @@ fn concepts_page(header: &Header, version: &str, sources: &impl Sources) -> Stri
     let (titled, plain): (Vec<&String>, Vec<&String>) =
         header.head.iter().partition(|paragraph| paragraph.contains(". ") && title(paragraph).is_some());
     for paragraph in plain.iter().filter(|text| !text.starts_with("Link with")) {
-        page.paragraph(paragraph);
+        page.paragraph(&paragraph.replace(" is in libreflink(7), under", " is below, under"));
     }
     for line in sources.concepts().lines().filter(|line| !line.is_empty()) {
         match line.strip_prefix("# ") {
@@ -218,9 +218,13 @@ fn notes(page: &mut Page, paragraphs: &[&String], wanted: impl Fn(&str) -> bool)
 }
 
 fn constants(page: &mut Page, header: &Header) {
-    page.subsection("Constants");
+    let mut part = "";
     let own = |name: &str| name.starts_with("REFLINK_ERR_") || name.starts_with("REFLINK_VERSION_");
     for constant in header.constants.iter().filter(|constant| !own(&constant.name)) {
+        if constant.part != part {
+            part = &constant.part;
+            page.subsection(&format!("Constants ({part})"));
+        }
         page.item(&format!(".B {}", constant.name), &constant.text);
     }
 }
