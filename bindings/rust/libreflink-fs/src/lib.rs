@@ -120,3 +120,8 @@ pub fn probe_from(src: impl AsRef<Path>, dir: impl AsRef<Path>) -> io::Result<Ca
 pub fn library_version() -> &'static str {
     native::version()
 }
+
+/// What the README shows is compiled, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
