@@ -1,5 +1,5 @@
 //! What files are made of and what they share: numbers, structures and the two functions that look.
-//! Nothing here changes a file; that nobody says what is shared is an answer, and no failure.
+//! They change no file. If the file system does not say what is shared, that is an answer and no failure.
 
 use core::ffi::{c_int, c_void};
 use core::mem::{MaybeUninit, offset_of};
@@ -215,7 +215,7 @@ const fn verdict_number(verdict: Verdict) -> u32 {
     }
 }
 
-/// What both results begin with: step, reason, flags and the system's error.
+/// The first members of both results: step, reason, flags and the system's error.
 fn beginning(error: Option<Error>, refused: Option<Errno>, changed: bool) -> (u32, u32, u32, i32) {
     let step = error.map_or(Step::None, |error| error.step);
     let reason = refused.map_or(REFLINK_REASON_NONE, |errno| reason_number(table::reason(errno)));
@@ -270,7 +270,7 @@ fn shared_result(found: &Comparison, error: Option<Error>) -> reflink_shared_res
     }
 }
 
-/// What a caller is told of a piece.
+/// A piece as the caller gets it.
 fn extent(of: &Extent) -> reflink_extent {
     let Record { offset, length, place, content, shared, .. } = of.record;
     let kind = match content {

@@ -1,5 +1,5 @@
-//! Whether the bytes of two ranges lie at one place. A false "same" would be a defect of the first rank:
-//! what the maps do not prove is unknown, and nothing is ever concluded from what they leave out.
+//! Compares where the bytes of two ranges lie. A false "same" would be the worst defect: what the maps do not prove is unknown,
+//! and nothing is concluded from what they leave out.
 
 use super::extents::no_map;
 use super::pieces::Pieces;
@@ -23,7 +23,7 @@ pub enum Relation {
     Unknown,
 }
 
-/// The one word for a comparison.
+/// The verdict of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It cannot be told whether anything is shared.
@@ -51,20 +51,20 @@ pub struct Comparison {
     pub length: u64,
     /// Bytes at one place.
     pub same: u64,
-    /// Bytes at different places, or that only one of both has.
+    /// Bytes at different places, or that only one of both files has.
     pub apart: u64,
     /// Bytes that are holes in both.
     pub holes: u64,
-    /// Bytes of which it cannot be told.
+    /// Bytes for which it cannot be told.
     pub unknown: u64,
     /// The first byte that is apart, from the ranges' beginning; `length` where there is none.
     pub first_apart: u64,
-    /// The first byte of which it cannot be told.
+    /// The first byte for which it cannot be told; `length` where there is none.
     pub first_unknown: u64,
 }
 
 impl Comparison {
-    /// Nothing seen yet of so many bytes.
+    /// A comparison of so many bytes, of which nothing is seen yet.
     fn of(length: u64) -> Self {
         Self { length, first_apart: length, first_unknown: length, ..Self::default() }
     }
@@ -89,7 +89,7 @@ impl Comparison {
         *sum = sum.saturating_add(length);
     }
 
-    /// The one word for it.
+    /// The verdict, by the four sums.
     pub fn verdict(&self) -> Verdict {
         match (self.same, self.apart, self.unknown) {
             (_, 0, 0) => Verdict::All,
@@ -100,7 +100,7 @@ impl Comparison {
     }
 }
 
-/// What is known of the volumes of two files.
+/// What is known about the volumes of two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Volumes {
     One,
@@ -114,14 +114,14 @@ pub struct Pair<'s, 'b, S: Sys> {
     /// What is left of the last piece of each.
     rest: [Option<Record>; 2],
     volumes: Volumes,
-    /// Equal places and holes prove something.
+    /// Equal places and holes are proofs: see `Maps::flush_is_complete`.
     proves: bool,
-    /// The last stretch lies in the metadata of one of both.
+    /// The last stretch lies in the metadata, in at least one of both files.
     pub inline: bool,
 }
 
 impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
-    /// The maps of two ranges of one length that end before the ends of their files, and what fstat says of these.
+    /// Takes two ranges of equal length, which end within their files, and what fstat says of these files.
     pub fn new(
         sys: &'s S,
         [a, b]: [(Span, &Stat); 2],
@@ -156,18 +156,18 @@ impl<'s, 'b, S: Sys> Pair<'s, 'b, S> {
         Ok(Some((length, relation)))
     }
 
-    /// How two pieces relate that begin at the same distance from the ranges' beginnings. Equal places count only where both
-    /// are marked as shared: that keeps out SMB, whose addresses are offsets, and maps that are not of one instant.
+    /// How two pieces relate that begin at the same distance from the ranges' beginnings. Equal places count only if both are
+    /// marked as shared. That excludes SMB, whose addresses are offsets, and maps that are not of one instant.
     fn relation(&self, one: &Record, other: &Record) -> Relation {
         use Content::{Encoded, Hole, Inline, Pending};
         match (one.content, other.content) {
-            // A hole may still look so.
+            // Without a flush, a hole may be called pending.
             (Hole, Pending) | (Pending, Hole) if !self.maps.iter().all(|map| map.flush) => Relation::Unknown,
             (Hole, Hole) => Relation::Hole,
             (Hole, _) | (_, Hole) => Relation::Apart,
             _ if self.volumes == Volumes::Two => Relation::Apart,
             _ if self.volumes == Volumes::Unknown => Relation::Unknown,
-            // An extent is compressed as a whole or not at all, and the metadata are no extent of data.
+            // Bytes with a place are in another extent: one is compressed as a whole or not at all, and metadata is in none.
             (_, Encoded | Inline) if one.place.is_some() => Relation::Apart,
             (Encoded | Inline, _) if other.place.is_some() => Relation::Apart,
             _ => match (one.place, other.place) {
@@ -189,7 +189,7 @@ pub fn one_file<S: Sys>(sys: &S, (a, a_stat): (Fd, &Stat), (b, b_stat): (Fd, &St
     a == b || (a_stat.same_file(b_stat) && a_stat.looks_like(b_stat) && sys.numbers_tell(a))
 }
 
-/// What a file is, of which only the map is wanted: open in any way but O_PATH.
+/// Checks that it is a regular file, open in any way except O_PATH, and returns what fstat says.
 fn check<S: Sys>(sys: &S, span: &Span) -> Result<Stat> {
     let step = Step::Check(span.side);
     let stat = sys.stat(span.fd).at(step)?;
@@ -198,7 +198,7 @@ fn check<S: Sys>(sys: &S, span: &Span) -> Result<Stat> {
     if access.read || access.write { Ok(stat) } else { Err(Errno::own(EBADF)).at(step) }
 }
 
-/// Compares the places of two ranges that are equally long.
+/// Compares where two ranges of equal length lie.
 pub fn compare<S: Sys>(sys: &S, a: &Span, b: &Span, flush: bool) -> Result<Comparison> {
     let (a_end, b_end) = (a.end()?, b.end()?);
     let (a_stat, b_stat) = (check(sys, a)?, check(sys, b)?);

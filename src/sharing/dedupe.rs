@@ -1,5 +1,5 @@
-//! Makes equal ranges of two files share their blocks: the kernel compares and shares, under a lock, what it is asked for here.
-//! Nothing that a file shows ever changes. A difference is an answer, and no error.
+//! Makes equal ranges of two files share their blocks. The kernel compares and shares under a lock; what it is asked for is
+//! decided here. No file's content ever changes. A difference is an answer, and no error.
 
 use super::Span;
 use super::compare::compare;
@@ -17,7 +17,7 @@ use crate::sys::{Dedupe, Errno, Sys};
 /// and on XFS nobody can read.
 const STEP: u64 = 16 << 20;
 
-/// Tried where the system shares nothing in its own block size, up to the largest record of ZFS in common use.
+/// Larger units to try if the system shares nothing in its block size: up to the largest record of ZFS in common use.
 const LARGER_UNITS: [u64; 5] = [4 << 10, 64 << 10, 128 << 10, 256 << 10, 1 << 20];
 
 /// What the caller asks for.
@@ -25,15 +25,15 @@ const LARGER_UNITS: [u64; 5] = [4 << 10, 64 << 10, 128 << 10, 256 << 10, 1 << 20
 pub struct Options {
     /// Sync the destination at the end.
     pub durable: bool,
-    /// Go on behind a difference.
+    /// Go on after a difference.
     pub past_differences: bool,
-    /// Ask for what is shared already, too.
+    /// Also ask for what is shared already.
     pub no_look: bool,
-    /// Look afterwards whether what was shared is.
+    /// Check afterwards in the maps what is shared.
     pub verify: bool,
 }
 
-/// What was done, or how far it came. The bytes, and those not reached, add up to `length`.
+/// What was done so far. The bytes, except `verified` and with those not reached, add up to `length`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The length of the range, up to the end of the longer file.
@@ -57,7 +57,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Bytes behind the difference or the error that ended it.
+    /// Bytes after the difference or the error that ended the call.
     pub fn not_reached(&self) -> u64 {
         let known = [self.deduped, self.already, self.different, self.skipped];
         known.into_iter().fold(self.length, u64::saturating_sub)
@@ -77,8 +77,8 @@ impl Report {
         }
     }
 
-    /// Takes back what the kernel need not have compared: where a file has grown meanwhile, the part of a block that was its
-    /// end is no end any more, and the kernel leaves it out without a word.
+    /// Takes back the part of a block at the end of both files, which the kernel may not have compared: if a file has grown,
+    /// its end is elsewhere, and the kernel silently leaves that part out.
     fn doubt(&mut self, tail: u64) {
         self.deduped = self.deduped.saturating_sub(tail);
         self.verified = self.verified.min(self.deduped.saturating_add(self.already));
@@ -91,7 +91,7 @@ impl Report {
     }
 }
 
-/// Shares what is equal in the range, and says in `report` what that was, whether or not it succeeds.
+/// Shares what is equal in the range. Fills `report`, on success and on failure.
 pub fn run<S: Sys>(
     sys: &S,
     range: &Range,
@@ -112,17 +112,18 @@ pub fn run<S: Sys>(
         return Ok(());
     }
     let untouched = *report;
-    let mut work = Work::of(sys, range, options, &files, report);
-    let mut asked = work.all(&files, progress);
-    let (disordered, mut tail) = (work.disordered, work.tail);
-    // A look is worth nothing if the maps were not of one instant, or if that cannot be told.
+    let mut pass = |options, report: &mut Report| {
+        let mut work = Work::of(sys, range, options, &files, report);
+        let asked = work.all(&files, progress);
+        (asked, work.disordered, work.tail)
+    };
+    let (mut asked, disordered, mut tail) = pass(options, report);
+    // Maps that were not of one instant, or may not have been, prove nothing: all is asked for once more, without a look.
     if report.already > 0 && (disordered || files.moved(sys).unwrap_or(true)) {
         (report.already, report.verified) = (0, 0);
         if asked.is_ok() {
             *report = untouched;
-            let options = Options { no_look: true, ..options };
-            let mut work = Work::of(sys, range, options, &files, report);
-            (asked, tail) = (work.all(&files, progress), work.tail);
+            (asked, _, tail) = pass(Options { no_look: true, ..options }, report);
         }
     }
     let moved = if tail > 0 { files.moved(sys) } else { Ok(false) };
@@ -137,15 +138,15 @@ pub fn run<S: Sys>(
     Ok(())
 }
 
-/// How far it is. Offsets count from the beginning of the range.
+/// One pass over the range. Offsets count from its beginning.
 struct Work<'w, 's, S: Sys> {
     sys: &'s S,
     range: &'w Range,
     options: Options,
     difference: Difference<'s, S>,
-    /// All before this is in the report.
+    /// Everything before this offset is in the report.
     at: u64,
-    /// What the system shares as a whole or not at all.
+    /// The size of a unit, which the system shares as a whole or not at all.
     unit: u64,
     /// The kernel has compared something in this unit.
     answered: bool,
@@ -156,12 +157,12 @@ struct Work<'w, 's, S: Sys> {
     report: &'w mut Report,
 }
 
-/// What the kernel said to a stretch.
+/// The kernel's answer about a stretch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
     Shared,
     Differs,
-    /// Not this file, or not in this unit: by an errno, or by a success that shared nothing.
+    /// It shares nothing of this file, or nothing in this unit. `None`: the call succeeded and shared nothing.
     Refused(Option<Errno>),
 }
 
@@ -181,7 +182,7 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         Self { sys, range, options, difference, at, unit, answered: false, disordered: false, tail, report }
     }
 
-    /// The whole range, in the smallest unit that the system takes.
+    /// Asks for the whole range, in the smallest unit that the system accepts.
     fn all(&mut self, files: &Files<S>, progress: &mut Progress) -> Result<()> {
         progress.tell(0, self.report.length)?;
         if files.common == 0 {
@@ -209,7 +210,7 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         progress.tell(self.report.length, self.report.length)
     }
 
-    /// What is refused for the pair is refused before their data is written out and read.
+    /// Asks for 0 bytes: a system that refuses these two files does so here, before their data is written out and read.
     fn ask_for_nothing(&mut self) -> Result<Flow> {
         Ok(match self.ask(0)? {
             Answer::Refused(errno) => Flow::Refused(errno),
@@ -217,8 +218,8 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         })
     }
 
-    /// The units to try, the smallest first. None is smaller than a block: of less than that the kernel compares nothing, and
-    /// says that it is the same (fs/remap_range.c, generic_remap_check_len).
+    /// The units to try, the smallest first. None is smaller than a block: the kernel compares nothing of a part of one, and
+    /// reports that it is the same (fs/remap_range.c, generic_remap_check_len).
     fn units(&self, files: &Files<S>) -> impl Iterator<Item = u64> + use<S> {
         let preferred = files.dst_stat.block_size.max(512);
         let block = self.sys.volume(self.range.dst).map_or(preferred, |volume| volume.block_size).max(512);
@@ -228,13 +229,13 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         units.into_iter().filter(move |unit| (block..=STEP).contains(unit))
     }
 
-    /// The limit on the destination's size: the kernel compares nothing beyond it, and sends SIGXFSZ to who asks
-    /// there, though no file grows.
+    /// How much of the range is below the limit on file sizes. Beyond it the kernel compares nothing and sends SIGXFSZ, though
+    /// no file grows.
     fn room(&self, files: &Files<S>) -> u64 {
         files.common.min(self.sys.size_limit().saturating_sub(self.range.dst_offset))
     }
 
-    /// Where whole units of both files begin and end. The last may be a part, where it is the last of both files.
+    /// Where the whole units of both files begin and end. The last one may be partial, if both files end in it.
     fn whole_units(&self, files: &Files<S>) -> Option<(u64, u64)> {
         let position = |offset: u64, at: u64| offset.saturating_add(at);
         let past = |offset: u64, at: u64| position(offset, at).checked_rem(self.unit).unwrap_or(0);
@@ -250,6 +251,7 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         (begin < end).then_some((begin, end))
     }
 
+    /// Asks for the whole units, and skips what is before them.
     fn in_units(&mut self, files: &Files<S>, progress: &mut Progress) -> Result<Flow> {
         let Some((begin, end)) = self.whole_units(files) else { return Ok(Flow::On) };
         self.skip_to(begin, Reason::File);
@@ -280,7 +282,7 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
                     self.skip_to(until.min(end), Reason::File);
                     Flow::On
                 }
-                // With the whole unit that the stretch ends in: what is known behind it begins later.
+                // Rounded up to a whole unit: what is known of the bytes after the stretch counts from there on.
                 _ => self.step(self.unit_of(until.saturating_add(self.unit).saturating_sub(1)).min(near))?,
             };
             if flow != Flow::On {
@@ -291,6 +293,7 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         Ok(Flow::On)
     }
 
+    /// Asks for everything up to `end`, and handles the differences.
     fn step(&mut self, end: u64) -> Result<Flow> {
         let Range { src, src_offset, dst, dst_offset, .. } = *self.range;
         let length = end.saturating_sub(self.at);
@@ -325,13 +328,13 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         Ok(Flow::On)
     }
 
-    /// The beginning of the unit that a byte behind the ones done lies in.
+    /// Where the unit of a byte begins. The byte is not done yet.
     fn unit_of(&self, byte: u64) -> u64 {
         let past = byte.saturating_sub(self.at).checked_rem(self.unit).unwrap_or(0);
         byte.saturating_sub(past)
     }
 
-    /// Takes what is left of the unit, up to `end`, for different.
+    /// Counts everything up to `end`, the end of the unit in which `found` differs, as different.
     fn differs(&mut self, found: u64, end: u64) {
         let report = &mut *self.report;
         report.first_difference = Some(report.first_difference.map_or(found, |first| first.min(found)));
@@ -356,7 +359,7 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         Ok(answer)
     }
 
-    /// Looks at what was shared since `begin`.
+    /// Counts what the maps show to be shared from `begin` on.
     fn verify(&mut self, begin: u64) -> Result<()> {
         let length = self.at.saturating_sub(begin);
         let span = |fd, side, offset: u64| Span { fd, side, offset: offset.saturating_add(begin), length };
@@ -367,6 +370,7 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         Ok(())
     }
 
+    /// Makes one call, and counts what it shared.
     fn ask(&mut self, length: u64) -> Result<Answer> {
         let Range { src, src_offset, dst, dst_offset, .. } = *self.range;
         let (from, to) = (src_offset.saturating_add(self.at), dst_offset.saturating_add(self.at));
@@ -378,7 +382,7 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
             }
             Err(errno) => return self.refused(errno),
         };
-        // A part of a unit was not compared, whatever the kernel says.
+        // The kernel does not compare a part of a unit, whatever it reports.
         let part = shared.checked_rem(self.unit).unwrap_or(0);
         let shared = if shared >= length { length } else { shared.saturating_sub(part) };
         self.tail = shared.checked_rem(self.unit).unwrap_or(0);

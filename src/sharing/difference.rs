@@ -1,5 +1,5 @@
 //! Finds where two ranges differ, by reading both: the kernel says only that they do.
-//! What is read is of that instant. Nothing is shared because of it: the kernel compares again.
+//! What is read may change at once. Nothing is shared because of it: the kernel compares again.
 
 use crate::copy::buffer::Buffer;
 use crate::copy::retry::Tries;
@@ -12,13 +12,13 @@ pub struct Difference<'s, S: Sys> {
     sys: &'s S,
     starts: [(Fd, u64); 2],
     buffers: [Buffer; 2],
-    /// Where the stretch begins that is in the buffers, and how long it is.
+    /// Where the bytes in the buffers begin, and how many there are.
     at: u64,
     length: u64,
 }
 
 impl<'s, S: Sys> Difference<'s, S> {
-    /// Of two files, each from an offset on. Nothing is read yet.
+    /// Takes two files, each with the offset where its range begins. Reads nothing yet.
     pub fn new(sys: &'s S, src: (Fd, u64), dst: (Fd, u64)) -> Self {
         Self { sys, starts: [src, dst], buffers: Default::default(), at: 0, length: 0 }
     }
@@ -43,7 +43,7 @@ impl<'s, S: Sys> Difference<'s, S> {
         Ok(None)
     }
 
-    /// Reads a stretch from `at` on: what both have of it. Says whether both end there.
+    /// Fills the buffers from `at` on, with as much as both files have. Returns whether both had equally much.
     fn read(&mut self, at: u64, end: u64) -> Result<bool> {
         // Whole blocks, as a descriptor with O_DIRECT wants them.
         let want = end.saturating_sub(at).next_multiple_of(4096);
@@ -56,6 +56,7 @@ impl<'s, S: Sys> Difference<'s, S> {
         Ok(one == other)
     }
 
+    /// The first byte in the buffers that differs.
     fn in_buffers(&mut self, from: u64, until: u64) -> Result<Option<u64>> {
         let [one, other] = &mut self.buffers;
         let (one, other) = (one.first(self.length)?, other.first(self.length)?);
@@ -71,7 +72,7 @@ impl<'s, S: Sys> Difference<'s, S> {
     }
 }
 
-/// Reads until the buffer is full or the file ends, and says how much that was.
+/// Reads until the buffer is full or the file ends, and returns how much that was.
 fn fill<S: Sys>(sys: &S, fd: Fd, buffer: &mut [u8], offset: u64, side: Side) -> Result<usize> {
     let (mut filled, mut tries) = (0, Tries::default());
     while filled < buffer.len() {

@@ -1,5 +1,5 @@
-//! What a range of a file is made of, piece by piece and in sums.
-//! That nobody says what is shared is an answer of its own, and never "nothing is".
+//! Finds out what a range of a file is made of, piece by piece and in sums.
+//! If the file system does not say what is shared, the answer says so: never "nothing is shared".
 
 use super::pieces::Pieces;
 use super::{LARGEST, Reported, Span};
@@ -25,7 +25,7 @@ pub struct Account {
     pub unshared: u64,
     /// Bytes that are compressed or encrypted.
     pub encoded: u64,
-    /// Bytes reserved.
+    /// Bytes in preallocated blocks.
     pub preallocated: u64,
     /// Bytes in holes.
     pub holes: u64,
@@ -37,11 +37,11 @@ pub struct Account {
     pub encoded_shared: u64,
     /// Those of `preallocated` that are shared.
     pub preallocated_shared: u64,
-    /// Bytes held behind the end of the file.
+    /// Bytes held beyond the end of the file.
     pub beyond: u64,
     /// Bytes that no other file refers to, at least.
     pub exclusive: u64,
-    /// Exactly as many, as the file system counts.
+    /// `exclusive` is exact, as the file system counts it.
     pub exact: bool,
     /// Extents, holes not counted.
     pub extents: u64,
@@ -52,14 +52,14 @@ pub struct Account {
 pub struct Extent {
     /// Where it is, and what.
     pub record: Record,
-    /// It is behind the end of the file.
+    /// It is beyond the end of the file.
     pub beyond: bool,
 }
 
 /// Receives the pieces in order; `false` asks to stop.
 pub type Each<'e> = &'e mut dyn FnMut(&Extent) -> bool;
 
-/// Adds up what a range is made of, and says so in `account`, whether or not it succeeds.
+/// Adds up what a range is made of. Fills `account`, on success and on failure.
 pub fn extents<S: Sys>(
     sys: &S,
     span: &Span,
@@ -84,7 +84,7 @@ pub fn extents<S: Sys>(
         extent.record.place = extent.record.place.filter(|_| has_base);
         each(&extent)
     });
-    // Of a walk that was stopped too: its sums are told.
+    // Also if `each` stopped the walk: the sums so far are reported.
     account.reported = Reported::of(sys, span.fd, &map);
     if account.reported != Reported::Known {
         account.exclusive = 0;
@@ -179,8 +179,8 @@ impl Account {
         self.add_exclusive(piece);
     }
 
-    /// Compressed bytes take less than their number on the disk, and what is in the metadata or has no place yet takes
-    /// nobody knows how much.
+    /// Counts data and preallocated blocks only: compressed bytes take fewer blocks, and for bytes in the metadata or without
+    /// a place nobody knows how many.
     fn add_exclusive(&mut self, piece: &Record) {
         if !piece.shared && matches!(piece.content, Content::Data | Content::Preallocated) {
             add(&mut self.exclusive, piece.length);

@@ -1,4 +1,4 @@
-//! Two open files of the caller's, and how much of a range each has: what is checked before the kernel is asked to share.
+//! Checks two open files of the caller's before the kernel is asked to share, and finds how much of the range each has.
 //! The destination need not be open for writing: nothing is written (ioctl_fideduperange(2), since Linux 4.19).
 
 use super::compare::one_file;
@@ -12,7 +12,7 @@ use crate::sys::{Access, Errno, Fd, Handle, Stat, Sys};
 pub struct Files<'s, S: Sys> {
     /// The length of the range, up to the end of the file that has more of it.
     pub length: u64,
-    /// As much of it as both have.
+    /// The length of what both files have of it.
     pub common: u64,
     /// The range ends where both files end.
     pub ends_both: bool,
@@ -29,6 +29,7 @@ pub struct Files<'s, S: Sys> {
 }
 
 impl<'s, S: Sys> Files<'s, S> {
+    /// Checks the range and both files.
     pub fn check(sys: &'s S, range: &Range) -> Result<Self> {
         let &Range { src, src_offset, dst, dst_offset, length } = range;
         for (number, side) in
@@ -67,7 +68,7 @@ impl<'s, S: Sys> Files<'s, S> {
         })
     }
 
-    /// Whether one of both was written to since, or changed in another way that its times tell.
+    /// Whether one of both files was written to since, or changed in another way that its times show.
     pub fn moved(&self, sys: &S) -> Result<bool> {
         let sides = [(self.src, &self.src_stat, Side::Source), (self.dst, &self.dst_stat, Side::Destination)];
         for (fd, before, side) in sides {
@@ -84,7 +85,7 @@ impl<'s, S: Sys> Files<'s, S> {
     }
 }
 
-/// What one of both is, and how it was opened.
+/// What fstat says of a regular file, and how it was opened.
 fn look<S: Sys>(sys: &S, fd: Fd, side: Side) -> Result<(Stat, Access)> {
     let step = Step::Check(side);
     let stat = sys.stat(fd).at(step)?;

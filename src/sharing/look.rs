@@ -1,4 +1,4 @@
-//! What two ranges share already, by their maps: it need not be compared again. The kernel would read all of it, and on XFS
+//! Finds in the maps what two ranges share already, which need not be compared again. The kernel would read all of it: on XFS
 //! from the device, since a dedupe there drops what it shared from the cache.
 
 use super::Span;
@@ -13,18 +13,18 @@ use crate::sys::maps::Batch;
 /// What the maps say of a stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// Not that it is shared.
+    /// Nothing proves that it is shared.
     Nothing,
-    /// One place holds both, or no place.
+    /// It lies at one place in both, or is a hole in both.
     Shared,
-    /// It lies in the metadata of one of both, where nothing can be shared.
+    /// It lies in the metadata of one of both files, where nothing can be shared.
     Inline,
 }
 
 /// A walk over both maps. Offsets count from the beginning of the range.
 pub struct Look<'s, 'b, S: Sys> {
     pair: Option<Pair<'s, 'b, S>>,
-    /// Where the stretch ends that the walk is at.
+    /// Where the current stretch ends.
     end: u64,
     known: Known,
 }
@@ -35,7 +35,7 @@ impl<'s, 'b, S: Sys> Look<'s, 'b, S> {
         Self { pair: None, end: u64::MAX, known: Known::Nothing }
     }
 
-    /// Of `from..end` of a range.
+    /// Looks at `from..end` of a range.
     pub fn new(
         sys: &'s S,
         range: &Range,
@@ -53,7 +53,7 @@ impl<'s, 'b, S: Sys> Look<'s, 'b, S> {
         Ok(Self { pair: Some(pair), end: from, known: Known::Nothing })
     }
 
-    /// How far one thing is known of all that lies from `at` on, and what. It looks no farther than `near` while nothing is known.
+    /// What is known of the bytes from `at` on, and up to where. While nothing is known, looks no further than `near`.
     pub fn stretch(&mut self, at: u64, near: u64) -> Result<(u64, Known)> {
         while self.end <= at {
             self.advance()?;

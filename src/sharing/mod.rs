@@ -1,4 +1,4 @@
-//! What files are made of and what they share on disk, and how equal ones are made to share. Safe Rust, generic over the system calls.
+//! Finds out what files are made of and which blocks they share, and makes equal files share. Safe Rust, generic over `Sys`.
 //! `pieces` walks a file's map, `extents` adds it up, `compare` walks two; `dedupe` has the kernel share
 //! what `look` does not find shared, `difference` finds where ranges differ.
 
@@ -26,7 +26,7 @@ pub const LARGEST: u64 = i64::MAX.unsigned_abs();
 pub struct Span {
     /// The file, open in any way but O_PATH.
     pub fd: Fd,
-    /// Which of two it is.
+    /// Which of two files it is.
     pub side: Side,
     /// Where the range begins.
     pub offset: u64,
@@ -50,15 +50,14 @@ pub enum Reported {
     /// It gives out no map, or may not be asked for one.
     #[default]
     Unknown,
-    /// It gives out a map, and never says what is shared.
+    /// It gives out a map, which does not say for all bytes whether they are shared.
     Unreported,
-    /// It says so.
+    /// It says what is shared.
     Known,
 }
 
 impl Reported {
-    /// By what the map was seen to say, and what is known of the file system. (To ask for that takes a third of a small
-    /// file's map.)
+    /// Judges by the map, and only then by the file system: asking for that takes a third of the time of a small file's map.
     pub fn of<S: Sys>(sys: &S, fd: Fd, map: &Pieces<'_, '_, S>) -> Self {
         let known = (map.says_shared && !map.is_vague)
             || match sys.said(fd) {

@@ -14,13 +14,13 @@ pub struct Pieces<'s, 'b, S: Sys> {
     /// Where the next piece begins: all before has been given out.
     at: u64,
     end: u64,
-    /// What is not written out is written before the map is fetched, or nothing waits for that.
+    /// The file is written out before the map is fetched, or nothing waits to be written out.
     pub flush: bool,
     batch: &'b mut Batch,
     next: usize,
-    /// A record behind a hole.
+    /// The record after a hole that was given out.
     held: Option<Record>,
-    /// Where the raw record before ended, in this batch.
+    /// Where the previous record of this batch ended.
     before: u64,
     asked_from: Option<u64>,
     ended: bool,
@@ -32,15 +32,15 @@ pub struct Pieces<'s, 'b, S: Sys> {
     pub says_shared: bool,
     /// Data had an address of its own.
     pub says_where: bool,
-    /// Data was vague.
+    /// A record was vague: see [`Record::vague`].
     pub is_vague: bool,
 }
 
 impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
-    /// The map of a range, by way of `batch`. Without `flush` nothing is written out, and what may be about to move has no
-    /// place and is not shared: a rewritten range still shows its old blocks before it is written out (XFS, Btrfs).
+    /// The map of a range, fetched into `batch`. Without `flush` nothing is written out, and no piece has a place or counts as
+    /// shared: a rewritten range shows its old blocks until it is written out (XFS, Btrfs).
     pub fn new(sys: &'s S, span: Span, flush: bool, batch: &'b mut Batch) -> Result<Self> {
-        // Where nothing waits, a flush writes nothing; it waits for Btrfs to note where it has just written.
+        // If nothing waits, a flush writes nothing; it waits until Btrfs has noted where it has just written.
         let flush = flush || sys.all_written(span.fd, 0, 0);
         Ok(Self {
             sys,
@@ -84,7 +84,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         Ok(Some(piece))
     }
 
-    /// A piece, or that nobody knows its place: without a flush, what was written to reserved blocks still reads as
+    /// Returns the piece, or calls it pending if it is not certain. Without a flush, what was written to reserved blocks still reads as
     /// reserved (XFS, ext4, f2fs), and what was written to a hole may have no record (XFS beside a rewritten clone,
     /// bcachefs before Linux 6.14; SMB, whose map is the server's).
     pub fn certain(&self, piece: Record) -> Record {
@@ -97,8 +97,8 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         if is_certain { piece } else { Record { content: Content::Pending, ..piece } }
     }
 
-    /// Whether a hole is one without a flush: nothing of it waits, and a map that was fetched after that was seen has no
-    /// record there either. What was written out after the first map is no hole, and waits no longer.
+    /// Whether a hole is certain without a flush: nothing in it waits to be written out, and a map that is fetched after this
+    /// check has no record there either. (Bytes written out after the first map do not wait any more, and are no hole.)
     #[inline(never)]
     fn is_hole_still(&self, hole: &Record) -> bool {
         let (fd, mut batch) = (self.span.fd, Batch::default());
@@ -108,7 +108,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
             && batch.records().iter().all(|record| record.within(hole.offset, hole.end()).is_none())
     }
 
-    /// The next record that says something of what follows.
+    /// The next record that reaches into what is still to be given out.
     #[inline(always)]
     fn fetch(&mut self) -> Result<Option<Record>> {
         loop {
@@ -125,7 +125,7 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         }
     }
 
-    /// What of a record lies ahead and within the range. (Btrfs gives out whole records, XFS cuts them to what was asked.)
+    /// The part of a record that is ahead and within the range. (Btrfs gives out whole records, XFS cuts them to what was asked.)
     #[inline(always)]
     fn accept(&mut self, record: Record) -> Option<Record> {
         self.disordered |= record.length == 0 || record.offset < self.before;
@@ -143,10 +143,11 @@ impl<'s, 'b, S: Sys> Pieces<'s, 'b, S> {
         Some(part)
     }
 
+    /// Fetches the next batch of records.
     #[inline(never)]
     fn refill(&mut self) -> Result<()> {
         if self.asked_from == Some(self.at) {
-            // Records came, and none of what was asked for: the next would be the same.
+            // The last batch had no record of what was asked for. The next one would be the same.
             return Err(Error::new(Step::Map(self.span.side), Cause::Inconsistent));
         }
         let (first, step) = (self.asked_from.is_none(), Step::Map(self.span.side));

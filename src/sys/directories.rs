@@ -44,8 +44,8 @@ pub trait Directories {
     fn enter_below(&self, _dir: Fd, _path: &CStr) -> Result<Fd> {
         unsupported()
     }
-    /// Opens to read what a directory calls a regular file: [`super::Sys::open_source`] without its look at the type. What
-    /// took its place meanwhile may be opened, and does not block.
+    /// Opens, to read, an entry that its directory lists as a regular file: [`super::Sys::open_source`] without its look at
+    /// the type. What has taken its place since may be opened, without waiting.
     fn open_listed(&self, _dir: Fd, _name: &CStr) -> Result<Fd> {
         unsupported()
     }
@@ -88,7 +88,7 @@ pub trait Directories {
     fn remove_directory(&self, _dir: Fd, _name: &CStr) -> Result<()> {
         unsupported()
     }
-    /// Has two names that both exist change places, in one step.
+    /// Exchanges two existing names in one step.
     fn exchange(&self, _one_dir: Fd, _one: &CStr, _other_dir: Fd, _other: &CStr) -> Result<()> {
         unsupported()
     }
@@ -138,7 +138,8 @@ pub trait Directories {
     fn set_no_cow(&self, _fd: Fd, _on: bool) -> Result<()> {
         unsupported()
     }
-    /// Whether there is [`Directories::sync_volume`] at all. Where not, what a durable tree is made of is synced one by one.
+    /// Whether the system has [`Directories::sync_volume`]. If not, files and directories of a durable tree are synced one by
+    /// one.
     fn syncs_volumes(&self) -> bool {
         false
     }

@@ -35,15 +35,15 @@ pub struct Record {
     pub content: Content,
     /// Something else refers to it too: another file, or another place of this one.
     pub shared: bool,
-    /// Nothing of it says whether it is shared. On Linux: the address of its data is only the offset in the file once
-    /// more, which is all that SMB says.
+    /// The record does not say whether it is shared. On Linux: its address only repeats the offset in the file, as all
+    /// addresses of SMB do.
     pub vague: bool,
     /// Nothing follows in this file.
     pub last: bool,
 }
 
 impl Record {
-    /// A hole. A system whose maps have records of holes says so where it found no place after a flush.
+    /// A hole. A system whose maps have records of holes uses it where it found no place after a flush.
     pub const fn hole(offset: u64, length: u64) -> Self {
         let content = Content::Hole;
         Self { offset, length, place: None, content, shared: false, vague: false, last: false }
@@ -54,7 +54,7 @@ impl Record {
         self.offset.saturating_add(self.length)
     }
 
-    /// What of it lies between two offsets, if anything.
+    /// The part of it between two offsets, if there is one.
     #[inline]
     pub fn within(&self, from: u64, to: u64) -> Option<Self> {
         let (offset, end) = (self.offset.max(from), self.end().min(to));
@@ -68,7 +68,7 @@ impl Record {
 /// call's own time is less than 1 % of theirs.
 pub const BATCH: usize = 224;
 
-/// The records of one call. They are not initialised before they are there: that took a quarter of a small file's map.
+/// The records of one call. They are not initialised first: that took a quarter of the time of a small file's map.
 pub struct Batch {
     records: [MaybeUninit<Record>; BATCH],
     count: usize,
@@ -103,7 +103,7 @@ impl Batch {
     }
 }
 
-/// How much a file system says of sharing.
+/// How much a file system says about sharing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
     /// What is shared is marked, or nothing can be.
@@ -127,8 +127,8 @@ pub enum Base {
 
 /// Where the bytes of a file lie.
 pub trait Maps {
-    /// Fetches the records from an offset on, up to a length, as many as there is room for. `flush`: what is not written
-    /// out is written first, the whole file's.
+    /// Fetches as many records of a range as there is room for, from its beginning on. `flush`: writes the whole file out
+    /// first.
     fn map(&self, _fd: Fd, _offset: u64, _length: u64, _flush: bool, _batch: &mut Batch) -> Result<()> {
         unsupported()
     }
@@ -136,7 +136,7 @@ pub trait Maps {
     fn all_written(&self, _fd: Fd, _offset: u64, _length: u64) -> bool {
         false
     }
-    /// How much the file system says of sharing.
+    /// How much the file system says about sharing.
     fn said(&self, _fd: Fd) -> Said {
         Said::Never
     }
@@ -144,8 +144,8 @@ pub trait Maps {
     fn base(&self, _fd: Fd, _stat: &Stat) -> Option<Base> {
         None
     }
-    /// Whether a map that was fetched with a flush is of all that programs changed, through mappings too. Where that is
-    /// not certain, it proves neither that two files hold the same bytes nor that a range holds none.
+    /// Whether a map that was fetched with a flush shows all that programs changed, also through mappings. If that is not
+    /// certain, the map proves neither that two files hold the same bytes nor that a range holds none.
     fn flush_is_complete(&self) -> bool {
         false
     }

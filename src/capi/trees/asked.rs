@@ -1,5 +1,5 @@
 //! Reads the options of a tree: what the engine is asked for, and the caller's functions.
-//! What means nothing to the function called is refused.
+//! Options that the called function does not use are refused.
 
 use core::ffi::{c_char, c_int};
 
@@ -71,7 +71,7 @@ impl FailedPath {
 pub enum Purpose {
     /// It copies.
     Copy,
-    /// It removes: only the caller's functions and the number of threads mean something.
+    /// It removes: only the caller's functions and the number of threads are used.
     Remove,
 }
 
@@ -87,7 +87,7 @@ pub unsafe fn read(from: *const reflink_tree_options, purpose: Purpose) -> Resul
     // SAFETY: not NULL, and the caller of this function vouches for the rest.
     let raw = unsafe { sized::read(from) }?;
     let failed_path = FailedPath { at: raw.failed_path, size: raw.failed_path_size };
-    // SAFETY: as above. Whatever fails from here on, it is not what was there before the call.
+    // SAFETY: as above. Emptied first, so that no error leaves the text of an earlier call there.
     unsafe { failed_path.write(b"") };
     if raw.reserved != 0 || (raw.failed_path.is_null() && raw.failed_path_size > 0) {
         return Err(INVALID);

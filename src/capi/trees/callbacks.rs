@@ -44,7 +44,7 @@ impl Default for Callbacks {
 }
 
 impl Callbacks {
-    /// Those of the caller's options.
+    /// The functions of the caller's options.
     pub fn of(raw: &reflink_tree_options) -> Self {
         Self {
             progress: raw.progress,
@@ -56,7 +56,7 @@ impl Callbacks {
         }
     }
 
-    /// Calls a function that is told of an entry; `otherwise` where there is none.
+    /// Calls one of the functions for an entry. Returns `otherwise` if the caller did not give it.
     fn call(&self, function: Option<OnEntry>, entry: &reflink_tree_entry, otherwise: c_int) -> c_int {
         // SAFETY: the caller gave this function and this pointer to be called with each other, during this call.
         function.map_or(otherwise, |function| unsafe { function(self.user, entry) })
@@ -84,7 +84,7 @@ const fn phase_number(phase: Phase) -> u32 {
     }
 }
 
-/// What every function is told of an entry.
+/// The members that every function gets.
 fn described(entry: &Entry) -> reflink_tree_entry {
     let path: &CStr = entry.path;
     reflink_tree_entry {

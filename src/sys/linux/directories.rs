@@ -1,5 +1,5 @@
-//! Directories on Linux: openat2(2), getdents64(2), statx(2) and fchmodat2(2), each with what to do before the kernel that has it,
-//! and under a filter that does not know it.
+//! Directories on Linux: openat2(2), getdents64(2), statx(2) and fchmodat2(2), each with a fallback for older kernels and for
+//! filters that refuse the call.
 
 use core::ffi::{CStr, c_int, c_long, c_void};
 use core::mem::MaybeUninit;
@@ -13,7 +13,7 @@ use crate::sys::posix_directories::{READ, enter_one_by_one};
 
 // ── Opening ──
 
-/// `struct open_how` (linux/openat2.h), which libc has not on Android.
+/// `struct open_how` (linux/openat2.h), which libc lacks on Android.
 #[repr(C)]
 struct How {
     flags: u64,
@@ -43,8 +43,8 @@ fn openat2(dir: Fd, name: &CStr, flags: c_int, resolve: u64) -> Option<Result<Fd
     }
 }
 
-/// Opens a directory where no other mount begins. A bind mount has the device number of what it shows, and a subvolume of
-/// Btrfs, which is no mount, has one of its own: only the mount tells.
+/// Opens a directory, unless another mount begins there (EXDEV). Device numbers do not tell: a bind mount has that of what it
+/// shows, and a subvolume of Btrfs, which is no mount, has one of its own.
 fn open_same_mount(dir: Fd, name: &CStr, flags: c_int) -> Result<Fd> {
     // Beneath: should a directory ever list "..", or a name with a slash, it leads nowhere.
     if let Some(outcome) = openat2(dir, name, flags, NO_XDEV | NO_SYMLINKS | BENEATH) {
@@ -58,7 +58,7 @@ pub fn enter_same_mount(dir: Fd, name: &CStr) -> Result<Fd> {
     open_same_mount(dir, name, READ)
 }
 
-/// The rights are given by a descriptor that needs none (O_PATH), so that no other file gets them.
+/// Gives the rights through a descriptor that needs none (O_PATH), so that no other file can get them.
 pub fn enter_to_remove(dir: Fd, name: &CStr) -> Result<Fd> {
     match open_same_mount(dir, name, READ) {
         Err(Errno(libc::EACCES)) => {}
@@ -99,8 +99,7 @@ fn statx(dir: Fd, name: &CStr, flags: c_int, mask: u32) -> Option<Result<libc::s
     }
 }
 
-/// The number of the mount that an open file is in: by statx since Linux 5.8, else by procfs. Where neither is there,
-/// nobody says, which is an error.
+/// The number of the mount that an open file is in: by statx since Linux 5.8, else by procfs. Fails if neither says it.
 fn mount_id(fd: Fd) -> Result<u64> {
     if let Some(said) = statx(fd, c"", libc::AT_EMPTY_PATH, libc::STATX_MNT_ID) {
         let said = said?;
@@ -120,7 +119,7 @@ fn mount_id_by_procfs(fd: Fd) -> Result<u64> {
     number.ok_or(Errno(libc::EOPNOTSUPP))
 }
 
-/// What the client of SMB shows of a file that was opened is one name, whatever the server has (Linux 6.1 and 6.12).
+/// The SMB client shows one name for each open file, however many the server has (Linux 6.1 and 6.12). This asks the server.
 pub fn links(fd: Fd) -> Option<u64> {
     let volume = Native.volume(fd).ok()?;
     if !matches!(volume.name, "smb" | "cifs") {
@@ -173,7 +172,7 @@ pub fn exchange(one_dir: Fd, one: &CStr, other_dir: Fd, other: &CStr) -> Result<
 /// from a base that is the architecture's: here from openat2's 437.
 const SYS_FCHMODAT2: c_long = libc::SYS_openat2 + (452 - 437);
 
-/// Sets the permission bits of an open file, opened with O_PATH too, for which fchmod(2) says EBADF.
+/// Sets the permission bits of an open file, also of one opened with O_PATH, for which fchmod(2) fails with EBADF.
 fn set_mode(fd: Fd, mode: libc::mode_t) -> Result<()> {
     if may_call(c"fchmodat2") {
         // SAFETY: the name is empty and NUL-terminated: the file is the descriptor's.
@@ -207,7 +206,7 @@ pub fn set_name_times(dir: Fd, name: &CStr, accessed: Time, modified: Time) -> R
     wide.unwrap_or_else(|| posix::set_name_times(dir, name, accessed, modified))
 }
 
-/// FS_NOCOW_FL (linux/fs.h). Btrfs alone acts according to it.
+/// FS_NOCOW_FL (linux/fs.h). Only Btrfs acts on it.
 const NOCOW: c_int = 0x0080_0000;
 
 /// The inode's flags. The kernel writes an int, though the request is named after a long.
@@ -229,7 +228,7 @@ pub fn no_cow(fd: Fd) -> Result<Option<bool>> {
     }
 }
 
-/// Other file systems are not asked: some servers behind FUSE take the request for another one.
+/// Other file systems are not asked for flags: some FUSE servers take that request for another one.
 fn is_btrfs(fd: Fd) -> Result<bool> {
     Ok(Native.volume(fd)?.name == volumes::BTRFS)
 }

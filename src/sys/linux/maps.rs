@@ -1,5 +1,5 @@
 //! Maps by FIEMAP (Documentation/filesystems/fiemap.rst), and what each file system's answers are worth.
-//! An address is a place only where every flag of its record is known, and none takes that meaning away.
+//! An address is a place only if every flag of its record is known and none makes the address meaningless.
 
 use core::mem::{MaybeUninit, offset_of};
 use core::ptr;
@@ -21,7 +21,7 @@ struct Extent {
     reserved: [u32; 3],
 }
 
-/// `struct fiemap`, and room for the extents behind it.
+/// `struct fiemap`, and room for the extents after it.
 #[repr(C)]
 struct Fiemap {
     start: u64,
@@ -153,7 +153,7 @@ impl Maps for Native {
             (&raw mut (*at).extent_count).write(BATCH as u32);
             (&raw mut (*at).reserved).write(0);
         }
-        // SAFETY: the kernel reads the header, and writes it and at most `extent_count` extents behind it.
+        // SAFETY: the kernel reads the header, and writes it and at most `extent_count` extents after it.
         done(|| unsafe { libc::ioctl(fd, FIEMAP, at) })?;
         // SAFETY: the header was written above.
         let filled = unsafe { (&raw const (*at).mapped_extents).read() } as usize;
@@ -165,19 +165,18 @@ impl Maps for Native {
         Ok(())
     }
 
-    /// A page that is changed through a mapping is marked as dirty at the first write to it, and FIEMAP_FLAG_SYNC writes
-    /// all that are.
+    /// The kernel marks a page as dirty at the first write through a mapping, and FIEMAP_FLAG_SYNC writes all dirty pages out.
     fn flush_is_complete(&self) -> bool {
         true
     }
 
-    /// What an overlay's file has in memory is in the memory of a file below, and FIEMAP_FLAG_SYNC writes that out.
+    /// On overlayfs the dirty pages belong to the file below, where cachestat(2) does not see them.
     fn all_written(&self, fd: Fd, offset: u64, length: u64) -> bool {
         cache_of(fd, offset, length).is_some_and(|found| found.dirty == 0 && found.writeback == 0)
             && self.volume(fd).is_ok_and(|volume| volume.name != "overlay")
     }
 
-    /// The name decides, which no other file system with FIEMAP passes on: 9p and FUSE have none.
+    /// The file system's name decides. 9p and FUSE, which may show the name of another one, have no FIEMAP.
     fn said(&self, fd: Fd) -> Said {
         match self.volume(fd).map_or("unknown", |volume| volume.name) {
             "xfs" | "btrfs" | "ocfs2" | "bcachefs" => Said::Always,
@@ -187,20 +186,20 @@ impl Maps for Native {
         }
     }
 
-    /// An overlay's addresses are those of any layer, with one device number for two file systems (xino=on). bcachefs leaves
-    /// out which of its devices it means.
+    /// An overlay's addresses can be those of any layer, and with xino=on two file systems have one device number. bcachefs
+    /// does not say which of its devices an address is on.
     fn base(&self, fd: Fd, stat: &Stat) -> Option<Base> {
         match self.volume(fd).ok()?.name {
             "btrfs" => btrfs_id(fd).ok().map(Base::Volume),
-            // The addresses of the realtime device are numbers of the data device too.
+            // An address on the realtime device may also be one on the data device.
             "xfs" => (!realtime(fd).ok()?).then_some(Base::Device(stat.device)),
             "ocfs2" | "ext4" | "f2fs" | "gfs2" | "ntfs3" => Some(Base::Device(stat.device)),
             _ => None,
         }
     }
 
-    /// bcachefs and nilfs2 give the files of a snapshot the numbers of the originals; some FUSE servers give all files one.
-    /// Behind no server are OCFS2 and GFS2, whose disk several machines use.
+    /// bcachefs and nilfs2 give the files of a snapshot the numbers of the originals, and some FUSE servers give all files the
+    /// same. OCFS2 and GFS2 count as remote, since several machines use their disk, but have no server in between.
     fn numbers_tell(&self, fd: Fd) -> bool {
         const REPEAT: [&str; 3] = ["bcachefs", "nilfs2", "unknown"];
         const OF_DISKS: [&str; 2] = ["ocfs2", "gfs2"];
