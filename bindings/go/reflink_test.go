@@ -250,7 +250,7 @@ func TestProbe(t *testing.T) {
 	on(t, cloning, func(t *testing.T, dir string) {
 		found, err := Probe(dir)
 		check(t, err)
-		if found.Clone != Yes || !found.Range || found.Granularity != blockSize || !strings.Contains(dir, found.FSName) {
+		if found.Clone != Yes || found.Exchange != Yes || !found.Range || found.Granularity != blockSize || !strings.Contains(dir, found.FSName) {
 			t.Fatalf("%+v", found)
 		}
 		onlyThese(t, dir)

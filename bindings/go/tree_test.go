@@ -231,3 +231,21 @@ func TestATreeThatCannotBe(t *testing.T) {
 	}
 	onlyThese(t, filepath.Dir(root), "tree")
 }
+
+func TestUnstaged(t *testing.T) {
+	on(t, append(cloning, copying...), func(t *testing.T, dir string) {
+		check(t, os.Mkdir(in(dir, "src"), 0o700))
+		random(t, in(dir, "src/a"), size)
+		staged := func(entry Entry) error {
+			if found, err := filepath.Glob(in(dir, ".reflink-*")); err != nil || len(found) > 0 {
+				t.Errorf("%v %v", found, err)
+			}
+			return nil
+		}
+		_, err := CopyTree(context.Background(), in(dir, "src"), in(dir, "dst"), WithUnstaged(), WithOnDone(staged))
+		check(t, err)
+		_, err = CopyFile(context.Background(), in(dir, "src/a"), in(dir, "b"), WithUnstaged())
+		check(t, err)
+		onlyThese(t, dir, "b", "dst", "src")
+	})
+}

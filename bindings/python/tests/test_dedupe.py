@@ -56,6 +56,10 @@ def test_refusals_and_what_progress_raises(cow, plain):
             libreflink.dedupe(a, b, progress=stop)
         with pytest.raises(ValueError, match="negative"):
             libreflink.dedupe(a, b, offset_src=-1)
+        (plain / "there").write_bytes(b"x" * SIZE)
+        with open(plain / "there", "rb") as there, pytest.raises(OSError) as caught:
+            libreflink.dedupe(a, there)
+    assert (caught.value.result.length, caught.value.result.bytes_deduped) == (SIZE, 0)
     a, b = pair(plain)
     with a, b, pytest.raises(OSError):
         libreflink.dedupe(a, b)

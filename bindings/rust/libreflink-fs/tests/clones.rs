@@ -167,7 +167,7 @@ fn the_owner_is_preserved_on_request() {
 fn a_probe_tells_what_a_directory_can_do() {
     let xfs = libreflink_fs::probe(mounted("XFS")).unwrap();
     assert_eq!((xfs.clone, xfs.range, xfs.fs_name.as_str()), (Some(true), true, "xfs"));
-    assert_eq!((xfs.granularity, xfs.error), (BLOCK, None));
+    assert_eq!((xfs.granularity, xfs.error, xfs.exchange), (BLOCK, None, Some(true)));
     let ext4 = libreflink_fs::probe(mounted("EXT4")).unwrap();
     assert_eq!((ext4.clone, ext4.reason), (Some(false), Reason::Unsupported));
     let between = libreflink_fs::probe_from(mounted("XFS"), mounted("XFS2")).unwrap();
