@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 {
     struct reflink_tree_options options = REFLINK_TREE_OPTIONS_INIT;
     struct reflink_tree_result result = REFLINK_TREE_RESULT_INIT;
-    char failed[256];
+    char failed[256], line[1024];
     int code;
 
     if (argc != 3)
@@ -29,8 +29,9 @@ int main(int argc, char **argv)
     options.failed_path_size = sizeof(failed);
     code = reflink_copy_tree(argv[1], argv[2], &options, &result);
     if (code < 0) {
-        fprintf(stderr, "%s: %s: %s\n", argv[1], failed,
-                reflink_strerror(code));
+        reflink_describe(code, result.step, result.flags, argv[1],
+                         argv[2], line, sizeof(line));
+        fprintf(stderr, "%s (entry: \"%s\")\n", line, failed);
         return 1;
     }
     printf("%" PRIu64 " files, %" PRIu64 " of them cloned, %" PRIu64

@@ -14,6 +14,10 @@ int main(int argc, char **argv)
     if (argc != 4)
         return 2;
     dir = open(argv[1], O_RDONLY | O_DIRECTORY);
+    if (dir < 0) {
+        perror(argv[1]);
+        return 1;
+    }
     options.if_exists = REFLINK_REPLACE;
     options.flags = REFLINK_TREE_KEEP_REPLACED;
     code = reflink_copy_tree_at(AT_FDCWD, argv[3], dir, argv[2],

@@ -15,6 +15,10 @@ int main(int argc, char **argv)
         return 2;
     from = open(argv[1], O_RDONLY);
     to = open(argv[2], O_RDONLY);
+    if (from < 0 || to < 0) {
+        perror(from < 0 ? argv[1] : argv[2]);
+        return 1;
+    }
     code = reflink_dedupe_fd(from, to, NULL, &result);
     if (code < 0)
         fprintf(stderr, "%s: %s\n", argv[2], reflink_strerror(code));

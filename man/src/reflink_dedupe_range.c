@@ -17,6 +17,10 @@ int main(int argc, char **argv)
         return 2;
     from = open(argv[1], O_RDONLY);
     to = open(argv[2], O_RDONLY);
+    if (from < 0 || to < 0) {
+        perror(from < 0 ? argv[1] : argv[2]);
+        return 1;
+    }
     options.flags = REFLINK_DEDUPE_CONTINUE;
     code = reflink_dedupe_range(from, mebibyte, to, mebibyte, mebibyte,
                                 &options, &result);

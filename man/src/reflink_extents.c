@@ -8,15 +8,20 @@
 int main(int argc, char **argv)
 {
     struct reflink_extents_result result = REFLINK_EXTENTS_RESULT_INIT;
-    int fd = open(argc > 1 ? argv[1] : "file", O_RDONLY);
-    int code = fd < 0 ? -1
-                      : reflink_extents(fd, 0, REFLINK_TO_EOF, 0,
-                                        &result, NULL, NULL);
+    int fd, code;
 
-    if (fd >= 0)
-        close(fd);
+    if (argc != 2)
+        return 2;
+    fd = open(argv[1], O_RDONLY);
+    if (fd < 0) {
+        perror(argv[1]);
+        return 1;
+    }
+    code =
+        reflink_extents(fd, 0, REFLINK_TO_EOF, 0, &result, NULL, NULL);
+    close(fd);
     if (code < 0) {
-        fprintf(stderr, "cannot look at the file\n");
+        fprintf(stderr, "%s: %s\n", argv[1], reflink_strerror(code));
         return 1;
     }
     if (result.reported == REFLINK_SHARING_KNOWN)

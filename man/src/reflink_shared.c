@@ -9,14 +9,19 @@ int main(int argc, char **argv)
     static const char *const words[] = {"unknown", "nothing", "a part",
                                         "everything"};
     struct reflink_shared_result result = REFLINK_SHARED_RESULT_INIT;
-    int a = open(argc > 2 ? argv[1] : "a", O_RDONLY);
-    int b = open(argc > 2 ? argv[2] : "b", O_RDONLY);
-    int code = reflink_shared(a, 0, b, 0, REFLINK_TO_EOF, 0, &result);
+    int a, b, code;
 
-    if (a >= 0)
-        close(a);
-    if (b >= 0)
-        close(b);
+    if (argc != 3)
+        return 2;
+    a = open(argv[1], O_RDONLY);
+    b = open(argv[2], O_RDONLY);
+    if (a < 0 || b < 0) {
+        perror(a < 0 ? argv[1] : argv[2]);
+        return 2;
+    }
+    code = reflink_shared(a, 0, b, 0, REFLINK_TO_EOF, 0, &result);
+    close(a);
+    close(b);
     if (code < 0) {
         fprintf(stderr, "%s\n", reflink_strerror(code));
         return 2;
