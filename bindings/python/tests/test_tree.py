@@ -445,7 +445,7 @@ def test_copytree_copies_links_as_links(anywhere, dangling):
         os.symlink("nothing", src / "dangling")
     os.utime(src / "to file", (5, 6), follow_symlinks=False)
     shutil.copytree(src, theirs, True)
-    libreflink.copytree(src, ours, True)
+    libreflink.copytree(src, ours, True, ignore_dangling_symlinks=dangling)
     assert seen(ours) == seen(theirs)
 
 
@@ -473,6 +473,15 @@ def test_copytree_into_an_existing_directory(tree):
         libreflink.copytree(tree, copy)
     libreflink.copytree(tree, copy, dirs_exist_ok=True)
     assert (copy / "many" / "7").exists()
+
+
+def test_copytree_enters_no_link(tree):
+    (tree.parent / "real").mkdir()
+    alias = tree.with_name("alias")
+    os.symlink("real", alias)
+    with pytest.raises(FileExistsError):
+        libreflink.copytree(tree, alias, dirs_exist_ok=True)
+    assert os.listdir(alias) == []
 
 
 def test_copytree_lists_errors_as_shutil_does(clash):

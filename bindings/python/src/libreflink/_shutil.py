@@ -60,6 +60,7 @@ def copytree(
     symlinks: bool = True,
     ignore: Optional[Ignore] = None,
     *,
+    ignore_dangling_symlinks: bool = False,
     dirs_exist_ok: bool = False,
     mode: Mode = "auto",
     preserve: Collection[Preserve] = ("times", "xattrs", "acl"),
@@ -75,6 +76,8 @@ def copytree(
         Only True: symbolic links are copied, and never followed.
     ignore
         As of shutil: called with each directory and the names in it, returns those to leave out.
+    ignore_dangling_symlinks
+        Means nothing, as with ``symlinks=True`` of shutil: a link to nothing is copied like any other.
     dirs_exist_ok
         Copy into an existing directory ``dst``, replacing the files there, each in one step. (`copy_tree` can
         replace the whole directory instead.)
