@@ -2,6 +2,7 @@
 //! Its parts are what all Unixes do alike, what some systems lack, and what trees need, so that each system writes only what is its own.
 
 use core::ffi::CStr;
+use std::time::Instant;
 
 use super::directories::Directories;
 use super::errno;
@@ -414,6 +415,10 @@ pub trait Sys: Common + Extensions + Directories + Maps {
     fn volume(&self, fd: Fd) -> Result<Volume>;
     /// 64 bits that nobody can guess.
     fn random(&self) -> u64;
+    /// What time it is, for measuring.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
     /// Writes data and metadata through to the device.
     fn sync(&self, fd: Fd) -> Result<()>;
     /// Sets the times of last access and change.

@@ -32,3 +32,6 @@ mod calls;
 #[cfg(all(test, unix))]
 #[path = "tests/every_call.rs"]
 mod every_call;
+#[cfg(all(test, unix))]
+#[path = "tests/resting.rs"]
+mod resting;

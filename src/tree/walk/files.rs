@@ -4,7 +4,6 @@
 use core::ffi::CStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use super::{Walk, cancelled};
 use crate::error::Result;
@@ -82,7 +81,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
     /// Has the helpers rest where they gain nothing.
     fn keep_pace(&mut self) {
         let Some(crew) = self.crew else { return };
-        if let Some(way) = self.pace.look(Instant::now(), crew.done(), || crew.is_at_rest()) {
+        if let Some(way) = self.pace.look(self.sys.now(), crew.done(), || crew.is_at_rest()) {
             crew.rest(way == Way::Alone);
         }
     }

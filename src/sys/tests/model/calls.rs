@@ -512,6 +512,10 @@ impl<K: Cloning> Sys for Model<K> {
         if world.random.is_empty() { world.drawn } else { world.random.remove(0) }
     }
 
+    fn now(&self) -> std::time::Instant {
+        std::time::Instant::now()
+    }
+
     fn sync(&self, fd: Fd) -> Result<()> {
         self.call(Call::Sync, About::fd(fd), |world, _| {
             let open = world.open_file(fd)?;
