@@ -148,16 +148,43 @@ impl Stat {
         self.device == other.device && self.inode == other.inode
     }
 
-    /// Whether nothing tells the two files apart, their names and times of access aside.
+    /// What tells it from other files, its numbers, names and times of access aside.
+    pub const fn looks(&self) -> Looks {
+        let Self { kind, mode, owner, group, size, modified, changed, .. } = *self;
+        Looks { kind, mode, owner, group, size, modified, changed }
+    }
+
+    /// Whether nothing tells the two files apart.
     pub fn looks_like(&self, other: &Self) -> bool {
-        let metadata = |stat: &Self| (stat.kind, stat.mode, stat.owner, stat.group, stat.size);
-        let times = [(self.modified, other.modified), (self.changed, other.changed)];
-        metadata(self) == metadata(other) && times.iter().all(|(one, other)| one.may_be(*other))
+        self.looks().can_be(&other.looks())
     }
 
     /// Whether size, content or metadata moved between two looks at one file.
     pub fn moved_since(&self, earlier: &Self) -> bool {
         self.size != earlier.size || self.modified != earlier.modified || self.changed != earlier.changed
+    }
+}
+
+/// See [`Stat::looks`]: less than half of it, for who keeps it of many files.
+#[derive(Clone, Copy, Debug)]
+pub struct Looks {
+    /// The type.
+    pub kind: Kind,
+    /// The size in bytes.
+    pub size: u64,
+    mode: u32,
+    owner: u32,
+    group: u32,
+    modified: Time,
+    changed: Time,
+}
+
+impl Looks {
+    /// Whether both can be of one file.
+    pub fn can_be(&self, other: &Self) -> bool {
+        let metadata = |looks: &Self| (looks.kind, looks.mode, looks.owner, looks.group, looks.size);
+        let times = [(self.modified, other.modified), (self.changed, other.changed)];
+        metadata(self) == metadata(other) && times.iter().all(|(one, other)| one.may_be(*other))
     }
 }
 

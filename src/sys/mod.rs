@@ -32,7 +32,8 @@ mod unix;
 pub mod windows;
 
 pub use api::{
-    Access, Common, Dedupe, Errno, Extensions, Fd, Handle, Kind, Result, Seals, Stat, Sys, Time, Volume,
+    Access, Common, Dedupe, Errno, Extensions, Fd, Handle, Kind, Looks, Result, Seals, Stat, Sys, Time,
+    Volume,
 };
 pub use cancel::Uncancelled;
 pub use directories::{Directories, Entry, Listing};

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::place::Place;
 use crate::error::{At, Result, Step};
-use crate::sys::{Fd, Handle, Kind, Stat, Sys};
+use crate::sys::{Fd, Handle, Kind, Looks, Stat, Sys};
 
 /// A file of the source: its device and inode.
 pub(super) type Key = (u64, u64);
 
 /// Where the copy of a file is.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Made {
     /// The directory.
     pub(super) place: Arc<Place>,
@@ -47,12 +47,13 @@ pub(super) enum Asker {
     Stranger,
 }
 
-/// A file that has several names.
+/// A file that has several names. Of one with names outside of the tree it is kept to the end, so that it is small.
 #[derive(Debug)]
 struct Link {
     /// What it was when its first name was seen.
-    stat: Stat,
-    made: Option<Made>,
+    looks: Looks,
+    /// The directory and the name of its copy.
+    made: Option<(Arc<Place>, CString)>,
     /// How many names were not seen yet.
     left: u64,
 }
@@ -60,11 +61,14 @@ struct Link {
 /// All files with several names. The threads of one call share it. (A `HashMap` needs random numbers, panics without them, and
 /// has thread-locals.)
 #[derive(Debug, Default)]
-pub(super) struct Links(Mutex<BTreeMap<Key, Link>>);
+pub(super) struct Links(Mutex<Table>);
+
+/// Boxed, since the nodes of such a map are half empty.
+type Table = BTreeMap<Key, Box<Link>>;
 
 impl Links {
     /// Locks the table, also after a panic of another thread: that leaves nothing half done here.
-    fn table(&self) -> MutexGuard<'_, BTreeMap<Key, Link>> {
+    fn table(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -77,10 +81,11 @@ impl Links {
     pub(super) fn begin(&self, key: Key, stat: &Stat) -> Asker {
         match self.table().entry(key) {
             Entry::Vacant(place) => {
-                place.insert(Link { stat: *stat, made: None, left: stat.links.saturating_sub(1) });
+                let (looks, left) = (stat.looks(), stat.links.saturating_sub(1));
+                place.insert(Box::new(Link { looks, made: None, left }));
                 Asker::First
             }
-            Entry::Occupied(link) if link.get().stat.looks_like(stat) => Asker::Further,
+            Entry::Occupied(link) if link.get().looks.can_be(&stat.looks()) => Asker::Further,
             Entry::Occupied(_) => Asker::Stranger,
         }
     }
@@ -89,8 +94,7 @@ impl Links {
     pub(super) fn made(&self, key: Key, place: &Arc<Place>, name: &CStr) {
         let mut table = self.table();
         let Some(link) = table.get_mut(&key) else { return };
-        let length = if link.stat.kind == Kind::Regular { link.stat.size } else { 0 };
-        link.made = Some(Made { place: Arc::clone(place), name: name.into(), length });
+        link.made = Some((Arc::clone(place), name.into()));
         if link.left == 0 {
             table.remove(&key);
         }
@@ -103,11 +107,11 @@ impl Links {
 
     /// How far the copy of the file is.
     pub(super) fn state(&self, key: Key) -> State {
-        match self.table().get(&key) {
-            None => State::Absent,
-            Some(Link { made: None, .. }) => State::UnderWay,
-            Some(Link { made: Some(made), .. }) => State::Made(made.clone()),
-        }
+        let table = self.table();
+        let Some(link) = table.get(&key) else { return State::Absent };
+        let Some((place, name)) = &link.made else { return State::UnderWay };
+        let length = if link.looks.kind == Kind::Regular { link.looks.size } else { 0 };
+        State::Made(Made { place: Arc::clone(place), name: name.clone(), length })
     }
 
     /// Notes that one more name was made.

@@ -12,12 +12,13 @@ use crate::files::{self, Room};
 use crate::lab::Place;
 use crate::volume::Volume;
 use crate::ways::{mount, own_mounts, unmount};
-use crate::{Attack, odd};
+use crate::{Attack, ONE, odd};
 
 pub const ALL: &[Attack] = &[
     Attack("ten_thousand_levels", &["xfs-4k", "btrfs", "ext4", "tmpfs"], ten_thousand_levels),
     Attack("very_many_files_in_one_directory", WIDE, very_many_files),
     Attack("very_many_directories_in_one", WIDE, very_many_directories),
+    Attack("very_many_files_with_names_outside", ONE, names_outside),
     Attack("seventy_thousand_names_of_one_file", &["ext4", "btrfs"], seventy_thousand_names),
 ];
 
@@ -118,6 +119,33 @@ fn wide(place: &Place, many: usize, make: fn(&Path), count: fn(&Outcome) -> u64,
 fn very_many_files(place: &Place) {
     let make = |path: &Path| drop(File::create(path).unwrap());
     wide(place, long(1_000_000), make, |outcome| outcome.files, 4 << 10);
+}
+
+/// As in node_modules of pnpm: each file has a further name elsewhere, which the walk never meets, so that what is known of
+/// the file is kept to the end.
+fn names_outside(place: &Place) {
+    const FILES: u64 = 50_000;
+    let room = Room::new(&place.dir);
+    let (src, dst) = (odd::directory(&room.path("src")), room.path("dst"));
+    odd::directory(&room.path("store"));
+    for number in 0..FILES {
+        let inside = src.join(format!("package-{}", number / 100));
+        if number % 100 == 0 {
+            odd::directory(&inside);
+        }
+        let (name, stored) = (inside.join(format!("file-{number}")), room.path(&format!("store/{number}")));
+        File::create(&stored).unwrap();
+        fs::hard_link(&stored, &name).unwrap();
+    }
+    let before = peak();
+    for threads in [0, 2] {
+        let outcome = calls::copied(&src, &dst, &Options { threads, ..Options::default() });
+        assert_eq!((outcome.files, outcome.hard_links), (FILES, 0), "{outcome:?}");
+        calls::removed(&dst);
+    }
+    let each = (peak() - before) * 1024 / FILES;
+    println!("{each} bytes for each");
+    assert!(each < 256, "{each} bytes for each");
 }
 
 /// Their names are kept, and no more.
