@@ -198,6 +198,11 @@ pub fn not_a_directory(errno: Errno) -> bool {
     errno.is(ENOTDIR)
 }
 
+/// Whether the error of reading a symbolic link says that the name is something else by now.
+pub fn is_no_symlink(errno: Errno) -> bool {
+    errno.is(EINVAL)
+}
+
 /// Whether the error of unlinking a name says that it is a directory. (EPERM, as POSIX has it, may mean anything.)
 pub fn is_a_directory(errno: Errno) -> bool {
     errno.is(EISDIR)
@@ -389,9 +394,10 @@ pub fn refuses_each_clone(errno: Errno) -> bool {
 }
 
 /// Whether a file can get no further name: as many as there can be (EMLINK), none on this file system (EPERM,
-/// EOPNOTSUPP), not from that directory (EXDEV: Btrfs's subvolumes, project quotas).
+/// EOPNOTSUPP; ENOSYS of a FUSE server without links, or of a filter), not from that directory (EXDEV: Btrfs's subvolumes,
+/// project quotas).
 pub fn further_name_refused(errno: Errno) -> bool {
-    matches!(errno.number(), EMLINK | EPERM | EOPNOTSUPP | EXDEV)
+    matches!(errno.number(), EMLINK | EPERM | EOPNOTSUPP | ENOSYS | EXDEV)
 }
 
 /// Whether two names cannot change places here: not on this kernel or file system, or not these (overlayfs says EXDEV of a

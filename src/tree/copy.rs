@@ -9,7 +9,7 @@ use super::directory::Look;
 use super::file::Copier;
 use super::into_itself::{check_outside, is_same};
 use super::metadata::{self, PRIVATE};
-use super::own::{Own, remove_scratch};
+use super::own::Own;
 use super::publish::Place;
 use super::remove::without_slashes;
 use super::walk::Walk;
@@ -110,7 +110,7 @@ fn run<'s, S: Sys>(
     let filled = job.prepare(target.fd(), &look).and_then(|given| {
         let copier =
             Copier::new(sys, options, matches!(place, Place::Merged), given, (target.fd(), &look.target));
-        walk(&copier, watch, report, (source, target), look)
+        walk(&copier, watch, report, (source, target), Look { given, ..look })
     });
     let outcome = filled.and_then(|()| job.publish(&mut place, &look, watch, report));
     if outcome.is_err() && !report.published {
@@ -207,7 +207,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         let made = !matches!(place, Place::Merged);
         match opened {
             Ok((target, stat)) => {
-                Ok(Root { place, target, look: Look { source: *source, target: stat, made } })
+                Ok(Root { place, target, look: Look { source: *source, target: stat, made, given: None } })
             }
             Err(errno) => {
                 if let Some(name) = place.name(self.leaf) {
@@ -219,23 +219,15 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     }
 
     /// Has nothing inherited from the destination's parent, where the source's access control lists are copied. Returns the
-    /// permission bits of a new directory where they count, seen on one in the root that is removed at once: to read the
-    /// umask, a process must change it.
+    /// permission bits of a new directory, where they count and are the same everywhere in the copy.
     fn prepare(&self, target: Fd, look: &Look) -> Result<Option<u32>> {
         let sys = self.sys;
         if look.made {
             Own::default().check(sys, target, &look.target)?;
             metadata::forget_inherited(sys, target, self.options)?;
         }
-        if self.options.files.permissions == Permissions::Source {
-            return Ok(None);
-        }
-        let make = |name: &CStr| sys.make_directory(target, name, 0o777);
-        let ((), name) = with_private_name(sys, make).at(Step::Create)?;
-        let made = sys.stat_name(target, name.as_c_str()).at(Step::Create);
-        let remove = |name: &CStr| sys.remove_directory(target, name);
-        remove_scratch(sys, target, name.as_c_str(), &remove).at(Step::Create)?;
-        Ok(Some(made?.mode))
+        let counts = look.made && self.options.files.permissions != Permissions::Source;
+        if counts { metadata::mode_given(sys, target).map(Some) } else { Ok(None) }
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Look {
     pub(super) target: Stat,
     /// This call made it, and gives it its metadata.
     pub(super) made: bool,
+    /// The permission bits that the system gives a new directory there, where they count.
+    pub(super) given: Option<u32>,
 }
 
 /// A directory that is not finished yet.

@@ -11,7 +11,7 @@ use crate::copy::node::Node;
 use crate::copy::{self, Permissions, Preserve, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::EEXIST;
-use crate::sys::{Errno, Fd, Kind, Stat, Sys};
+use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
 
 impl<S: Sys> Copier<'_, '_, S> {
     /// Copies an entry that is neither a directory nor a regular file.
@@ -58,6 +58,11 @@ impl<S: Sys> Copier<'_, '_, S> {
                 if table::name_is_free(errno) =>
             {
                 Outcome::without_data(Ok(Fate::Vanished))
+            }
+            Err(Error { step: Step::OpenSource, cause: Cause::System(errno) })
+                if table::is_no_symlink(errno) =>
+            {
+                Outcome::Changed
             }
             Err(error) if self.came_first(directory, name, &error) => Outcome::without_data(Ok(Fate::Kept)),
             Err(error) => Outcome::Failed(error, report),
@@ -143,9 +148,22 @@ impl<S: Sys> Copier<'_, '_, S> {
 
     /// Makes an empty file, for one that is mounted where mounts are left empty.
     pub(super) fn empty_file(&self, directory: &Directory<S>, name: &CStr) -> Result<Fate> {
+        if self.look(directory, name)? {
+            return Ok(Fate::Kept);
+        }
         let target = directory.target.fd();
-        let make = |name: &CStr| self.sys.create_new(target, name, 0o600).and_then(|fd| self.sys.close(fd));
-        self.put(target, name, make, |_| Ok(()))?;
+        let make = |name: &CStr| {
+            let file = Handle::new(self.sys, self.sys.create_new(target, name, 0o600)?);
+            if self.syncs_each {
+                self.sys.sync(file.fd())?;
+            }
+            file.close()
+        };
+        match self.put(target, name, make, |_| Ok(())) {
+            Err(error) if self.came_first(directory, name, &error) => return Ok(Fate::Kept),
+            outcome => outcome?,
+        }
+        self.note_made(directory, name);
         Ok(Fate::MountLeftEmpty)
     }
 
@@ -165,7 +183,7 @@ impl<S: Sys> Copier<'_, '_, S> {
         let link = |name: &CStr| {
             self.sys
                 .link(from, first, target, name)
-                .inspect_err(|errno| refused.set(table::further_name_refused(*errno)))
+                .inspect_err(|errno| refused.set(self.refuses_further_names(target, *errno)))
         };
         match self.put(target, name, link, |_| Ok(())) {
             Err(_) if refused.get() => Ok(None),
@@ -175,5 +193,11 @@ impl<S: Sys> Copier<'_, '_, S> {
                 Some(Fate::HardLink)
             }),
         }
+    }
+
+    /// Whether a further name is not to be had. Some servers say EIO; a real one comes again when the file is copied.
+    fn refuses_further_names(&self, target: Fd, errno: Errno) -> bool {
+        let may_lack = || table::server_may_lack(errno) && self.sys.volume(target).is_ok_and(|at| at.remote);
+        table::further_name_refused(errno) || may_lack()
     }
 }

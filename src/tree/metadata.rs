@@ -6,7 +6,9 @@ use core::ffi::CStr;
 use super::Options;
 use super::directory::{Directory, Look};
 use super::file::Copier;
+use super::own::remove_scratch;
 use crate::copy::metadata::{Target, Transfer, mode_without_acl};
+use crate::copy::name::with_private_name;
 use crate::copy::node::Node;
 use crate::copy::{self, Permissions, table};
 use crate::error::{At, Result, Side, Step};
@@ -37,6 +39,15 @@ pub(super) fn enter_made<'s, S: Sys>(
     }
     let stat = sys.stat(made.fd())?;
     Ok((made, stat))
+}
+
+/// The permission bits that the system gives a new directory in `dir`, seen on one that is removed at once: to read the
+/// umask, a process must change it.
+pub(super) fn mode_given<S: Sys>(sys: &S, dir: Fd) -> Result<u32> {
+    let ((), name) = with_private_name(sys, |name| sys.make_directory(dir, name, 0o777)).at(Step::Create)?;
+    let made = sys.stat_name(dir, name.as_c_str()).at(Step::Create);
+    remove_scratch(sys, dir, name.as_c_str(), &|name| sys.remove_directory(dir, name)).at(Step::Create)?;
+    Ok(made?.mode)
 }
 
 /// Marks a new directory as NOCOW (Btrfs) exactly if its source is. New files inherit the mark, and a file clones only to one
@@ -76,7 +87,7 @@ pub(super) fn finish<S: Sys>(
     look: &Look,
     report: &mut copy::Report,
 ) -> Result<()> {
-    let (sys, options, given) = (copier.sys, copier.options, copier.given);
+    let (sys, options) = (copier.sys, copier.options);
     let (source, target) = (directory.source.fd(), directory.target.fd());
     let mut wanted = look.source;
     let files = &options.files;
@@ -87,7 +98,7 @@ pub(super) fn finish<S: Sys>(
     }
     Transfer::new(sys, (source, &wanted), target, files, report)
         .in_tree(copier.in_tree())
-        .apply(&look.target, Target::New { given })
+        .apply(&look.target, Target::New { given: look.given })
 }
 
 /// Copies the default ACL, which new files inherit.

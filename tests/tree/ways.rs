@@ -33,6 +33,8 @@ pub const ALL: &[Attack] = &[
     Attack("links_as_source", ONE, links_as_source),
     Attack("nocow_directories", &["btrfs"], nocow_directories),
     Attack("subvolumes", &["btrfs"], subvolumes),
+    Attack("inherited_modes", &["xfs-4k", "btrfs", "ext4", "tmpfs"], inherited_modes),
+    Attack("anothers_destination_stays", KINDS, anothers_destination),
     Attack("inherited_acls", &["xfs-4k", "btrfs", "ext4", "tmpfs"], inherited_acls),
     Attack("attributes_of_what_is_not_opened", KINDS, attributes_of_what_is_not_opened),
 ];
@@ -121,6 +123,7 @@ fn replacing_in(room: &Room) {
         assert!(room.path("full/directory-0").is_dir() || *name != "link", "{name}");
     }
     old_trees_that_resist(room, &source);
+    an_old_tree_that_somebody_works_in(room, &source);
     // Nothing there: as under FAIL.
     let outcome = calls::copied(&src, &room.path("new"), &with(REPLACE, KEEP_REPLACED));
     assert_eq!(outcome.flags & LITTER, 0);
@@ -159,6 +162,20 @@ fn old_trees_that_resist(room: &Room, source: &Tree) {
         calls::removed(&old);
         assert!(room.names().iter().all(|name| !name.starts_with('.')), "{:?}", room.names());
     }
+}
+
+/// It is another process's current directory, and open there.
+fn an_old_tree_that_somebody_works_in(room: &Room, source: &Tree) {
+    let old = room.path("old");
+    odd::plain(&old, 1, 1);
+    let mut worker =
+        std::process::Command::new("sleep").arg("60").current_dir(old.join("directory-0")).spawn().unwrap();
+    let outcome = calls::copied(&room.path("src"), &old, &with(REPLACE, 0));
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    assert_copied(source, &old, &with(REPLACE, 0), &outcome);
+    assert!(!outcome.has(LITTER), "{outcome:?}");
+    calls::removed(&old);
 }
 
 /// An overlay of this test's own: what is in a lower layer cannot be exchanged.
@@ -468,14 +485,43 @@ fn one_mount(place: &Place) {
             }
             assert_eq!((copy[&b"mounted"[..]].kind, copy[&b"mounted"[..]].size), (Kind::File, 0));
         }
+        a_mount_against_what_is_there(&src, &room.path("dst"), threads);
         calls::removed(&room.path("dst"));
     }
+    // Where directories hand down their group.
+    let shared = odd::directory(&room.path("shared"));
+    odd::mode(&shared, 0o2755);
+    calls::copied(&src, &shared.join("dst"), &with(0, ONE_MOUNT));
+    let modes = ["tmpfs", "bind"].map(|name| fs::metadata(shared.join("dst").join(name)).unwrap().mode());
+    assert_eq!(modes.map(|mode| mode & 0o7777), [0o2711, 0o2755]);
     // The source may itself be a mount.
     let options = with(0, ONE_MOUNT);
     let outcome = calls::copied(&src.join("bind"), &room.path("dst"), &options);
     assert_eq!((outcome.mounts_left_empty, outcome.files), (0, 2), "{outcome:?}");
     for name in ["tmpfs", "bind", "plain/tmpfs", "mounted"] {
         unmount(&src.join(name));
+    }
+}
+
+/// A mount point is a directory also where it meets something, and a mounted file a file.
+fn a_mount_against_what_is_there(src: &Path, dst: &Path, threads: u32) {
+    let merging = |flags| Options { threads, ..with(MERGE, ONE_MOUNT | flags) };
+    let outcome = calls::copied(src, dst, &merging(KEEP_EXISTING));
+    assert_eq!((outcome.kept, outcome.mounts_left_empty, outcome.files), (2, 3, 0), "{outcome:?}");
+    for (name, is_directory) in [("bind", false), ("mounted", true)] {
+        let there = dst.join(name);
+        if is_directory {
+            fs::remove_file(&there).unwrap();
+            odd::directory(&there);
+        } else {
+            fs::remove_dir(&there).unwrap();
+            files::file(&there, b"a file");
+        }
+        for flags in [0, KEEP_EXISTING] {
+            let (code, outcome) = calls::copy(src, dst, &merging(flags));
+            assert_eq!(code, -libc::EEXIST, "{name}: {outcome:?}");
+        }
+        if is_directory { fs::remove_dir(&there) } else { fs::remove_file(&there) }.unwrap();
     }
 }
 
@@ -632,6 +678,69 @@ fn inherited_acls(place: &Place) {
     for (path, node) in &source {
         let extra = copy[path].mode & 0o007 & !node.mode;
         assert_eq!(extra, 0, "{:?}: {:o}", String::from_utf8_lossy(path), copy[path].mode);
+    }
+}
+
+/// What a directory hands down holds for what is made in it, also where two trees become one and each directory that is
+/// there has its own: a new entry has the mode that this process would give it there by hand, but for what the source forbids.
+fn inherited_modes(place: &Place) {
+    let room = Room::new(&place.dir);
+    let (src, dst) = (odd::directory(&room.path("src")), odd::directory(&room.path("dst")));
+    for name in ["with", "without"] {
+        odd::plain(&src.join(name), 1, 1);
+        odd::mode(&src.join(name).join("directory-0"), 0o775);
+        odd::directory(&dst.join(name));
+    }
+    for name in ["", "with"] {
+        setfacl("d:u::rwx,d:g::rwx,d:o::r-x", &dst.join(name));
+    }
+    unsafe { libc::umask(0o077) };
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    for (permissions, threads) in [
+        (abi::PERMISSIONS_UMASK, 0),
+        (abi::PERMISSIONS_UMASK, 2),
+        (abi::PERMISSIONS_NEW, 0),
+        (abi::PERMISSIONS_NEW, 2),
+    ] {
+        calls::copied(&src, &dst, &Options { permissions, threads, ..with(MERGE, 0) });
+        for name in ["with", "without"] {
+            let made = dst.join(name).join("directory-0");
+            let by_hand = dst.join(name).join("by-hand");
+            fs::create_dir(&by_hand).unwrap();
+            fs::write(by_hand.join("file"), b"").unwrap();
+            let keeps = if permissions == abi::PERMISSIONS_UMASK { [0o775, 0o644] } else { [0o777; 2] };
+            let wanted = [mode(&by_hand) & keeps[0], mode(&by_hand.join("file")) & keeps[1]];
+            assert_eq!(
+                [mode(&made), mode(&made.join("file-0"))],
+                wanted,
+                "{name}, {permissions:#x}, {threads}"
+            );
+            calls::removed(&by_hand);
+            calls::removed(&made);
+        }
+    }
+}
+
+/// In a directory where only owners rename what is theirs, as /tmp is, another's tree is neither replaced nor moved away.
+fn anothers_destination(place: &Place) {
+    needs_root();
+    let room = Room::new(&place.dir);
+    odd::plain(&room.path("src"), 1, 2);
+    odd::plain(&room.path("dst"), 1, 2);
+    odd::mode(&room.0, 0o1777);
+    become_a_user();
+    let before = walker::walk(&room.path("dst"));
+    for (if_exists, flags, said) in [
+        (0, 0, libc::EEXIST),
+        (REPLACE, 0, libc::EPERM),
+        (REPLACE, TWO_RENAMES, libc::EPERM),
+        (REPLACE, KEEP_REPLACED, libc::EPERM),
+        (MERGE, 0, libc::EACCES),
+    ] {
+        let (code, outcome) = calls::copy(&room.path("src"), &room.path("dst"), &with(if_exists, flags));
+        assert_eq!((code, outcome.flags & (PUBLISHED | LITTER)), (-said, 0), "{flags:#x}: {outcome:?}");
+        walker::assert_untouched(&before, &walker::walk(&room.path("dst")));
+        assert_eq!(room.names(), ["dst", "src"], "{outcome:?}");
     }
 }
 

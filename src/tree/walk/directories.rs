@@ -5,7 +5,9 @@ use core::ffi::CStr;
 use std::sync::Arc;
 
 use super::Walk;
-use crate::copy::{self, table};
+use crate::copy::metadata::{Target, Transfer};
+use crate::copy::node::Node;
+use crate::copy::{self, Permissions, Preserve, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EEXIST, EINVAL};
 use crate::sys::{Errno, Handle, Kind, Listing, Stat, Sys};
@@ -179,7 +181,8 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         if made {
             metadata::prepare(self.sys, &directory)?;
         }
-        let look = Look { source: source_stat, target: target_stat, made };
+        let given = if made { self.given_in(parent)? } else { None };
+        let look = Look { source: source_stat, target: target_stat, made, given };
         Ok(Some(Level::new(directory, look)))
     }
 
@@ -187,11 +190,13 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
     fn make_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<bool> {
         match self.sys.make_directory(parent.target.fd(), name, PRIVATE) {
             Err(errno) if self.copier.merges() && table::name_is_taken(errno) => {
-                let there = self.sys.stat_name(parent.target.fd(), name);
-                if there.is_ok_and(|there| self.copier.is_made(parent, name, &there)) {
-                    return Err(Error::new(Step::Create, Cause::NameClash));
-                }
-                return Ok(false);
+                return match self.sys.stat_name(parent.target.fd(), name) {
+                    Ok(there) if self.copier.is_made(parent, name, &there) => {
+                        Err(Error::new(Step::Create, Cause::NameClash))
+                    }
+                    Ok(there) if there.kind != Kind::Directory => Err(errno).at(Step::Create),
+                    _ => Ok(false),
+                };
             }
             outcome => outcome.at(Step::Create).map_err(|error| self.copier.explain(error))?,
         }
@@ -200,14 +205,27 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(true)
     }
 
+    /// The permission bits of a new directory in `parent`, where they count. In two trees that become one there may be a
+    /// default ACL, which takes the umask's place (acl(5)), in one directory and not in another.
+    fn given_in(&self, parent: &Directory<S>) -> Result<Option<u32>> {
+        if !self.copier.merges() || self.copier.options.files.permissions == Permissions::Source {
+            return Ok(self.copier.given);
+        }
+        metadata::mode_given(self.sys, parent.target.fd()).map(Some)
+    }
+
     /// Makes the directory that a mount point becomes.
     fn empty_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<Fate> {
-        let mode = self.sys.stat_name(parent.source.fd(), name).at(Step::Walk(Side::Source))?.mode;
+        let (source, target) = (parent.source.fd(), parent.target.fd());
+        let stat = self.sys.stat_name(source, name).at(Step::Walk(Side::Source))?;
         if self.make_directory(parent, name)? {
-            let (made, _) = metadata::enter_made(self.sys, parent.target.fd(), name).at(Step::Create)?;
-            self.sys
-                .set_mode(made.fd(), mode & self.copier.given.unwrap_or(0o777) & 0o777)
-                .at(Step::Metadata(Side::Destination))?;
+            let given = self.given_in(parent)?;
+            let (made, made_stat) = metadata::enter_made(self.sys, target, name).at(Step::Create)?;
+            let bare = copy::Options { preserve: Preserve::default(), ..self.copier.options.files };
+            let (from, to) = ((Node::Named(source, name), &stat), Node::Open(made.fd()));
+            let mut report = copy::Report::default();
+            Transfer::between(self.sys, from, to, &bare, &mut report)
+                .apply(&made_stat, Target::New { given })?;
         }
         Ok(Fate::MountLeftEmpty)
     }
