@@ -89,22 +89,29 @@ impl<S: Sys> Job<'_, '_, S> {
         if self.replaces() && self.look()?.is_some() {
             // What is replaced must at no time have a name that looks like an unfinished copy's.
             let old = PrivateName::of_old(self.sys.random());
-            self.rename_new(private.as_c_str(), old.as_c_str()).at(Step::Publish)?;
-            let unfinished = replace(private, old);
+            let renamed = self.rename_new(private.as_c_str(), old.as_c_str());
             let parent = self.parent.fd();
+            // Also where the reply was lost: the clean-up then finds the tree.
+            let moved = renamed.is_ok() || self.sys.stat_name(parent, old.as_c_str()).is_ok();
+            let unfinished = if moved { replace(private, old) } else { *private };
+            renamed.at(Step::Publish)?;
             match self.sys.exchange(parent, private.as_c_str(), parent, self.leaf) {
                 Ok(()) => return Ok(Some(*private)),
                 Err(errno) if table::name_is_free(errno) => {} // removed meanwhile
-                Err(errno) if table::exchange_unsupported(errno) && !self.options.two_renames => {
+                // A filter's EPERM; a real one says the same of the first of two renames.
+                Err(errno)
+                    if self.options.two_renames
+                        && (table::exchange_unsupported(errno) || table::look_refused(errno)) =>
+                {
+                    return self.rename_twice(private.as_c_str(), report).at(Step::Publish).map(Some);
+                }
+                Err(errno) if table::exchange_unsupported(errno) => {
                     // Some FUSE servers (mergerfs) make a directory's number of its path: only under the name that it was
                     // made with is it known again, and removed.
                     if self.rename_new(private.as_c_str(), unfinished.as_c_str()).is_ok() {
                         *private = unfinished;
                     }
                     return Err(Errno::standing_for(errno.raw(), EOPNOTSUPP)).at(Step::Publish);
-                }
-                Err(errno) if table::exchange_unsupported(errno) => {
-                    return self.rename_twice(private.as_c_str(), report).at(Step::Publish).map(Some);
                 }
                 Err(errno) => return Err(errno).at(Step::Publish),
             }

@@ -12,6 +12,7 @@ mod dedupe;
 #[path = "../contract/files.rs"]
 #[allow(dead_code)]
 mod files;
+mod filter;
 mod found;
 mod inject;
 #[path = "../contract/lab.rs"]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::abi::{self, Options};
 use crate::child::{self, Child};
 use crate::files::{self, Room};
+use crate::filter::{self, ALLOW, ANY_BIT, EQUAL, ERRNO, LOAD, NO_FILTER, RETURN, install};
 use crate::lab::Place;
 use crate::{Attack, skip};
 
@@ -41,41 +42,9 @@ fn room(place: &Place) -> Room {
 
 // ── seccomp ──
 
-// The kernel's own words (linux/bpf_common.h, linux/seccomp.h); the number of the call is at 0, its arguments from 16 on.
-const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
-const EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
-const ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
-const RETURN: u16 = 0x06; // BPF_RET | BPF_K
-const ERRNO: u32 = 0x0005_0000;
-const ALLOW: u32 = 0x7fff_0000;
-
 /// Where the lower half of an argument stands.
 const fn argument(number: u32) -> u32 {
     16 + number * 8 + if cfg!(target_endian = "big") { 4 } else { 0 }
-}
-
-/// For each call given, the errno it answers.
-fn install_filter(refused: &[(libc::c_long, i32)]) {
-    let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
-    let mut program = vec![statement(LOAD, 0)];
-    for (call, errno) in refused {
-        program.push(libc::sock_filter { code: EQUAL, jt: 0, jf: 1, k: *call as u32 });
-        program.push(statement(RETURN, ERRNO | *errno as u32));
-    }
-    program.push(statement(RETURN, ALLOW));
-    install(&mut program);
-}
-
-fn install(program: &mut [libc::sock_filter]) {
-    let whole = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        let set = libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const whole);
-        if set != 0 {
-            println!("cannot: {}", std::io::Error::last_os_error());
-            std::process::exit(77);
-        }
-    }
 }
 
 /// Answers EOPNOTSUPP to open with O_TMPFILE, as a file system does that has no files without a name.
@@ -166,7 +135,7 @@ fn refused_calls(place: &Place) {
             }
             let arguments = [room.0.to_str().unwrap(), &number.to_string(), &errno.to_string()];
             let output = child::command("seccomp", &arguments).output().unwrap();
-            if output.status.code() == Some(77) {
+            if output.status.code() == Some(NO_FILTER) {
                 skip("no seccomp filters here");
             }
             child::check(&format!("seccomp {name} -> {errno}"), output);
@@ -181,7 +150,7 @@ fn in_seccomp(arguments: &[String]) {
     let errno: i32 = arguments[2].parse().unwrap();
     abi::library();
     let content = fs::read(room.join("src")).unwrap();
-    install_filter(&calls.iter().map(|call| (*call, errno)).collect::<Vec<_>>());
+    filter::refuse(&calls.iter().map(|call| (*call, errno)).collect::<Vec<_>>());
     // Without linkat and renameat2 there is no safe way to give a new name, and without linkat alone there is none on a
     // file system where renameat2 does not know RENAME_NOREPLACE: all these do.
     let nameless = calls.contains(&libc::SYS_linkat) && calls.contains(&libc::SYS_renameat2);
@@ -219,7 +188,7 @@ fn in_seccomp(arguments: &[String]) {
 fn refused_duplicates(place: &Place) {
     let room = room(place);
     let output = child::command("duplicates", &[room.0.to_str().unwrap()]).output().unwrap();
-    if output.status.code() == Some(77) {
+    if output.status.code() == Some(NO_FILTER) {
         skip("no seccomp filters here");
     }
     child::check("F_DUPFD_CLOEXEC", output);

@@ -10,10 +10,14 @@ mod calls;
 #[path = "../contract/child.rs"]
 #[allow(dead_code)]
 mod child;
+mod confined;
 mod faults;
 #[path = "../contract/files.rs"]
 #[allow(dead_code)]
 mod files;
+#[path = "../torture/filter.rs"]
+#[allow(dead_code)]
+mod filter;
 #[path = "../contract/lab.rs"]
 #[allow(dead_code)]
 mod lab;
@@ -56,6 +60,7 @@ const ALL: &[&[Attack]] = &[
     answers::ALL,
     ways::ALL,
     callbacks::ALL,
+    confined::ALL,
     faults::ALL,
     large::ALL,
     power::ALL,

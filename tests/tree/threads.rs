@@ -2,10 +2,12 @@
 
 use std::ffi::{c_int, c_void};
 use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use crate::abi;
 use crate::calls::{self, Entry, Options};
 use crate::files::Room;
+use crate::filter;
 use crate::lab::Place;
 use crate::walker;
 use crate::whole::assert_copied;
@@ -15,6 +17,7 @@ pub const ALL: &[Attack] = &[
     Attack("any_number_of_threads_copies_the_same", KINDS, any_number_of_threads),
     Attack("one_thread_makes_none", ONE, one_thread_makes_none),
     Attack("threads_that_cannot_be_made_are_not_missed", ONE, threads_that_cannot_be_made),
+    Attack("others_fork_meanwhile", ONE, others_fork_meanwhile),
     Attack("threads_take_no_signals", &["xfs-4k", "tmpfs"], threads_take_no_signals),
 ];
 
@@ -40,31 +43,15 @@ fn any_number_of_threads(place: &Place) {
     }
 }
 
-/// Answers every clone(2), fork(2) and the like with this errno, or kills where it is 0.
-fn forbid_threads(errno: u32) {
-    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    let answer = if errno == 0 { libc::SECCOMP_RET_KILL_PROCESS } else { libc::SECCOMP_RET_ERRNO | errno };
-    let step = |code, jt, k| libc::sock_filter { code, jt, jf: 0, k };
-    let mut program = [
-        step(LOAD, 0, 0),
-        step(EQUAL, 2, libc::SYS_clone as u32),
-        step(EQUAL, 1, libc::SYS_clone3 as u32),
-        step(RETURN, 0, libc::SECCOMP_RET_ALLOW),
-        step(RETURN, 0, answer),
-    ];
-    let whole = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const whole), 0);
-    }
+/// What every clone(2) and the like is answered.
+fn forbid_threads(answer: u32) {
+    filter::answer(&[(libc::SYS_clone, answer), (libc::SYS_clone3, answer)]);
 }
 
 fn one_thread_makes_none(place: &Place) {
     let room = Room::new(&place.dir);
     odd::plain(&room.path("src"), 10, 200);
-    forbid_threads(0);
+    forbid_threads(libc::SECCOMP_RET_KILL_PROCESS);
     for threads in [0, 1] {
         let options = Options { threads, ..Options::default() };
         calls::copied(&room.path("src"), &room.path("dst"), &options);
@@ -76,7 +63,7 @@ fn threads_that_cannot_be_made(place: &Place) {
     let room = Room::new(&place.dir);
     odd::plain(&room.path("src"), 10, 200);
     let source = walker::walk(&room.path("src"));
-    forbid_threads(libc::EAGAIN as u32);
+    forbid_threads(filter::ERRNO | libc::EAGAIN as u32);
     for threads in [2, 64, u32::MAX] {
         let options = Options { threads, ..Options::default() };
         let outcome = calls::copied(&room.path("src"), &room.path("dst"), &options);
@@ -112,4 +99,36 @@ fn threads_take_no_signals(place: &Place) {
     let options = Options { threads: 4, filter: Some(look), ..Options::default() };
     calls::copied(&room.path("src"), &room.path("dst"), &options);
     assert!(SEEN.load(Ordering::Relaxed) > 0, "no thread was seen");
+}
+
+/// A host that starts programs from another thread while this one copies: neither waits for the other.
+fn others_fork_meanwhile(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::plain(&room.path("src"), 20, 100);
+    let source = walker::walk(&room.path("src"));
+    let (stop, forked) = (AtomicBool::new(false), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let child = unsafe { libc::fork() };
+                if child == 0 {
+                    unsafe { libc::_exit(0) };
+                }
+                let mut status = 1;
+                assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+                assert_eq!(status, 0);
+                forked.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for if_exists in [0, abi::REPLACE, calls::MERGE].into_iter().cycle().take(9) {
+            let options = Options { threads: 4, if_exists, ..Options::default() };
+            if if_exists == 0 && room.path("dst").exists() {
+                calls::removed(&room.path("dst"));
+            }
+            let outcome = calls::copied(&room.path("src"), &room.path("dst"), &options);
+            assert_copied(&source, &room.path("dst"), &options, &outcome);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(forked.load(Ordering::Relaxed) > 0, "nobody forked");
 }

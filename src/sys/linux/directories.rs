@@ -99,7 +99,8 @@ fn statx(dir: Fd, name: &CStr, flags: c_int, mask: u32) -> Option<Result<libc::s
     }
 }
 
-/// The number of the mount that an open file is in: by statx since Linux 5.8, else by procfs. Fails if neither says it.
+/// The number of the mount that an open file is in: by statx since Linux 5.8, else with its handle (Linux 2.6.39, and
+/// where the file system has handles), else by procfs. Fails if none of them says it.
 fn mount_id(fd: Fd) -> Result<u64> {
     if let Some(said) = statx(fd, c"", libc::AT_EMPTY_PATH, libc::STATX_MNT_ID) {
         let said = said?;
@@ -107,11 +108,30 @@ fn mount_id(fd: Fd) -> Result<u64> {
             return Ok(said.stx_mnt_id);
         }
     }
-    mount_id_by_procfs(fd)
+    mount_id_by_handle(fd).map_or_else(|| mount_id_by_procfs(fd), Ok)
+}
+
+fn mount_id_by_handle(fd: Fd) -> Option<u64> {
+    if !may_call(c"name_to_handle_at") {
+        return None;
+    }
+    // `struct file_handle` without room for the handle itself, so that the kernel tells the mount and says EOVERFLOW.
+    let (mut no_room, mut number): ([u32; 2], c_int) = ([0; 2], -1);
+    let (handle, mount) = (no_room.as_mut_ptr(), ptr::from_mut(&mut number));
+    // SAFETY: the name is empty and NUL-terminated; the kernel writes one int, and nothing behind the structure.
+    let asked = done(|| unsafe {
+        libc::syscall(libc::SYS_name_to_handle_at, fd, c"".as_ptr(), handle, mount, libc::AT_EMPTY_PATH)
+    });
+    let told = matches!(asked, Ok(()) | Err(Errno(libc::EOVERFLOW)));
+    u64::try_from(number).ok().filter(|_| told)
 }
 
 fn mount_id_by_procfs(fd: Fd) -> Result<u64> {
-    let file = Handle::new(&Native, open(libc::AT_FDCWD, ProcPath::info(fd).as_c_str(), libc::O_RDONLY, 0)?);
+    let opened = match open(libc::AT_FDCWD, ProcPath::info(fd).as_c_str(), libc::O_RDONLY, 0) {
+        Err(Errno(libc::ENOENT)) => return Err(Errno(libc::EOPNOTSUPP)), // no procfs
+        opened => opened?,
+    };
+    let file = Handle::new(&Native, opened);
     let mut text = [0; 1024];
     let length = Native.read_at(file.fd(), &mut text, 0)?;
     let text = core::str::from_utf8(text.get(..length).unwrap_or_default()).unwrap_or_default();
@@ -217,13 +237,14 @@ fn flags(fd: Fd) -> Result<c_int> {
     Ok(flags)
 }
 
-/// Btrfs shows a subvolume that is in a snapshot as an empty directory, which has no flags (ENOTTY).
+/// Btrfs shows a subvolume that is in a snapshot as an empty directory, which has no flags (ENOTTY); and under a filter that
+/// refuses every ioctl nothing is cloned anyway.
 pub fn no_cow(fd: Fd) -> Result<Option<bool>> {
     if !is_btrfs(fd)? {
         return Ok(None);
     }
     match flags(fd) {
-        Err(Errno(libc::ENOTTY)) => Ok(None),
+        Err(Errno(libc::ENOTTY | libc::ENOSYS | libc::EPERM)) => Ok(None),
         flags => Ok(Some(flags? & NOCOW != 0)),
     }
 }
@@ -260,13 +281,19 @@ mod tests {
     use super::*;
     use crate::sys::{CWD, Directories};
 
-    /// The two ways to number a mount must agree, else an old kernel would see mounts everywhere, or nowhere.
+    /// The ways to number a mount must agree, else an old kernel would see mounts everywhere, or nowhere.
     #[test]
-    fn procfs_numbers_mounts_as_statx_does() {
+    fn mounts_have_one_number_however_it_is_asked_for() {
         for name in [c"/", c"/proc", c"/dev", c"/proc/self/fd"] {
             let directory = Handle::new(&Native, Native.open_directory(CWD, name, false).unwrap());
             assert_eq!(mount_id_by_procfs(directory.fd()), mount_id(directory.fd()), "{name:?}");
         }
+        let temporary = fs::File::open(std::env::temp_dir()).unwrap();
+        let by_handle = mount_id_by_handle(temporary.as_raw_fd());
+        assert!(
+            by_handle.is_none_or(|number| mount_id(temporary.as_raw_fd()) == Ok(number)),
+            "{by_handle:?}"
+        );
         let root = Handle::new(&Native, Native.open_directory(CWD, c"/", false).unwrap());
         let proc = Handle::new(&Native, Native.open_directory(CWD, c"/proc", false).unwrap());
         assert_ne!(mount_id(root.fd()), mount_id(proc.fd()));
