@@ -15,7 +15,7 @@
 #include "libreflink.h"
 
 #define SIZE  (300 * 1024)
-#define CALLS 9
+#define CALLS 13
 
 static int codes[CALLS], asked, left_on = -1, descriptors[2];
 
@@ -27,11 +27,20 @@ static int watch(void *user, const struct reflink_progress *progress)
     return *(int *)user;
 }
 
+static int look(void *user, const struct reflink_tree_entry *entry)
+{
+    (void)user;
+    (void)entry;
+    pthread_testcancel();
+    return REFLINK_TAKE;
+}
+
 static void *work(void *unused)
 {
     struct reflink_options options = REFLINK_OPTIONS_INIT;
     struct reflink_result result = REFLINK_RESULT_INIT;
     struct reflink_capability capability = REFLINK_CAPABILITY_INIT;
+    struct reflink_tree_options trees = REFLINK_TREE_OPTIONS_INIT;
     static const char *const names[] = {"atomic", "durable", "unstaged"};
     static const uint32_t durabilities[] = {REFLINK_ATOMIC, REFLINK_DURABLE, REFLINK_UNSTAGED};
     int call = 0, go_on = 0;
@@ -52,6 +61,14 @@ static void *work(void *unused)
     codes[call++] = reflink_copy_range(descriptors[0], 1, descriptors[1], 1, 5000, NULL, NULL);
     codes[call++] = reflink_probe("src", ".", &capability);
     codes[call++] = reflink_probe_fd(descriptors[0], -1, &capability) < 0 ? 0 : 1;
+    trees.threads = 2;
+    trees.filter = look;
+    codes[call++] = reflink_copy_tree("tree", "whole", &trees, NULL);
+    trees.if_exists = REFLINK_REPLACE;
+    codes[call++] = reflink_copy_tree("tree", "whole", &trees, NULL);
+    trees.if_exists = REFLINK_MERGE;
+    codes[call++] = reflink_copy_tree("tree", "whole", &trees, NULL);
+    codes[call++] = reflink_copy_tree("tree", "removed", NULL, NULL) || reflink_remove_tree("removed", NULL, NULL);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &left_on);
     pthread_testcancel();
     return unused;
@@ -66,7 +83,8 @@ static int whole(const char *name)
 
 int main(int count, char **arguments)
 {
-    static const char *const made[] = {"atomic", "durable", "unstaged", "watched", "target"};
+    static const char *const made[] = {"atomic",  "durable", "unstaged",
+                                       "watched", "target",  "whole/file"};
     static char content[SIZE];
     pthread_t thread;
     void *ended = NULL;
@@ -79,6 +97,8 @@ int main(int count, char **arguments)
     descriptors[1] = open("target", O_RDWR | O_CREAT, 0600);
     if (write(descriptors[0], content, sizeof content) != (ssize_t)sizeof content)
         return 2;
+    if (mkdir("tree", 0700) != 0 || reflink_copy_file("src", "tree/file", NULL, NULL) != 0)
+        return 2;
     if (pthread_create(&thread, NULL, work, NULL) != 0 || pthread_join(thread, &ended) != 0)
         return 2;
     for (call = 0; call < CALLS; call++) {
@@ -86,7 +106,7 @@ int main(int count, char **arguments)
             fprintf(stderr, "call %d: %d\n", call, codes[call]);
         bad += codes[call] != 0;
     }
-    for (call = 0; call < 5; call++) {
+    for (call = 0; call < 6; call++) {
         if (!whole(made[call]))
             fprintf(stderr, "%s is not whole\n", made[call]);
         bad += !whole(made[call]);

@@ -4,17 +4,20 @@
 use std::path::Path;
 
 use crate::abi::{self, REPLACE, TIMES, c_path};
-use crate::calls::{self, MERGE, Options};
+use crate::calls::{self, KEEP_REPLACED, MERGE, Options};
 use crate::faults::{make_old, same, small_tree};
-use crate::files;
+use crate::files::{self, Room};
 use crate::lab::Place;
 use crate::tracer::{self, Fault, Page};
 use crate::volume::Volume;
 use crate::walker::{self, Tree};
 use crate::ways::own_mounts;
-use crate::{Attack, cannot};
+use crate::{Attack, ONE, cannot};
 
-pub const ALL: &[Attack] = &[Attack("power_cuts", &["xfs-4k", "ext4", "btrfs"], power_cuts)];
+pub const ALL: &[Attack] = &[
+    Attack("power_cuts", &["xfs-4k", "ext4", "btrfs"], power_cuts),
+    Attack("syncs_come_in_order", ONE, syncs_come_in_order),
+];
 
 /// How many of the system calls of a copy the power goes at, in the short form.
 const FEW: usize = 6;
@@ -126,6 +129,60 @@ impl State {
                     .iter()
                     .all(|(path, node)| private(path) || is(source, path, node) || is(old, path, node)),
             names: now.keys().map(|path| String::from_utf8_lossy(path).into_owned()).collect(),
+        }
+    }
+}
+
+/// The calls by which names come, go and are made to last: S syncs a volume, s a file or a directory, r renames, l gives a
+/// file without a name its name, u removes a name.
+fn kept_of(calls: &[u64]) -> String {
+    let kinds = [
+        (libc::SYS_syncfs, 'S'),
+        (libc::SYS_fsync, 's'),
+        (libc::SYS_fdatasync, 's'),
+        (libc::SYS_renameat, 'r'),
+        (libc::SYS_renameat2, 'r'),
+        (libc::SYS_linkat, 'l'),
+        (libc::SYS_unlinkat, 'u'),
+    ];
+    calls
+        .iter()
+        .filter_map(|call| kinds.iter().find(|(number, _)| *number as u64 == *call))
+        .map(|kind| kind.1)
+        .collect()
+}
+
+/// First all that the tree is made of, then its name, then the directory that the name is in; and only then what was
+/// replaced is removed.
+fn syncs_come_in_order(place: &Place) {
+    if !cfg!(target_arch = "x86_64") {
+        cannot("the tracer knows x86-64 only");
+    }
+    let room = Room::new(&place.dir);
+    let (src, dst) = (crate::odd::directory(&room.path("src")), room.path("dst"));
+    files::file(&src.join("file"), b"new");
+    let page = Page::new();
+    for (if_exists, flags, wanted) in [
+        (0, 0, "Srs"),
+        // To the name that says "old", then both names change places. In the end the old file and its directory go.
+        (REPLACE, 0, "Srrsuu"),
+        (REPLACE, KEEP_REPLACED, "Srrs"),
+        // The file, its private name, its name; its directory, and the one that this is in.
+        (MERGE, 0, "slrss"),
+    ] {
+        if if_exists != 0 {
+            crate::odd::directory(&dst);
+            files::file(&dst.join("file"), b"old");
+        }
+        let options = Options { if_exists, flags, durability: abi::DURABLE, ..Options::default() };
+        let (from, to) = (c_path(&src), c_path(&dst));
+        let ran = tracer::run(&page, usize::MAX, Fault::Nothing, |outcome| unsafe {
+            (calls::library().copy)(from.as_ptr(), to.as_ptr(), &options, outcome)
+        });
+        assert_eq!((ran.said.ended, ran.said.code), (1, 0), "{:?}", ran.said);
+        assert_eq!(kept_of(&ran.calls), wanted, "{if_exists:#x} {flags:#x}");
+        for name in room.names().iter().filter(|name| *name != "src") {
+            calls::removed(&room.path(name));
         }
     }
 }

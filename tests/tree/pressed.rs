@@ -37,6 +37,14 @@ fn no_more_descriptors(place: &Place) {
         limit_descriptors_as_promised(threads);
         let outcome = calls::copied(&src, &room.path("dst"), &options);
         assert_eq!((outcome.files, outcome.directories), (levels, levels), "{threads}: {outcome:?}");
+        for (if_exists, durability) in [(MERGE, abi::DURABLE), (REPLACE, abi::DURABLE)] {
+            if threads == 64 {
+                continue; // enough of them is one
+            }
+            let options = Options { if_exists, durability, preserve: abi::ALL_METADATA, ..options };
+            let outcome = calls::copied(&src, &room.path("dst"), &options);
+            assert_eq!(outcome.files, levels, "{threads}: {outcome:?}");
+        }
         calls::removed(&room.path("dst"));
     }
 }

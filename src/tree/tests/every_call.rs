@@ -9,6 +9,7 @@ use super::*;
 use crate::copy::{self, Durability, Mode, Permissions, Preserve};
 use crate::error::{Cause, Error, Result, Step};
 use crate::sys::errno::*;
+use crate::sys::model::data::Data;
 use crate::sys::model::disk::{Disk, Ino, ROOT, Traits, What};
 use crate::sys::model::fault::{Fault, Lasting, Place};
 use crate::sys::model::tree::{TreeWatch, View, snapshot, times};
@@ -255,7 +256,7 @@ fn view(world: &World) -> View {
     };
     View {
         modes: if refused(Call::GetAttribute, &[ENOSYS, EPERM, EACCES]) { 0o7707 } else { 0o7777 },
-        links: !refused(Call::Link, &[EMLINK, EPERM, EOPNOTSUPP, EXDEV]),
+        links: !refused(Call::Link, &[EMLINK, EPERM, EOPNOTSUPP, ENOSYS, EXDEV]),
     }
 }
 
@@ -512,6 +513,85 @@ fn a_swapped_entry_leads_nowhere() {
                     assert!(!content.contains(&still), "{case}\n{content}\n{}", world.story());
                 }
             }
+        }
+    }
+}
+
+/// Right before each call, an entry of the source becomes something of another kind: it is copied as what it is, or told, and
+/// either way all promises hold and nothing is copied that was not there.
+#[test]
+fn an_entry_that_changes_its_kind_is_copied_or_told() {
+    let kinds: [fn(&mut Disk) -> Ino; 4] = [
+        |disk| disk.new_inode(0, What::Fifo, 0o600),
+        |disk| disk.new_inode(0, What::Symlink(b"elsewhere".to_vec()), 0o777),
+        |disk| disk.new_inode(0, What::File(Data::new(Traits::XFS.block)), 0o600),
+        |disk| {
+            let ino = disk.new_inode(0, directory(), 0o700);
+            disk.add_file(ino, "inside", &[Some(b"new")], 0o600);
+            ino
+        },
+    ];
+    let mut told = 0;
+    for skips in [false, true] {
+        let scenario = Scenario { skips, compared: false, ..Scenario::new(Options::default()) };
+        let calls = {
+            let bench = scenario.set_up();
+            scenario.run(&bench);
+            bench.model.world().log.len()
+        };
+        for nth in 1..=calls {
+            for path in
+                [&b"from/a-file"[..], b"from/b-link", b"from/c-fifo", b"from/d-sub", b"from/d-sub/empty"]
+            {
+                for make in kinds {
+                    let bench = scenario.set_up();
+                    bench.model.before(When::Nth(nth), move |disk| {
+                        let Ok(found) = disk.walk(ROOT, path, false) else { return };
+                        let ino = make(disk);
+                        disk.set_name(found.directory, &found.leaf, Some(ino));
+                    });
+                    let outcome = scenario.run(&bench);
+                    let (name, asked) = (String::from_utf8_lossy(&path[5..]), &outcome.caller.asked);
+                    let story = bench.model.world().story();
+                    let case = format!("call {nth}, {name}: {:?} {asked:?}\n{story}", outcome.outcome);
+                    assert_eq!(broken(&scenario, &bench, &outcome, None), None, "{case}");
+                    assert!(!skips || outcome.outcome.is_ok(), "{case}");
+                    let of_it = |(asked, error): &(String, Error)| {
+                        *asked == name && error.cause == Cause::Inconsistent
+                    };
+                    assert!(asked.iter().all(of_it), "{case}");
+                    assert_eq!(outcome.outcome.is_err(), !skips && !asked.is_empty(), "{case}");
+                    told += asked.len();
+                }
+            }
+        }
+    }
+    assert!(told > 0, "nothing changed while it was looked at");
+}
+
+/// A file that grows or shrinks while it is copied is counted, and its entry says so.
+#[test]
+fn a_file_that_changes_meanwhile_is_counted() {
+    for (volume, mode, call) in [
+        (Traits::XFS, Mode::Auto, Call::CloneFile),
+        (Traits::EXT4, Mode::Auto, Call::KernelCopy),
+        (Traits::XFS, Mode::Never, Call::ReadAt),
+    ] {
+        for size in [1, 5000] {
+            let files = copy::Options { mode, ..copy::Options::default() };
+            let options = Options { files, ..Options::default() };
+            let scenario = Scenario { volume, compared: false, ..Scenario::new(options) };
+            let bench = scenario.set_up();
+            let file = bench.model.world().disk.lookup(bench.source, b"a-file").unwrap();
+            bench.model.before(When::Of(call, 1), move |disk| disk.change(file, |data| data.set_size(size)));
+            let outcome = scenario.run(&bench);
+            let case = format!("{call:?} {size}: {:?}\n{}", outcome.report, bench.model.world().story());
+            assert_eq!(
+                (outcome.outcome, broken(&scenario, &bench, &outcome, None)),
+                (Ok(()), None),
+                "{case}"
+            );
+            assert_eq!(outcome.report.counts.files_changed, 1, "{case}");
         }
     }
 }
