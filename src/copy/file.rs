@@ -93,6 +93,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
             (self.fill(draft, there, progress)?, *self.options)
         };
         draft.made = Some(made);
+        progress.report.made = made.inode;
         let close_tells = draft.is_final() && S::CLOSE_TELLS && !options.preserve.times;
         if progress.report.copied_any() > 0 && !close_tells {
             // Errors that would come out at close must come before the name does; and servers that

@@ -40,6 +40,8 @@ pub struct Report {
     pub destination_changed: bool,
     /// The private name that was left beside the destination.
     pub litter: Option<PrivateName>,
+    /// The inode number of the file that was made, 0 where none was.
+    pub made: u64,
 }
 
 /// How the data came over.

@@ -5,12 +5,13 @@ use core::ffi::CStr;
 
 use super::directory::Directory;
 use super::file::{Copier, Fate, Outcome};
+use super::links::Made;
 use crate::copy::metadata::{NEW_FILE, Target, Transfer, mode_without_acl};
 use crate::copy::name::with_private_name;
 use crate::copy::node::Node;
 use crate::copy::{self, Permissions, Preserve, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
-use crate::sys::errno::EEXIST;
+use crate::sys::errno::{EEXIST, ESTALE};
 use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
 
 impl<S: Sys> Copier<'_, '_, S> {
@@ -46,7 +47,7 @@ impl<S: Sys> Copier<'_, '_, S> {
         let made = self.make_node(directory, name, stat, &mut report);
         match (&made, key) {
             (Ok(Fate::Vanished) | Err(_), Some(key)) => self.links.failed(key),
-            (Ok(_), Some(key)) => self.links.made(key, &directory.place, name),
+            (Ok(_), Some(key)) => self.links.made(key, &directory.place, name, 0),
             (_, None) => {}
         }
         match made {
@@ -167,11 +168,11 @@ impl<S: Sys> Copier<'_, '_, S> {
         Ok(Fate::MountLeftEmpty)
     }
 
-    /// Gives the copy that is called `first` a further name. `None`: it can have no more names, so the entry must become a
-    /// file of its own.
+    /// Gives a copy that has a name in `from` a further name. `None`: it can have no more names, or somebody put another file in
+    /// its place, so the entry must become a file of its own.
     pub(super) fn link(
         &self,
-        (from, first): (Fd, &CStr),
+        (from, made): (Fd, &Made),
         directory: &Directory<S>,
         name: &CStr,
     ) -> Result<Option<Fate>> {
@@ -182,8 +183,15 @@ impl<S: Sys> Copier<'_, '_, S> {
         let refused = core::cell::Cell::new(false);
         let link = |name: &CStr| {
             self.sys
-                .link(from, first, target, name)
-                .inspect_err(|errno| refused.set(self.refuses_further_names(target, *errno)))
+                .link(from, &made.name, target, name)
+                .inspect_err(|errno| refused.set(self.refuses_further_names(target, *errno)))?;
+            let is_linked = self.is_linked(target, name, made.inode);
+            if is_linked == Ok(true) {
+                return Ok(());
+            }
+            let _ = self.sys.unlink(target, name);
+            refused.set(is_linked.is_ok());
+            is_linked.and(Err(Errno::own(ESTALE)))
         };
         match self.put(target, name, link, |_| Ok(())) {
             Err(_) if refused.get() => Ok(None),
@@ -193,6 +201,12 @@ impl<S: Sys> Copier<'_, '_, S> {
                 Some(Fate::HardLink)
             }),
         }
+    }
+
+    /// Whether a new name is that of the file that was copied. In two trees that become one, others may write where the first
+    /// name is, and not where this one comes.
+    fn is_linked(&self, dir: Fd, name: &CStr, inode: u64) -> crate::sys::Result<bool> {
+        Ok(!self.merges() || inode == 0 || self.sys.stat_name(dir, name)?.inode == inode)
     }
 
     /// Whether a further name is not to be had. Some servers say EIO; a real one comes again when the file is copied.

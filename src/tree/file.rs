@@ -223,7 +223,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             .and_then(|to| copy_open(self.sys, source, &to, &self.files, self.known(&stat), &mut progress));
         let report = progress.report;
         match (outcome, key) {
-            (Ok(()), Some(key)) => self.links.made(key, &directory.place, name),
+            (Ok(()), Some(key)) => self.links.made(key, &directory.place, name, report.made),
             (Err(_), Some(key)) => self.links.failed(key),
             (_, None) => {}
         }

@@ -21,6 +21,8 @@ pub(super) struct Made {
     pub(super) place: Arc<Place>,
     /// The name there.
     pub(super) name: CString,
+    /// Its inode number, 0 where that is not known.
+    pub(super) inode: u64,
     /// The length of a regular file, else 0.
     pub(super) length: u64,
 }
@@ -52,8 +54,8 @@ pub(super) enum Asker {
 struct Link {
     /// What it was when its first name was seen.
     looks: Looks,
-    /// The directory and the name of its copy.
-    made: Option<(Arc<Place>, CString)>,
+    /// The directory, the name and the inode number of its copy.
+    made: Option<(Arc<Place>, CString, u64)>,
     /// How many names were not seen yet.
     left: u64,
 }
@@ -91,10 +93,10 @@ impl Links {
     }
 
     /// Notes where the copy is.
-    pub(super) fn made(&self, key: Key, place: &Arc<Place>, name: &CStr) {
+    pub(super) fn made(&self, key: Key, place: &Arc<Place>, name: &CStr, inode: u64) {
         let mut table = self.table();
         let Some(link) = table.get_mut(&key) else { return };
-        link.made = Some((Arc::clone(place), name.into()));
+        link.made = Some((Arc::clone(place), name.into(), inode));
         if link.left == 0 {
             table.remove(&key);
         }
@@ -109,9 +111,9 @@ impl Links {
     pub(super) fn state(&self, key: Key) -> State {
         let table = self.table();
         let Some(link) = table.get(&key) else { return State::Absent };
-        let Some((place, name)) = &link.made else { return State::UnderWay };
+        let Some((place, name, inode)) = &link.made else { return State::UnderWay };
         let length = if link.looks.kind == Kind::Regular { link.looks.size } else { 0 };
-        State::Made(Made { place: Arc::clone(place), name: name.clone(), length })
+        State::Made(Made { place: Arc::clone(place), name: name.clone(), inode: *inode, length })
     }
 
     /// Notes that one more name was made.
@@ -191,7 +193,7 @@ mod tests {
         let (links, key) = (Links::default(), (stat.device, stat.inode));
         assert_eq!(links.begin(key, &stat), Asker::First);
         assert!(matches!(links.state(key), State::UnderWay));
-        links.made(key, &Place::root(), c"first");
+        links.made(key, &Place::root(), c"first", 0);
         assert!(matches!(links.state(key), State::Made(made) if made.name.as_c_str() == c"first"));
         links.used(key);
         assert!(matches!(links.state(key), State::Made(_)));

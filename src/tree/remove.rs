@@ -135,6 +135,8 @@ struct Removal<'s, 'w, S: Sys> {
     /// The names from the root to here, a slash behind each.
     path: Vec<u8>,
     counts: Counts,
+    /// How many entries were done when progress was told.
+    told: u64,
     failed_path: Vec<u8>,
     /// The first failure, where the rest is removed all the same.
     first: Option<Error>,
@@ -160,6 +162,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
             above: Vec::new(),
             path: Vec::new(),
             counts: Counts::default(),
+            told: 0,
             failed_path: Vec::new(),
             first: None,
         })
@@ -327,6 +330,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
 
     /// Removes the root. `false`: it is not empty, and is read again.
     fn remove_root(&mut self) -> Result<bool> {
+        self.look_for_a_stop()?;
         match self.sys.remove_directory(self.outside, &self.here.name) {
             Err(_) if self.here.stays => Ok(true),
             Err(errno) if table::not_empty(errno) && self.here.readings < READINGS_AT_MOST => {
@@ -449,9 +453,10 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
 
     fn tell(&mut self) -> Result<()> {
         let done = self.counts.done();
-        if done % REPORT_EVERY != 0 || !self.watch.wants().progress {
+        if done.saturating_sub(self.told) < REPORT_EVERY || !self.watch.wants().progress {
             return Ok(());
         }
+        self.told = done;
         let progress = Progress {
             phase: if self.failures == Failures::Ask { Phase::Copy } else { Phase::Cleanup },
             entries_done: done,

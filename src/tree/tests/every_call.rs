@@ -569,6 +569,38 @@ fn an_entry_that_changes_its_kind_is_copied_or_told() {
     assert!(told > 0, "nothing changed while it was looked at");
 }
 
+/// Right before each call of a merge, somebody puts a file of theirs in the place of one that was just copied: its further name,
+/// in a directory that may not be theirs, is not one of theirs.
+#[test]
+fn a_further_name_is_no_name_of_anothers_file() {
+    let merge = Options { if_exists: IfExists::Merge, ..Options::default() };
+    let scenario = Scenario { there: There::Tree, ..Scenario::new(merge) };
+    let calls = {
+        let bench = scenario.set_up();
+        scenario.run(&bench);
+        bench.model.world().log.len()
+    };
+    let mut copied = 0;
+    for nth in 1..=calls {
+        let bench = scenario.set_up();
+        bench.model.world_mut().watch.tree = None; // what is old changes under way
+        let root = bench.model.world().disk.lookup(bench.parent, b"copy").unwrap();
+        bench.model.before(When::Nth(nth), move |disk| {
+            disk.set_name(root, b"a-file", None);
+            let theirs = disk.add_file(root, "a-file", &[Some(b"theirs")], 0o666);
+            disk.inodes[theirs].engines = true; // it may be replaced, and a wrong name of it removed
+        });
+        let outcome = scenario.run(&bench);
+        let world = bench.model.world();
+        let case = format!("call {nth}: {:?}\n{}", outcome.outcome, world.story());
+        assert_eq!(outcome.outcome, Ok(()), "{case}");
+        let same = world.disk.walk(ROOT, b"to/copy/d-sub/same", false).unwrap().ino.unwrap();
+        assert_eq!(world.disk.data(same).bytes(0, 4), b"text", "{case}");
+        copied += outcome.report.counts.files.saturating_sub(2);
+    }
+    assert!(copied > 0, "nothing was swapped between the two names");
+}
+
 /// A file that grows or shrinks while it is copied is counted, and its entry says so.
 #[test]
 fn a_file_that_changes_meanwhile_is_counted() {

@@ -53,7 +53,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         } else {
             LinkSource::find(self.sys, &mut self.link_source, self.root.target.fd(), &made.place)
         };
-        match from.and_then(|from| self.copier.link((from, &made.name), directory, name)) {
+        match from.and_then(|from| self.copier.link((from, made), directory, name)) {
             Ok(Some(fate)) => {
                 self.copier.links.used(key);
                 let report = copy::Report::default();
