@@ -1,6 +1,6 @@
 """Run CPython's own test_shutil with parts of shutil replaced by this package; print each test's outcome as JSON.
 
-usage: shutil_conformance.py original|copyfile|in-place|copy
+usage: shutil_conformance.py original|copyfile|in-place|copy|copytree
 (a program, called by test_shutil.py in a directory of its own)
 """
 
@@ -19,6 +19,11 @@ def replace_defaults(function, old, new) -> None:
     function.__defaults__ = tuple(new if value is old else value for value in function.__defaults__)
 
 
+def copytree(src, dst, symlinks=False, ignore=None, copy_function=None, **options):
+    """Call the package's function with shutil's arguments, except those that it does not have."""
+    return libreflink.copytree(src, dst, True, ignore, **options)
+
+
 def replace(what: str) -> None:
     if what == "copyfile":
         shutil.copyfile = libreflink.shutil_copyfile
@@ -28,6 +33,8 @@ def replace(what: str) -> None:
         for function in (shutil.copytree, shutil.move):
             replace_defaults(function, shutil.copy2, copy2)
         shutil.copy, shutil.copy2 = copy, copy2
+    elif what == "copytree":
+        shutil.copytree = copytree
     elif what != "original":
         raise SystemExit(__doc__)
 

@@ -206,8 +206,11 @@ def test_a_directory_that_is_not_there(tree):
 
 # --- CPython's own tests -------------------------------------------------------------------------------------------
 
-#: The tests whose outcome is another one with shutil.copyfile replaced, and why.
+#: The tests whose outcome is another one with parts of shutil replaced, and why.
 INTERNALS = "puts a mock in the place of shutil's own open(), os.sendfile or os.copy_file_range"
+NO_FUNCTION = "gives a copy_function, which libreflink.copytree does not have"
+NO_FOLLOWING = "sees that symbolic links are followed"
+SPECIALS = "sees that a named pipe is refused"
 DIFFERENT = {
     "copyfile": {
         "TestCopyFile.test_w_dest_close_fails": INTERNALS,
@@ -220,6 +223,16 @@ DIFFERENT = {
     },
     "in-place": {},
     "copy": {},
+    "copytree": {
+        "TestCopyTree.test_copytree_custom_copy_function": NO_FUNCTION,
+        "TestCopyTree.test_copytree_dangling_symlinks": NO_FOLLOWING,
+        "TestCopyTree.test_copytree_named_pipe": SPECIALS,
+        "TestCopyTree.test_copytree_special_func": NO_FUNCTION,
+        "TestCopyTree.test_copytree_subdirectory": "copies a tree into itself",
+        "TestCopyTree.test_copytree_symlink_dir": NO_FOLLOWING,
+        "TestCopyTree.test_copytree_winerror": "puts a mock in the place of shutil.copystat",
+        "TestMove.test_move_dir_special_function": NO_FUNCTION,
+    },
 }
 
 
@@ -252,7 +265,7 @@ def readable_by_all(path: str) -> bool:
 
 
 @pytest.mark.parametrize("user", [None, "nobody"])
-@pytest.mark.parametrize("what", ["copyfile", "in-place", "copy"])
+@pytest.mark.parametrize("what", ["copyfile", "in-place", "copy", "copytree"])
 def test_cpythons_own_tests_of_shutil(anywhere, what, user):
     anywhere.chmod(0o777)
     if user is not None:
