@@ -14,7 +14,7 @@
 //     libreflink::remove_tree("dst");
 //
 //     if (libreflink::shared(one, 0, other, 0).verdict == libreflink::verdict::all) // open files
-//         std::cout << "both lie at one place\n"; // of a tree: ask for each pair of files
+//         std::cout << "both lie at one place\n"; // of a tree: examples-c/clone_tree.cpp
 //     std::cout << libreflink::extents(one).bytes_exclusive << " bytes of no other file\n";
 //     libreflink::dedupe_fd(one, other); // equal blocks are shared from now on
 //

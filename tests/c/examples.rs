@@ -74,7 +74,11 @@ fn clones_tree(program: &Path, dir: &Path, clones: bool) -> Result<(), Failed> {
     let says = String::from_utf8_lossy(&output.stdout).into_owned();
     let shared = if clones { 320 << 10 } else { 0 };
     let expected = format!("3 files: {shared} bytes shared, {} copied, 0 in holes\n", (320 << 10) - shared);
-    if !output.status.success() || says != expected {
+    // On an overlay nothing can be proven.
+    let proofs = if clones { &[2, 0][..] } else { &[0] };
+    let proof =
+        |good: &i32| format!("{expected}{good} of 2 names of files with data are proven to share it\n");
+    if !output.status.success() || !proofs.iter().map(proof).any(|text| text == says) {
         return Err(format!("{}: {says}{}", output.status, String::from_utf8_lossy(&output.stderr)).into());
     }
     same_trees(&from, &to)?;
