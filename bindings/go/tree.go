@@ -205,6 +205,8 @@ type TreeProgress struct {
 	EntriesDone, EntriesSeen uint64
 	// BytesDone are those of files that are done, cloned ones and holes included.
 	BytesDone uint64
+	// DirectoriesOpen are being worked on.
+	DirectoriesOpen uint64
 }
 
 // TreeResult is what was done with a tree. An *Error has it too. Every entry below the root that was read is counted once, from

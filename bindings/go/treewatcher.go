@@ -97,9 +97,10 @@ func goreflinkTreeEntry(number C.uintptr_t, function C.int, entry *C.struct_refl
 //export goreflinkTreeProgress
 func goreflinkTreeProgress(number C.uintptr_t, now *C.struct_reflink_tree_progress) C.int {
 	return cgo.Handle(number).Value().(*treeWatcher).step(TreeProgress{
-		Phase:       Phase(now.phase),
-		EntriesDone: uint64(now.entries_done),
-		EntriesSeen: uint64(now.entries_seen),
-		BytesDone:   uint64(now.bytes_done),
+		Phase:           Phase(now.phase),
+		EntriesDone:     uint64(now.entries_done),
+		EntriesSeen:     uint64(now.entries_seen),
+		BytesDone:       uint64(now.bytes_done),
+		DirectoriesOpen: uint64(now.directories_open),
 	})
 }

@@ -134,6 +134,8 @@ class TreeProgress:
     entries_seen: int
     #: Bytes of files that are done, cloned ones and holes included.
     bytes_done: int
+    #: Directories that are being worked on.
+    directories_open: int
 
 
 @dataclass(frozen=True)
@@ -305,8 +307,8 @@ class _Watch:
 
     def _progress(self, _user: Any, now: Any) -> int:
         if self.raised is None and self._functions.get("progress") is not None:
-            phase = Phase(now.phase)
-            self._call("progress", TreeProgress(phase, now.entries_done, now.entries_seen, now.bytes_done))
+            done = now.entries_done, now.entries_seen, now.bytes_done, now.directories_open
+            self._call("progress", TreeProgress(Phase(now.phase), *done))
         return 0
 
     def _filter(self, _user: Any, raw: Any) -> int:

@@ -51,6 +51,7 @@ fn run(
         preserve: how.preserve,
         flags: how.flags,
         threads: how.threads,
+        cancel: how.cancel.map_or(std::ptr::null(), |flag| flag.as_ptr().cast_const()),
         failed_path: failed_path.as_mut_ptr().cast(),
         failed_path_size: PATH_ROOM,
         filter: functions.filter.is_some().then_some(filter as _),
@@ -148,6 +149,7 @@ unsafe extern "C" fn progress(user: *mut c_void, raw: *const sys::reflink_tree_p
         entries_done: now.entries_done,
         entries_seen: now.entries_seen,
         bytes_done: now.bytes_done,
+        directories_open: now.directories_open,
     };
     watcher.call(CANCEL, |functions| match functions.progress.as_mut().map(|progress| progress(now)) {
         Some(ControlFlow::Break(())) => ControlFlow::Break(()),

@@ -4,6 +4,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicI32;
 
 use libreflink_sys as sys;
 
@@ -156,6 +157,8 @@ pub struct TreeProgress {
     pub entries_seen: u64,
     /// Bytes of files that are done, cloned ones and holes included.
     pub bytes_done: u64,
+    /// Directories that are being worked on.
+    pub directories_open: u64,
 }
 
 /// What was done with a tree, or how far it got. Every entry below the root that was read is counted once, from `files` to
@@ -270,6 +273,7 @@ pub struct Tree<'a> {
     pub(crate) preserve: u32,
     pub(crate) flags: u64,
     pub(crate) threads: u32,
+    pub(crate) cancel: Option<&'a AtomicI32>,
     pub(crate) functions: Functions<'a>,
 }
 
@@ -371,6 +375,12 @@ impl<'a> Tree<'a> {
     /// The most threads that work at once, the calling one among them.
     pub fn threads(mut self, most: u32) -> Self {
         self.threads = most;
+        self
+    }
+
+    /// Cancels once the flag is not 0, which another thread or a signal handler sets: no function need be called for that.
+    pub fn cancel(mut self, flag: &'a AtomicI32) -> Self {
+        self.cancel = Some(flag);
         self
     }
 

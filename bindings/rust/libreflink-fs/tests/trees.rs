@@ -10,9 +10,11 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use libreflink_fs::{
-    CopyError, EntryKind, Method, Mode, OnError, Phase, Reason, Step, Take, Tree, TreeIfExists, TreeReport,
+    CopyError, Entry, EntryKind, Method, Mode, OnError, Phase, Reason, Step, Take, Tree, TreeIfExists,
+    TreeReport,
 };
 use scratch::Scratch;
 
@@ -140,6 +142,22 @@ fn a_break_or_a_panic_leaves_nothing() {
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"mine"));
         assert_eq!(dir.names(), ["tree"]);
     }
+}
+
+#[test]
+fn a_flag_cancels() {
+    let dir = Scratch::new(&std::env::temp_dir(), "tree-cancel");
+    let (root, copy, flag) = (plant(&dir), dir.join("copy"), AtomicI32::new(0));
+    let mut done = 0;
+    let set_late = |_: &Entry<'_>| {
+        done += 1;
+        flag.store((done > FILES / 2).into(), Ordering::Relaxed);
+        Continue(())
+    };
+    let error = Tree::new().cancel(&flag).on_done(set_late).copy(&root, &copy).unwrap_err();
+    assert_eq!(CopyError::of(&error).unwrap().errno(), ECANCELED, "{error}");
+    assert_eq!(dir.names(), ["tree"]);
+    assert!(done <= FILES / 2 + 64);
 }
 
 #[test]
