@@ -354,10 +354,9 @@ static const char help[] =
     "  -h, --help             print this\n"
     "\n"
     "exit status: 0 done, 1 failed, 2 usage, 3 not cloneable (with --always), 4 entries are\n"
-    "missing (with --keep-going), 5 not proven (with --prove). SIGHUP, SIGINT, SIGPIPE and SIGTERM "
-    "end it when what was made "
-    "is\n"
-    "removed; a second Ctrl-C ends it at once, and says what is left.\n";
+    "missing (with --keep-going), 5 not proven (with --prove). SIGHUP, SIGINT, SIGPIPE and\n"
+    "SIGTERM end it when what was made is removed. A second Ctrl-C ends it at once, and it says\n"
+    "what is left.\n";
 
 static const struct option long_options[] = {
     {"always", no_argument, NULL, 'a'},

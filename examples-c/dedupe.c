@@ -32,7 +32,7 @@ static const char help[] =
     "With -, reads groups of equal files from standard input: one name on a line, and an empty\n"
     "line between two groups, as fdupes and jdupes print them. In each group the first is FILE.\n"
     "\n"
-    "  -0, --null      names on standard input end with a NUL (jdupes -0, find -print0)\n"
+    "  -0, --null      names on standard input end with a NUL (jdupes -0)\n"
     "  -c, --continue  go on behind a difference\n"
     "  -q, --quiet     print errors only\n"
     "  -h, --help      print this\n"
