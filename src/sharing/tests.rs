@@ -139,7 +139,7 @@ fn a_range_is_cut_at_both_ends() {
 }
 
 #[test]
-fn that_nobody_says_is_an_answer_of_its_own() {
+fn a_file_system_that_does_not_say_what_is_shared_is_reported_so() {
     for (said, reported, exclusive) in [
         (Said::Always, Reported::Known, 6244),
         (Said::AsItsMaps, Reported::Known, 6244),
@@ -219,7 +219,7 @@ fn without_a_flush_no_record_proves_a_hole() {
     assert_eq!((found.unknown, found.verdict()), (8292, Verdict::Unknown));
 }
 
-/// SMB: what the client has in memory alone is no record of the server's map.
+/// SMB: bytes that only the client has in memory have no record in the server's map.
 #[test]
 fn without_a_flush_a_servers_map_proves_no_hole() {
     for (said, pending) in [(Said::Never, 8292), (Said::Always, 8292)] {
@@ -238,9 +238,9 @@ fn without_a_flush_a_servers_map_proves_no_hole() {
     }
 }
 
-/// Windows: what another program changed through a mapping may still be in its memory alone.
+/// Windows: changes that another program made through a mapping may be in its memory only.
 #[test]
-fn where_a_flush_leaves_something_out_nothing_is_proven_but_that_two_are_apart() {
+fn an_incomplete_flush_proves_only_that_files_are_apart() {
     let world = World::of(Traits { misses_mappings: true, ..Traits::XFS });
     world.share(0, 0, 4 * UNIT);
     let found = world.compare(0, 0, LARGEST).unwrap();
@@ -253,7 +253,7 @@ fn where_a_flush_leaves_something_out_nothing_is_proven_but_that_two_are_apart()
 }
 
 #[test]
-fn a_real_failure_is_no_answer() {
+fn a_real_failure_is_an_error() {
     for errno in [EIO, ENOSPC, ENOMEM, EBADF, ESTALE] {
         let world = World::of(Traits { no_maps: errno, ..Traits::XFS });
         let failure = Err(Error::new(Step::Map(SIDE), Cause::System(Errno(errno))));
@@ -303,7 +303,7 @@ fn each_content_has_its_sum() {
 }
 
 #[test]
-fn a_caller_who_stops_is_obeyed() {
+fn a_caller_can_cancel_at_each_piece() {
     let world = World::of(Traits::XFS);
     let mut account = Account::default();
     let mut left = 3;
@@ -414,7 +414,7 @@ fn a_map_that_does_not_fit_the_size_is_of_a_changed_file() {
 }
 
 #[test]
-fn a_map_that_is_refused_later_is_none() {
+fn a_map_that_is_refused_in_the_middle_is_no_map() {
     let world = World::of(Traits::XFS);
     let fault = Fault::Errno(EOPNOTSUPP);
     world.model.world_mut().faults.plan(Place::Of(Call::Map, 2), fault, Lasting::Kind);
@@ -437,7 +437,7 @@ fn a_disordered_map_proves_nothing() {
 // ── Two files ──
 
 #[test]
-fn what_was_cloned_lies_at_one_place_and_nothing_else() {
+fn only_what_was_cloned_lies_at_one_place() {
     let world = World::of(Traits::XFS);
     let found = world.compare(0, 0, LARGEST).unwrap();
     assert_eq!((found.same, found.apart, found.holes, found.verdict()), (0, 6244, 2048, Verdict::None));
@@ -464,7 +464,7 @@ fn a_clone_to_another_offset_is_found_there() {
 }
 
 #[test]
-fn what_only_one_has_is_apart() {
+fn bytes_that_only_one_file_has_are_apart() {
     let world = World::of(Traits::XFS);
     world.share(0, 0, 8292);
     world.model.world_mut().disk.change(world.inos[1], |data| data.set_size(4096));
@@ -477,7 +477,7 @@ fn what_only_one_has_is_apart() {
 }
 
 #[test]
-fn one_file_is_itself_at_one_offset() {
+fn a_range_is_the_same_as_itself() {
     let mut world = World::of(Traits::XFS);
     let again = world.model.open_for_caller(world.inos[0], false, true, false);
     for fd in [again, world.fds[0]] {
@@ -490,9 +490,9 @@ fn one_file_is_itself_at_one_offset() {
     assert_eq!((found.same, found.verdict()), (0, Verdict::None));
 }
 
-/// bcachefs repeats numbers in snapshots, some FUSE servers for all files.
+/// bcachefs repeats inode numbers in snapshots; some FUSE servers give all files the same.
 #[test]
-fn one_number_is_not_one_file() {
+fn equal_inode_numbers_do_not_prove_one_file() {
     let one_number = Traits { one_number: true, ..Traits::XFS };
     let world = World::of(one_number);
     let now = crate::sys::Time { seconds: 1, nanoseconds: 1 };
@@ -503,9 +503,9 @@ fn one_number_is_not_one_file() {
     assert_eq!(world.compare(0, 0, LARGEST).unwrap().verdict(), Verdict::None);
 }
 
-/// Each condition of the rule: with all of them it is "same", without any single one it is not.
+/// With all conditions the ranges are the same; if any one is missing, they are not.
 #[test]
-fn without_any_condition_of_the_rule_nothing_is_the_same() {
+fn each_condition_for_same_is_needed() {
     fn place(_: u64) -> Vec<Record> {
         vec![last(data(0, 8292, 1 << 20))]
     }
@@ -561,7 +561,7 @@ fn without_any_condition_of_the_rule_nothing_is_the_same() {
 }
 
 #[test]
-fn a_change_while_the_maps_are_fetched_takes_every_proof_away() {
+fn a_change_during_the_call_leaves_everything_unknown() {
     for file in [0, 1] {
         for nth in [1, 2, 3] {
             let world = World::of(Traits::XFS);
@@ -628,7 +628,7 @@ fn without_a_flush_reserved_blocks_may_hold_data() {
     }
 }
 
-/// XFS beside a rewritten clone, bcachefs before Linux 6.14: what is in memory alone is no record yet.
+/// XFS next to a rewritten clone, bcachefs before Linux 6.14: bytes that are only in memory have no record yet.
 #[test]
 fn without_a_flush_holes_are_certain_only_where_nothing_waits() {
     for (waits, holes) in [(&[][..], 8292), (&[0][..], 0), (&[1][..], 0), (&[0, 1][..], 0)] {
@@ -649,9 +649,9 @@ fn without_a_flush_holes_are_certain_only_where_nothing_waits() {
     }
 }
 
-/// Written out between the map and the question whether anything waits: what the map left out is there by now.
+/// Bytes are written out between the map and the question whether any wait: the first map left them out.
 #[test]
-fn without_a_flush_what_was_written_out_meanwhile_is_no_hole() {
+fn without_a_flush_bytes_written_out_during_the_call_are_no_hole() {
     let world = || {
         let world = World::of(Traits::XFS);
         for ino in world.inos {
@@ -698,7 +698,7 @@ fn only_the_first_call_of_a_map_flushes() {
 }
 
 #[test]
-fn no_fault_is_taken_for_an_answer() {
+fn a_failed_call_is_never_taken_for_an_answer() {
     for errno in [EIO, ENOMEM, EINTR, EAGAIN] {
         let mut nth = 0;
         loop {

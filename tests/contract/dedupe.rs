@@ -1,5 +1,5 @@
-//! reflink_dedupe_range and reflink_dedupe_fd: what they share, against what FIEMAP says of it; that no file ever shows another
-//! thing, whoever writes meanwhile; and whom the kernel lets share what.
+//! reflink_dedupe_range and reflink_dedupe_fd: what they share, compared with FIEMAP; that no file's content changes, whoever
+//! writes at the same time; and who may share what.
 
 use std::ffi::{CString, c_int, c_void};
 use std::fs::{self, File, OpenOptions};
@@ -21,7 +21,11 @@ use crate::{Contract, Where, skip};
 pub const ALL: &[Contract] = &[
     Contract("dedupe::equal_files_come_to_share", Where::IfCloning, equal_files_come_to_share),
     Contract("dedupe::a_difference_is_an_answer", Where::IfCloning, a_difference_is_an_answer),
-    Contract("dedupe::no_success_is_void", Where::IfCloning, no_success_is_void),
+    Contract(
+        "dedupe::partial_blocks_are_not_counted_as_shared",
+        Where::IfCloning,
+        partial_blocks_are_not_counted_as_shared,
+    ),
     Contract(
         "dedupe::ranges_are_shared_by_whole_blocks",
         Where::IfCloning,
@@ -154,7 +158,7 @@ pub fn dedupe(src: (&File, u64), dst: (&File, u64), length: u64, how: &How) -> (
     (code, done)
 }
 
-/// Two files, and all that anybody sees of them.
+/// Two files, and what must not change about them.
 struct Pair {
     room: Room,
     one: File,
@@ -212,7 +216,7 @@ fn sum(bytes: &[u8]) -> u64 {
     })
 }
 
-/// What a place is told in: less than any block.
+/// The unit in which places are compared: smaller than any block.
 const UNIT: u64 = 512;
 
 /// Where each 512 bytes of a range lie, `None` where they are not marked as shared.
@@ -287,7 +291,7 @@ fn a_difference_is_an_answer(place: &Place) {
         let found = pair.shared(0, 0, size);
         assert!(found >= size - different && found < size - different + block, "{found} {done:?}");
     }
-    // What only one of both has is different.
+    // Bytes that only one of both files has are different.
     let pair = Pair::new(place, &one, &one[..(30 * block) as usize + 5]);
     let (code, done) = pair.dedupe(0, 0, abi::TO_EOF, &How::default());
     assert_eq!((code, done.length, done.deduped, done.skipped), (0, size, 30 * block, 5), "{done:?}");
@@ -295,7 +299,7 @@ fn a_difference_is_an_answer(place: &Place) {
 }
 
 /// The kernel says SAME of what it neither compared nor shared: a length that is no whole block, except at the end of both.
-fn no_success_is_void(place: &Place) {
+fn partial_blocks_are_not_counted_as_shared(place: &Place) {
     let block = place.block as usize;
     let long = files::bytes(3, 20 * block);
     let mut behind = long.clone();
@@ -365,7 +369,7 @@ fn dedupe_within_one_file(place: &Place) {
     assert_eq!(pair.look(), pair.shown);
 }
 
-/// The kernel sends SIGXFSZ to who asks beyond the limit, and says SAME of what lies beyond it.
+/// The kernel sends SIGXFSZ to a process that asks beyond the limit, and reports SAME for bytes beyond it.
 fn dedupe_and_a_size_limit(place: &Place) {
     let content = files::bytes(2, 2 << 20);
     let mut other = content.clone();
@@ -586,7 +590,7 @@ fn nocow_files(place: &Place) {
     assert_eq!(told, (0, 50_000, abi::REASON_FILE, -libc::EINVAL), "{done:?}");
 }
 
-/// EPERM as soon as one of both lies in a lower layer, even on one file system, root too.
+/// EPERM as soon as one of both lies in a lower layer: even on one file system, and for root.
 fn dedupe_across_overlay_layers(place: &Place) {
     let pair = Pair::equal(place, 50_000);
     let below = place.dir.with_file_name(place.name.trim_start_matches("overlay-").replace("xfs", "xfs-4k"));
@@ -600,7 +604,7 @@ fn dedupe_across_overlay_layers(place: &Place) {
     let _ = fs::remove_file(seen);
 }
 
-/// Each of both is written by a thread that knows what it must hold, by write(2) and through a mapping.
+/// A thread for each file writes to it, by write(2) and through a mapping, and knows what it must hold.
 fn dedupe_beside_writers(place: &Place) {
     let blocks = 64;
     let size = blocks * place.block.max(4096);

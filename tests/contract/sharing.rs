@@ -1,5 +1,5 @@
-//! What files are made of and what they share, against what the file systems' own tools say of them.
-//! Each row of what can become of a clone is made, and a false "shared" looked for in each.
+//! reflink_extents and reflink_shared, compared with what the file systems' own tools report.
+//! Makes each state that a clone can get into, and looks for a false "shared" in each.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -27,7 +27,7 @@ pub const ALL: &[Contract] = &[
     ),
     Contract("a_copy_is_apart", Where::Everywhere, a_copy_is_apart),
     Contract("a_clone_at_another_offset", Where::IfCloning, a_clone_at_another_offset),
-    Contract("one_file_is_itself", Where::Everywhere, one_file_is_itself),
+    Contract("a_range_is_the_same_as_itself", Where::Everywhere, a_range_is_the_same_as_itself),
     Contract("ends_and_holes", Where::IfCloning, ends_and_holes),
     Contract("what_is_exclusive_is_freed", Where::Everywhere, what_is_exclusive_is_freed),
     Contract("no_flush_writes_nothing", Where::Everywhere, no_flush_writes_nothing),
@@ -108,7 +108,7 @@ fn zoo(place: &Place, room: &Room) -> Vec<PathBuf> {
 }
 
 /// What `filefrag` says, which prints each record's flags: bytes before the end of the file that are shared, unwritten, inline
-/// and plain; and those behind it.
+/// and plain; and those beyond it.
 fn by_filefrag(path: &Path) -> [u64; 5] {
     let size = fs::metadata(path).unwrap().len();
     let text = tool("filefrag", &["-s", "-v", "-b1", path.to_str().unwrap()]);
@@ -219,7 +219,7 @@ fn the_pieces_add_up_to_the_sums(place: &Place) {
         assert_eq!(sums.extents, all.iter().filter(|piece| piece.kind != 2).count() as u64);
         let placed = all.iter().all(|piece| (piece.flags & 4 != 0) == (piece.place != 0));
         assert!(placed && (compares(place) || all.iter().all(|piece| piece.place == 0)), "{all:?}");
-        // Any part says of itself what the whole does.
+        // A part of the file reports what the whole file does about that part.
         for (offset, length) in [(0, 5000), (4095, 70_000), (1 << 20, 1), (sums.length, 10), (123, 1 << 20)] {
             let (code, part, pieces) = extents_of(file.as_raw_fd(), offset, length, 0);
             let end = (offset + length).min(sums.length);
@@ -248,7 +248,7 @@ fn a_clone_is_shared_until_it_is_written(place: &Place) {
         return;
     }
     assert_eq!((found.verdict, found.same, found.reported), (EVERYTHING, size, KNOWN), "{found:?}");
-    // Not written out: the map of before would say that it is still shared.
+    // Not written out yet: the old map would show it as shared.
     overwrite(&dst, 4 * place.block + 1, 10);
     let found = shared(&src, &dst);
     assert_eq!((found.verdict, found.apart), (PART, place.block), "{found:?}");
@@ -295,7 +295,7 @@ fn a_clone_at_another_offset(place: &Place) {
     assert_eq!((found.same, found.apart, found.first_apart), (4 * block, block, 4 * block), "{found:?}");
 }
 
-fn one_file_is_itself(place: &Place) {
+fn a_range_is_the_same_as_itself(place: &Place) {
     let room = Room::new(&place.dir);
     let path = files::file(&room.path("one"), &files::bytes(9, 20_000));
     let other = room.path("other name");
@@ -404,7 +404,7 @@ fn no_flush_writes_nothing(place: &Place) {
     }
 }
 
-/// XFS gives a write beside a rewritten clone a place in its own list of what is to be written, which no map shows.
+/// XFS keeps a write next to a rewritten clone in its CoW fork, which no map shows until it is written out.
 fn no_flush_shows_no_hole_where_bytes_wait(place: &Place) {
     if !place.fiemap {
         skip("no maps");

@@ -1,5 +1,5 @@
-//! What is said to be shared, against where each byte lies by another way of the file system than FIEMAP: the tree itself on
-//! Btrfs (as root), GETBMAPX on XFS. A byte that is called shared and is not is the one failure that counts.
+//! What is reported as shared, compared with where each byte lies by another interface than FIEMAP: the tree itself on Btrfs
+//! (as root), GETBMAPX on XFS. The one failure that counts is a byte that is reported as shared and is not.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -366,7 +366,7 @@ fn one_device_number_for_two_file_systems() {
     assert_eq!(shared_of((a.as_raw_fd(), 0), (b.as_raw_fd(), 0), TO_EOF, 0).1.verdict, NONE);
 }
 
-/// Whatever is written beside: by write and by a mapping, and made to wait or not.
+/// Rewritten by write(2) and through a mapping, with and without a flush by the library.
 fn a_rewritten_block_is_never_shared_again() {
     const BLOCKS: u64 = 64;
     const BLOCK: u64 = 4096;
@@ -418,7 +418,7 @@ fn a_rewritten_block_is_never_shared_again() {
     }
 }
 
-/// XFS shows no place for what waits beside a rewritten clone, and the write-out may end between the map and any other question.
+/// XFS shows no place for bytes that wait next to a rewritten clone, and may write them out between the map and the next call.
 fn what_is_written_out_meanwhile_is_no_hole() {
     const BEGIN: u64 = 64 << 10;
     const SIZE: u64 = 1 << 20;

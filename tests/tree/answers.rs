@@ -1,4 +1,4 @@
-//! What a call answers to arguments that mean nothing: refused with the code that the header names, and nothing made.
+//! Arguments that mean nothing: each is refused with the code that the header names, and nothing is made.
 
 use std::ffi::CStr;
 use std::fs;
@@ -106,7 +106,7 @@ unsafe extern "C" fn never_called(_: *mut std::ffi::c_void, _: *const calls::Ent
     panic!("called")
 }
 
-/// What a program reads there afterwards is not what was there before.
+/// After a failure a program never reads the text of an earlier call there.
 fn a_failed_path_is_emptied(place: &Place) {
     let room = Room::new(&place.dir);
     odd::plain(&room.path("src"), 1, 1);
@@ -289,7 +289,7 @@ fn descriptors_that_are_none(room: &Room) {
     calls::removed(&room.path("dst"));
 }
 
-/// A writer that waits for a reader would believe to have one, and be killed by SIGPIPE when it is gone again.
+/// Opening it would wake a writer that waits for a reader; SIGPIPE would kill that writer after the close.
 fn a_fifo_as_source_is_not_opened(place: &Place) {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;

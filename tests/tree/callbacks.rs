@@ -36,7 +36,7 @@ enum Which {
     Progress,
 }
 
-/// What a function returns: which one, the how-manyth call of it, the path, and what it was told.
+/// Decides what a function returns: by which one it is, the number of its call, the path, and its arguments.
 type Answer<'c> = dyn Fn(Which, usize, &str, Option<&Entry>, Option<&Progress>) -> c_int + 'c;
 
 /// A caller with all four functions; each call is noted, and `answer` says what it returns.
@@ -234,7 +234,7 @@ fn a_filter_decides(place: &Place) {
     }
 }
 
-/// Nothing is left of a call that ended, and the name is as it was.
+/// Nothing is left of a call that was ended, and the name holds what it held before.
 fn assert_nothing_left(room: &Room, outcome: &Outcome, why: &str) {
     assert_eq!(outcome.flags & (PUBLISHED | LITTER | DESTINATION_CHANGED), 0, "{why}: {outcome:?}");
     assert_eq!(room.names(), ["src"], "{why}: {outcome:?}");
@@ -271,7 +271,7 @@ fn a_filter_can_end_the_call(place: &Place) {
     }
 }
 
-/// Whichever function says so, at whichever call of it, and the flag whoever sets it.
+/// Each function can cancel, at each of its calls; and so can the flag, whoever sets it.
 fn each_call_can_cancel(place: &Place) {
     let room = Room::new(&place.dir);
     let src = room.path("src");
@@ -321,7 +321,7 @@ fn cancelled_at(room: &Room, which: Which, number: usize, threads: u32, flag: bo
     true
 }
 
-/// While the old tree is being removed the name holds the new one: that is told, and so is what is left.
+/// Cancelled while the old tree is removed, the name holds the new one. The result says so, and names what is left.
 fn cancelled_while_replacing(room: &Room) {
     let (src, dst) = (room.path("src"), room.path("dst"));
     let source = walker::walk(&src);
@@ -395,7 +395,7 @@ extern "C" fn set_cancel(_: c_int) {
     CANCEL.store(1, Ordering::Relaxed);
 }
 
-/// SIGALRM again and again: no call is spoilt by it; and a handler that sets the flag ends the call.
+/// SIGALRM again and again makes no call fail. A handler that sets the flag ends the call.
 fn a_signal_handler_can_cancel(place: &Place) {
     let room = Room::new(&place.dir);
     odd::plain(&room.path("src"), 20, 100);
@@ -427,7 +427,7 @@ fn a_signal_handler_can_cancel(place: &Place) {
     }
 }
 
-/// Where only one large file is left, in another thread, the caller is asked all the same.
+/// The caller can cancel also while only one large file is left, in another thread.
 fn a_large_file(place: &Place) {
     let room = Room::new(&place.dir);
     odd::directory(&room.path("src"));

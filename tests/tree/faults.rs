@@ -1,5 +1,5 @@
 //! What can go wrong below a tree: each system call fails in each way, the process is killed at each, the volume is full.
-//! The name is absent or complete, old or new; whatever else is left is told; and no other error than the one that happened.
+//! The name is absent or complete, old or new; whatever else is left is reported; the error is the one that happened.
 
 use std::ffi::c_int;
 use std::fs;
@@ -73,7 +73,7 @@ const ERRORS: &[i32] = &[
 
 const PANIC: i32 = -4097;
 
-/// What no fault may be taken for.
+/// Errors that are reported only if they happened.
 const REAL: &[i32] = &[libc::EIO, libc::ENOSPC, libc::EROFS];
 
 struct Bench {

@@ -148,13 +148,13 @@ fn names_outside(place: &Place) {
     assert!(each < 256, "{each} bytes for each");
 }
 
-/// Their names are kept, and no more.
+/// Only their names are kept in memory.
 fn very_many_directories(place: &Place) {
     let make = |path: &Path| fs::create_dir(path).unwrap();
     wide(place, long(100_000), make, |outcome| outcome.directories, 16 << 10);
 }
 
-/// More than ext4 (65,000) and Btrfs (65,535 in one directory) give one file: then there is one more.
+/// More names than ext4 (65,000) and Btrfs (65,535 in one directory) allow: the copy has a second file then.
 fn seventy_thousand_names(place: &Place) {
     const NAMES: u64 = 70_000;
     let room = Room::new(&place.dir);

@@ -52,7 +52,7 @@ pub struct Attack(pub &'static str, pub &'static [&'static str], pub fn(&Place))
 
 /// One of each kind.
 pub const KINDS: &[&str] = &["xfs-4k", "btrfs", "ext4", "tmpfs", "overlay-xfs"];
-/// Where one file system is as good as another.
+/// For attacks that do not depend on the file system.
 pub const ONE: &[&str] = &["tmpfs"];
 
 const ALL: &[&[Attack]] = &[
@@ -70,14 +70,14 @@ const ALL: &[&[Attack]] = &[
     threads::ALL,
 ];
 
-/// How a child says that it cannot be made here.
+/// The exit status of a child whose attack cannot be made here.
 const SKIPPED: i32 = 77;
 
 fn attacks() -> impl Iterator<Item = &'static Attack> {
     ALL.iter().copied().flatten()
 }
 
-/// The same for each test: a process that does one attack, and is killed if it hangs.
+/// What each test runs as a process of its own: one attack, killed if it hangs.
 fn in_child(arguments: &[String]) {
     let [name, place, dir, clones] = arguments else { panic!("{arguments:?}") };
     let Attack(_, places, attack) = attacks().find(|attack| attack.0 == name).unwrap();
@@ -95,13 +95,13 @@ fn in_child(arguments: &[String]) {
     attack(&place);
 }
 
-/// Ends a child that needs what is not here.
+/// Ends a child whose attack needs what this machine lacks.
 pub fn cannot(why: &str) -> ! {
     println!("{why}");
     std::process::exit(SKIPPED);
 }
 
-/// Ends a child of somebody who may not do what its attack does.
+/// Ends a child whose attack needs root, unless it is root.
 pub fn needs_root() {
     if unsafe { libc::geteuid() } != 0 {
         cannot("needs root");

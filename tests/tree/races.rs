@@ -20,7 +20,7 @@ pub const ALL: &[Attack] = &[
     Attack("entries_become_links_to_outside", PLACES, entries_become_links),
     Attack("directories_of_the_source_move", PLACES, directories_move),
     Attack("the_copy_is_swapped_for_links_to_outside", PLACES, the_copy_is_swapped),
-    Attack("a_removal_is_led_to_outside", PLACES, a_removal_is_led),
+    Attack("a_removal_is_led_to_outside", PLACES, a_removal_follows_no_swapped_link),
     Attack("names_come_and_go", PLACES, names_come_and_go),
     Attack("eight_copies_to_one_name", PLACES, eight_copies_to_one_name),
 ];
@@ -65,7 +65,7 @@ const NAME_CLASH: i32 = -4104;
 
 const CANARY: &[u8] = b"canary: nobody copies this, nobody writes here";
 
-/// A directory outside of all trees, and how to tell that nobody was in it.
+/// A directory outside of all trees, and what is in it, to see that nobody was there.
 fn canary(room: &Room) -> (PathBuf, Tree) {
     let outside = odd::directory(&room.path("outside"));
     odd::directory(&outside.join("below"));
@@ -225,7 +225,7 @@ fn the_copy_is_swapped(place: &Place) {
 }
 
 /// A tree that is removed turns into links to the canary.
-fn a_removal_is_led(place: &Place) {
+fn a_removal_follows_no_swapped_link(place: &Place) {
     let room = Room::new(&place.dir);
     let (outside, before) = canary(&room);
     let aside = odd::directory(&room.path("aside"));
@@ -298,7 +298,7 @@ fn names_come_and_go(place: &Place) {
     drop(mischief);
 }
 
-/// One of them wins, the others say that the name is taken, and nothing else is left.
+/// One of them wins, the others report -EEXIST, and nothing else is left.
 fn eight_copies_to_one_name(place: &Place) {
     let room = Room::new(&place.dir);
     odd::plain(&room.path("src"), 3, 20);

@@ -1,5 +1,5 @@
 //! A process of its own for one call of the library, of which one system call fails, or at which it is killed.
-//! By ptrace(2): the call is made one that there is not, and its answer the error. Linux on x86-64 only.
+//! Uses ptrace(2): replaces the call by one that does not exist, and its answer by the error. Linux on x86-64 only.
 
 use std::ffi::c_void;
 

@@ -20,7 +20,7 @@ pub enum Kind {
     Special,
 }
 
-/// All that a copy may keep of an entry.
+/// Everything of an entry that a copy may keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     pub kind: Kind,
@@ -37,7 +37,7 @@ pub struct Node {
     pub first: Vec<u8>,
     pub attributes: BTreeMap<Vec<u8>, Vec<u8>>,
     pub allocated: u64,
-    /// What of a file is no hole.
+    /// How many bytes of a file are in no hole.
     pub data: u64,
     pub inode: (u64, u64),
 }
@@ -222,7 +222,7 @@ fn found(node: &Node, kept: Kept) -> Node {
     found
 }
 
-/// Compares a tree with its copy, and tells of each difference.
+/// Compares a tree with its copy, and reports each difference.
 pub fn assert_copy(source: &Tree, copy: &Tree, kept: Kept) {
     let mine = unsafe { (libc::geteuid(), libc::getegid()) };
     let mut wrong = Vec::new();
@@ -267,7 +267,7 @@ pub fn assert_untouched(before: &Tree, after: &Tree) {
     assert_eq!(before.len(), after.len(), "the tree was changed");
 }
 
-/// The counts that a walk of the library's must come to.
+/// The counts that the library must report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub files: u64,

@@ -1,4 +1,4 @@
-//! Each way to deal with what stands under the destination's name, and each flag: what it changes, and what it leaves alone.
+//! Each value of `if_exists` and each flag: what it changes, and what it leaves alone.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
@@ -43,7 +43,7 @@ fn with(if_exists: u32, flags: u64) -> Options {
     Options { if_exists, flags, ..Options::default() }
 }
 
-/// A name that something stands under, and how to tell that it is still that.
+/// Makes one existing entry of each kind. Returns their names, and what they are, to see that they stay.
 fn obstacles(room: &Room) -> Vec<(&'static str, Tree)> {
     odd::directory(&room.path("empty"));
     odd::plain(&room.path("full"), 2, 2);
@@ -54,7 +54,7 @@ fn obstacles(room: &Room) -> Vec<(&'static str, Tree)> {
     ["empty", "full", "file", "link", "dangling", "fifo"].map(|name| (name, of_name(&room.path(name)))).into()
 }
 
-/// What stands under a name, a tree or not.
+/// Looks at what has a name, a tree or not.
 fn of_name(path: &Path) -> Tree {
     let parent = path.parent().unwrap();
     let prefix = path.file_name().unwrap().as_encoded_bytes().to_vec();
@@ -129,7 +129,7 @@ fn replacing_in(room: &Room) {
     assert_eq!(outcome.flags & LITTER, 0);
 }
 
-/// The replaced one is under the name that was told, as it was; and takes its place again.
+/// The replaced tree has the reported name and is unchanged; this gives it its old name back.
 fn put_back(room: &Room, name: &str, was: &Tree, litter: &str) {
     assert!(litter.starts_with(".reflink-old-"), "{litter}");
     let dst = room.path(name);
@@ -143,7 +143,7 @@ fn put_back(room: &Room, name: &str, was: &Tree, litter: &str) {
     walker::assert_untouched(&was, &now);
 }
 
-/// Old trees that forbid all to their owner are removed all the same.
+/// Old trees that forbid everything to their owner are removed too.
 fn old_trees_that_resist(room: &Room, source: &Tree) {
     for mode in [0o555, 0o111, 0o000, 0o222] {
         let old = odd::directory(&room.path("old"));
@@ -214,7 +214,7 @@ fn a_lower_layer(place: &Place) {
 
 // ── Merging ──
 
-/// A tree to merge, and what it meets.
+/// A tree to merge, and the tree that it is merged into.
 fn two_trees(room: &Room) {
     let (src, dst) = (room.path("src"), room.path("dst"));
     for root in [&src, &dst] {
@@ -350,7 +350,7 @@ fn merging_and_keeping(place: &Place) {
     }
 }
 
-/// Whatever stays after an error is told.
+/// What stays after an error is reported.
 fn a_merge_that_fails(place: &Place) {
     let room = Room::new(&place.dir);
     odd::mode(&room.0, 0o777);
@@ -430,7 +430,7 @@ fn specials_are_skipped(place: &Place) {
 
 // ── Mounts ──
 
-/// From here on what is mounted is this process's own.
+/// Gives this process mounts of its own, which no other process sees.
 pub fn own_mounts() {
     if unsafe { libc::geteuid() } != 0 || unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
         cannot("needs root, to mount");
@@ -564,7 +564,7 @@ fn mounts_at_the_destination(place: &Place) {
     unmount(&room.path("dst"));
 }
 
-/// What is replaced has the source in it, which ".." does not show.
+/// The replaced tree has the source in it, by a bind mount, which ".." does not show.
 fn a_source_that_a_mount_hides_stays(place: &Place) {
     let room = Room::new(&place.dir);
     own_mounts();
@@ -744,8 +744,8 @@ fn anothers_destination(place: &Place) {
     }
 }
 
-/// Links and special files have attributes and ACLs of their own, which are copied where files' are, and as long as nobody
-/// asks for them are left alone.
+/// Links and special files have attributes and ACLs of their own. They are copied if those of files are; else nobody asks for
+/// them.
 fn attributes_of_what_is_not_opened(place: &Place) {
     needs_root();
     let room = Room::new(&place.dir);
@@ -805,7 +805,7 @@ fn is_nocow(path: &Path) -> bool {
     said.split_whitespace().next().unwrap().contains('C')
 }
 
-/// A file that is written in place is cloned only into one that is, too: which its directory sees to.
+/// A NOCOW file clones only to a NOCOW file, which inherits that from its directory.
 fn nocow_directories(place: &Place) {
     let room = Room::new(&place.dir);
     let (src, dst) = (odd::directory(&room.path("src")), room.path("dst"));
@@ -833,7 +833,7 @@ fn nocow_directories(place: &Place) {
     assert_eq!(["", "below"].map(|name| is_nocow(&dst.join(name))), [false, false]);
 }
 
-/// A subvolume is a directory like others, also where mounts are not entered; and its files are other files.
+/// A subvolume counts as a directory, also where mounts are not entered. Files of two subvolumes with one inode number are two.
 fn subvolumes(place: &Place) {
     let room = Room::new(&place.dir);
     let src = room.path("src");
@@ -857,7 +857,7 @@ fn subvolumes(place: &Place) {
     program("btrfs", &["subvolume", "snapshot", src.to_str().unwrap()], &snapshot);
     let outcome = calls::copied(&snapshot, &copy, &with(0, 0));
     assert_eq!((outcome.files, outcome.directories), (1, 1), "{outcome:?}");
-    // A removal takes subvolumes as directories, where the system lets it (Linux 4.18).
+    // A removal removes subvolumes like directories (possible since Linux 4.18).
     for root in [copy, snapshot, src] {
         calls::removed(&root);
     }

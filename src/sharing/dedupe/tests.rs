@@ -273,9 +273,9 @@ fn a_long_range_goes_in_steps() {
     }
 }
 
-/// A first difference behind 16 MiB is found in its place, and what is equal around it is shared.
+/// A first difference after 16 MiB is found where it is, and equal blocks around it are shared.
 #[test]
-fn a_difference_far_behind_is_found_to_the_byte() {
+fn a_difference_after_many_steps_is_found_to_the_byte() {
     let bench = Bench::new(Traits { most: 1 << 20, ..Traits::XFS }, b"", b"");
     let (size, at) = ((3_u64 << 24) + 5000, (1_u64 << 24) + 700_001);
     for (nth, ino) in bench.inos.into_iter().enumerate() {
@@ -320,7 +320,7 @@ fn a_short_answer_goes_on_and_an_empty_one_ends() {
     }
 }
 
-/// A part of a unit was not compared, whatever number the kernel gives.
+/// The kernel does not compare a part of a unit, whatever number it reports.
 #[test]
 fn a_part_of_a_unit_is_not_counted() {
     let bench = Bench::new(Traits { clone_unit: 512, ..Traits::XFS }, &noise(5220, 1), &noise(5220, 1));
@@ -329,7 +329,7 @@ fn a_part_of_a_unit_is_not_counted() {
     assert_eq!((found.deduped, found.skipped), (0, 5220));
 }
 
-/// Of less than a block the kernel compares nothing, and says that it is the same.
+/// The kernel compares nothing of a part of a block, and reports that it is the same.
 #[test]
 fn less_than_a_block_is_not_asked_for() {
     let blocks = Traits { block: 4096, told_block: 4096, preferred: 1024, clone_unit: 4096, ..Traits::XFS };
@@ -346,7 +346,7 @@ fn less_than_a_block_is_not_asked_for() {
     assert_eq!(bench.model.count(Call::Dedupe) - asked, 1, "nothing but whether they may share");
 }
 
-/// Once something was compared in a unit, a refusal is of the file, and no larger unit is tried.
+/// Once the kernel compared something in a unit, a later refusal is about the file, and no larger unit is tried.
 #[test]
 fn a_refusal_after_an_answer_is_final() {
     let (one, mut other) = (noise(5220, 1), noise(5220, 1));
@@ -358,7 +358,7 @@ fn a_refusal_after_an_answer_is_final() {
     assert_eq!(bench.model.count(Call::Dedupe), 3);
 }
 
-/// What is known to be shared in parts of blocks is known of the whole ones.
+/// What is known to be shared in parts of blocks counts for whole blocks only.
 #[test]
 fn what_is_shared_already_is_skipped_by_whole_units() {
     use crate::sys::maps::{Content, Record};
@@ -425,7 +425,7 @@ fn a_larger_unit_is_found_where_the_first_is_refused() {
     }
 }
 
-/// "Not this file" is an answer; all else is an error, and says what it is.
+/// "Not this file" is an answer. Any other refusal is an error with its own reason.
 #[test]
 fn a_refusal_is_told_by_what_it_is_about() {
     for (errno, error, reason, skipped) in [
@@ -467,7 +467,7 @@ fn a_call_that_only_needs_another_try_is_made_again() {
     }
 }
 
-/// What is refused for the pair is refused before anything is asked of their data.
+/// A pair that cannot share is refused before the library reads data or maps.
 #[test]
 fn files_that_cannot_share_are_refused_at_once() {
     let other = Traits { pool: 5, ..Traits::XFS };
@@ -513,9 +513,9 @@ fn files_that_cannot_share_are_refused_at_once() {
     }
 }
 
-/// Whoever may write to a file need not have opened it so.
+/// The destination may be open for reading only, if the caller may write to it.
 #[test]
-fn the_owner_may_and_so_may_whoever_may_write() {
+fn owners_and_users_who_may_write_may_dedupe() {
     for (owner, mode, write, allowed) in [
         (1000, 0o400, false, true),
         (0, 0o600, false, false),
@@ -536,9 +536,9 @@ fn the_owner_may_and_so_may_whoever_may_write() {
     }
 }
 
-/// bcachefs repeats numbers in snapshots, some FUSE servers for all files.
+/// bcachefs repeats inode numbers in snapshots; some FUSE servers give all files the same.
 #[test]
-fn files_of_one_number_are_compared() {
+fn files_with_equal_inode_numbers_are_compared() {
     let one = noise(5000, 1);
     for (other, deduped) in [(one.clone(), 5000), (noise(5000, 2), 0)] {
         let bench = Bench::new(Traits { one_number: true, ..Traits::XFS }, &one, &other);
@@ -574,7 +574,7 @@ fn one_file_shares_with_itself_already() {
 
 /// Somebody writes to the destination, or cuts it, while it is compared.
 #[test]
-fn what_changes_in_between_is_seen_by_the_kernel() {
+fn a_change_during_the_call_is_reported() {
     type Change = fn(&mut crate::sys::model::data::Data);
     type Right = fn(&Report) -> bool;
     let cases: [(Change, Right); 3] = [
@@ -609,7 +609,7 @@ fn what_changes_in_between_is_seen_by_the_kernel() {
 }
 
 #[test]
-fn descriptors_and_numbers_that_will_not_do_are_refused_first() {
+fn bad_descriptors_and_numbers_are_refused_first() {
     let bench = Bench::equal(5220);
     let directory = bench.model.world_mut().disk.add_directory("directory", 0);
     let fifo = bench.model.world_mut().disk.add(directory, "fifo", What::Fifo, 0o600);
@@ -651,7 +651,7 @@ fn descriptors_and_numbers_that_will_not_do_are_refused_first() {
     }
 }
 
-/// What is shared already is not asked for, as long as the maps are worth something.
+/// What is shared already is not asked for, as long as the maps can be trusted.
 #[test]
 fn what_is_shared_already_is_asked_for_only_where_that_may_have_changed() {
     let shared = || {
@@ -704,7 +704,7 @@ fn what_is_shared_already_is_asked_for_only_where_that_may_have_changed() {
     }
 }
 
-/// A map that says what is not so is of no instant; one of a small file in the metadata shares nothing.
+/// A map that contradicts itself is not of one instant; small files in the metadata share nothing.
 #[test]
 fn odd_maps_do_no_harm() {
     use crate::sys::maps::{Content, Record};
@@ -734,9 +734,9 @@ fn odd_maps_do_no_harm() {
     }
 }
 
-/// The kernel says that it shared, and did not.
+/// The kernel reports that it shared, and did not.
 #[test]
-fn a_lie_is_seen_by_who_looks() {
+fn verify_detects_that_nothing_was_shared() {
     let bench = Bench::equal(5220);
     bench.plan(Place::Of(Call::Dedupe, 1), Fault::Odd(Odd::SaysShared), Lasting::Kind);
     let found = bench.run(ALL, Options { verify: true, ..GO_ON }).report;

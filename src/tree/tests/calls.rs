@@ -71,7 +71,7 @@ fn a_file_costs_no_call_too_many() {
     assert_eq!(calls_for(ALL, b"more", 0o644), all);
 }
 
-/// SMB: a file that is open shows one name. Where files show all of theirs, none is asked for.
+/// SMB shows one name for an open file, so the library asks. Where stat(2) shows all names, it does not ask.
 #[test]
 fn names_that_only_the_server_knows_of_stay_one_file() {
     for hides_links in [false, true] {
@@ -90,7 +90,7 @@ fn names_that_only_the_server_knows_of_stay_one_file() {
     }
 }
 
-/// Where no file system can be synced at once: each file and directory is, before the tree has its name.
+/// If the system cannot sync a whole file system, each file and directory is synced before the tree gets its name.
 #[test]
 fn a_durable_tree_is_synced_piece_by_piece_where_no_volume_can_be() {
     let model = source(Traits::XFS, &[(b"text", 0o644, FINE), (b"", 0o600, FINE)]);
@@ -109,7 +109,7 @@ fn a_durable_tree_is_synced_piece_by_piece_where_no_volume_can_be() {
     assert!(!calls.contains(&Call::SyncVolume));
 }
 
-/// What one file was seen to keep says nothing of coarser steps, of years beyond 2038, and of servers.
+/// That one file kept its times proves nothing for coarser times, years beyond 2038, and servers.
 #[test]
 fn times_that_are_not_sure_to_be_kept_are_looked_at() {
     let late = Time { seconds: 5_000_000_000, ..FINE };
@@ -162,7 +162,7 @@ fn an_acl_that_the_parent_gives_is_on_no_file_of_a_copy_that_has_its_own() {
     assert_eq!((disk.inodes[file].acl.is_none(), disk.inodes[file].mode), (true, 0o644));
 }
 
-/// The group bits of a FIFO with an ACL are its mask too, and its ACL does not come along.
+/// The group bits of a FIFO with an ACL are the ACL's mask, and the ACL is not copied.
 #[test]
 fn a_special_file_is_not_opened_to_its_group() {
     for (acl, wanted) in [(None, 0o660), (Some(vec![(7, 6)]), 0o600)] {

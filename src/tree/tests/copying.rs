@@ -226,7 +226,7 @@ fn three_thousand_levels_are_copied_and_removed() {
 }
 
 #[test]
-fn what_exists_stays_unless_it_is_to_be_replaced() {
+fn an_existing_entry_stays_unless_it_may_be_replaced() {
     let scratch = Scratch::new("exists");
     odd_tree(&scratch.path("source"));
     fs::create_dir(scratch.path("copy")).unwrap();
@@ -265,7 +265,7 @@ fn what_exists_stays_unless_it_is_to_be_replaced() {
 }
 
 #[test]
-fn two_trees_become_one() {
+fn a_tree_is_merged_into_another() {
     for (keep_existing, durability) in
         [(false, Durability::Atomic), (true, Durability::Atomic), (false, Durability::Durable)]
     {
@@ -306,7 +306,7 @@ fn two_trees_become_one() {
 }
 
 #[test]
-fn a_directory_never_takes_the_place_of_anything_else() {
+fn a_directory_replaces_nothing_but_a_directory() {
     let scratch = Scratch::new("no-match");
     fs::create_dir_all(scratch.path("source/a")).unwrap();
     write(&scratch.path("source/b"), b"", 0o600);
@@ -344,7 +344,7 @@ fn a_tree_is_not_copied_into_itself() {
 }
 
 #[test]
-fn nothing_stays_where_the_first_file_cannot_be_cloned() {
+fn nothing_is_left_if_the_first_file_cannot_be_cloned() {
     let scratch = Scratch::new("always");
     odd_tree(&scratch.path("source"));
     let mut always = options();

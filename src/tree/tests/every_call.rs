@@ -44,7 +44,7 @@ impl Watch for Caller {
     }
 }
 
-/// What stands under the destination's name.
+/// What has the destination's name before the copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum There {
     Nothing,
@@ -271,7 +271,7 @@ fn differs(scenario: &Scenario, world: &World, source: Ino, copy: Ino) -> Option
     (scenario.options.files.preserve.times && from != to).then(|| format!("times\n{from:?}\n{to:?}"))
 }
 
-/// Two trees that became one: all of the source's, and what was there alone.
+/// A merged tree: all entries of the source, and those that only the destination had.
 fn merged_wrongly(world: &World, source: Ino, copy: Ino) -> Option<String> {
     let (disk, view) = (&world.disk, view(world));
     let strip_modes = |text: String| -> Vec<String> {
@@ -379,7 +379,7 @@ fn attack_all(what: &str, scenarios: &[Scenario]) {
 }
 
 #[test]
-fn every_call_of_a_tree_that_is_to_differ() {
+fn every_call_of_a_tree_whose_copy_differs() {
     let plain = Options::default();
     let differs = |options: Options| Scenario { compared: false, ..Scenario::new(options) };
     let permissions = |permissions| copy::Options { permissions, ..copy::Options::default() };
@@ -442,7 +442,7 @@ fn every_call_of_a_tree_that_replaces_another() {
 }
 
 #[test]
-fn every_call_of_two_trees_that_become_one() {
+fn every_call_of_a_merge() {
     let merge = Options { if_exists: IfExists::Merge, ..Options::default() };
     let durable = copy::Options { durability: Durability::Durable, ..copy::Options::default() };
     let over = |there, options| Scenario { there, ..Scenario::new(options) };
@@ -646,7 +646,7 @@ fn swap(disk: &mut Disk, parent: Ino, path: &[u8], target: &[u8]) {
 
 /// Right before each call, somebody else makes something of the destination's name.
 #[test]
-fn a_name_that_is_taken_meanwhile_stays_whose_it_is() {
+fn a_name_that_somebody_takes_during_the_copy_stays_theirs() {
     let plain = Options::default();
     let kinds: [fn() -> What; 3] = [directory, || What::Symlink(b"/from".to_vec()), || What::Fifo];
     for options in [plain, Options { if_exists: IfExists::Replace, ..plain }] {
@@ -692,7 +692,7 @@ fn a_name_that_is_taken_meanwhile_stays_whose_it_is() {
 
 /// Right before each call of a merge that keeps what is there, somebody else makes something of an entry's name.
 #[test]
-fn what_comes_first_is_kept() {
+fn keep_existing_keeps_what_appears_during_the_merge() {
     let merge = Options { if_exists: IfExists::Merge, keep_existing: true, ..Options::default() };
     let scenario = Scenario { there: There::Tree, ..Scenario::new(merge) };
     let run = |change: Option<(usize, &'static [u8])>| {
@@ -734,7 +734,7 @@ fn what_comes_first_is_kept() {
 
 /// Right before each call of a merge, somebody puts a directory of theirs in the place of a new one: nothing is made in it.
 #[test]
-fn a_directory_of_another_is_not_merged_into_for_a_new_one() {
+fn a_new_directory_that_is_exchanged_is_not_filled() {
     let merge = Options { if_exists: IfExists::Merge, ..Options::default() };
     let scenario = Scenario { there: There::Tree, ..Scenario::new(merge) };
     let run = |nth: usize, (owner, mode): (u32, u32)| {
@@ -770,9 +770,9 @@ fn a_directory_of_another_is_not_merged_into_for_a_new_one() {
     assert!(refused > 0, "nothing was swapped between making and opening");
 }
 
-/// Where two names cannot change places and a reply is lost, the old tree has its name still, or the result says which.
+/// If two names cannot be exchanged and a reply is lost, the old tree still has its name, or the result says which it has.
 #[test]
-fn the_old_tree_is_never_out_of_sight() {
+fn the_old_tree_keeps_its_name_or_is_reported() {
     let options = Options { if_exists: IfExists::Replace, two_renames: true, ..Options::default() };
     let volume = Traits { exchanges: false, ..Traits::XFS };
     let scenario = Scenario { volume, there: There::Tree, ..Scenario::new(options) };
@@ -900,10 +900,10 @@ fn a_clean_up_leaves_what_is_not_the_unfinished_tree() {
     assert!(swapped > 0, "nothing was swapped");
 }
 
-/// mergerfs gives a directory another number with another name: where two names cannot be exchanged, the new tree is removed
-/// all the same, or said to be left.
+/// mergerfs gives a directory another inode number with another name. If two names cannot be exchanged there, the new tree is
+/// removed, or reported as left.
 #[test]
-fn a_tree_whose_number_changed_with_its_name_is_not_left_unsaid() {
+fn a_tree_whose_inode_changes_with_its_name_is_removed_or_reported() {
     let options = Options { if_exists: IfExists::Replace, ..Options::default() };
     let volume = Traits { exchanges: false, numbers_names: true, ..Traits::XFS };
     let scenario = Scenario { volume, there: There::Tree, ..Scenario::new(options) };
@@ -923,7 +923,7 @@ fn a_tree_whose_number_changed_with_its_name_is_not_left_unsaid() {
     }
 }
 
-/// A directory that cannot be read to its end, and then not be finished either: each time the caller decides, and it counts once.
+/// A directory that can neither be read to its end nor be finished: the caller decides both times, and it counts once.
 #[test]
 fn a_directory_that_fails_twice_can_be_skipped_twice() {
     let mut twice = 0;
@@ -947,9 +947,9 @@ fn a_directory_that_fails_twice_can_be_skipped_twice() {
     assert!(twice > 0, "d-sub was never read, or has no mode to set");
 }
 
-/// Two names that the destination takes for one: neither a new tree nor two that become one lose what the first stands for.
+/// Two names that are one on the destination: neither a new tree nor a merge loses what the first one names.
 #[test]
-fn of_two_names_that_are_one_none_is_lost() {
+fn no_entry_is_lost_when_two_names_fold_into_one() {
     for (there, if_exists, keep_existing, skips) in [
         (There::Nothing, IfExists::Fail, false, false),
         (There::Nothing, IfExists::Merge, false, false),
@@ -992,7 +992,7 @@ fn of_two_names_that_are_one_none_is_lost() {
     }
 }
 
-/// What was there before under a name in the other case is replaced, or kept, as under the same name.
+/// An existing entry under the name in the other case is replaced or kept, as under the same name.
 #[test]
 fn a_name_in_the_other_case_that_was_there_is_no_clash() {
     for keep_existing in [false, true] {

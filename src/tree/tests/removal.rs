@@ -225,7 +225,7 @@ fn directories_that_their_owner_locked_are_removed_by_their_owner() {
 }
 
 #[test]
-fn the_caller_may_stop_it_at_each_point() {
+fn the_caller_can_cancel_by_each_function_and_the_flag() {
     let build = |name: &str| {
         let scene = Scene::new(name);
         fs::create_dir(scene.tree().join("sub")).unwrap();
@@ -256,7 +256,7 @@ fn the_caller_may_stop_it_at_each_point() {
 }
 
 #[test]
-fn what_vanishes_meanwhile_is_fine_and_what_appears_is_removed_too() {
+fn entries_that_vanish_are_no_error_and_new_ones_are_removed() {
     let scene = Scene::new("meanwhile");
     let tree = scene.tree();
     for name in ["a", "b"] {
