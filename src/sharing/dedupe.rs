@@ -111,10 +111,26 @@ pub fn run<S: Sys>(
         report.already(files.common, options);
         return Ok(());
     }
+    ask_for_all(sys, range, options, &files, progress, report)?;
+    if options.durable && report.deduped > 0 {
+        sys.sync(range.dst).at(Step::Sync)?;
+    }
+    Ok(())
+}
+
+/// Asks for what is not known to be shared. If a file changed meanwhile, asks for everything once more, and doubts the end.
+fn ask_for_all<S: Sys>(
+    sys: &S,
+    range: &Range,
+    options: Options,
+    files: &Files<S>,
+    progress: &mut Progress,
+    report: &mut Report,
+) -> Result<()> {
     let untouched = *report;
     let mut pass = |options, report: &mut Report| {
-        let mut work = Work::of(sys, range, options, &files, report);
-        let asked = work.all(&files, progress);
+        let mut work = Work::of(sys, range, options, files, report);
+        let asked = work.all(files, progress);
         (asked, work.disordered, work.tail)
     };
     let (mut asked, disordered, mut tail) = pass(options, report);
@@ -131,11 +147,7 @@ pub fn run<S: Sys>(
         report.doubt(tail);
     }
     asked?;
-    moved?;
-    if options.durable && report.deduped > 0 {
-        sys.sync(range.dst).at(Step::Sync)?;
-    }
-    Ok(())
+    moved.map(drop)
 }
 
 /// One pass over the range. Offsets count from its beginning.
