@@ -195,11 +195,11 @@ const char *reflink_err_name(int code);
  */
 #define REFLINK_REPLACE 0x10
 /**
- * Write into the regular file that is there, as cp does. It keeps its inode, and with it mode, owner and hard links.
+ * Write into the existing regular file, as cp does. It keeps its inode, and with it mode, owner and hard links.
  * This is not atomic: the old content is lost, and after a failure the file can hold a part of both
- * (REFLINK_DESTINATION_CHANGED). Refused as by reflink_copy_fd(), before anything is written; `preserve` is followed as there.
- * Where nothing is there, a new file is made as with REFLINK_FAIL, so that one that appears in that moment is -EEXIST. A
- * symbolic link there is -ELOOP (see REFLINK_FOLLOW_DESTINATION). A FIFO, a socket or a device is never opened.
+ * (REFLINK_DESTINATION_CHANGED). Refuses what reflink_copy_fd() refuses, before anything is written, and follows `preserve`
+ * in the same way. If no file exists, a new one is made as with REFLINK_FAIL: another one that appears in that moment is
+ * -EEXIST. A symbolic link is -ELOOP (see REFLINK_FOLLOW_DESTINATION). A FIFO, a socket or a device is never opened.
  * `durability` and `permissions` must be 0. Where cloning makes new files (macOS), bytes are copied.
  */
 #define REFLINK_OVERWRITE 0x20
@@ -211,7 +211,7 @@ const char *reflink_err_name(int code);
  */
 #define REFLINK_ATOMIC 0
 /**
- * The same after a power loss too: the file is synced before it gets its name, and the directory
+ * As REFLINK_ATOMIC, and also after a power loss: the file is synced before it gets its name, and the directory
  * after. Once the function has returned 0, the copy is on the device. (Exception: a file system that
  * reports that it cannot sync directories.)
  */
@@ -347,9 +347,9 @@ struct reflink_options {
   /** Passed to `progress`. */
   void *user;
   /**
-   * NULL, or a number that is not 0 once the copy is to stop: with -ECANCELED, as `progress` stops it. Another
-   * thread sets it atomically, or a signal handler. The library looks at it between the steps that
-   * `progress` divides the work into, also where that is NULL, and before the copy gets its name.
+   * NULL, or points to a number. Once that is not 0, the copy ends with -ECANCELED, as if `progress` had said so. Another
+   * thread (atomically) or a signal handler sets it. The library looks at it between the steps that
+   * `progress` divides the work into, also if `progress` is NULL, and before the copy gets its name.
    */
   const volatile int *cancel;
   /** NULL. */
@@ -427,8 +427,8 @@ struct reflink_options {
 /** Of trees: `filter`. */
 #define REFLINK_STEP_FILTER 13
 /**
- * Of trees: removing the replaced tree, when the name already holds the new one (REFLINK_PUBLISHED), or the unfinished
- * one. A failure before that is the one that is returned.
+ * Of trees: removing the replaced tree, after the name got the new one (REFLINK_PUBLISHED), or an unfinished one. After an
+ * earlier failure, that failure is returned.
  */
 #define REFLINK_STEP_CLEANUP 14
 /** Asking where the bytes of a file lie. */
@@ -456,7 +456,7 @@ struct reflink_options {
  */
 #define REFLINK_PUBLISHED 0x4
 /**
- * In `flags` of struct reflink_result or struct reflink_tree_result, after a failure: a destination that was there
+ * In `flags` of struct reflink_result or struct reflink_tree_result, after a failure: an existing destination
  * (reflink_copy_fd(), reflink_copy_range(), REFLINK_OVERWRITE, REFLINK_MERGE) was changed, or may have been; or an
  * unfinished tree stands under the name (REFLINK_UNSTAGED). What the result counts is there; more may be. If it is not
  * set, the content of the destination is unchanged.

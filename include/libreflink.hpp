@@ -101,7 +101,7 @@ enum class if_exists : std::uint32_t {
     /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
     /// rename: other processes see the old file or the complete new one.
     replace = REFLINK_REPLACE,
-    /// Write into the regular file that is there, as cp does.
+    /// Write into the existing regular file, as cp does.
     overwrite = REFLINK_OVERWRITE,
     // make header: end
 };
@@ -112,8 +112,8 @@ enum class durability : std::uint32_t {
     /// The destination's name shows the old state or the complete new one, to every other process
     /// and after any error, signal or kill.
     atomic = REFLINK_ATOMIC,
-    /// The same after a power loss too: the file is synced before it gets its name, and the
-    /// directory after.
+    /// As REFLINK_ATOMIC, and also after a power loss: the file is synced before it gets its name,
+    /// and the directory after.
     durable = REFLINK_DURABLE,
     /// For bulk callers that own the directory: the file is made under its own name and removed
     /// again on failure; one system call less, and a kill can leave a partial file.
@@ -240,8 +240,8 @@ enum class step : std::uint32_t {
     walk = REFLINK_STEP_WALK,
     /// Of trees: `filter`.
     filter = REFLINK_STEP_FILTER,
-    /// Of trees: removing the replaced tree, when the name already holds the new one
-    /// (REFLINK_PUBLISHED), or the unfinished one.
+    /// Of trees: removing the replaced tree, after the name got the new one (REFLINK_PUBLISHED), or
+    /// an unfinished one.
     cleanup = REFLINK_STEP_CLEANUP,
     /// Asking where the bytes of a file lie.
     map = REFLINK_STEP_MAP,

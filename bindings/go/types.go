@@ -110,7 +110,7 @@ const (
 	// Of trees: `filter`.
 	StepFilter Step = 13
 
-	// Of trees: removing the replaced tree, when the name already holds the new one (REFLINK_PUBLISHED), or the unfinished one.
+	// Of trees: removing the replaced tree, after the name got the new one (REFLINK_PUBLISHED), or an unfinished one.
 	StepCleanup Step = 14
 
 	// Asking where the bytes of a file lie.

@@ -69,8 +69,8 @@ pub const REFLINK_STEP_PROGRESS: u32 = 11;
 pub const REFLINK_STEP_WALK: u32 = 12;
 /// Of trees: `filter`.
 pub const REFLINK_STEP_FILTER: u32 = 13;
-/// Of trees: removing the replaced tree, when the name already holds the new one (REFLINK_PUBLISHED), or the unfinished
-/// one. A failure before that is the one that is returned.
+/// Of trees: removing the replaced tree, after the name got the new one (REFLINK_PUBLISHED), or an unfinished one. After an
+/// earlier failure, that failure is returned.
 pub const REFLINK_STEP_CLEANUP: u32 = 14;
 /// Asking where the bytes of a file lie.
 pub const REFLINK_STEP_MAP: u32 = 15;
@@ -90,7 +90,7 @@ pub const REFLINK_METADATA_INCOMPLETE: u32 = 0x2;
 /// name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE, REFLINK_STEP_CLEANUP), or in the call that gave it.
 /// reflink_copy_fd() and reflink_copy_range() never set it: they give no names.
 pub const REFLINK_PUBLISHED: u32 = 0x4;
-/// In `flags` of struct reflink_result or struct reflink_tree_result, after a failure: a destination that was there
+/// In `flags` of struct reflink_result or struct reflink_tree_result, after a failure: an existing destination
 /// (reflink_copy_fd(), reflink_copy_range(), REFLINK_OVERWRITE, REFLINK_MERGE) was changed, or may have been; or an
 /// unfinished tree stands under the name (REFLINK_UNSTAGED). What the result counts is there; more may be. If it is not
 /// set, the content of the destination is unchanged.

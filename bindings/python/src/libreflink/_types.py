@@ -126,8 +126,8 @@ class Step(_Number):
     WALK = 12
     #: Of trees: `filter`.
     FILTER = 13
-    #: Of trees: removing the replaced tree, when the name already holds the new one
-    #: (REFLINK_PUBLISHED), or the unfinished one.
+    #: Of trees: removing the replaced tree, after the name got the new one (REFLINK_PUBLISHED), or
+    #: an unfinished one.
     CLEANUP = 14
     #: Asking where the bytes of a file lie.
     MAP = 15

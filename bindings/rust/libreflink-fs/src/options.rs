@@ -39,7 +39,7 @@ pub enum IfExists {
     /// Replace a regular file or a symbolic link (the link itself, not what it points to) by one
     /// rename: other processes see the old file or the complete new one.
     Replace = sys::REFLINK_REPLACE,
-    /// Write into the regular file that is there, as cp does.
+    /// Write into the existing regular file, as cp does.
     Overwrite = sys::REFLINK_OVERWRITE,
     // make header: end
 }
@@ -54,8 +54,8 @@ pub enum Durability {
     /// and after any error, signal or kill.
     #[default]
     Atomic = sys::REFLINK_ATOMIC,
-    /// The same after a power loss too: the file is synced before it gets its name, and the
-    /// directory after.
+    /// As REFLINK_ATOMIC, and also after a power loss: the file is synced before it gets its name,
+    /// and the directory after.
     Durable = sys::REFLINK_DURABLE,
     /// For bulk callers that own the directory: the file is made under its own name and removed
     /// again on failure; one system call less, and a kill can leave a partial file.

@@ -152,8 +152,8 @@ pub enum Step {
     Walk,
     /// Of trees: `filter`.
     Filter,
-    /// Of trees: removing the replaced tree, when the name already holds the new one
-    /// (REFLINK_PUBLISHED), or the unfinished one.
+    /// Of trees: removing the replaced tree, after the name got the new one (REFLINK_PUBLISHED), or
+    /// an unfinished one.
     Cleanup,
     /// Asking where the bytes of a file lie.
     Map,

@@ -64,18 +64,18 @@ pub const REFLINK_FAIL: u32 = 0;
 /// rename: other processes see the old file or the complete new one. It is a new file: the old
 /// one's other hard links keep the old content, and nothing of its mode or owner stays.
 pub const REFLINK_REPLACE: u32 = 0x10;
-/// Write into the regular file that is there, as cp does. It keeps its inode, and with it mode, owner and hard links.
+/// Write into the existing regular file, as cp does. It keeps its inode, and with it mode, owner and hard links.
 /// This is not atomic: the old content is lost, and after a failure the file can hold a part of both
-/// (REFLINK_DESTINATION_CHANGED). Refused as by reflink_copy_fd(), before anything is written; `preserve` is followed as there.
-/// Where nothing is there, a new file is made as with REFLINK_FAIL, so that one that appears in that moment is -EEXIST. A
-/// symbolic link there is -ELOOP (see REFLINK_FOLLOW_DESTINATION). A FIFO, a socket or a device is never opened.
+/// (REFLINK_DESTINATION_CHANGED). Refuses what reflink_copy_fd() refuses, before anything is written, and follows `preserve`
+/// in the same way. If no file exists, a new one is made as with REFLINK_FAIL: another one that appears in that moment is
+/// -EEXIST. A symbolic link is -ELOOP (see REFLINK_FOLLOW_DESTINATION). A FIFO, a socket or a device is never opened.
 /// `durability` and `permissions` must be 0. Where cloning makes new files (macOS), bytes are copied.
 pub const REFLINK_OVERWRITE: u32 = 0x20;
 /// The destination's name shows the old state or the complete new one, to every other process and
 /// after any error, signal or kill. After a power loss nothing is promised: on some file systems (XFS,
 /// ext4) the name can then hold an empty file, also where there was an old one. The default.
 pub const REFLINK_ATOMIC: u32 = 0;
-/// The same after a power loss too: the file is synced before it gets its name, and the directory
+/// As REFLINK_ATOMIC, and also after a power loss: the file is synced before it gets its name, and the directory
 /// after. Once the function has returned 0, the copy is on the device. (Exception: a file system that
 /// reports that it cannot sync directories.)
 pub const REFLINK_DURABLE: u32 = 0x100;
@@ -183,9 +183,9 @@ pub struct reflink_options {
     pub progress: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_progress) -> c_int>,
     /// Passed to `progress`.
     pub user: *mut c_void,
-    /// NULL, or a number that is not 0 once the copy is to stop: with -ECANCELED, as `progress` stops it. Another
-    /// thread sets it atomically, or a signal handler. The library looks at it between the steps that
-    /// `progress` divides the work into, also where that is NULL, and before the copy gets its name.
+    /// NULL, or points to a number. Once that is not 0, the copy ends with -ECANCELED, as if `progress` had said so. Another
+    /// thread (atomically) or a signal handler sets it. The library looks at it between the steps that
+    /// `progress` divides the work into, also if `progress` is NULL, and before the copy gets its name.
     pub cancel: *const c_int,
     /// NULL.
     pub reserved: *mut c_void,
@@ -256,8 +256,8 @@ pub const REFLINK_STEP_PROGRESS: u32 = 11;
 pub const REFLINK_STEP_WALK: u32 = 12;
 /// Of trees: `filter`.
 pub const REFLINK_STEP_FILTER: u32 = 13;
-/// Of trees: removing the replaced tree, when the name already holds the new one (REFLINK_PUBLISHED), or the unfinished
-/// one. A failure before that is the one that is returned.
+/// Of trees: removing the replaced tree, after the name got the new one (REFLINK_PUBLISHED), or an unfinished one. After an
+/// earlier failure, that failure is returned.
 pub const REFLINK_STEP_CLEANUP: u32 = 14;
 /// Asking where the bytes of a file lie.
 pub const REFLINK_STEP_MAP: u32 = 15;
@@ -276,7 +276,7 @@ pub const REFLINK_METADATA_INCOMPLETE: u32 = 0x2;
 /// name was given (REFLINK_STEP_SYNC, REFLINK_STEP_CLOSE, REFLINK_STEP_CLEANUP), or in the call that gave it.
 /// reflink_copy_fd() and reflink_copy_range() never set it: they give no names.
 pub const REFLINK_PUBLISHED: u32 = 0x4;
-/// In `flags` of struct reflink_result or struct reflink_tree_result, after a failure: a destination that was there
+/// In `flags` of struct reflink_result or struct reflink_tree_result, after a failure: an existing destination
 /// (reflink_copy_fd(), reflink_copy_range(), REFLINK_OVERWRITE, REFLINK_MERGE) was changed, or may have been; or an
 /// unfinished tree stands under the name (REFLINK_UNSTAGED). What the result counts is there; more may be. If it is not
 /// set, the content of the destination is unchanged.
