@@ -16,6 +16,7 @@ use crate::abi::{self, ProgressFn};
 use crate::child::{self, Child};
 use crate::files::{self, Room};
 use crate::lab::Place;
+use crate::looks::{EVERYTHING, extents_of, shared_of};
 use crate::{Contract, Where, skip};
 
 pub const ALL: &[Contract] = &[
@@ -55,6 +56,8 @@ pub const ALL: &[Contract] = &[
         dedupe_across_overlay_layers,
     ),
     Contract("dedupe::dedupe_beside_writers", Where::IfCloning, dedupe_beside_writers),
+    Contract("dedupe::dedupe_of_files_that_shrink_and_grow", Where::IfCloning, files_that_shrink_and_grow),
+    Contract("dedupe::signals_end_no_dedupe_and_no_look", Where::IfCloning, signals_end_nothing),
     Contract("dedupe::a_killed_dedupe_leaves_the_files", Where::IfCloning, a_killed_dedupe_leaves_the_files),
     Contract("dedupe::a_dedupe_can_be_cancelled", Where::IfCloning, a_dedupe_can_be_cancelled),
     Contract(
@@ -73,6 +76,7 @@ pub const CHILDREN: &[Child] = &[
     ("dedupe-limited", limited),
     ("dedupe-as-nobody", as_nobody),
     ("dedupe-forever", forever),
+    ("dedupe-and-look", dedupe_and_look),
     ("dedupe-sleep", sleep),
 ];
 
@@ -655,6 +659,77 @@ fn dedupe_beside_writers(place: &Place) {
         assert_eq!(wrong, None, "a byte was lost; {shared} shared, {different} different");
     }
     assert!(different > 0, "the writers wrote nothing; {shared} shared");
+}
+
+/// Whatever size a file has at the moment, it holds that much of one content.
+fn files_that_shrink_and_grow(place: &Place) {
+    let size = 64 * place.block.max(4096);
+    let content = files::bytes(7, size as usize + 1000);
+    let pair = Pair::new(place, &content, &content);
+    let stop = AtomicBool::new(false);
+    let resize = |file: &File, seed: u64| {
+        let mut state = seed;
+        while !stop.load(Ordering::Relaxed) {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let cut = (state >> 20) % content.len() as u64;
+            file.set_len(cut).unwrap();
+            file.write_all_at(&content[cut as usize..], cut).unwrap();
+        }
+    };
+    let mut shared = 0;
+    std::thread::scope(|scope| {
+        let resizers = [(&pair.one, 1), (&pair.other, 2)].map(|(file, seed)| {
+            let resize = &resize;
+            scope.spawn(move || resize(file, seed))
+        });
+        let (end, mut calls) = (Instant::now() + Duration::from_millis(1500), 0);
+        while Instant::now() < end || (shared == 0 && calls < 5000) {
+            for flags in [CONTINUE, CONTINUE | VERIFY, NO_LOOK] {
+                let how = How { flags, ..How::default() };
+                let (code, done) = dedupe((&pair.one, 0), (&pair.other, 0), abi::TO_EOF, &how);
+                assert_eq!(code, 0, "{done:?}");
+                shared += done.deduped;
+            }
+            calls += 1;
+        }
+        stop.store(true, Ordering::Relaxed);
+        resizers.into_iter().for_each(|resizer| resizer.join().unwrap());
+    });
+    for file in [&pair.one, &pair.other] {
+        let mut found = vec![0; file.metadata().unwrap().len() as usize];
+        file.read_exact_at(&mut found, 0).unwrap();
+        assert!(found == content, "it shows what was never written");
+    }
+    assert!(shared > 0, "nothing was ever shared: no test");
+}
+
+/// Each second ioctl is interrupted, and made again.
+fn signals_end_nothing(place: &Place) {
+    crate::limits::need_strace();
+    let pair = Pair::equal(place, 8 << 20);
+    let (room, proven) = (pair.room.0.to_str().unwrap(), maps_prove(place).to_string());
+    let child = child::command("dedupe-and-look", &[room, &proven]);
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=ioctl:error=EINTR:when=1+2"]);
+    strace.arg(child.get_program()).args(child.get_args());
+    strace.envs(child.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
+    child::check("dedupe-and-look", strace.output().unwrap());
+    assert_eq!(pair.look(), pair.shown);
+}
+
+fn dedupe_and_look(arguments: &[String]) {
+    let (room, size) = (PathBuf::from(&arguments[0]), 8 << 20);
+    let [one, other] = ["one", "other"].map(|name| File::open(room.join(name)).unwrap());
+    for flags in [NO_LOOK, NO_LOOK | VERIFY, CONTINUE] {
+        let how = How { flags, ..How::default() };
+        let (code, done) = dedupe((&one, 0), (&other, 0), abi::TO_EOF, &how);
+        assert_eq!((code, done.deduped + done.already), (0, size), "{done:?}");
+    }
+    let (code, found) = shared_of((one.as_raw_fd(), 0), (other.as_raw_fd(), 0), abi::TO_EOF, 0);
+    let proven = arguments[1] == "true";
+    assert_eq!((code, found.verdict == EVERYTHING), (0, proven), "{found:?}");
+    let (code, sums, _) = extents_of(one.as_raw_fd(), 0, abi::TO_EOF, 0);
+    assert_eq!((code, sums.shared), (0, size), "{sums:?}");
 }
 
 fn a_killed_dedupe_leaves_the_files(place: &Place) {

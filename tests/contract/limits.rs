@@ -283,7 +283,7 @@ fn traced(
     Some((output.status.success(), calls))
 }
 
-fn need_strace() {
+pub fn need_strace() {
     if child::is_emulated() {
         skip("the emulator's own system calls would be seen");
     }

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::abi::{self, TO_EOF};
+use crate::dedupe::{How, dedupe};
 use crate::files::{self, Room};
 use crate::lab::Place;
 use crate::looks::{
@@ -36,6 +37,10 @@ pub const ALL: &[Contract] = &[
         Where::IfCloning,
         no_flush_shows_no_hole_where_bytes_wait,
     ),
+    Contract("no_flush_still_sees_holes", Where::Everywhere, no_flush_still_sees_holes),
+    Contract("maps_longer_than_one_batch", Where::Everywhere, maps_longer_than_one_batch),
+    Contract("a_bind_mount_is_the_same_volume", Where::IfCloning, a_bind_mount_is_the_same_volume),
+    Contract("files_without_a_map", Where::Everywhere, files_without_a_map),
     Contract("any_open_descriptor_will_do", Where::Everywhere, any_open_descriptor_will_do),
     Contract("bad_requests_are_refused", Where::Everywhere, bad_requests_are_refused),
     Contract("the_pieces_add_up_to_the_sums", Where::Everywhere, the_pieces_add_up_to_the_sums),
@@ -425,6 +430,112 @@ fn no_flush_shows_no_hole_where_bytes_wait(place: &Place) {
     assert!((1..=rest - 4096).contains(&extents_of(file.as_raw_fd(), begin, TO_EOF, 0).1.hole));
 }
 
+/// What waits elsewhere in the file takes no hole away.
+fn no_flush_still_sees_holes(place: &Place) {
+    // Linux 6.5 says what of a range waits; of an overlay's file nobody does.
+    let asked = unsafe { libc::syscall(451, -1, std::ptr::null::<u8>(), std::ptr::null::<u8>(), 0) };
+    let no_call = asked == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS);
+    if no_call || !compares(place) {
+        skip("nobody says what waits");
+    }
+    let room = Room::new(&place.dir);
+    let part = 128 << 10;
+    let data = [(0, part as usize), (4 * part, part as usize)];
+    let path = files::sparse(&room.path("sparse"), 8 * part, &data);
+    overwrite(&path, 0, 4096);
+    let file = File::open(&path).unwrap();
+    let (code, sums, _) = extents_of(file.as_raw_fd(), 0, TO_EOF, NO_FLUSH);
+    assert_eq!((code, sums.hole), (0, 6 * part), "{sums:?}");
+    let other = File::open(files::sparse(&room.path("hole"), 8 * part, &[])).unwrap();
+    let found = shared_of((file.as_raw_fd(), 0), (other.as_raw_fd(), 0), TO_EOF, NO_FLUSH).1;
+    assert_eq!((found.hole, found.same), (6 * part, 0), "{found:?}");
+}
+
+/// Around the 224 records that one call fetches, and twice as many: none is left out at the edge, none comes twice.
+fn maps_longer_than_one_batch(place: &Place) {
+    if !place.fiemap {
+        skip("no maps");
+    }
+    let room = Room::new(&place.dir);
+    let block = place.block.max(4096);
+    let data: Vec<(u64, usize)> = (0..449).map(|nth| (2 * nth * block, block as usize)).collect();
+    let path = files::sparse(&room.path("many"), 897 * block, &data);
+    let clone = place.clones.then(|| clone_of(&path, room.path("clone")));
+    for count in [449, 448, 447, 225, 224, 223] {
+        let size = (2 * count - 1) * block;
+        for path in clone.iter().chain([&path]) {
+            OpenOptions::new().write(true).open(path).unwrap().set_len(size).unwrap();
+        }
+        let (sums, pieces) = extents(&path);
+        let data = sums.shared + sums.unshared;
+        assert_eq!((sums.extents, data, sums.hole), (count, count * block, (count - 1) * block), "{sums:?}");
+        assert_eq!(pieces.len() as u64, 2 * count - 1);
+        for (nth, piece) in pieces.iter().enumerate() {
+            let wanted = (nth as u64 * block, block, 1 + nth as u32 % 2);
+            assert_eq!((piece.offset, piece.length, piece.kind), wanted, "{count}: {nth}");
+        }
+        let raw = files::extent_list(&path, 0, size).unwrap();
+        let places = pieces.iter().filter(|piece| piece.kind == 1).map(|piece| piece.place);
+        assert!(!compares(place) || places.eq(raw.iter().map(|record| record.physical)), "{count}");
+        if let Some(clone) = clone.as_ref().filter(|_| compares(place)) {
+            let found = shared(&path, clone);
+            assert_eq!((found.verdict, found.same), (EVERYTHING, count * block), "{count}: {found:?}");
+            // From the middle of a record near the edge on.
+            let from = 2 * (count - 2) * block + 100;
+            let found = shared_at((&path, from), (clone, from), TO_EOF);
+            assert_eq!((found.same, found.hole), (2 * block - 100, block), "{count}: {found:?}");
+        }
+    }
+}
+
+/// By either name of a directory it is one device, and a file of it one file.
+fn a_bind_mount_is_the_same_volume(place: &Place) {
+    let room = Room::new(&place.dir);
+    let src = files::file(&room.path("src"), &files::bytes(14, 100_000));
+    let clone = clone_of(&src, room.path("clone"));
+    let other = room.path("bind");
+    fs::create_dir(&other).unwrap();
+    tool("mount", &["--bind", room.0.to_str().unwrap(), other.to_str().unwrap()]);
+    let [itself, shared] = [(&src, "src"), (&clone, "src")].map(|(path, name)| {
+        let (one, other) = (File::open(path).unwrap(), File::open(other.join(name)).unwrap());
+        shared_of((one.as_raw_fd(), 0), (other.as_raw_fd(), 0), TO_EOF, 0).1
+    });
+    tool("umount", &[other.to_str().unwrap()]);
+    assert_eq!((itself.verdict, itself.same), (EVERYTHING, 100_000), "{itself:?}");
+    let same = if compares(place) { 100_000 } else { 0 };
+    assert_eq!((shared.same, shared.unknown), (same, 100_000 - same), "{shared:?}");
+}
+
+/// Regular files that no disk has: of memory, and of the kernel's.
+fn files_without_a_map(place: &Place) {
+    let room = Room::new(&place.dir);
+    let size = 100_000;
+    let other = File::open(files::file(&room.path("other"), &files::bytes(15, size))).unwrap();
+    let [memory, twin] = [1, 2].map(|_| unsafe {
+        let file = File::from_raw_fd(libc::memfd_create(c"reflink-test".as_ptr(), 0));
+        file.write_all_at(&files::bytes(15, size), 0).unwrap();
+        file
+    });
+    let size = size as u64;
+    for file in [&memory, &File::open("/proc/self/status").unwrap()] {
+        let (code, sums, _) = extents_of(file.as_raw_fd(), 0, TO_EOF, 0);
+        let told = (code, sums.reported, sums.length, sums.reason, sums.os_error);
+        assert_eq!(told, (0, 0, 0, abi::REASON_UNSUPPORTED, libc::EOPNOTSUPP), "{sums:?}");
+    }
+    for (one, other) in [(&memory, &twin), (&memory, &other), (&other, &memory)] {
+        let (code, found) = shared_of((one.as_raw_fd(), 0), (other.as_raw_fd(), 0), TO_EOF, 0);
+        assert_eq!((code, found.unknown, found.verdict), (0, size, 0), "{found:?}");
+    }
+    let again = memory.try_clone().unwrap();
+    let found = shared_of((memory.as_raw_fd(), 0), (again.as_raw_fd(), 0), TO_EOF, 0).1;
+    assert_eq!((found.same, found.verdict), (size, EVERYTHING), "one file: {found:?}");
+    for (one, other) in [(&memory, &twin), (&memory, &other), (&other, &memory)] {
+        let (code, done) = dedupe((one, 0), (other, 0), TO_EOF, &How::default());
+        let one_volume = [-libc::EOPNOTSUPP, -libc::EXDEV];
+        assert!(one_volume.contains(&code) && done.skipped == size, "{code} {done:?}");
+    }
+}
+
 // ── Requests ──
 
 fn any_open_descriptor_will_do(place: &Place) {
@@ -449,6 +560,13 @@ fn any_open_descriptor_will_do(place: &Place) {
     }
 }
 
+/// One of this machine's, which need not let itself be opened.
+fn block_device() -> Option<File> {
+    let devices = fs::read_dir("/sys/class/block").ok()?;
+    let mut names = devices.flatten().map(|device| Path::new("/dev").join(device.file_name()));
+    names.find_map(|name| OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(name).ok())
+}
+
 fn bad_requests_are_refused(place: &Place) {
     let room = Room::new(&place.dir);
     let path = files::file(&room.path("file"), &files::bytes(13, 10_000));
@@ -458,6 +576,8 @@ fn bad_requests_are_refused(place: &Place) {
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(files::fifo(&room.path("fifo")));
     let (fifo, null) = (fifo.unwrap(), File::open("/dev/null").unwrap());
     let path_only = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(&path).unwrap();
+    let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    let nameless = unsafe { File::from_raw_fd(libc::epoll_create1(libc::O_CLOEXEC)) };
     let fine = good.as_raw_fd();
     for (fd, wanted) in [
         (-1, -libc::EBADF),
@@ -466,6 +586,9 @@ fn bad_requests_are_refused(place: &Place) {
         (directory.as_raw_fd(), -libc::EISDIR),
         (fifo.as_raw_fd(), abi::ERR_NOT_REGULAR),
         (null.as_raw_fd(), abi::ERR_NOT_REGULAR),
+        (socket.as_raw_fd(), abi::ERR_NOT_REGULAR),
+        (nameless.as_raw_fd(), abi::ERR_NOT_REGULAR),
+        (block_device().as_ref().map_or(null.as_raw_fd(), File::as_raw_fd), abi::ERR_NOT_REGULAR),
     ] {
         let (code, sums, _) = extents_of(fd, 0, TO_EOF, 0);
         assert_eq!((code, sums.flags), (wanted, abi::AT_SOURCE), "{sums:?}");
@@ -495,6 +618,11 @@ fn bad_requests_are_refused(place: &Place) {
         (functions().0)(fine, 0, TO_EOF, 0, std::ptr::null_mut(), Some(stop), std::ptr::null_mut())
     };
     assert_eq!(stopped, if place.fiemap { -libc::ECANCELED } else { 0 });
+    let mut sums = Sums { size: size_of::<Sums>() as u32, ..Sums::default() };
+    let code =
+        unsafe { (functions().0)(fine, 0, TO_EOF, 0, &raw mut sums, Some(stop), std::ptr::null_mut()) };
+    let told = if place.fiemap { (KNOWN, 10_000) } else { (0, 0) };
+    assert_eq!((code, sums.reported, sums.length), (stopped, told.0, told.1), "{sums:?}");
     for (size, wanted) in [(0, -libc::EINVAL), (127, -libc::EINVAL), (128, 0), (4096 + 1, -libc::E2BIG)] {
         let mut sums = Sums { size, ..Sums::default() };
         let code = unsafe { (functions().0)(fine, 0, 1, 0, &raw mut sums, None, std::ptr::null_mut()) };
