@@ -14,6 +14,7 @@ mod dedupe;
 mod files;
 mod filter;
 mod found;
+mod freed;
 mod inject;
 #[path = "../contract/lab.rs"]
 #[allow(dead_code)]
@@ -89,6 +90,7 @@ fn main() {
         OWN.iter()
             .chain(surroundings::OWN)
             .chain(sharing::OWN)
+            .chain(freed::OWN)
             .map(|(name, test)| trial(name.to_string(), *test)),
     );
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -112,20 +112,33 @@ impl Volume {
     /// What has gone to the device by now, as a volume of its own: what a power cut at this instant would leave.
     /// The original is unmounted first, since two of one file system are not told apart.
     pub fn after_power_cut(mut self) -> Self {
+        let (name, image) = self.copied();
+        self.unmount();
+        let options = self.options.clone();
+        drop(self);
+        Self::on(name, image, &options)
+    }
+
+    /// The same once more, both mounted; skipped where the kernel mounts only one of them.
+    pub fn twin(&self, options: &str) -> Self {
+        let dir = File::open(&self.dir).unwrap();
+        assert_eq!(unsafe { libc::syncfs(dir.as_raw_fd()) }, 0);
+        let (name, image) = self.copied();
+        Self::on(name, image, options)
+    }
+
+    /// A copy of the image, on a loop device.
+    fn copied(&self) -> (String, File) {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
             "cut-{}-{}.img",
             std::process::id(),
             number()
         ));
-        let from = format!("/proc/self/fd/{}", self.image.as_raw_fd());
-        copy_sparse(&from, &path);
-        self.unmount();
-        let options = self.options.clone();
-        drop(self);
+        copy_sparse(&format!("/proc/self/fd/{}", self.image.as_raw_fd()), &path);
         let attached = run("losetup", &["-f", "--show", path.to_str().unwrap()]);
         let image = File::open(&path).unwrap();
         fs::remove_file(&path).unwrap();
-        Self::on(attached.unwrap(), image, &options)
+        (attached.unwrap(), image)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
