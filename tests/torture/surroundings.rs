@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::abi::{self, Options};
 use crate::files::{self, Room};
 use crate::lab::Place;
+use crate::looks::extents_of;
 use crate::volume::{Volume, run};
 use crate::{Attack, skip};
 
@@ -176,15 +177,24 @@ fn read_only_remount() {
             assert!(code == -libc::EROFS || (taken && code == -libc::EEXIST), "{code} {outcome:?}");
         }
     });
-    let (code, capability) = abi::probe(None, &volume.dir);
-    assert_eq!((code, capability.clone), (0, -1), "{capability:?}");
-    // Reading from it goes on.
+    nothing_can_be_tried(&volume.dir, -libc::EROFS);
+    // Reading from it goes on, and looking.
+    let (code, sums, _) = extents_of(File::open(&src).unwrap().as_raw_fd(), 0, abi::TO_EOF, 0);
+    assert_eq!((code, sums.unshared), (0, 200_000), "{sums:?}");
     let elsewhere = Room::new(&std::env::temp_dir());
     assert_eq!(abi::copy_file(&src, &elsewhere.path("copy"), &Options::default()).0, 0);
     assert!(fs::read(elsewhere.path("copy")).unwrap() == content);
     volume.remount("rw").unwrap();
     assert_eq!(files::names(&volume.dir).iter().filter(|name| name.starts_with('.')).count(), 0);
     assert_eq!(fs::read(volume.path("old")).unwrap(), PRECIOUS);
+}
+
+/// The probe says that it does not know, of clones and of dedupe, and which error keeps it from trying.
+fn nothing_can_be_tried(dir: &Path, why: i32) {
+    let (code, found) = abi::probe(None, dir);
+    let told = (code, found.clone, found.clone_error, found.dedupe, found.dedupe_error);
+    assert_eq!(told, (0, -1, why, -1, why), "{found:?}");
+    assert_eq!((found.granularity, found.dedupe_granularity), (0, 0), "{found:?}");
 }
 
 fn shut_down(kind: &str, megabytes: u64, force: &str) {
@@ -216,7 +226,12 @@ fn shut_down(kind: &str, megabytes: u64, force: &str) {
         assert!([-libc::EIO, -libc::EROFS].contains(&code) || cannot, "{code} {outcome:?}");
     }
     let (code, capability) = abi::probe(None, &volume.dir);
-    assert!(code < 0 || capability.clone == -1, "{code} {capability:?}");
+    let unknown = capability.clone == -1 && capability.dedupe == -1 && capability.dedupe_error < 0;
+    assert!(code < 0 || unknown, "{code} {capability:?}");
+    // Whatever is still in memory: an error or the truth.
+    let (code, sums, _) = extents_of(from.as_raw_fd(), 0, abi::TO_EOF, 0);
+    let fine = code == 0 && (sums.length, sums.unshared) == (2_000_000, 2_000_000);
+    assert!(code == -libc::EIO || fine, "{code} {sums:?}");
     drop((from, to));
     volume.unmount();
     volume.mount();
@@ -337,6 +352,9 @@ fn btrfs_quota() {
             assert_eq!(files::names(&limited), ["old"]);
         }
     });
+    let mut filler = File::create(limited.join("fill")).unwrap();
+    while std::io::Write::write_all(&mut filler, &[1; 65536]).and_then(|()| filler.sync_all()).is_ok() {}
+    nothing_can_be_tried(&limited, -libc::EDQUOT);
 }
 
 /// Takes what room there is, in ever smaller pieces.
@@ -390,6 +408,7 @@ fn full(kind: &str, megabytes: u64, mkfs: &[&str]) {
     let old = files::file(&volume.path("old"), PRECIOUS);
     fill(&volume.dir);
     let listed = files::names(&volume.dir);
+    nothing_can_be_tried(&volume.dir, -libc::ENOSPC);
     let mut refused = 0;
     each_way(|how| {
         for name in ["new", "old"] {

@@ -434,11 +434,16 @@ fn a_refusal_is_told_by_what_it_is_about() {
         (EOPNOTSUPP, Some(EOPNOTSUPP), Reason::Unsupported, 5220),
         (ENOTTY, Some(ENOTTY), Reason::Unsupported, 5220),
         (EXDEV, Some(EXDEV), Reason::CrossDevice, 5220),
+        (ENOSYS, Some(ENOSYS), Reason::Unsupported, 5220),
+        (EFBIG, None, Reason::File, 5220),
         (EPERM, Some(EPERM), Reason::Permission, 5220),
+        (EACCES, Some(EACCES), Reason::Permission, 5220),
         (EROFS, Some(EROFS), Reason::Permission, 5220),
         (EAGAIN, Some(EAGAIN), Reason::Transient, 5220),
         (EIO, Some(EIO), Reason::Failure, 0),
         (ENOSPC, Some(ENOSPC), Reason::Failure, 0),
+        (EDQUOT, Some(EDQUOT), Reason::Failure, 0),
+        (ENOMEM, Some(ENOMEM), Reason::Failure, 0),
         (EUCLEAN, Some(EUCLEAN), Reason::Failure, 0),
     ] {
         for nth in [1, 2] {
@@ -446,7 +451,8 @@ fn a_refusal_is_told_by_what_it_is_about() {
             bench.plan(Place::Of(Call::Dedupe, nth), Fault::Errno(errno), Lasting::Kind);
             let outcome = bench.run(ALL, Options::default());
             let at = outcome.result.map_err(|error| (error.step, error.errno()));
-            let side = if matches!(errno, ENOSPC | EROFS) { Side::Destination } else { Side::Neither };
+            let side =
+                if matches!(errno, ENOSPC | EDQUOT | EROFS) { Side::Destination } else { Side::Neither };
             assert_eq!(at, error.map_or(Ok(()), |errno| Err((Step::Dedupe(side), errno))), "{errno}");
             let found = outcome.report;
             assert_eq!((found.reason, found.dedupe_error), (reason, -errno));
