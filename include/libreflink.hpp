@@ -1375,8 +1375,8 @@ inline tree_result copy_tree(const std::filesystem::path &src, const std::filesy
 }
 
 /// Removes a directory with all that is in it, its name relative to an open directory:
-/// reflink_remove_tree_at(). Of the options only the functions except `filter`, `cancel` and
-/// `threads` mean something.
+/// reflink_remove_tree_at(). Of the options these mean something: `progress`, `on_error`,
+/// `on_done`, `cancel` and `threads`.
 inline tree_result remove_tree_at(reflink_handle dir, const std::filesystem::path &name,
                                   const tree_options &options, std::error_code &error)
 {
