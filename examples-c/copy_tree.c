@@ -288,7 +288,8 @@ static bool prove(const struct command *command, const struct reflink_tree_resul
         }
     }
     if (!command->quiet)
-        printf("proven of %" PRIu64 " of %" PRIu64 " files with data: they share all blocks\n",
+        printf("%" PRIu64 " of %" PRIu64
+               " files with data are proven to share all of their blocks\n",
                good, with_data);
     return good == with_data;
 }
@@ -545,7 +546,8 @@ int main(int argc, char **argv)
     free(command.cloned.paths);
     free(command.excluded);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        perror("copy_tree: cannot print");
+        if (interrupted != SIGPIPE) /* who reads no more knows */
+            perror("copy_tree: cannot print");
         status = FAILED;
     }
     if (interrupted)
