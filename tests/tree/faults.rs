@@ -18,9 +18,9 @@ use crate::{Attack, ONE, cannot, needs_root, odd};
 
 pub const ALL: &[Attack] = &[
     Attack("each_call_fails", &["xfs-4k", "btrfs", "tmpfs", "overlay-xfs"], each_call_fails),
-    Attack("killed_at_each_call", &["xfs-4k", "btrfs", "tmpfs"], killed_at_each_call),
+    Attack("a_kill_at_each_call_leaves_old_or_new", &["xfs-4k", "btrfs", "tmpfs"], killed_at_each_call),
     Attack("killed_with_threads", &["xfs-4k", "tmpfs"], killed_with_threads),
-    Attack("a_full_volume", ONE, a_full_volume),
+    Attack("a_full_volume_leaves_nothing_behind", ONE, a_full_volume),
 ];
 
 /// One kind of call.

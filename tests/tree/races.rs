@@ -20,9 +20,9 @@ pub const ALL: &[Attack] = &[
     Attack("entries_become_links_to_outside", PLACES, entries_become_links),
     Attack("directories_of_the_source_move", PLACES, directories_move),
     Attack("the_copy_is_swapped_for_links_to_outside", PLACES, the_copy_is_swapped),
-    Attack("a_removal_is_led_to_outside", PLACES, a_removal_follows_no_swapped_link),
-    Attack("names_come_and_go", PLACES, names_come_and_go),
-    Attack("eight_copies_to_one_name", PLACES, eight_copies_to_one_name),
+    Attack("a_removal_follows_no_swapped_link", PLACES, a_removal_follows_no_swapped_link),
+    Attack("what_stays_is_copied_while_names_come_and_go", PLACES, names_come_and_go),
+    Attack("one_of_eight_copies_to_one_name_wins", PLACES, eight_copies_to_one_name),
 ];
 
 /// Another process that does mischief until it is killed.

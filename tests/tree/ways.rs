@@ -17,22 +17,22 @@ use crate::{Attack, KINDS, ONE, cannot, needs_root, odd};
 
 pub const ALL: &[Attack] = &[
     Attack("what_is_there_stays_under_fail", KINDS, what_is_there_stays_under_fail),
-    Attack("replacing", KINDS, replacing),
-    Attack("replacing_as_a_user", KINDS, replacing_as_a_user),
+    Attack("replacing_removes_or_keeps_the_old_tree", KINDS, replacing),
+    Attack("replacing_as_a_user_removes_or_keeps_the_old_tree", KINDS, replacing_as_a_user),
     Attack("a_lower_layer_is_replaced_by_two_renames", &["tmpfs"], a_lower_layer),
-    Attack("merging", KINDS, merging),
-    Attack("merging_and_keeping", KINDS, merging_and_keeping),
+    Attack("a_merge_keeps_what_only_the_destination_has", KINDS, merging),
+    Attack("keep_existing_replaces_nothing", KINDS, merging_and_keeping),
     Attack("a_merge_that_fails_says_what_it_changed", ONE, a_merge_that_fails),
-    Attack("links_are_split", KINDS, links_are_split),
-    Attack("links_to_outside", KINDS, links_to_outside),
-    Attack("specials_are_skipped", KINDS, specials_are_skipped),
-    Attack("one_mount", KINDS, one_mount),
+    Attack("split_links_makes_separate_files", KINDS, links_are_split),
+    Attack("hard_links_to_outside_become_files", KINDS, links_to_outside),
+    Attack("special_files_are_left_out_and_counted", KINDS, specials_are_skipped),
+    Attack("mount_points_are_left_empty", KINDS, one_mount),
     Attack("mounts_at_the_destination", KINDS, mounts_at_the_destination),
     Attack("a_source_that_a_mount_hides_stays", KINDS, a_source_that_a_mount_hides_stays),
-    Attack("into_itself_and_around_itself", KINDS, into_itself),
-    Attack("links_as_source", ONE, links_as_source),
-    Attack("nocow_directories", &["btrfs"], nocow_directories),
-    Attack("subvolumes", &["btrfs"], subvolumes),
+    Attack("a_copy_into_or_around_itself_is_refused", KINDS, into_itself),
+    Attack("a_link_as_source_is_followed_unless_forbidden", ONE, links_as_source),
+    Attack("nocow_directories_stay_nocow", &["btrfs"], nocow_directories),
+    Attack("subvolumes_become_directories", &["btrfs"], subvolumes),
     Attack("inherited_modes", &["xfs-4k", "btrfs", "ext4", "tmpfs"], inherited_modes),
     Attack("anothers_destination_stays", KINDS, anothers_destination),
     Attack("inherited_acls", &["xfs-4k", "btrfs", "ext4", "tmpfs"], inherited_acls),
@@ -503,7 +503,7 @@ fn one_mount(place: &Place) {
     }
 }
 
-/// A mount point is a directory also where it meets something, and a mounted file a file.
+/// In a merge, a mount point meets existing entries as a directory does, and a mounted file as a file.
 fn a_mount_against_what_is_there(src: &Path, dst: &Path, threads: u32) {
     let merging = |flags| Options { threads, ..with(MERGE, ONE_MOUNT | flags) };
     let outcome = calls::copied(src, dst, &merging(KEEP_EXISTING));
