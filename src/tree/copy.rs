@@ -10,7 +10,7 @@ use super::file::Copier;
 use super::into_itself::{check_outside, is_same};
 use super::metadata::{self, PRIVATE};
 use super::own::Own;
-use super::publish::Place;
+use super::publish::Staging;
 use super::remove::without_slashes;
 use super::walk::Walk;
 use super::{IfExists, Options, Report, Watch};
@@ -50,7 +50,7 @@ pub(super) struct Job<'s, 'j, S: Sys> {
 
 /// The root of the copy, and where it stands.
 struct Root<'s, S: Sys> {
-    place: Place,
+    staging: Staging,
     target: Handle<'s, S>,
     look: Look,
 }
@@ -106,15 +106,15 @@ fn run<'s, S: Sys>(
         sys.sync_volume(source.fd()).at(Step::Sync)?;
     }
 
-    let Root { mut place, target, look } = job.make_root(&stat, there.is_some())?;
+    let Root { mut staging, target, look } = job.make_root(&stat, there.is_some())?;
     let filled = job.prepare(target.fd(), &look).and_then(|given| {
         let copier =
-            Copier::new(sys, options, matches!(place, Place::Merged), given, (target.fd(), &look.target));
+            Copier::new(sys, options, matches!(staging, Staging::Merged), given, (target.fd(), &look.target));
         walk(&copier, watch, report, (source, target), Look { given, ..look })
     });
-    let outcome = filled.and_then(|()| job.publish(&mut place, &look, watch, report));
+    let outcome = filled.and_then(|()| job.publish(&mut staging, &look, watch, report));
     if outcome.is_err() && !report.published {
-        job.clean_up(&place, &look.target, watch, report);
+        job.clean_up(&staging, &look.target, watch, report);
     }
     outcome
 }
@@ -193,24 +193,24 @@ impl<'s, S: Sys> Job<'s, '_, S> {
     fn make_root(&self, source: &Stat, there: bool) -> Result<Root<'s, S>> {
         let (sys, parent) = (self.sys, self.parent.fd());
         let make = |name: &CStr| sys.make_directory(parent, name, PRIVATE);
-        let (place, opened) = if there && self.options.if_exists == IfExists::Merge {
+        let (staging, opened) = if there && self.options.if_exists == IfExists::Merge {
             let entered = sys.enter(parent, self.leaf).map(|fd| Handle::new(sys, fd));
-            (Place::Merged, entered.and_then(|target| sys.stat(target.fd()).map(|stat| (target, stat))))
+            (Staging::Merged, entered.and_then(|target| sys.stat(target.fd()).map(|stat| (target, stat))))
         } else if self.options.files.durability == Durability::Unstaged && !there {
             make(self.leaf).at(Step::Create)?;
-            (Place::Final, metadata::enter_made(sys, parent, self.leaf))
+            (Staging::Final, metadata::enter_made(sys, parent, self.leaf))
         } else {
             let ((), name) = with_private_name(sys, make).at(Step::Create)?;
             let opened = metadata::enter_made(sys, parent, name.as_c_str());
-            (Place::Private(name), opened)
+            (Staging::Private(name), opened)
         };
-        let made = !matches!(place, Place::Merged);
+        let made = !matches!(staging, Staging::Merged);
         match opened {
             Ok((target, stat)) => {
-                Ok(Root { place, target, look: Look { source: *source, target: stat, made, given: None } })
+                Ok(Root { staging, target, look: Look { source: *source, target: stat, made, given: None } })
             }
             Err(errno) => {
-                if let Some(name) = place.name(self.leaf) {
+                if let Some(name) = staging.name(self.leaf) {
                     let _ = sys.remove_directory(parent, name); // it is empty, or not ours
                 }
                 Err(errno).at(Step::Create)
@@ -218,8 +218,8 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         }
     }
 
-    /// Has nothing inherited from the destination's parent, where the source's access control lists are copied. Returns the
-    /// permission bits of a new directory, where they count and are the same everywhere in the copy.
+    /// Checks that a new root is this process's own, and removes what it inherited if the source's access control lists are
+    /// copied. Returns the permission bits of a new directory, if the options need them and they are the same in the whole copy.
     fn prepare(&self, target: Fd, look: &Look) -> Result<Option<u32>> {
         let sys = self.sys;
         if look.made {

@@ -27,7 +27,7 @@ pub(super) struct Look {
     pub(super) target: Stat,
     /// This call made it, and gives it its metadata.
     pub(super) made: bool,
-    /// The permission bits that the system gives a new directory there, where they count.
+    /// The permission bits that the system gives a new directory there, if the options need them.
     pub(super) given: Option<u32>,
 }
 

@@ -85,7 +85,9 @@ impl<S: Sys> Copier<'_, '_, S> {
                 says => says.at(Step::OpenSource)?,
             };
             let make = |name: &CStr| self.sys.make_symlink(&says, target, name);
-            self.put(target, name, make, |name| self.dress((from, stat), Node::Named(target, name), report))?;
+            self.put(target, name, make, |name| {
+                self.copy_metadata((from, stat), Node::Named(target, name), report)
+            })?;
             return Ok(Fate::Symlink);
         }
         let files = &self.options.files;
@@ -96,12 +98,14 @@ impl<S: Sys> Copier<'_, '_, S> {
         let like = Stat { mode, ..*stat };
         let make = |name: &CStr| self.sys.make_special(target, name, &like);
         let source = if files.preserve.acl { stat } else { &like };
-        self.put(target, name, make, |name| self.dress((from, source), Node::Named(target, name), report))?;
+        self.put(target, name, make, |name| {
+            self.copy_metadata((from, source), Node::Named(target, name), report)
+        })?;
         Ok(Fate::Special)
     }
 
     /// Copies the metadata of an entry to its new name: of a symbolic link, only what the options ask for.
-    fn dress(&self, from: (Node, &Stat), to: Node, report: &mut copy::Report) -> Result<()> {
+    fn copy_metadata(&self, from: (Node, &Stat), to: Node, report: &mut copy::Report) -> Result<()> {
         let files = &self.options.files;
         if from.1.kind == Kind::Symlink && files.preserve == Preserve::default() {
             return Ok(());
@@ -119,15 +123,15 @@ impl<S: Sys> Copier<'_, '_, S> {
         dir: Fd,
         name: &CStr,
         make: impl Fn(&CStr) -> crate::sys::Result<()>,
-        dress: impl FnOnce(&CStr) -> Result<()>,
+        finish: impl FnOnce(&CStr) -> Result<()>,
     ) -> Result<()> {
         if !self.merges() {
             make(name).at(Step::Create).map_err(|error| self.explain(error))?;
-            return dress(name).inspect_err(|_| _ = self.sys.unlink(dir, name));
+            return finish(name).inspect_err(|_| _ = self.sys.unlink(dir, name));
         }
         let ((), private) = with_private_name(self.sys, make).at(Step::Create)?;
         let private = private.as_c_str();
-        let named = dress(private).and_then(|()| self.publish(dir, private, name));
+        let named = finish(private).and_then(|()| self.publish(dir, private, name));
         // Also after success: if both are names of one file, rename(2) does nothing.
         let _ = self.sys.unlink(dir, private);
         named
@@ -147,7 +151,7 @@ impl<S: Sys> Copier<'_, '_, S> {
         }
     }
 
-    /// Makes an empty file, for one that is mounted where mounts are left empty.
+    /// Makes the empty file that stands for a mounted one, where mounts are left empty.
     pub(super) fn empty_file(&self, directory: &Directory<S>, name: &CStr) -> Result<Fate> {
         if self.look(directory, name)? {
             return Ok(Fate::Kept);
@@ -203,13 +207,13 @@ impl<S: Sys> Copier<'_, '_, S> {
         }
     }
 
-    /// Whether a new name is that of the file that was copied. In two trees that become one, others may write where the first
-    /// name is, and not where this one comes.
+    /// Whether a new name is that of the file that was copied. In a merge, others who may write in the directory of the first
+    /// name, but not in this one, could have exchanged the file.
     fn is_linked(&self, dir: Fd, name: &CStr, inode: u64) -> crate::sys::Result<bool> {
         Ok(!self.merges() || inode == 0 || self.sys.stat_name(dir, name)?.inode == inode)
     }
 
-    /// Whether a further name is not to be had. Some servers say EIO; a real one comes again when the file is copied.
+    /// Whether the file system refuses further names. Some servers answer EIO. A real EIO shows again when the file is copied.
     fn refuses_further_names(&self, target: Fd, errno: Errno) -> bool {
         let may_lack = || table::server_may_lack(errno) && self.sys.volume(target).is_ok_and(|at| at.remote);
         table::further_name_refused(errno) || may_lack()

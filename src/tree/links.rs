@@ -21,7 +21,7 @@ pub(super) struct Made {
     pub(super) place: Arc<Place>,
     /// The name there.
     pub(super) name: CString,
-    /// Its inode number, 0 where that is not known.
+    /// Its inode number, 0 if that is not known.
     pub(super) inode: u64,
     /// The length of a regular file, else 0.
     pub(super) length: u64,
@@ -49,7 +49,7 @@ pub(super) enum Asker {
     Stranger,
 }
 
-/// A file that has several names. Of one with names outside of the tree it is kept to the end, so that it is small.
+/// A file that has several names. It is kept small: if a name is outside of the tree, it is kept until the end.
 #[derive(Debug)]
 struct Link {
     /// What it was when its first name was seen.
@@ -65,7 +65,7 @@ struct Link {
 #[derive(Debug, Default)]
 pub(super) struct Links(Mutex<Table>);
 
-/// Boxed, since the nodes of such a map are half empty.
+/// The links are boxed, since about half of the room in the nodes of such a map is empty.
 type Table = BTreeMap<Key, Box<Link>>;
 
 impl Links {

@@ -41,8 +41,8 @@ pub(super) fn enter_made<'s, S: Sys>(
     Ok((made, stat))
 }
 
-/// The permission bits that the system gives a new directory in `dir`, seen on one that is removed at once: to read the
-/// umask, a process must change it.
+/// The permission bits that the system gives a new directory in `dir`. Seen on one that is removed at once, since a process can
+/// read its umask only by changing it.
 pub(super) fn mode_given<S: Sys>(sys: &S, dir: Fd) -> Result<u32> {
     let ((), name) = with_private_name(sys, |name| sys.make_directory(dir, name, 0o777)).at(Step::Create)?;
     let made = sys.stat_name(dir, name.as_c_str()).at(Step::Create);

@@ -15,8 +15,8 @@ use crate::error::{At, Cause, Error, Result, Step};
 use crate::sys::errno::{EEXIST, ENOTDIR, EOPNOTSUPP};
 use crate::sys::{Errno, Kind, Stat, Sys};
 
-/// Where the root of the copy is.
-pub(super) enum Place {
+/// Where the root of the copy is until the copy is complete.
+pub(super) enum Staging {
     /// Under a private name beside the destination.
     Private(PrivateName),
     /// Unfinished under its final name.
@@ -25,7 +25,7 @@ pub(super) enum Place {
     Merged,
 }
 
-impl Place {
+impl Staging {
     /// The name of a root that this call made.
     pub(super) fn name<'n>(&'n self, leaf: &'n CStr) -> Option<&'n CStr> {
         match self {
@@ -40,14 +40,14 @@ impl<S: Sys> Job<'_, '_, S> {
     /// Gives the finished tree its name, and removes what it replaces.
     pub(super) fn publish(
         &self,
-        place: &mut Place,
+        staging: &mut Staging,
         look: &Look,
         watch: &mut dyn Watch,
         report: &mut Report,
     ) -> Result<()> {
         let durable = self.options.files.durability == Durability::Durable;
         let mut old = None;
-        if let Place::Private(name) = place {
+        if let Staging::Private(name) = staging {
             if durable {
                 tell(Phase::Sync, watch, report)?;
                 if self.sys.syncs_volumes() {
@@ -91,14 +91,14 @@ impl<S: Sys> Job<'_, '_, S> {
             let old = PrivateName::of_old(self.sys.random());
             let renamed = self.rename_new(private.as_c_str(), old.as_c_str());
             let parent = self.parent.fd();
-            // Also where the reply was lost: the clean-up then finds the tree.
+            // The reply may be lost: the new name is looked for too, so that the clean-up finds the tree.
             let moved = renamed.is_ok() || self.sys.stat_name(parent, old.as_c_str()).is_ok();
             let unfinished = if moved { replace(private, old) } else { *private };
             renamed.at(Step::Publish)?;
             match self.sys.exchange(parent, private.as_c_str(), parent, self.leaf) {
                 Ok(()) => return Ok(Some(*private)),
-                Err(errno) if table::name_is_free(errno) => {} // removed meanwhile
-                // A filter's EPERM; a real one says the same of the first of two renames.
+                Err(errno) if table::name_is_free(errno) => {} // somebody removed the old tree
+                // EPERM may be a filter's answer. If it is a real one, the first of the two renames fails with it too.
                 Err(errno)
                     if self.options.two_renames
                         && (table::exchange_unsupported(errno) || table::look_refused(errno)) =>
@@ -106,8 +106,8 @@ impl<S: Sys> Job<'_, '_, S> {
                     return self.rename_twice(private.as_c_str(), report).at(Step::Publish).map(Some);
                 }
                 Err(errno) if table::exchange_unsupported(errno) => {
-                    // Some FUSE servers (mergerfs) make a directory's number of its path: only under the name that it was
-                    // made with is it known again, and removed.
+                    // Some FUSE servers (mergerfs) make the inode number from the path: the library can recognise the
+                    // directory, and remove it, only under the name that it was made with.
                     if self.rename_new(private.as_c_str(), unfinished.as_c_str()).is_ok() {
                         *private = unfinished;
                     }
@@ -186,15 +186,21 @@ impl<S: Sys> Job<'_, '_, S> {
     }
 
     /// Removes an unfinished tree after an error. That error is reported, and none of the removal.
-    pub(super) fn clean_up(&self, place: &Place, mine: &Stat, watch: &mut dyn Watch, report: &mut Report) {
+    pub(super) fn clean_up(
+        &self,
+        staging: &Staging,
+        mine: &Stat,
+        watch: &mut dyn Watch,
+        report: &mut Report,
+    ) {
         let parent = self.parent.fd();
-        let Some(name) = place.name(self.leaf) else {
+        let Some(name) = staging.name(self.leaf) else {
             report.destination_changed = report.touched;
             return;
         };
         let found = self.sys.stat_name(parent, name);
         let is_mine = |there: crate::sys::Result<Stat>| there.is_ok_and(|there| there.same_file(mine));
-        let is_private = matches!(place, Place::Private(_));
+        let is_private = matches!(staging, Staging::Private(_));
         if is_private && !is_mine(found) && is_mine(self.sys.stat_name(parent, self.leaf)) {
             // Published after all: the system's answer was lost.
             report.published = true;

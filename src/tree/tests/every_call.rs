@@ -517,8 +517,8 @@ fn a_swapped_entry_leads_nowhere() {
     }
 }
 
-/// Right before each call, an entry of the source becomes something of another kind: it is copied as what it is, or told, and
-/// either way all promises hold and nothing is copied that was not there.
+/// Right before each call, an entry of the source becomes one of another kind. It is copied as what it is now, or reported;
+/// either way all promises hold, and nothing is copied that was not there.
 #[test]
 fn an_entry_that_changes_its_kind_is_copied_or_told() {
     let kinds: [fn(&mut Disk) -> Ino; 4] = [
@@ -569,8 +569,8 @@ fn an_entry_that_changes_its_kind_is_copied_or_told() {
     assert!(told > 0, "nothing changed while it was looked at");
 }
 
-/// Right before each call of a merge, somebody puts a file of theirs in the place of one that was just copied: its further name,
-/// in a directory that may not be theirs, is not one of theirs.
+/// Right before each call of a merge, somebody puts a file of theirs in the place of a copy. A further name of the copy, which
+/// may be in a directory where they cannot write, must not become a name of their file.
 #[test]
 fn a_further_name_is_no_name_of_anothers_file() {
     let merge = Options { if_exists: IfExists::Merge, ..Options::default() };

@@ -1,5 +1,5 @@
-//! Whether the threads of a tree rest where they gain nothing: a system on which each file that another thread copies costs
-//! more time than the one that walks would need. The time is the test's own, so that a busy machine changes nothing.
+//! Tests that helpers rest where they gain nothing: on a system where a helper takes longer for a file than the thread that
+//! walks. The test has a clock of its own, so that a busy machine changes nothing.
 
 use core::ffi::CStr;
 use std::ffi::CString;
@@ -15,7 +15,7 @@ use crate::sys::{
     Access, CWD, Common, Directories, Extensions, Fd, Listing, Native, Result, Stat, Sys, Time, Volume,
 };
 
-/// What a clone takes in the thread that walks, and in another one, in microseconds.
+/// The time of a clone in the thread that walks, and in a helper, in microseconds.
 const WALKS: u64 = 1000;
 const HELPS: u64 = 8000;
 
@@ -24,7 +24,7 @@ struct Slow {
     walks: ThreadId,
     begun: Instant,
     spent: AtomicU64,
-    /// How many clones each made: the thread that walks, the others.
+    /// How many clones the thread that walks made, and how many the helpers.
     clones: [AtomicU64; 2],
 }
 
@@ -39,7 +39,7 @@ impl Slow {
         self.clones[usize::from(others)].load(Ordering::SeqCst)
     }
 
-    /// The thread that walks goes on when another one has begun, however busy the machine is.
+    /// Lets the thread that walks wait until a helper has begun, however busy the machine is.
     fn wait_for_others(&self) {
         let since = Instant::now();
         while self.made_by(true) == 0 && since.elapsed() < Duration::from_secs(60) {

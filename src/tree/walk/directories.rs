@@ -149,7 +149,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         }
     }
 
-    /// Makes the copy of a directory. `None`: it is the copy itself, which can be seen in the source by a second mount.
+    /// Makes the copy of a directory. `None`: it is the copy itself, which a second mount can show in the source.
     fn open_level(
         &mut self,
         parent: &Directory<'s, S>,
@@ -173,7 +173,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
             (target, stat)
         };
         if made && self.copier.merges() {
-            self.own.check(self.sys, target.fd(), &target_stat)?; // in a new tree is nobody else
+            self.own.check(self.sys, target.fd(), &target_stat)?; // nobody else can enter a new tree
         }
         let number = self.next_number;
         self.next_number = self.next_number.saturating_add(1);
@@ -186,7 +186,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(Some(Level::new(directory, look)))
     }
 
-    /// Makes a directory, which nobody else may look into until it is finished. `false`: it is there, and is merged into.
+    /// Makes a directory, which nobody else may look into until it is finished. `false`: it exists, and is merged into.
     fn make_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<bool> {
         match self.sys.make_directory(parent.target.fd(), name, PRIVATE) {
             Err(errno) if self.copier.merges() && table::name_is_taken(errno) => {
@@ -205,8 +205,8 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(true)
     }
 
-    /// The permission bits of a new directory in `parent`, where they count. In two trees that become one there may be a
-    /// default ACL, which takes the umask's place (acl(5)), in one directory and not in another.
+    /// The permission bits of a new directory in `parent`, if the options need them. In a merge each directory is asked: some
+    /// may have a default ACL, which takes the umask's place (acl(5)), and others not.
     fn given_in(&self, parent: &Directory<S>) -> Result<Option<u32>> {
         if !self.copier.merges() || self.copier.options.files.permissions == Permissions::Source {
             return Ok(self.copier.given);
@@ -214,7 +214,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         metadata::mode_given(self.sys, parent.target.fd()).map(Some)
     }
 
-    /// Makes the directory that a mount point becomes.
+    /// Makes the empty directory that stands for a mount point.
     fn empty_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<Fate> {
         let (source, target) = (parent.source.fd(), parent.target.fd());
         let stat = self.sys.stat_name(source, name).at(Step::Walk(Side::Source))?;
@@ -309,7 +309,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
     fn set_metadata(&self, directory: &Directory<S>, look: &Look, file: &mut copy::Report) -> Result<()> {
         let set = if look.made { metadata::finish(self.copier, directory, look, file) } else { Ok(()) };
         if self.copier.syncs_each {
-            self.sys.sync(directory.target.fd()).at(Step::Sync)?; // also where the caller accepts that `set` failed
+            self.sys.sync(directory.target.fd()).at(Step::Sync)?; // also if `set` failed, which the caller may skip
         }
         set
     }
