@@ -136,20 +136,22 @@ fn trial<S: Sys>(sys: &S, from: Origin, directory: Fd) -> Result<Capability> {
         }
     };
     found.unnamed_files = target.name.is_none();
-    found.sparse = keeps_holes(sys, target.file.fd());
+    let file = target.file.fd();
     if S::CLONES_BY_NAME {
         by_private_name(sys, from, directory, &mut found)?;
         // No such system compares and shares.
-        dedupe::try_out(sys, (target.file.fd(), dedupe::Source::Scratch(0)), target.file.fd(), &mut found);
-        return Ok(found);
+        dedupe::try_out(sys, (file, dedupe::Source::Scratch(0)), file, &mut found);
+    } else {
+        match from {
+            Origin::File(source, stat) => from_file(sys, source, &stat, file, &mut found)?,
+            Origin::Directory(there) => match Scratch::create(sys, there) {
+                Ok(source) => from_scratch(sys, source.file.fd(), file, &mut found),
+                Err(errno) => found.untried(errno),
+            },
+        }
     }
-    match from {
-        Origin::File(file, stat) => from_file(sys, file, &stat, target.file.fd(), &mut found)?,
-        Origin::Directory(there) => match Scratch::create(sys, there) {
-            Ok(source) => from_scratch(sys, source.file.fd(), target.file.fd(), &mut found),
-            Err(errno) => found.untried(errno),
-        },
-    }
+    // Last, since ZFS keeps the block size of a file that is emptied, and clones a short file only onto one of its own.
+    found.sparse = keeps_holes(sys, file);
     Ok(found)
 }
 
@@ -238,12 +240,10 @@ impl<S: Sys> Drop for Empty<'_, S> {
 
 /// Whether what is skipped takes no space, and is found again.
 fn keeps_holes<S: Sys>(sys: &S, fd: Fd) -> bool {
-    let kept = sys.set_size(fd, HOLE).is_ok()
+    sys.set_size(fd, 0).is_ok()
+        && sys.set_size(fd, HOLE).is_ok()
         && matches!(sys.write_at(fd, b"x", HOLE), Ok(1))
-        && sys.seek_data(fd, 0).is_ok_and(|data| data > 0 && data <= HOLE);
-    // A file that cannot be emptied again would falsify the rest; then it is no place for holes
-    // either.
-    sys.set_size(fd, 0).is_ok() && kept
+        && sys.seek_data(fd, 0).is_ok_and(|data| data > 0 && data <= HOLE)
 }
 
 /// Fills a scratch file and clones it, first a block in the middle, then as a whole.

@@ -264,6 +264,19 @@ fn only_a_clone_of_data_counts() {
     }
 }
 
+/// ZFS keeps the block size of a file that is emptied, and refuses a clone between two sizes.
+#[test]
+fn a_clone_is_tried_onto_a_file_that_was_never_written() {
+    for (size, clone) in [(4, Call::CloneFile), (100_000, Call::CloneRange)] {
+        let trial = Trial::set_up(Traits::XFS, Traits::XFS, size);
+        assert_eq!(trial.ask(Asked::File).map(|found| found.clone), Ok(Some(true)));
+        let calls = trial.model.world().calls_made();
+        let before = calls.iter().take_while(|call| **call != clone).collect::<Vec<_>>();
+        assert!(before.len() < calls.len());
+        assert!(!before.iter().any(|call| [Call::SetSize, Call::WriteAt].contains(call)), "{before:?}");
+    }
+}
+
 #[test]
 fn what_cannot_be_tried_is_unknown_and_says_why() {
     for (call, errno, reason) in [

@@ -66,6 +66,13 @@ static size_t copy_model(struct pair *pair, size_t from, size_t to, uint64_t len
     return moved;
 }
 
+static void refused_for_the_file(struct pair *pair, const struct copy *copy, const char *what)
+{
+    EQUAL(copy->result.reason, REFLINK_REASON_FILE);
+    EQUAL(total(copy), 0);
+    close_pair(pair, what);
+}
+
 /* ---- Ranges ---- */
 
 /* `cloned` is the least that must be cloned where ranges can be. */
@@ -76,6 +83,12 @@ static void range(const char *what, uint32_t mode, size_t from, size_t to, uint6
     struct pair pair = open_pair(size, size);
     struct copy copy = copy_like(mode, REFLINK_FAIL, REFLINK_ATOMIC);
     copy_range(&copy, pair.src, from, pair.dst, to, length);
+    if (mode == REFLINK_ALWAYS && copy.code == -EINVAL && to > size &&
+        strcmp(place.capability.fs_name, "zfs") == 0) {
+        accepted("ZFS clones no last bytes of a file to behind another's end: EINVAL");
+        refused_for_the_file(&pair, &copy, what);
+        return;
+    }
     moved = copy_model(&pair, from, to, length);
     check(copy.code == 0 && total(&copy) == moved, what, "%s at step %u, %" PRIu64 " of %lu bytes",
           reflink_err_name(copy.code), copy.result.step, total(&copy), (unsigned long)moved);
@@ -355,18 +368,16 @@ static void a_hole_replaces_what_was_there(void)
 
 /* ---- Whole files ---- */
 
-/* OCFS2 keeps a small file in its inode, and clones that onto no longer file. */
-static bool stays_in_its_inode(size_t src_size, size_t dst_size)
+/* What a clone of a file that is shorter than a block onto a longer one may be refused with. OCFS2
+ * keeps the short file in its inode; ZFS gives it a block of its own size, and clones only between
+ * files with blocks of one size. */
+static int refusal_of_short_files(size_t src_size, size_t dst_size)
 {
-    return strcmp(place.capability.fs_name, "ocfs2") == 0 && src_size > 0 && src_size < dst_size &&
-           src_size < unit_of_clones();
-}
-
-static void refused_for_the_file(struct pair *pair, const struct copy *copy, const char *what)
-{
-    EQUAL(copy->result.reason, REFLINK_REASON_FILE);
-    EQUAL(total(copy), 0);
-    close_pair(pair, what);
+    if (src_size == 0 || src_size >= dst_size || src_size >= unit_of_clones())
+        return 0;
+    if (strcmp(place.capability.fs_name, "ocfs2") == 0)
+        return -ERANGE;
+    return strcmp(place.capability.fs_name, "zfs") == 0 ? -EINVAL : 0;
 }
 
 /* The destination becomes equal to the source, whatever size it had. */
@@ -374,11 +385,12 @@ static void whole(uint32_t mode, size_t src_size, size_t dst_size)
 {
     struct pair pair = open_pair(src_size, dst_size);
     struct copy copy = copy_like(mode, REFLINK_FAIL, REFLINK_ATOMIC);
+    const int refusal = refusal_of_short_files(src_size, dst_size);
     char what[64];
     snprintf(what, sizeof what, "mode %u, %lu bytes onto %lu", (unsigned)mode,
              (unsigned long)src_size, (unsigned long)dst_size);
     copy_whole(&copy, pair.src, pair.dst);
-    if (copy.code == -ERANGE && mode == REFLINK_ALWAYS && stays_in_its_inode(src_size, dst_size)) {
+    if (refusal && mode == REFLINK_ALWAYS && copy.code == refusal) {
         refused_for_the_file(&pair, &copy, what);
         return;
     }
@@ -387,7 +399,7 @@ static void whole(uint32_t mode, size_t src_size, size_t dst_size)
     check(copy.code == 0 && total(&copy) == src_size, what, "%s at step %u, %" PRIu64 " bytes",
           reflink_err_name(copy.code), copy.result.step, total(&copy));
     CHECK(!(copy.result.flags & REFLINK_SOURCE_CHANGED) || may_seem_changed(&copy));
-    if (src_size > 0 && !stays_in_its_inode(src_size, dst_size))
+    if (src_size > 0 && refusal == 0)
         check((copy.result.method == REFLINK_METHOD_CLONE) == (clones() && mode != REFLINK_NEVER),
               "the method the probe promised", "%s: method %u, reason %u, %s", what,
               copy.result.method, copy.result.reason, reflink_err_name(copy.result.clone_error));

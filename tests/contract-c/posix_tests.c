@@ -329,12 +329,12 @@ static void names_of_any_bytes(void)
 
 static void names_that_are_too_long(void)
 {
-    char leaf[301], path[2 * 4096 + 2] = "";
+    char leaf[601], path[2 * 4096 + 2] = "";
     struct stat found;
     size_t i, m, d;
     int missing;
-    memset(leaf, 'x', 300);
-    leaf[300] = 0;
+    memset(leaf, 'x', 600); /* bcachefs takes names of 512 bytes */
+    leaf[600] = 0;
     for (i = 0; i < 4096; i++)
         memcpy(path + 2 * i, "./", 3);
     strcat(path, "x");

@@ -77,7 +77,9 @@ static void every_way_to_ask(void)
     CHECK(same_answer(&by_handle, &place.capability));
     for (i = 0; i < COUNT(sources); i++) {
         EQUAL(reflink_probe(sources[i], "dir", &by_name), 0);
-        EQUAL(by_name.clone, place.capability.clone);
+        check(by_name.clone == place.capability.clone, "clones of this source",
+              "%s: %d, reason %u, %s", sources[i], by_name.clone, by_name.reason,
+              reflink_err_name(by_name.clone_error));
         src = i == 2 ? open_directory(sources[i]) : open_file(sources[i], USE_READ);
         EQUAL(reflink_probe_fd(src, dir, &by_handle), 0);
         CHECK(same_answer(&by_handle, &by_name));
