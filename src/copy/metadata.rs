@@ -20,6 +20,10 @@ const SET_GID: u32 = 0o2000;
 /// What open(2) is given for a new file, before the umask.
 pub(crate) const NEW_FILE: u32 = 0o666;
 
+/// What stands for an owner that has no number in this user namespace, unless the administrator chose another one
+/// (user_namespaces(7)). It is also the real number of "nobody".
+const UNMAPPED: u32 = 65534;
+
 const CAPABILITY: &[u8] = b"security.capability";
 
 /// How far a time may be from the source's, in nanoseconds: NTFS and SMB keep times in steps of 100 ns.
@@ -261,10 +265,13 @@ impl<'a, S: Sys> Transfer<'a, S> {
             self.allow::<()>(Side::Destination, Err(Errno::own(EOPNOTSUPP)))?; // not silently left behind
             return Ok(*now);
         }
-        if self.has_owner(now) {
+        // Two owners that have no number here look the same: the system then says whether it knows the source's.
+        let is_alike = self.has_owner(now);
+        if is_alike && now.owner != UNMAPPED && now.group != UNMAPPED {
             return Ok(*now);
         }
         let both = self.dst.set_owner(self.sys, Some(self.source.owner), self.source.group);
+        let both = if is_alike { both.map_err(table::no_such_owner) } else { both };
         let set = self.allow(Side::Destination, both)?.is_some();
         if !set {
             // Only root gives files away, but a member may give one to the group.

@@ -377,6 +377,12 @@ pub fn metadata_refused(errno: Errno) -> bool {
     )
 }
 
+/// What is said of an owner that only looks the same, since it has no number in this user namespace (chown(2): EINVAL): that
+/// the file cannot be given to it.
+pub fn no_such_owner(errno: Errno) -> Errno {
+    if errno.is(EINVAL) { Errno::own(EPERM) } else { errno }
+}
+
 /// Whether a name is no longer what its directory said of it, when it is opened: a symbolic link (ELOOP), a file in the
 /// place of a directory (ENOTDIR), a socket or a device (ENXIO).
 pub fn not_as_listed(errno: Errno) -> bool {

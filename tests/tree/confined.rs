@@ -303,6 +303,7 @@ fn user_namespace(place: &Place) {
     chown(src.join("plain/directory-1/file-1"), Some(1234), Some(4321)).unwrap();
     odd::mode(&src.join("plain/directory-1/file-1"), 0o6755);
     odd::mode(&src.join("plain/directory-0"), 0o2755);
+    odd::plain(&room.path("foreign"), 1, 1); // without set-id bits, which tell too
     let theirs = odd::directory(&room.path("theirs"));
     chown(&theirs, Some(1000), Some(1000)).unwrap();
     let source = walker::walk(&src);
@@ -320,10 +321,15 @@ fn user_namespace(place: &Place) {
             }
             for threads in [0, 3] {
                 let options = Options { threads, preserve: OWNER, ..Options::default() };
-                let (code, outcome) = copy(&src, &theirs.join("dst"), &options);
-                let said = [-libc::EPERM, -libc::EINVAL].contains(&code);
-                assert!(said && outcome.step == 7 && outcome.flags & PUBLISHED == 0, "{code} {outcome:?}");
-                assert!(files::names(&theirs).is_empty(), "{outcome:?}");
+                for from in [&src, &room.path("foreign")] {
+                    let (code, outcome) = copy(from, &theirs.join("dst"), &options);
+                    let said = [-libc::EPERM, -libc::EINVAL].contains(&code);
+                    assert!(
+                        said && outcome.step == 7 && outcome.flags & PUBLISHED == 0,
+                        "{code} {outcome:?}"
+                    );
+                    assert!(files::names(&theirs).is_empty(), "{outcome:?}");
+                }
                 let outcome = copied(&src, &theirs.join("dst"), &Options { flags: BEST_EFFORT, ..options });
                 assert!(outcome.has(METADATA_INCOMPLETE), "{outcome:?}");
                 for if_exists in [REPLACE, MERGE, REPLACE] {
