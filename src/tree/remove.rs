@@ -394,7 +394,7 @@ impl<'s, 'w, S: Sys> Removal<'s, 'w, S> {
         }
         self.ask(Some(name), kind, Error::new(step, Cause::System(errno)))?;
         self.stays();
-        Ok(())
+        self.tell()
     }
 
     /// An entry of this directory stays, and so does the directory.

@@ -601,6 +601,42 @@ fn a_further_name_is_no_name_of_anothers_file() {
     assert!(copied > 0, "nothing was swapped between the two names");
 }
 
+/// The rename to the name under which the old tree will wait is done, and its reply lost: the new tree is found there.
+#[test]
+fn a_rename_whose_reply_is_lost_hides_no_tree() {
+    let replace = Options { if_exists: IfExists::Replace, ..Options::default() };
+    let scenario = Scenario { there: There::Tree, ..Scenario::new(replace) };
+    for errno in [EIO, ENOENT] {
+        let bench = scenario.set_up();
+        let lost = Fault::DoneThen(errno);
+        bench.model.world_mut().faults.plan(Place::Of(Call::RenameNew, 1), lost, Lasting::Once);
+        let outcome = scenario.run(&bench);
+        let world = bench.model.world();
+        let said = Error::new(Step::Publish, Cause::System(Errno(errno)));
+        assert_eq!(outcome.outcome, Err(said), "{}", world.story());
+        assert_eq!(world.disk.names(bench.parent).len(), 1, "{}", world.story());
+    }
+}
+
+/// Where a server has no links, or says EIO since it does not know them, each name becomes a file; elsewhere EIO is an error.
+#[test]
+fn a_server_without_links_gets_files() {
+    for (remote, errno, fine) in
+        [(true, EIO, true), (false, EIO, false), (true, ENOSYS, true), (false, ENOSYS, true)]
+    {
+        let volume = Traits { remote, ..Traits::XFS };
+        let scenario = Scenario { volume, compared: false, ..Scenario::new(Options::default()) };
+        let bench = scenario.set_up();
+        let refused = Fault::Errno(errno);
+        bench.model.world_mut().faults.plan(Place::Of(Call::Link, 1), refused, Lasting::Kind);
+        let outcome = scenario.run(&bench);
+        let case = format!("{remote} {errno}: {:?}", outcome.outcome);
+        assert_eq!(broken(&scenario, &bench, &outcome, None), None, "{case}");
+        assert_eq!((outcome.outcome.is_ok(), outcome.report.counts.hard_links), (fine, 0), "{case}");
+        assert!(!fine || outcome.report.counts.files == 3, "{case}");
+    }
+}
+
 /// A file that grows or shrinks while it is copied is counted, and its entry says so.
 #[test]
 fn a_file_that_changes_meanwhile_is_counted() {
@@ -945,6 +981,38 @@ fn a_directory_that_fails_twice_can_be_skipped_twice() {
         }
     }
     assert!(twice > 0, "d-sub was never read, or has no mode to set");
+}
+
+/// Who skips a directory that could be made and not opened finds none in the copy.
+#[test]
+fn a_directory_that_is_skipped_is_not_there() {
+    let mut skipped = 0;
+    for there in [There::Nothing, There::Tree] {
+        for nth in 1..8 {
+            let options = Options { if_exists: IfExists::Merge, ..Options::default() };
+            let scenario = Scenario { skips: true, there, ..Scenario::new(options) };
+            let bench = scenario.set_up();
+            {
+                let mut world = bench.model.world_mut();
+                world.watch.tree = None;
+                if let Some(old) = world.disk.lookup(bench.parent, b"copy") {
+                    world.disk.set_name(old, b"d-sub", None);
+                }
+                world.faults.plan(Place::Of(Call::Enter, nth), Fault::Errno(EIO), Lasting::Once);
+            }
+            let outcome = scenario.run(&bench);
+            let asked: Vec<&str> = outcome.caller.asked.iter().map(|(path, _)| path.as_str()).collect();
+            if outcome.outcome.is_err() || asked != ["d-sub"] {
+                continue;
+            }
+            skipped += 1;
+            let disk = &bench.model.world().disk;
+            let copy = disk.lookup(bench.parent, b"copy").unwrap();
+            assert_eq!(disk.lookup(copy, b"d-sub"), None, "{there:?} {nth}");
+            assert_eq!(outcome.report.counts.failed, 1, "{there:?} {nth}");
+        }
+    }
+    assert_eq!(skipped, 4, "the source's and the copy's were to fail");
 }
 
 /// Two names that are one on the destination: neither a new tree nor a merge loses what the first one names.

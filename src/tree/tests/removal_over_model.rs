@@ -464,3 +464,32 @@ fn a_clean_up_ends_where_progress_says_so() {
     assert_eq!(scene.clean_up(&mut caller), Err(Error::new(Step::Progress, Cause::Cancelled)));
     assert!(scene.left().is_some_and(|left| !left.is_empty()) && caller.progress == 1);
 }
+
+/// Progress comes as often where entries fail, and a caller who cancelled before keeps an empty tree too.
+#[test]
+fn who_watches_can_stop_it_where_nothing_is_removed() {
+    let scene = Scene::new(Oddities::default());
+    for number in 0..200 {
+        let mut world = scene.model.world_mut();
+        let file = world.disk.add_file(scene.tree, &format!("x-{number}"), &[], 0o600);
+        world.disk.inodes[file].engines = true;
+    }
+    let refused = Fault::Errno(EPERM);
+    scene.model.world_mut().faults.plan(Place::Of(Call::Unlink, 1), refused, Lasting::Kind);
+    let mut caller = Caller { skips: true, ..Caller::default() };
+    let (outcome, report) = scene.remove(&mut caller);
+    assert!(outcome.is_ok() && report.counts.failed > 200, "{outcome:?} {report:?}");
+    assert!(caller.progress >= 3, "{} of {}", caller.progress, report.counts.done());
+
+    struct Cancelled;
+    impl Watch for Cancelled {
+        fn cancelled(&self) -> bool {
+            true
+        }
+    }
+    let model = Model::new(vec![Traits::XFS]);
+    model.world_mut().disk.add_directory("tree", 0);
+    let outcome = remove(&model, CWD, c"tree", &mut Cancelled, &mut Report::default());
+    assert_eq!(outcome, Err(Error::new(Step::Progress, Cause::Cancelled)));
+    assert!(model.world().disk.lookup(ROOT, b"tree").is_some());
+}

@@ -164,6 +164,33 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
             return Ok(None);
         }
         let made = self.make_directory(parent, name)?;
+        let level = self.open_copy(parent, name, (source, source_stat), made);
+        self.unless_failed(parent, name, made, level).map(Some)
+    }
+
+    /// Removes a directory that was made and could then not be opened and prepared: who skips the failure has none there.
+    fn unless_failed<T>(
+        &self,
+        parent: &Directory<S>,
+        name: &CStr,
+        made: bool,
+        outcome: Result<T>,
+    ) -> Result<T> {
+        outcome.inspect_err(|error| {
+            if made && error.cause != Cause::Inconsistent {
+                let _ = self.sys.remove_directory(parent.target.fd(), name); // it is empty, or not ours
+            }
+        })
+    }
+
+    /// Opens the copy of a directory, and prepares it if it was `made`.
+    fn open_copy(
+        &mut self,
+        parent: &Directory<'s, S>,
+        name: &CStr,
+        (source, source_stat): (Handle<'s, S>, Stat),
+        made: bool,
+    ) -> Result<Level<'s, S>> {
         let (target, target_stat) = if made {
             metadata::enter_made(self.sys, parent.target.fd(), name).map_err(as_taken).at(Step::Create)?
         } else {
@@ -183,7 +210,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         }
         let given = if made { self.given_in(parent)? } else { None };
         let look = Look { source: source_stat, target: target_stat, made, given };
-        Ok(Some(Level::new(directory, look)))
+        Ok(Level::new(directory, look))
     }
 
     /// Makes a directory, which nobody else may look into until it is finished. `false`: it exists, and is merged into.
@@ -216,18 +243,21 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
 
     /// Makes the empty directory that stands for a mount point.
     fn empty_directory(&mut self, parent: &Directory<S>, name: &CStr) -> Result<Fate> {
-        let (source, target) = (parent.source.fd(), parent.target.fd());
-        let stat = self.sys.stat_name(source, name).at(Step::Walk(Side::Source))?;
-        if self.make_directory(parent, name)? {
-            let given = self.given_in(parent)?;
-            let (made, made_stat) = metadata::enter_made(self.sys, target, name).at(Step::Create)?;
-            let bare = copy::Options { preserve: Preserve::default(), ..self.copier.options.files };
-            let (from, to) = ((Node::Named(source, name), &stat), Node::Open(made.fd()));
-            let mut report = copy::Report::default();
-            Transfer::between(self.sys, from, to, &bare, &mut report)
-                .apply(&made_stat, Target::New { given })?;
-        }
+        let stat = self.sys.stat_name(parent.source.fd(), name).at(Step::Walk(Side::Source))?;
+        let made = self.make_directory(parent, name)?;
+        let prepared = if made { self.prepare_empty(parent, name, &stat) } else { Ok(()) };
+        self.unless_failed(parent, name, made, prepared)?;
         Ok(Fate::MountLeftEmpty)
+    }
+
+    /// Gives the directory that a mount point becomes the mount's mode.
+    fn prepare_empty(&self, parent: &Directory<S>, name: &CStr, stat: &Stat) -> Result<()> {
+        let given = self.given_in(parent)?;
+        let made = metadata::enter_made(self.sys, parent.target.fd(), name).at(Step::Create)?;
+        let bare = copy::Options { preserve: Preserve::default(), ..self.copier.options.files };
+        let (from, to) = ((Node::Named(parent.source.fd(), name), stat), Node::Open(made.0.fd()));
+        let mut report = copy::Report::default();
+        Transfer::between(self.sys, from, to, &bare, &mut report).apply(&made.1, Target::New { given })
     }
 
     /// Leaves the last level, and opens the one above it again if that was closed. Finishes it, or lets it wait for its files.
