@@ -1,5 +1,5 @@
-//! What a directory can do, found out by trying: two scratch files without names, a block of data, a clone; two private names exchanged.
-//! Never by the file system's name or its device number, which say nothing about this pair, this mount, this sandbox.
+//! Finds out what a directory can do, by trying it: clones a block between two scratch files, makes blocks share, exchanges names.
+//! Asks for no file system's name or device number: these say nothing about this pair, this mount, this sandbox.
 
 mod dedupe;
 
@@ -41,9 +41,9 @@ pub struct Capability {
     pub exchange: Option<bool>,
     /// Equal ranges can be made to share blocks; `None` is "unknown".
     pub dedupe: Option<bool>,
-    /// The negative errno that refused to.
+    /// The negative errno that refused to share them.
     pub dedupe_error: i32,
-    /// The smallest unit in which they were, 0 if unknown.
+    /// The smallest unit in which they were shared, 0 if unknown.
     pub dedupe_granularity: u64,
     /// Files can be made without a name.
     pub unnamed_files: bool,
@@ -205,8 +205,8 @@ fn remove<S: Sys>(sys: &S, directory: Fd, name: &PrivateName) -> crate::sys::Res
     retry::once_more(|| sys.unlink(directory, name.as_c_str()))
 }
 
-/// Whether two names can be exchanged, tried with two empty directories. Only a name that is there says so: where one is
-/// missing, the kernel answers before it asks the file system.
+/// Whether two names can be exchanged, tried with two empty directories. Both must exist: if one is missing, the kernel answers
+/// before it asks the file system.
 fn exchanges<S: Sys>(sys: &S, directory: Fd) -> Option<bool> {
     let one = Empty::make(sys, directory)?;
     let other = Empty::make(sys, directory)?;
@@ -233,12 +233,12 @@ impl<'s, S: Sys> Empty<'s, S> {
 
 impl<S: Sys> Drop for Empty<'_, S> {
     fn drop(&mut self) {
-        // What cannot be removed is left: the probe has no way to say so, as for scratch files.
+        // A directory that cannot be removed is left, like a scratch file: the probe has no way to report it.
         let _ = retry::once_more(|| self.sys.remove_directory(self.directory, self.name.as_c_str()));
     }
 }
 
-/// Whether what is skipped takes no space, and is found again.
+/// Whether a range that is skipped takes no space, and is found again as a hole.
 fn keeps_holes<S: Sys>(sys: &S, fd: Fd) -> bool {
     sys.set_size(fd, 0).is_ok()
         && sys.set_size(fd, HOLE).is_ok()

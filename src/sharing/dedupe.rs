@@ -118,7 +118,7 @@ pub fn run<S: Sys>(
     Ok(())
 }
 
-/// Asks for what is not known to be shared. If a file changed meanwhile, asks for everything once more, and doubts the end.
+/// Asks for what is not known to be shared. If a file changed during that, asks for everything once more, and does not trust the end.
 fn ask_for_all<S: Sys>(
     sys: &S,
     range: &Range,

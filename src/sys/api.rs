@@ -165,7 +165,7 @@ impl Stat {
     }
 }
 
-/// See [`Stat::looks`]: less than half of it, for who keeps it of many files.
+/// See [`Stat::looks`]: less than half of it, to keep it for many files.
 #[derive(Clone, Copy, Debug)]
 pub struct Looks {
     /// The type.

@@ -234,7 +234,7 @@ impl Listing {
         let length = NAME_AT.saturating_add(name.len()).next_multiple_of(8);
         let end = self.filled.saturating_add(length);
         let (Ok(told), Some(record)) = (u16::try_from(length), self.buffer.get_mut(self.filled..end)) else {
-            return; // who pushes looks for room first, and no name is that long
+            return; // callers look for room first, and no name is that long
         };
         record.fill(0);
         let [number, told] = [&inode.to_ne_bytes()[..], &told.to_ne_bytes()[..]];

@@ -138,7 +138,7 @@ struct Removal<'s, 'w, S: Sys> {
     /// How many entries were done when progress was told.
     told: u64,
     failed_path: Vec<u8>,
-    /// The first failure, where the rest is removed all the same.
+    /// The first failure, where the removal goes on after failures.
     first: Option<Error>,
 }
 

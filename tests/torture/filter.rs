@@ -9,7 +9,7 @@ pub const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 pub const ERRNO: u32 = 0x0005_0000;
 pub const ALLOW: u32 = 0x7fff_0000;
 
-/// How a process says that it cannot have one.
+/// The exit status of a process that can have no filter.
 pub const NO_FILTER: i32 = 77;
 
 /// For each call given, the errno it answers.

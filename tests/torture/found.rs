@@ -1,5 +1,5 @@
-//! What the attacks found in the library, each as a small test of its own that fails without the remedy.
-//! The attack that found it stays where it is; here it needs no chance.
+//! Defects that the attacks found in the library, each with a small test that fails without its fix.
+//! The attack that found it stays where it is; the test here needs no random numbers.
 
 use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;

@@ -1,5 +1,5 @@
-//! What removing a file frees, counted by the file system before and after, against what was said of it: random files that share
-//! with each other and with themselves, removed one after the other.
+//! Compares `bytes_exclusive` with what removing a file frees, as the file system counts it: random files that share with each
+//! other and with themselves, removed one after the other.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -19,7 +19,7 @@ pub const OWN: &[(&str, fn())] = &[("freed::xfs", xfs), ("freed::btrfs", btrfs)]
 
 const BLOCK: u64 = 4096;
 
-/// What is to become free when the n-th of these files is removed.
+/// How many bytes must become free when the n-th of these files is removed.
 type Expected = fn(nth: usize, files: &[File], sums: &Sums) -> u64;
 
 /// XFS frees blocks one by one: what is exclusive to the byte, those of the file that share with itself alone, and its metadata.
@@ -74,7 +74,7 @@ fn owners(
 #[derive(Debug, Default)]
 struct Found {
     removed: u64,
-    /// What became free was what was said to be exclusive, in whole blocks.
+    /// The bytes that became free are those reported as exclusive, in whole blocks.
     exact: u64,
     bytes: u64,
 }
@@ -95,7 +95,7 @@ fn remove_at_random(name: &str, volume: &mut Volume, free: fn(&Volume) -> u64, e
             .collect();
         let changes: Vec<String> =
             (0..random.below(25)).map(|_| change(&mut random, &writers, BLOCK)).collect();
-        // XFS gives up in the background what it reserved for writers, behind the end and for the next copies of shared blocks.
+        // XFS frees in the background what it reserved for writers: beyond the end, and for the next copies of shared blocks.
         drop(writers);
         volume.unmount();
         volume.mount();

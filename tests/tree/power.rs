@@ -1,5 +1,5 @@
 //! Power cuts: the process ends at a system call, and the file system with it, so that only what is on the device remains.
-//! With REFLINK_DURABLE the name then shows what it showed before or the complete new tree, and after the return the new one.
+//! With REFLINK_DURABLE the name then holds what it held before or the complete new tree; after the return, the new one.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub const ALL: &[Attack] = &[
     Attack("syncs_come_in_order", ONE, syncs_come_in_order),
 ];
 
-/// How many of the system calls of a copy the power goes at, in the short form.
+/// At how many of a copy's system calls the power is cut, in the short form.
 const FEW: usize = 6;
 
 fn power_cuts(place: &Place) {
@@ -41,7 +41,7 @@ fn power_cuts(place: &Place) {
     for if_exists in [0, REPLACE, MERGE] {
         let calls = run(&page, &volume, if_exists, usize::MAX).0;
         let few = if std::env::var_os("REFLINK_TIME").is_some() { calls } else { FEW };
-        // One more than there are: after the return.
+        // One more than the copy makes: after the return.
         for at in (0..few).map(|number| number * calls / few).chain([calls - 1, calls]) {
             prepare(&mut volume, if_exists);
             let ended = run(&page, &volume, if_exists, at).1;
@@ -62,7 +62,7 @@ fn power_cuts(place: &Place) {
     println!("{cuts} power cuts");
 }
 
-/// Btrfs has no shutdown before Linux 6.19: the device is copied as it lies there.
+/// Btrfs has no shutdown before Linux 6.19: this copies the device as it is at that instant.
 fn cut(mut volume: Volume, kind: &str) -> Volume {
     if kind == "btrfs" {
         return volume.after_power_cut();
@@ -73,7 +73,7 @@ fn cut(mut volume: Volume, kind: &str) -> Volume {
     volume
 }
 
-/// Only the source, and what is to be replaced or merged into, all of it on the device.
+/// Makes the source and an existing destination, and syncs both to the device.
 fn prepare(volume: &mut Volume, if_exists: u32) {
     for name in
         files::names(&volume.dir).iter().filter(|name| name.starts_with(".reflink-") || *name == "dst")
@@ -98,7 +98,7 @@ fn run(page: &Page, volume: &Volume, if_exists: u32, at: usize) -> (usize, bool)
     (ran.calls.len(), ran.said.ended == 1)
 }
 
-/// What stands under the name after a cut.
+/// What the name holds after a cut.
 #[derive(Debug)]
 #[expect(dead_code, reason = "the names are shown")]
 struct State {
@@ -152,8 +152,8 @@ fn kept_of(calls: &[u64]) -> String {
         .collect()
 }
 
-/// First all that the tree is made of, then its name, then the directory that the name is in; and only then what was
-/// replaced is removed.
+/// First everything in the tree is synced, then the tree gets its name, then the directory with the name is synced. Only then
+/// the replaced tree is removed.
 fn syncs_come_in_order(place: &Place) {
     if !cfg!(target_arch = "x86_64") {
         cannot("the tracer knows x86-64 only");

@@ -1,5 +1,5 @@
 //! Calls under pressure: few descriptors, a umask that takes everything, batches that fail in part, options together.
-//! What they report is compared with what is there.
+//! Compares what they report with the trees on disk.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::fs;
@@ -68,7 +68,7 @@ fn links_to_a_file_under_way(place: &Place) {
     assert_eq!((outcome.files, outcome.hard_links), (1, levels), "{outcome:?}");
 }
 
-/// Has the walk go on when the other thread has begun with the file.
+/// Lets the walk go on only when the other thread has begun the file.
 unsafe extern "C" fn wait_for_the_large_file(user: *mut c_void, entry: *const Entry) -> c_int {
     let room = unsafe { CStr::from_ptr(user.cast()) }.to_str().unwrap();
     let begun = || {
@@ -82,7 +82,7 @@ unsafe extern "C" fn wait_for_the_large_file(user: *mut c_void, entry: *const En
     calls::TAKE
 }
 
-/// Of files that a thread copied together one fails: what became of the others is still counted, and told.
+/// One file of a thread's batch fails: the others are still counted and reported.
 fn a_batch_that_fails_in_part(place: &Place) {
     let room = Room::new(&place.dir);
     let (src, dst) = (odd::directory(&room.path("src")), room.path("dst"));
@@ -91,7 +91,7 @@ fn a_batch_that_fails_in_part(place: &Place) {
     }
     for (round, threads) in [2, 2, 4, 4, 64, 64].into_iter().enumerate() {
         odd::directory(&dst);
-        // In the way of one of them, wherever it is in its batch.
+        // A directory has the name of one of the files, which may be anywhere in its batch.
         odd::directory(&dst.join(format!("file-{}", round * 37)));
         let options = Options { if_exists: MERGE, threads, on_error: Some(stop), ..Options::default() };
         let (code, outcome) = calls::copy(&src, &dst, &options);

@@ -1,5 +1,5 @@
-//! Trees and options by chance: the copy is compared by the walker, which knows nothing of the library.
-//! A seed that failed is repeated by REFLINK_SEED, which is the first one of a run.
+//! Random trees and options. The walker, which has no code of the library, compares the copies.
+//! To repeat a failure, set REFLINK_SEED to its seed: a run begins with that one.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -21,7 +21,7 @@ pub const ALL: &[Attack] = &[
     Attack("random_trees_as_a_user", &["xfs-4k", "btrfs", "tmpfs"], as_a_user),
 ];
 
-/// So many in the long form.
+/// How many trees the long form copies.
 const MANY: u64 = 200;
 
 fn as_root(place: &Place) {
@@ -95,7 +95,7 @@ fn options(place: &Place, random: &mut Random) -> Options {
     }
 }
 
-/// Merges into a tree of other names, twice: the second time everything is there, and is replaced or kept.
+/// Merges into a tree of other names, twice: the second time every entry exists, and is replaced or kept.
 fn merged(room: &Room, root: bool, random: &mut Random, source: &Tree, options: &Options) {
     let (src, dst) = (room.path("src"), room.path("dst"));
     Maker { random, root, acl: false, prefix: "there-" }.tree(&dst);
@@ -106,12 +106,12 @@ fn merged(room: &Room, root: bool, random: &mut Random, source: &Tree, options: 
         tree.iter().filter(|(path, _)| mine(path)).map(|(path, node)| (path.clone(), node.clone())).collect()
     };
     let below = inside(source);
-    // Who is not root cannot write where the first time left a directory that forbids it.
+    // Without root, the second merge cannot write where the first one left a directory that forbids it.
     for again in [false, true].into_iter().take(1 + usize::from(root)) {
         let outcome = calls::copied(&src, &dst, options);
         let mut now = walker::walk(&dst);
         if again {
-            // A directory that is there is not given times, and each replacement changes them.
+            // A merge sets no times of an existing directory, and each replacement changes them.
             for (path, node) in now.iter_mut().filter(|(_, node)| node.kind == Kind::Directory) {
                 node.modified = below.get(path).map_or(node.modified, |source| source.modified);
             }
@@ -170,7 +170,7 @@ impl Maker<'_> {
         }
         let _ = File::open(root).unwrap().sync_all();
         unsafe { libc::sync() };
-        // What forbids something comes last, from the leaves up.
+        // Modes that forbid something are set last, from the leaves up.
         for path in leaves.iter().chain(directories.iter().rev()) {
             self.dress(path);
         }

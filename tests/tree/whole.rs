@@ -1,4 +1,4 @@
-//! Whole trees: all that is in the odd one is in its copy, whoever copies it and however; and the counts say so.
+//! Whole trees: everything in the odd tree is in its copy, whoever copies it with whichever options, and the counts say so.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub const ALL: &[Attack] = &[
     Attack("a_tree_of_every_mode", ONE, a_tree_of_every_mode),
 ];
 
-/// Gives up root, for good. Who is an ordinary user already stays what they are.
+/// Gives up root for good. Does nothing for an ordinary user.
 pub fn become_a_user() {
     if unsafe { libc::geteuid() } != 0 {
         return;
@@ -28,7 +28,7 @@ pub fn become_a_user() {
     }
 }
 
-/// Checks a copy and what the call told of it.
+/// Checks a copy, and what the call reported.
 pub fn assert_copied(source: &Tree, dst: &Path, options: &Options, outcome: &calls::Outcome) {
     let kept = Kept::of(options);
     walker::assert_copy(source, &walker::walk(dst), kept);
@@ -77,7 +77,7 @@ fn the_odd_tree_in(place: &Place, room: &Room) {
     assert_eq!(room.names(), ["src"]);
 }
 
-/// The copy is replaced by another, merged into, and removed: all of it must go, also what forbids writing.
+/// The copy is replaced, merged into, and removed: all of it must be removed, also what forbids writing.
 fn replaced_and_removed(room: &Room, source: &Tree, options: &Options) {
     let (src, dst) = (room.path("src"), room.path("dst"));
     let replacing = Options { if_exists: abi::REPLACE, ..*options };
