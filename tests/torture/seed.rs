@@ -26,8 +26,8 @@ pub fn operations() -> Option<u64> {
 /// The time that one of the tests that could go on for ever may spend: `short` seconds in the default run; in the long one
 /// what is its part of REFLINK_TIME, given that as many run at once as there are processors.
 pub fn time(short: u64) -> Duration {
-    /// The model on its file systems, the faults on theirs, and the comparisons on theirs.
-    const SHARERS: f64 = 14.0;
+    /// The model on its file systems, the faults on theirs, the comparisons and the removals on theirs.
+    const SHARERS: f64 = 17.0;
     match number("REFLINK_TIME") {
         Some(all) => {
             let at_once = std::thread::available_parallelism().map_or(1.0, |number| number.get() as f64);
