@@ -1289,7 +1289,7 @@ int reflink_dedupe_fd(reflink_handle src,
  *
  * @param src         A regular file, open for reading. Its blocks stay.
  * @param src_offset  Where the range begins in it, in bytes.
- * @param dst         A regular file, open in any way except O_PATH. If it is open only for reading, the caller must own it, be allowed to write to it, or be privileged. (Before Linux 4.19 only the last counts.)
+ * @param dst         A regular file, open in any way except O_PATH. If it is open only for reading, the caller must own it, be allowed to write to it, or be privileged. (Before Linux 4.19 only the last counts.) If it is open only for writing, the library opens it again to find a difference.
  * @param dst_offset  Where the range begins in it, in bytes.
  * @param length      The range's length in bytes, or REFLINK_TO_EOF. The range ends at the end of the longer file at the latest. Bytes that only one file has are different. 0 only checks the descriptors.
  * @param options     How to do it, or NULL for the defaults.
@@ -1298,6 +1298,7 @@ int reflink_dedupe_fd(reflink_handle src,
  * - -EINVAL: an offset or a length beyond 2^63-1, an unknown flag or value, a structure that is too small; -E2BIG:
  *   one that is too large.
  * - -EBADF: a descriptor is closed, or not open for its use.
+ * - -EACCES: `dst` is open only for writing, something differs, and the caller may not read it.
  * - -EISDIR, REFLINK_ERR_NOT_REGULAR: one of them is not a regular file.
  * - REFLINK_ERR_OVERLAP: both are one file, and the ranges overlap. (A range with itself is shared already: 0.)
  * - -EOPNOTSUPP, -ENOTTY, -EXDEV: not possible on this file system, or not between these two files.

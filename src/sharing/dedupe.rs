@@ -119,30 +119,30 @@ pub fn run<S: Sys>(
 }
 
 /// Asks for what is not known to be shared. If a file changed during that, asks for everything once more, and does not trust the end.
-fn ask_for_all<S: Sys>(
-    sys: &S,
+fn ask_for_all<'s, S: Sys>(
+    sys: &'s S,
     range: &Range,
     options: Options,
-    files: &Files<S>,
+    files: &Files<'s, S>,
     progress: &mut Progress,
     report: &mut Report,
 ) -> Result<()> {
     let untouched = *report;
     let mut pass = |options, report: &mut Report| {
         let mut work = Work::of(sys, range, options, files, report);
-        let asked = work.all(files, progress);
+        let asked = work.all(progress);
         (asked, work.disordered, work.tail)
     };
     let (mut asked, disordered, mut tail) = pass(options, report);
     // Maps that were not of one instant, or may not have been, prove nothing: all is asked for once more, without a look.
-    if report.already > 0 && (disordered || files.moved(sys).unwrap_or(true)) {
+    if report.already > 0 && (disordered || files.moved().unwrap_or(true)) {
         (report.already, report.verified) = (0, 0);
         if asked.is_ok() {
             *report = untouched;
             (asked, _, tail) = pass(Options { no_look: true, ..options }, report);
         }
     }
-    let moved = if tail > 0 { files.moved(sys) } else { Ok(false) };
+    let moved = if tail > 0 { files.moved() } else { Ok(false) };
     if moved.unwrap_or(true) {
         report.doubt(tail);
     }
@@ -154,8 +154,10 @@ fn ask_for_all<S: Sys>(
 struct Work<'w, 's, S: Sys> {
     sys: &'s S,
     range: &'w Range,
+    files: &'w Files<'s, S>,
     options: Options,
-    difference: Difference<'s, S>,
+    /// Once something differs.
+    difference: Option<Difference<'s, S>>,
     /// Everything before this offset is in the report.
     at: u64,
     /// The size of a unit, which the system shares as a whole or not at all.
@@ -187,25 +189,30 @@ enum Flow {
 }
 
 impl<'w, 's, S: Sys> Work<'w, 's, S> {
-    fn of(sys: &'s S, range: &'w Range, options: Options, files: &Files<S>, report: &'w mut Report) -> Self {
-        let difference =
-            Difference::new(sys, (range.src, range.src_offset), (files.reader(), range.dst_offset));
-        let (at, unit, tail) = (0, 0, 0);
-        Self { sys, range, options, difference, at, unit, answered: false, disordered: false, tail, report }
+    fn of(
+        sys: &'s S,
+        range: &'w Range,
+        options: Options,
+        files: &'w Files<'s, S>,
+        report: &'w mut Report,
+    ) -> Self {
+        let (at, unit, tail, answered, disordered) = (0, 0, 0, false, false);
+        Self { sys, range, files, options, difference: None, at, unit, answered, disordered, tail, report }
     }
 
     /// Asks for the whole range, in the smallest unit that the system accepts.
-    fn all(&mut self, files: &Files<S>, progress: &mut Progress) -> Result<()> {
+    fn all(&mut self, progress: &mut Progress) -> Result<()> {
+        let common = self.files.common;
         progress.tell(0, self.report.length)?;
-        if files.common == 0 {
+        if common == 0 {
             return Ok(());
         }
         let mut flow = self.ask_for_nothing()?;
         if flow == Flow::On {
-            for unit in self.units(files) {
+            for unit in self.units() {
                 if unit != self.unit && !self.answered {
                     self.unit = unit;
-                    flow = self.in_units(files, progress)?;
+                    flow = self.in_units(progress)?;
                 }
                 if !matches!(flow, Flow::Refused(_)) {
                     break;
@@ -215,10 +222,10 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         match flow {
             Flow::AtDifference => return Ok(()),
             Flow::Refused(Some(errno)) => self.report.refused(errno),
-            Flow::On if self.room(files) < files.common => self.report.refused(Errno::own(EFBIG)),
+            Flow::On if self.room() < common => self.report.refused(Errno::own(EFBIG)),
             _ => {}
         }
-        self.skip_to(files.common, Reason::File);
+        self.skip_to(common, Reason::File);
         progress.tell(self.report.length, self.report.length)
     }
 
@@ -232,8 +239,8 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
 
     /// The units to try, the smallest first. None is smaller than a block: the kernel compares nothing of a part of one, and
     /// reports that it is the same (fs/remap_range.c, generic_remap_check_len).
-    fn units(&self, files: &Files<S>) -> impl Iterator<Item = u64> + use<S> {
-        let preferred = files.dst_stat.block_size.max(512);
+    fn units(&self) -> impl Iterator<Item = u64> + use<S> {
+        let preferred = self.files.dst_stat.block_size.max(512);
         let block = self.sys.volume(self.range.dst).map_or(preferred, |volume| volume.block_size).max(512);
         let [one, two, three, four, five] = LARGER_UNITS;
         let mut units = [block, preferred, one, two, three, four, five];
@@ -243,12 +250,12 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
 
     /// How much of the range is below the limit on file sizes. Beyond it the kernel compares nothing and sends SIGXFSZ, though
     /// no file grows.
-    fn room(&self, files: &Files<S>) -> u64 {
-        files.common.min(self.sys.size_limit().saturating_sub(self.range.dst_offset))
+    fn room(&self) -> u64 {
+        self.files.common.min(self.sys.size_limit().saturating_sub(self.range.dst_offset))
     }
 
     /// Where the whole units of both files begin and end. The last one may be partial, if both files end in it.
-    fn whole_units(&self, files: &Files<S>) -> Option<(u64, u64)> {
+    fn whole_units(&self) -> Option<(u64, u64)> {
         let position = |offset: u64, at: u64| offset.saturating_add(at);
         let past = |offset: u64, at: u64| position(offset, at).checked_rem(self.unit).unwrap_or(0);
         let (src, dst) = (self.range.src_offset, self.range.dst_offset);
@@ -257,21 +264,21 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
         }
         let begin = self.unit.saturating_sub(past(dst, self.at)).checked_rem(self.unit)?;
         let begin = self.at.saturating_add(begin);
-        let end = self.room(files);
-        let whole_tail = files.ends_both && end == files.common;
+        let end = self.room();
+        let whole_tail = self.files.ends_both && end == self.files.common;
         let end = if whole_tail { end } else { end.saturating_sub(past(dst, end)) };
         (begin < end).then_some((begin, end))
     }
 
     /// Asks for the whole units, and skips what is before them.
-    fn in_units(&mut self, files: &Files<S>, progress: &mut Progress) -> Result<Flow> {
-        let Some((begin, end)) = self.whole_units(files) else { return Ok(Flow::On) };
+    fn in_units(&mut self, progress: &mut Progress) -> Result<Flow> {
+        let Some((begin, end)) = self.whole_units() else { return Ok(Flow::On) };
         self.skip_to(begin, Reason::File);
         let mut batches = [Batch::default(), Batch::default()];
         let mut look = if self.options.no_look {
             Look::none()
         } else {
-            Look::new(self.sys, self.range, files, (begin, end), &mut batches)?
+            Look::new(self.sys, self.range, self.files, (begin, end), &mut batches)?
         };
         let flow = self.walk(&mut look, end, progress);
         self.disordered |= look.disordered();
@@ -323,7 +330,8 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
     /// Shares what is equal between the differences, up to the first of them or up to `end`.
     fn around_differences(&mut self, end: u64) -> Result<Flow> {
         while self.at < end {
-            let found = self.difference.first(self.at, end)?;
+            let at = self.at;
+            let found = self.difference()?.first(at, end)?;
             let equal = found.map_or(end, |found| self.unit_of(found));
             match self.share(equal)? {
                 Answer::Shared => {}
@@ -338,6 +346,12 @@ impl<'w, 's, S: Sys> Work<'w, 's, S> {
             }
         }
         Ok(Flow::On)
+    }
+
+    fn difference(&mut self) -> Result<&mut Difference<'s, S>> {
+        let (sys, range, reader) = (self.sys, self.range, self.files.reader()?);
+        let ends = ((range.src, range.src_offset), (reader, range.dst_offset));
+        Ok(self.difference.get_or_insert_with(|| Difference::new(sys, ends.0, ends.1)))
     }
 
     /// Where the unit of a byte begins. The byte is not done yet.

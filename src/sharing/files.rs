@@ -1,6 +1,8 @@
 //! Checks two open files of the caller's before the kernel is asked to share, and finds how much of the range each has.
 //! The destination need not be open for writing: nothing is written (ioctl_fideduperange(2), since Linux 4.19).
 
+use core::cell::OnceCell;
+
 use super::compare::one_file;
 use crate::copy::check_regular;
 use crate::copy::range::{LARGEST, Range};
@@ -22,10 +24,12 @@ pub struct Files<'s, S: Sys> {
     pub src_stat: Stat,
     /// What the destination was.
     pub dst_stat: Stat,
+    sys: &'s S,
     src: Fd,
     dst: Fd,
-    /// The destination once more, where the caller opened it for writing only.
-    reopened: Option<Handle<'s, S>>,
+    dst_reads: bool,
+    /// The destination once more, where the caller opened it for writing only and something differs.
+    reopened: OnceCell<Handle<'s, S>>,
 }
 
 impl<'s, S: Sys> Files<'s, S> {
@@ -53,8 +57,6 @@ impl<'s, S: Sys> Files<'s, S> {
         if one_file && src_offset != dst_offset && src_offset.abs_diff(dst_offset) < common {
             return Err(Error::new(Step::Check(Side::Neither), Cause::Overlap));
         }
-        let reopen = || sys.reopen_source(dst).at(Step::Check(Side::Destination));
-        let reopened = if to.read { None } else { Some(Handle::new(sys, reopen()?)) };
         Ok(Self {
             length: length.min(src_rest.max(dst_rest)),
             common,
@@ -62,26 +64,36 @@ impl<'s, S: Sys> Files<'s, S> {
             one_file,
             src_stat,
             dst_stat,
+            sys,
             src,
             dst,
-            reopened,
+            dst_reads: to.read,
+            reopened: OnceCell::new(),
         })
     }
 
     /// Whether one of both files was written to since, or changed in another way that its times show.
-    pub fn moved(&self, sys: &S) -> Result<bool> {
+    pub fn moved(&self) -> Result<bool> {
         let sides = [(self.src, &self.src_stat, Side::Source), (self.dst, &self.dst_stat, Side::Destination)];
         for (fd, before, side) in sides {
-            if sys.stat(fd).at(Step::Check(side))?.moved_since(before) {
+            if self.sys.stat(fd).at(Step::Check(side))?.moved_since(before) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// A descriptor that reads the destination.
-    pub fn reader(&self) -> Fd {
-        self.reopened.as_ref().map_or(self.dst, Handle::fd)
+    /// A descriptor that reads the destination. The kernel needs none to share: whoever may only write to it, or has no
+    /// procfs, still shares what is equal.
+    pub fn reader(&self) -> Result<Fd> {
+        if self.dst_reads {
+            return Ok(self.dst);
+        }
+        if let Some(reopened) = self.reopened.get() {
+            return Ok(reopened.fd());
+        }
+        let fd = self.sys.reopen_source(self.dst).at(Step::Check(Side::Destination))?;
+        Ok(self.reopened.get_or_init(|| Handle::new(self.sys, fd)).fd())
     }
 }
 

@@ -538,7 +538,27 @@ fn owners_and_users_who_may_write_may_dedupe() {
         let bench = Bench { shown: shown(&bench.model, &bench.inos), ..bench };
         let outcome = bench.run(ALL, Options::default());
         assert_eq!(outcome.result.is_ok(), allowed, "{owner} {mode:o} {write}");
-        assert_eq!(bench.model.count(Call::ReopenSource), usize::from(write));
+        assert_eq!(bench.model.count(Call::ReopenSource), 0);
+    }
+}
+
+/// Opened for writing only, it is opened once more to find a difference, and for nothing else.
+#[test]
+fn what_is_equal_is_shared_with_who_may_only_write() {
+    let one = noise(5220, 1);
+    let mut other = one.clone();
+    other[3000] ^= 1;
+    for (content, procfs, deduped) in
+        [(&one, false, Ok(5220)), (&other, true, Ok(2048)), (&other, false, Err(ENOENT))]
+    {
+        let mut bench = Bench::new(Traits::XFS, &one, content);
+        bench.model.world_mut().procfs = procfs;
+        bench.dst = bench.model.open_for_caller(bench.inos[1], false, true, false);
+        let outcome = bench.run(ALL, Options::default());
+        let told = outcome.result.map(|()| outcome.report.deduped);
+        let refused = deduped.map_err(|errno| (Step::Check(Side::Destination), errno));
+        assert_eq!(told.map_err(|error| (error.step, error.errno())), refused);
+        assert_eq!(bench.model.count(Call::ReopenSource), usize::from(content != &one));
     }
 }
 
