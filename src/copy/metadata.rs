@@ -20,7 +20,7 @@ const SET_GID: u32 = 0o2000;
 /// What open(2) is given for a new file, before the umask.
 pub(crate) const NEW_FILE: u32 = 0o666;
 
-/// What stands for an owner that has no number in this user namespace, unless the administrator chose another one
+/// The number that the kernel shows for an owner without one in this user namespace, unless the administrator chose another one
 /// (user_namespaces(7)). It is also the real number of "nobody".
 const UNMAPPED: u32 = 65534;
 
@@ -265,7 +265,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
             self.allow::<()>(Side::Destination, Err(Errno::own(EOPNOTSUPP)))?; // not silently left behind
             return Ok(*now);
         }
-        // Two owners that have no number here look the same: the system then says whether it knows the source's.
+        // Owners without a number in this namespace all look the same. The system then says whether it knows the source's.
         let is_alike = self.has_owner(now);
         if is_alike && now.owner != UNMAPPED && now.group != UNMAPPED {
             return Ok(*now);

@@ -198,7 +198,7 @@ pub fn not_a_directory(errno: Errno) -> bool {
     errno.is(ENOTDIR)
 }
 
-/// Whether the error of reading a symbolic link says that the name is something else by now.
+/// Whether the error of reading a symbolic link says that the entry is no longer one.
 pub fn is_no_symlink(errno: Errno) -> bool {
     errno.is(EINVAL)
 }
@@ -377,7 +377,7 @@ pub fn metadata_refused(errno: Errno) -> bool {
     )
 }
 
-/// What is said of an owner that only looks the same, since it has no number in this user namespace (chown(2): EINVAL): that
+/// The error to report for an owner that only looks the same, since it has no number in this user namespace (chown(2): EINVAL):
 /// the file cannot be given to it.
 pub fn no_such_owner(errno: Errno) -> Errno {
     if errno.is(EINVAL) { Errno::own(EPERM) } else { errno }

@@ -442,7 +442,7 @@ pub trait Sys: Common + Extensions + Directories + Maps {
     fn volume(&self, fd: Fd) -> Result<Volume>;
     /// 64 bits that nobody can guess.
     fn random(&self) -> u64;
-    /// What time it is, for measuring.
+    /// The present time, to measure by. Tests have a clock of their own.
     fn now(&self) -> Instant {
         Instant::now()
     }

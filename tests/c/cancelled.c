@@ -68,7 +68,8 @@ static void *work(void *unused)
     codes[call++] = reflink_copy_tree("tree", "whole", &trees, NULL);
     trees.if_exists = REFLINK_MERGE;
     codes[call++] = reflink_copy_tree("tree", "whole", &trees, NULL);
-    codes[call++] = reflink_copy_tree("tree", "removed", NULL, NULL) || reflink_remove_tree("removed", NULL, NULL);
+    codes[call++] = reflink_copy_tree("tree", "removed", NULL, NULL) ||
+                    reflink_remove_tree("removed", NULL, NULL);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &left_on);
     pthread_testcancel();
     return unused;

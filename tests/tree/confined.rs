@@ -1,5 +1,5 @@
 //! What containers and old kernels do to a process that copies trees: calls that a filter refuses, no /proc, a user namespace,
-//! no capabilities, no stdin. It copies all the same, or says why not and leaves nothing.
+//! no capabilities, no stdin. The library copies there too, or reports why not and leaves nothing.
 
 use std::ffi::{c_int, c_void};
 use std::fs;
@@ -27,7 +27,7 @@ pub const ALL: &[Attack] = &[
     Attack("no_stdin", ONE, no_stdin),
 ];
 
-/// Does it in a process of its own, which may give up what this one still needs.
+/// Runs `act` in a process of its own, which may give up rights that this one still needs.
 fn apart(what: &str, act: impl FnOnce()) {
     let child = unsafe { libc::fork() };
     assert!(child >= 0);
@@ -43,7 +43,7 @@ fn apart(what: &str, act: impl FnOnce()) {
     assert_eq!(status, 0, "{what}");
 }
 
-/// The call alone: what is looked at besides needs /proc.
+/// Makes the call without the checks of `calls`, which need /proc.
 fn copy(src: &Path, dst: &Path, options: &Options) -> (c_int, Outcome) {
     let (src, dst, mut outcome) = (c_path(src), c_path(dst), Outcome::unwritten());
     let code = unsafe { (calls::library().copy)(src.as_ptr(), dst.as_ptr(), options, &mut outcome) };
@@ -73,7 +73,7 @@ const fn newer(number: libc::c_long) -> libc::c_long {
 const FCHMODAT2: libc::c_long = newer(452);
 const ATTRIBUTES_BY_NAME: [libc::c_long; 4] = [newer(463), newer(464), newer(465), newer(466)];
 
-/// Calls that a filter refuses, by name; and what is then not to be had: further names, the exchange of two names.
+/// Calls that a filter refuses, by name, and what is then impossible: further names, the exchange of two names.
 struct Refused(&'static str, &'static [libc::c_long], [bool; 2]);
 
 const REFUSED: &[Refused] = &[
@@ -170,7 +170,7 @@ fn in_each_way(room: &Room, errno: i32, [_, no_exchange]: [bool; 2]) {
     removed(&room.path("shut"));
 }
 
-/// What was made under the filter, looked at without it.
+/// Looks, without the filter, at what was made under it.
 fn check_each(room: &Room, source: &Tree, links: bool, told: &str) {
     println!("{told}");
     let kept = Kept { links, ..Kept::of(&Options { preserve: ALL_METADATA, ..Options::default() }) };
@@ -191,7 +191,7 @@ fn check_each(room: &Room, source: &Tree, links: bool, told: &str) {
     }
 }
 
-/// What is mounted is found out by another call, and left empty as before.
+/// Mounts are found by another call, and left empty as before.
 fn refused_looks_at_mounts(place: &Place) {
     let room = Room::new(&place.dir);
     own_mounts();
@@ -291,7 +291,7 @@ fn no_procfs(place: &Place) {
 
 // ── Identity ──
 
-/// Owners that have no number in this namespace: who asks for them is told, and what needs none is copied.
+/// Owners without a number in this namespace: a caller who asks for them gets an error; without that, everything is copied.
 fn user_namespace(place: &Place) {
     needs_root();
     let room = Room::new(&place.dir);
@@ -349,7 +349,7 @@ fn user_namespace(place: &Place) {
     }
 }
 
-/// Root that may no more than any owner: neither read what is forbidden, nor make devices, nor give files away.
+/// Root with no more rights than any owner: it can neither read what is forbidden, nor make devices, nor give files away.
 fn no_capabilities(place: &Place) {
     needs_root();
     let room = Room::new(&place.dir);

@@ -1,4 +1,4 @@
-//! Threads: none unless asked for, the same tree whatever their number, and nothing of them for others to notice.
+//! Threads: none unless asked for, the same tree whatever their number, and no effect on the rest of the process.
 
 use std::ffi::{c_int, c_void};
 use std::fs;

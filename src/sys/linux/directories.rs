@@ -118,7 +118,7 @@ fn mount_id_by_handle(fd: Fd) -> Option<u64> {
     // `struct file_handle` without room for the handle itself, so that the kernel tells the mount and says EOVERFLOW.
     let (mut no_room, mut number): ([u32; 2], c_int) = ([0; 2], -1);
     let (handle, mount) = (no_room.as_mut_ptr(), ptr::from_mut(&mut number));
-    // SAFETY: the name is empty and NUL-terminated; the kernel writes one int, and nothing behind the structure.
+    // SAFETY: the name is empty and NUL-terminated; the kernel writes one int, and nothing after the structure.
     let asked = done(|| unsafe {
         libc::syscall(libc::SYS_name_to_handle_at, fd, c"".as_ptr(), handle, mount, libc::AT_EMPTY_PATH)
     });

@@ -168,7 +168,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         self.unless_failed(parent, name, made, level).map(Some)
     }
 
-    /// Removes a directory that was made and could then not be opened and prepared: who skips the failure has none there.
+    /// Removes a directory that was made but could not be opened or prepared: a caller who skips that failure has none there.
     fn unless_failed<T>(
         &self,
         parent: &Directory<S>,
@@ -250,7 +250,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(Fate::MountLeftEmpty)
     }
 
-    /// Gives the directory that a mount point becomes the mount's mode.
+    /// Gives the directory that stands for a mount point the mode of what is mounted.
     fn prepare_empty(&self, parent: &Directory<S>, name: &CStr, stat: &Stat) -> Result<()> {
         let given = self.given_in(parent)?;
         let made = metadata::enter_made(self.sys, parent.target.fd(), name).at(Step::Create)?;
