@@ -4,12 +4,12 @@
 use core::ffi::CStr;
 use std::ffi::CString;
 
-use super::crew::{self, Crew};
 use super::directory::Look;
 use super::file::Copier;
 use super::into_itself::{check_outside, is_same};
 use super::metadata::{self, PRIVATE};
 use super::own::Own;
+use super::pool::{self, Pool};
 use super::publish::Staging;
 use super::remove::without_slashes;
 use super::walk::Walk;
@@ -74,9 +74,9 @@ pub fn copy_with_threads<S: Sys + Sync>(
         return copy(sys, request, watch, report);
     }
     run(sys, request, watch, report, |copier, watch, report, roots, look| {
-        let (crew, asked) = (Crew::new(helpers), watch.wants().errors);
-        crew::with_helpers(&crew, helpers, copier, asked, || {
-            Walk::run(copier, Some(&crew), watch, report, roots, look)
+        let (pool, asked) = (Pool::new(helpers), watch.wants().errors);
+        pool::with_helpers(&pool, helpers, copier, asked, || {
+            Walk::run(copier, Some(&pool), watch, report, roots, look)
         })
     })
 }

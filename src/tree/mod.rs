@@ -2,7 +2,6 @@
 //! `copy` begins and ends it, `walk` goes from directory to directory, `file` and `entry` copy entries. `remove` removes a tree.
 
 mod copy;
-mod crew;
 mod directory;
 mod entry;
 mod file;
@@ -15,6 +14,7 @@ mod options;
 mod own;
 mod pace;
 mod place;
+mod pool;
 mod publish;
 pub mod remove;
 mod report;

@@ -1,4 +1,4 @@
-//! Has files copied: gives them to the crew, copies them in this thread, or takes them over from the crew; handles outcomes.
+//! Has files copied: gives them to the pool, copies them in this thread, or takes them over from the pool; handles outcomes.
 //! Where helpers gain nothing, it has them rest.
 
 use core::ffi::CStr;
@@ -8,17 +8,17 @@ use std::sync::atomic::Ordering;
 use super::{Walk, cancelled};
 use crate::error::Result;
 use crate::sys::Sys;
-use crate::tree::crew::{Batch, Crew, Finished, Part};
 use crate::tree::directory::{Directory, Level};
 use crate::tree::file::Outcome;
 use crate::tree::names::Content;
 use crate::tree::pace::Way;
+use crate::tree::pool::{Batch, Finished, Part, Pool};
 use crate::tree::{EntryKind, Phase};
 
 impl<'s, S: Sys> Walk<'_, 's, S> {
     /// In a merge, copies files in this thread while the directory may fold names: threads would not see each other's files.
     fn copy_before_threads(&mut self, directory: &Arc<Directory<'s, S>>) -> Result<()> {
-        if self.crew.is_none() || !self.copier.merges() || directory.place.folding.is_plain() {
+        if self.pool.is_none() || !self.copier.merges() || directory.place.folding.is_plain() {
             return Ok(());
         }
         let names = core::mem::take(&mut self.batch);
@@ -33,7 +33,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(())
     }
 
-    /// Hands the files that were read so far to the crew, or copies them here.
+    /// Hands the files that were read so far to the pool, or copies them here.
     pub(super) fn submit(&mut self, directory: &Arc<Directory<'s, S>>) -> Result<()> {
         self.copy_before_threads(directory)?;
         if self.batch.count == 0 {
@@ -42,18 +42,18 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         let names = core::mem::take(&mut self.batch);
         let count = names.count;
         let batch = Batch { directory: Arc::clone(directory), names };
-        let Some(crew) = self.crew else { return self.copy_here(&Part::whole(batch)).map(drop) };
+        let Some(pool) = self.pool else { return self.copy_here(&Part::whole(batch)).map(drop) };
         self.expect(directory.number, count);
-        if let Some(part) = crew.submit(batch) {
-            self.copy_for(crew, &part)?;
+        if let Some(part) = pool.submit(batch) {
+            self.copy_for(pool, &part)?;
         }
         self.collect(false)
     }
 
-    /// Copies what was taken from the crew.
-    fn copy_for(&mut self, crew: &Crew<'s, S>, part: &Arc<Part<'s, S>>) -> Result<()> {
+    /// Copies what was taken from the pool.
+    fn copy_for(&mut self, pool: &Pool<'s, S>, part: &Arc<Part<'s, S>>) -> Result<()> {
         let copied = self.copy_here(part)?;
-        crew.put_down(part);
+        pool.put_down(part);
         self.arrived(part.directory().number, copied)
     }
 
@@ -71,8 +71,8 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
     pub(super) fn copy_file(&mut self, directory: &Arc<Directory<'s, S>>, name: &CStr) -> Result<()> {
         let copier = self.copier;
         let outcome = copier.file(directory, name, &mut |done, total| self.step(done, total));
-        if let Some(crew) = self.crew {
-            crew.count(&outcome);
+        if let Some(pool) = self.pool {
+            pool.count(&outcome);
             self.keep_pace();
         }
         self.dealt_with(directory, name, EntryKind::File, outcome)
@@ -80,9 +80,9 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
 
     /// Has the helpers rest where they gain nothing.
     fn keep_pace(&mut self) {
-        let Some(crew) = self.crew else { return };
-        if let Some(way) = self.pace.look(self.sys.now(), crew.done(), || crew.is_at_rest()) {
-            crew.rest(way == Way::Alone);
+        let Some(pool) = self.pool else { return };
+        if let Some(way) = self.pace.look(self.sys.now(), pool.done(), || pool.is_at_rest()) {
+            pool.rest(way == Way::Alone);
         }
     }
 
@@ -125,18 +125,18 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(())
     }
 
-    /// Handles what the crew has finished. `wait`: waits until it has finished something, and copies files itself meanwhile.
+    /// Handles what the pool has finished. `wait`: waits until it has finished something, and copies files itself meanwhile.
     pub(super) fn collect(&mut self, wait: bool) -> Result<()> {
-        let Some(crew) = self.crew else { return self.retry_deferred() };
+        let Some(pool) = self.pool else { return self.retry_deferred() };
         let mut wait = wait;
         loop {
-            if let Some(finished) = crew.take_finished() {
+            if let Some(finished) = pool.take_finished() {
                 self.handle(finished)?;
                 wait = false;
             } else if !wait {
                 return self.retry_deferred();
-            } else if let Some(part) = crew.take_over() {
-                self.copy_for(crew, &part)?;
+            } else if let Some(part) = pool.take_over() {
+                self.copy_for(pool, &part)?;
                 wait = false;
             } else {
                 self.look_for_cancel()?;
@@ -144,7 +144,7 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
                     return self.stopped(cancelled());
                 }
                 self.tell(Phase::Copy, 0)?; // also while there is only one large file left
-                wait = crew.wait();
+                wait = pool.wait();
             }
         }
     }
@@ -177,12 +177,12 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         }
     }
 
-    /// After the error that ends the call: waits for the crew, and counts what it still finishes.
+    /// After the error that ends the call: waits for the pool, and counts what it still finishes.
     pub(super) fn count_the_rest(&mut self) {
-        let Some(crew) = self.crew else { return };
-        crew.forget();
-        while crew.wait() {
-            while let Some(finished) = crew.take_finished() {
+        let Some(pool) = self.pool else { return };
+        pool.forget();
+        while pool.wait() {
+            while let Some(finished) = pool.take_finished() {
                 finished.outcomes.iter().for_each(|outcome| self.count_only(outcome));
             }
         }

@@ -9,7 +9,6 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::crew::Crew;
 use super::directory::{Directory, Level, Look};
 use super::file::Copier;
 use super::links::{Key, LinkSource};
@@ -18,6 +17,7 @@ use super::names::Names;
 use super::own::Own;
 use super::pace::Pace;
 use super::place::Place;
+use super::pool::Pool;
 use super::{EntryKind, Phase, Progress, Report, Watch};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::{Handle, Listing, Stat, Sys};
@@ -37,7 +37,7 @@ struct Deferred<'s, S: Sys> {
 pub(super) struct Walk<'w, 's, S: Sys> {
     sys: &'s S,
     copier: &'w Copier<'s, 'w, S>,
-    crew: Option<&'w Crew<'s, S>>,
+    pool: Option<&'w Pool<'s, S>>,
     pace: Pace,
     watch: &'w mut dyn Watch,
     report: &'w mut Report,
@@ -64,7 +64,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     /// Copies all that is in the source's root into the target's, and gives that one its metadata.
     pub(super) fn run(
         copier: &'w Copier<'s, 'w, S>,
-        crew: Option<&'w Crew<'s, S>>,
+        pool: Option<&'w Pool<'s, S>>,
         watch: &'w mut dyn Watch,
         report: &'w mut Report,
         (source, target): (Handle<'s, S>, Handle<'s, S>),
@@ -77,7 +77,7 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         let mut walk = Self {
             sys: copier.sys,
             copier,
-            crew,
+            pool,
             pace: Pace::new(),
             watch,
             report,
@@ -142,15 +142,15 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
     /// Called where a file was stopped. If another thread failed, finds and handles its error; else the caller cancels, which is
     /// `error`.
     fn stopped(&mut self, error: Error) -> Result<()> {
-        let Some(crew) = self.crew.filter(|_| self.copier.stop.load(Ordering::Relaxed)) else {
+        let Some(pool) = self.pool.filter(|_| self.copier.stop.load(Ordering::Relaxed)) else {
             return Err(error);
         };
         loop {
-            while let Some(mut finished) = crew.take_finished() {
+            while let Some(mut finished) = pool.take_finished() {
                 finished.outcomes.retain(|outcome| !outcome.is_cancelled()); // it is the last of its part
                 self.all_dealt_with(finished)?;
             }
-            if !crew.wait() {
+            if !pool.wait() {
                 return Err(error);
             }
         }

@@ -135,7 +135,7 @@ impl<'s, S: Sys> State<'s, S> {
 }
 
 /// What the threads share.
-pub(super) struct Crew<'s, S: Sys> {
+pub(super) struct Pool<'s, S: Sys> {
     state: Mutex<State<'s, S>>,
     /// How many batches may wait for a helper: one more than there are helpers. If more wait, the walk is so far ahead that
     /// XFS lets both make files in the same allocation group, since it gives these groups to new directories by turns (four
@@ -149,7 +149,7 @@ pub(super) struct Crew<'s, S: Sys> {
     news: Condvar,
     /// As [`State::rests`]: read after each file, without the lock.
     rests: AtomicBool,
-    /// How much all threads have copied: see [`Crew::count`].
+    /// How much all threads have copied: see [`Pool::count`].
     done: AtomicU64,
 }
 
@@ -159,7 +159,7 @@ const MIDDLING: usize = 24;
 /// Copying so many bytes takes about as long as making a file.
 const BYTES_A_FILE: u64 = 64 << 10;
 
-impl<'s, S: Sys> Crew<'s, S> {
+impl<'s, S: Sys> Pool<'s, S> {
     /// For so many helpers.
     pub(super) fn new(helpers: u32) -> Self {
         let (waiting, finished, parts) = (VecDeque::new(), VecDeque::new(), Vec::new());
@@ -184,7 +184,7 @@ impl<'s, S: Sys> Crew<'s, S> {
     }
 
     /// Gives a batch to the helpers. Gives it back if enough batches wait, or if no helper will come for it: the walk then
-    /// copies it and calls [`Crew::put_down`].
+    /// copies it and calls [`Pool::put_down`].
     pub(super) fn submit(&self, batch: Batch<'s, S>) -> Option<Arc<Part<'s, S>>> {
         let mut state = self.state();
         let part = Part::whole(batch);
@@ -196,7 +196,7 @@ impl<'s, S: Sys> Crew<'s, S> {
         None
     }
 
-    /// Takes what no helper has begun, or half of what one has left. The walk copies it and calls [`Crew::put_down`].
+    /// Takes what no helper has begun, or half of what one has left. The walk copies it and calls [`Pool::put_down`].
     pub(super) fn take_over(&self) -> Option<Arc<Part<'s, S>>> {
         self.state().pick()
     }
@@ -232,7 +232,7 @@ impl<'s, S: Sys> Crew<'s, S> {
         self.done.fetch_add(bytes.saturating_add(1), Ordering::Relaxed);
     }
 
-    /// How much is copied, in the units of [`Crew::count`].
+    /// How much is copied, in the units of [`Pool::count`].
     pub(super) fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
@@ -274,7 +274,7 @@ impl<'s, S: Sys> Crew<'s, S> {
         self.work.notify_all();
     }
 
-    /// Waits for a part to copy. `None`: the crew is closed.
+    /// Waits for a part to copy. `None`: the pool is closed.
     fn next(&self) -> Option<Arc<Part<'s, S>>> {
         let mut state = self.state();
         loop {
@@ -305,10 +305,10 @@ impl<'s, S: Sys> Crew<'s, S> {
         self.news.notify_one();
     }
 
-    /// What a helper does until the crew is closed. `asked`: the caller is asked about failures, and may skip them.
+    /// What a helper does until the pool is closed. `asked`: the caller is asked about failures, and may skip them.
     pub(super) fn work(&self, copier: &Copier<S>, asked: bool) {
         while let Some(part) = self.next() {
-            let working = Working { crew: self, part: &part, stop: &copier.stop };
+            let working = Working { pool: self, part: &part, stop: &copier.stop };
             let mut outcomes = Vec::with_capacity(part.left().len());
             let going_on = || !copier.stop.load(Ordering::Relaxed);
             let mut names = part.take_names();
@@ -333,7 +333,7 @@ impl<'s, S: Sys> Crew<'s, S> {
 
 /// If a helper panics, the others end, and nobody waits for its part. The scope of the threads passes the panic on.
 struct Working<'c, 's, S: Sys> {
-    crew: &'c Crew<'s, S>,
+    pool: &'c Pool<'s, S>,
     part: &'c Arc<Part<'s, S>>,
     stop: &'c AtomicBool,
 }
@@ -341,25 +341,25 @@ struct Working<'c, 's, S: Sys> {
 impl<S: Sys> Drop for Working<'_, '_, S> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.crew.close();
-        self.crew.end(self.part, None, None);
+        self.pool.close();
+        self.pool.end(self.part, None, None);
     }
 }
 
 /// Runs `walk` while up to `helpers` more threads work: fewer, if the system makes no more.
 pub(super) fn with_helpers<S: Sys + Sync, T>(
-    crew: &Crew<S>,
+    pool: &Pool<S>,
     helpers: u32,
     copier: &Copier<S>,
     asked: bool,
     walk: impl FnOnce() -> T,
 ) -> T {
     std::thread::scope(|scope| {
-        let closing = Closing(crew);
+        let closing = Closing(pool);
         let blocked = SignalsBlocked::begin();
         let spawn = |_| {
             let helper = std::thread::Builder::new().stack_size(STACK);
-            helper.spawn_scoped(scope, || crew.work(copier, asked)).ok()
+            helper.spawn_scoped(scope, || pool.work(copier, asked)).ok()
         };
         let helpers: Vec<_> = (0..helpers).map_while(spawn).collect();
         blocked.end();
@@ -374,7 +374,7 @@ pub(super) fn with_helpers<S: Sys + Sync, T>(
 }
 
 /// Ends the helpers also if the walk panics: the scope waits for them.
-struct Closing<'c, 's, S: Sys>(&'c Crew<'s, S>);
+struct Closing<'c, 's, S: Sys>(&'c Pool<'s, S>);
 
 impl<S: Sys> Drop for Closing<'_, '_, S> {
     fn drop(&mut self) {
@@ -403,78 +403,78 @@ mod tests {
 
     #[test]
     fn more_batches_wait_where_they_are_small() {
-        let crew = Crew::new(1);
-        let small = (0..).take_while(|_| crew.submit(batch(&[c"a"; MIDDLING / 2])).is_none());
+        let pool = Pool::new(1);
+        let small = (0..).take_while(|_| pool.submit(batch(&[c"a"; MIDDLING / 2])).is_none());
         assert_eq!(small.count(), 4);
-        let crew = Crew::new(3);
-        assert_eq!((0..).take_while(|_| crew.submit(full()).is_none()).count(), 4);
+        let pool = Pool::new(3);
+        assert_eq!((0..).take_while(|_| pool.submit(full()).is_none()).count(), 4);
     }
 
     #[test]
     fn an_idle_thread_takes_over_half_of_what_is_left() {
-        let crew = Crew::new(2);
-        assert!(crew.submit(batch(&[c"a", c"b", c"c", c"d"])).is_none());
-        let first = crew.next().unwrap();
+        let pool = Pool::new(2);
+        assert!(pool.submit(batch(&[c"a", c"b", c"c", c"d"])).is_none());
+        let first = pool.next().unwrap();
         let mut names = first.take_names();
         assert_eq!(names.next(), Some(c"a"));
-        let second = crew.take_over().unwrap();
-        let third = crew.next().unwrap(); // from the one who has most left
+        let second = pool.take_over().unwrap();
+        let third = pool.next().unwrap(); // from the one who has most left
         assert_eq!(third.take_names().collect::<Vec<_>>(), [c"d"]);
         assert_eq!(second.take_names().collect::<Vec<_>>(), [c"c"]);
         assert_eq!(names.collect::<Vec<_>>(), [c"b"]);
-        assert!(crew.take_over().is_none());
+        assert!(pool.take_over().is_none());
     }
 
     #[test]
     fn what_nobody_has_begun_goes_first() {
-        let crew = Crew::new(1);
-        assert!(crew.submit(full()).is_none() && crew.submit(full()).is_none());
-        let full = crew.submit(batch(&[c"d", c"e"])).unwrap();
-        let taken = [crew.take_over().unwrap(), crew.take_over().unwrap()];
+        let pool = Pool::new(1);
+        assert!(pool.submit(full()).is_none() && pool.submit(full()).is_none());
+        let full = pool.submit(batch(&[c"d", c"e"])).unwrap();
+        let taken = [pool.take_over().unwrap(), pool.take_over().unwrap()];
         assert_eq!(taken.map(|part| part.take_names().count()), [MIDDLING, MIDDLING]);
-        assert!(crew.take_over().unwrap().take_names().eq([c"e"]), "of what was given back");
-        crew.put_down(&full);
-        assert!(crew.take_over().is_none());
+        assert!(pool.take_over().unwrap().take_names().eq([c"e"]), "of what was given back");
+        pool.put_down(&full);
+        assert!(pool.take_over().is_none());
         assert!(full.take_names().eq([c"d"]));
-        crew.close();
-        assert!(crew.next().is_none());
+        pool.close();
+        assert!(pool.next().is_none());
     }
 
     #[test]
     fn a_thread_that_rests_leaves_what_it_has_not_begun() {
-        let (crew, taken) = (Crew::new(1), |part: &Arc<Part<Native>>| part.take_names().count());
-        assert!(crew.submit(batch(&[c"a", c"b", c"c"])).is_none());
-        let part = crew.next().unwrap();
+        let (pool, taken) = (Pool::new(1), |part: &Arc<Part<Native>>| part.take_names().count());
+        assert!(pool.submit(batch(&[c"a", c"b", c"c"])).is_none());
+        let part = pool.next().unwrap();
         assert_eq!(part.take_names().next(), Some(c"a"));
-        crew.rest(true);
-        assert!(!crew.is_at_rest());
-        crew.end(&part, None, part.leave());
-        assert!(crew.is_at_rest());
-        assert!(crew.submit(batch(&[c"d"])).is_some_and(|part| taken(&part) == 1), "no thread will take it");
-        assert!(crew.take_over().unwrap().take_names().eq([c"b", c"c"]));
-        assert!(!crew.wait(), "for nothing");
-        crew.rest(false);
-        assert!(crew.submit(batch(&[c"e"])).is_none());
-        assert_eq!(taken(&crew.next().unwrap()), 1);
+        pool.rest(true);
+        assert!(!pool.is_at_rest());
+        pool.end(&part, None, part.leave());
+        assert!(pool.is_at_rest());
+        assert!(pool.submit(batch(&[c"d"])).is_some_and(|part| taken(&part) == 1), "no thread will take it");
+        assert!(pool.take_over().unwrap().take_names().eq([c"b", c"c"]));
+        assert!(!pool.wait(), "for nothing");
+        pool.rest(false);
+        assert!(pool.submit(batch(&[c"e"])).is_none());
+        assert_eq!(taken(&pool.next().unwrap()), 1);
     }
 
     #[test]
     fn a_batch_that_waits_ends_the_rest_of_helpers() {
-        let crew = Crew::new(1);
-        assert!(crew.submit(batch(&[c"a"])).is_none());
-        crew.rest(true);
-        assert!(crew.wait());
-        assert!(crew.next().is_some());
+        let pool = Pool::new(1);
+        assert!(pool.submit(batch(&[c"a"])).is_none());
+        pool.rest(true);
+        assert!(pool.wait());
+        assert!(pool.next().is_some());
     }
 
     #[test]
     fn nobody_waits_for_a_thread_that_panicked() {
-        let (crew, stop) = (Crew::new(1), AtomicBool::new(false));
-        assert!(crew.submit(batch(&[c"a"])).is_none() && crew.submit(batch(&[c"b"])).is_none());
-        let part = crew.next().unwrap();
-        drop(Working { crew: &crew, part: &part, stop: &stop });
-        assert!(!crew.wait(), "for a batch that no thread will take");
+        let (pool, stop) = (Pool::new(1), AtomicBool::new(false));
+        assert!(pool.submit(batch(&[c"a"])).is_none() && pool.submit(batch(&[c"b"])).is_none());
+        let part = pool.next().unwrap();
+        drop(Working { pool: &pool, part: &part, stop: &stop });
+        assert!(!pool.wait(), "for a batch that no thread will take");
         assert!(stop.load(Ordering::Relaxed));
-        assert!(crew.submit(batch(&[c"c"])).is_some(), "no thread will take it");
+        assert!(pool.submit(batch(&[c"c"])).is_some(), "no thread will take it");
     }
 }
