@@ -57,6 +57,7 @@ pub const ALL: &[Contract] = &[
     ),
     Contract("dedupe::dedupe_beside_writers", Where::IfCloning, dedupe_beside_writers),
     Contract("dedupe::dedupe_of_files_that_shrink_and_grow", Where::IfCloning, files_that_shrink_and_grow),
+    Contract("dedupe::filtered_ioctls_are_answers", Where::IfCloning, filtered_ioctls_are_answers),
     Contract("dedupe::signals_end_no_dedupe_and_no_look", Where::IfCloning, signals_end_nothing),
     Contract("dedupe::a_killed_dedupe_leaves_the_files", Where::IfCloning, a_killed_dedupe_leaves_the_files),
     Contract("dedupe::a_dedupe_can_be_cancelled", Where::IfCloning, a_dedupe_can_be_cancelled),
@@ -77,6 +78,7 @@ pub const CHILDREN: &[Child] = &[
     ("dedupe-as-nobody", as_nobody),
     ("dedupe-forever", forever),
     ("dedupe-and-look", dedupe_and_look),
+    ("dedupe-filtered", filtered),
     ("dedupe-sleep", sleep),
 ];
 
@@ -713,16 +715,44 @@ fn files_that_shrink_and_grow(place: &Place) {
 
 /// Each second ioctl is interrupted, and made again.
 fn signals_end_nothing(place: &Place) {
-    crate::limits::need_strace();
     let pair = Pair::equal(place, 8 << 20);
-    let (room, proven) = (pair.room.0.to_str().unwrap(), maps_prove(place).to_string());
-    let child = child::command("dedupe-and-look", &[room, &proven]);
+    with_ioctls(&pair, "error=EINTR:when=1+2", "dedupe-and-look", &maps_prove(place).to_string());
+}
+
+/// A filter that knows nothing of clones and maps forbids every ioctl: nothing is known, and nothing is shared.
+fn filtered_ioctls_are_answers(place: &Place) {
+    for (name, errno) in [("EPERM", libc::EPERM), ("ENOSYS", libc::ENOSYS)] {
+        let pair = Pair::equal(place, 8 << 20);
+        with_ioctls(&pair, &format!("error={name}"), "dedupe-filtered", &errno.to_string());
+        assert_eq!(pair.shared(0, 0, 8 << 20), 0);
+    }
+}
+
+/// Runs a child on both files, with ioctls that strace has failed.
+fn with_ioctls(pair: &Pair, how: &str, what: &str, argument: &str) {
+    crate::limits::need_strace();
+    let child = child::command(what, &[pair.room.0.to_str().unwrap(), argument]);
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=ioctl:error=EINTR:when=1+2"]);
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject=ioctl:{how}")]);
     strace.arg(child.get_program()).args(child.get_args());
     strace.envs(child.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
-    child::check("dedupe-and-look", strace.output().unwrap());
+    child::check(what, strace.output().unwrap());
     assert_eq!(pair.look(), pair.shown);
+}
+
+fn filtered(arguments: &[String]) {
+    let (room, errno) = (PathBuf::from(&arguments[0]), arguments[1].parse::<c_int>().unwrap());
+    let [one, other] = ["one", "other"].map(|name| File::open(room.join(name)).unwrap());
+    let reason = if errno == libc::EPERM { abi::REASON_PERMISSION } else { abi::REASON_UNSUPPORTED };
+    let (code, sums, _) = extents_of(one.as_raw_fd(), 0, abi::TO_EOF, 0);
+    let told = (code, sums.reported, sums.length, sums.reason, sums.os_error);
+    assert_eq!(told, (0, 0, 0, reason, errno), "{sums:?}");
+    let (code, found) = shared_of((one.as_raw_fd(), 0), (other.as_raw_fd(), 0), abi::TO_EOF, 0);
+    let told = (code, found.reported, found.verdict, found.unknown, found.reason, found.os_error);
+    assert_eq!(told, (0, 0, 0, 8 << 20, reason, errno), "{found:?}");
+    let (code, done) = dedupe((&one, 0), (&other, 0), abi::TO_EOF, &How::default());
+    let told = (code, done.dedupe_error, done.reason, done.skipped);
+    assert_eq!(told, (-errno, -errno, reason, 8 << 20), "{done:?}");
 }
 
 fn dedupe_and_look(arguments: &[String]) {
