@@ -1,12 +1,15 @@
 //! Power cuts: what each level of durability leaves when a file system stops right after a copy. DURABLE must keep all of it.
 //! What the other levels kept is told, not asserted, but for one thing: what is not promised must not become a third state.
 
-use std::fs;
+use std::ffi::{c_int, c_void};
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Mutex;
 
 use crate::abi::{self, Options};
 use crate::files;
+use crate::looks::{EVERYTHING, shared_of};
 use crate::volume::{Volume, run};
 
 const LENGTH: usize = 3_000_000;
@@ -19,6 +22,19 @@ enum Cut {
     ShutDown,
     /// The device as it is at that instant.
     Image,
+}
+
+impl Cut {
+    /// The volume after the crash.
+    fn strike(self, mut volume: Volume) -> Volume {
+        if self == Self::Image {
+            return volume.after_power_cut();
+        }
+        volume.shut_down();
+        volume.unmount();
+        volume.mount();
+        volume
+    }
 }
 
 /// What was seen under a name after the crash.
@@ -114,15 +130,7 @@ impl Turn {
         if self.neighbour {
             files::file(&volume.path("neighbour"), b"of another program");
         }
-        match cut {
-            Cut::ShutDown => {
-                volume.shut_down();
-                volume.unmount();
-                volume.mount();
-                (volume, outcome.method)
-            }
-            Cut::Image => (volume.after_power_cut(), outcome.method),
-        }
+        (cut.strike(volume), outcome.method)
     }
 }
 
@@ -197,6 +205,59 @@ pub fn ext4() {
 /// Btrfs has no shutdown before Linux 6.19: the device is copied as it lies there.
 pub fn btrfs() {
     crash("Btrfs, device copied", Cut::Image, || {
+        let _ = run("btrfs", &["device", "scan", "--forget"]);
+        Volume::new("btrfs", 256, &["-f"], "")
+    });
+}
+
+/// `struct reflink_dedupe_options`, with no function and no flag to look at.
+#[repr(C)]
+struct DedupeOptions {
+    size: u32,
+    durability: u32,
+    flags: u64,
+    pointers: [usize; 4],
+}
+
+type Dedupe = unsafe extern "C" fn(c_int, c_int, *const DedupeOptions, *mut c_void) -> c_int;
+
+/// A dedupe changes nothing that a file shows, whenever the power goes. DURABLE keeps what came to be shared.
+fn dedupe(cut: Cut, make: impl Fn() -> Volume) {
+    let content = files::bytes(78, LENGTH);
+    let call =
+        unsafe { std::mem::transmute::<*mut c_void, Dedupe>((abi::library().symbol)(c"reflink_dedupe_fd")) };
+    for durability in [abi::ATOMIC, abi::DURABLE] {
+        let mut volume = make();
+        for name in ["one", "other"] {
+            files::file(&volume.path(name), &content);
+        }
+        volume.unmount();
+        volume.mount();
+        let open = |volume: &Volume| ["one", "other"].map(|name| File::open(volume.path(name)).unwrap());
+        let [one, other] = open(&volume);
+        let size = size_of::<DedupeOptions>() as u32;
+        let how = DedupeOptions { size, durability, flags: 0, pointers: [0; 4] };
+        let code = unsafe { call(one.as_raw_fd(), other.as_raw_fd(), &raw const how, std::ptr::null_mut()) };
+        assert_eq!(code, 0);
+        drop((one, other));
+        let volume = cut.strike(volume);
+        for name in ["one", "other"] {
+            assert_eq!(Seen::at(&volume.path(name), &content), Seen::New, "{name} {}", level(durability));
+        }
+        let [one, other] = open(&volume);
+        let (code, found) = shared_of((one.as_raw_fd(), 0), (other.as_raw_fd(), 0), abi::TO_EOF, 0);
+        println!("{} bytes shared after a power cut, {}", found.same, level(durability));
+        let kept = found.same == LENGTH as u64 && found.verdict == EVERYTHING;
+        assert!(code == 0 && (kept || durability != abi::DURABLE), "{found:?}");
+    }
+}
+
+pub fn dedupe_xfs() {
+    dedupe(Cut::ShutDown, || Volume::new("xfs", 400, &["-f"], ""));
+}
+
+pub fn dedupe_btrfs() {
+    dedupe(Cut::Image, || {
         let _ = run("btrfs", &["device", "scan", "--forget"]);
         Volume::new("btrfs", 256, &["-f"], "")
     });

@@ -54,8 +54,13 @@ const ATTACKS: &[Attack] = &[
 ];
 
 /// Attacks that make their own surroundings.
-const OWN: &[(&str, fn())] =
-    &[("crash::xfs", crash::xfs), ("crash::ext4", crash::ext4), ("crash::btrfs", crash::btrfs)];
+const OWN: &[(&str, fn())] = &[
+    ("crash::xfs", crash::xfs),
+    ("crash::ext4", crash::ext4),
+    ("crash::btrfs", crash::btrfs),
+    ("crash::dedupe_xfs", crash::dedupe_xfs),
+    ("crash::dedupe_btrfs", crash::dedupe_btrfs),
+];
 
 fn attack_trial(place: &Place, attack: &'static Attack) -> Trial {
     let (owned, test) = (place.clone(), attack.2);
