@@ -11,12 +11,13 @@ use crate::filter;
 use crate::lab::Place;
 use crate::walker;
 use crate::whole::assert_copied;
-use crate::{Attack, KINDS, ONE, odd};
+use crate::{Attack, KINDS, ONE, needs_root, odd};
 
 pub const ALL: &[Attack] = &[
     Attack("any_number_of_threads_copies_the_same", KINDS, any_number_of_threads),
     Attack("one_thread_makes_none", ONE, one_thread_makes_none),
     Attack("threads_that_cannot_be_made_are_not_missed", ONE, threads_that_cannot_be_made),
+    Attack("as_many_threads_as_the_limit_allows", ONE, some_threads_can_be_made),
     Attack("others_fork_meanwhile", ONE, others_fork_meanwhile),
     Attack("threads_take_no_signals", &["xfs-4k", "tmpfs"], threads_take_no_signals),
 ];
@@ -99,6 +100,37 @@ fn threads_take_no_signals(place: &Place) {
     let options = Options { threads: 4, filter: Some(look), ..Options::default() };
     calls::copied(&room.path("src"), &room.path("dst"), &options);
     assert!(SEEN.load(Ordering::Relaxed) > 0, "no thread was seen");
+}
+
+/// RLIMIT_NPROC counts the threads of a user: who may have two more of them gets two (setrlimit(2)).
+fn some_threads_can_be_made(place: &Place) {
+    needs_root();
+    let room = Room::new(&place.dir);
+    odd::plain(&room.path("src"), 10, 200);
+    odd::mode(&room.0, 0o777);
+    let source = walker::walk(&room.path("src"));
+    let limit = libc::rlimit64 { rlim_cur: 3, rlim_max: 3 };
+    unsafe {
+        assert_eq!(libc::setrlimit64(libc::RLIMIT_NPROC, &raw const limit), 0);
+        assert_eq!(libc::setgroups(0, std::ptr::null()), 0);
+        // A user who has no other process.
+        let user = 1_000_000 + std::process::id();
+        assert_eq!(libc::setresgid(user, user, user), 0);
+        assert_eq!(libc::setresuid(user, user, user), 0);
+    }
+    let options = Options { threads: 64, filter: Some(count_threads), ..Options::default() };
+    let outcome = calls::copied(&room.path("src"), &room.path("dst"), &options);
+    assert_copied(&source, &room.path("dst"), &options, &outcome);
+    assert_eq!(MOST.load(Ordering::Relaxed), 3);
+    calls::removed(&room.path("dst"));
+}
+
+static MOST: AtomicU32 = AtomicU32::new(0);
+
+unsafe extern "C" fn count_threads(_: *mut c_void, _: *const Entry) -> c_int {
+    let threads = crate::files::names(std::path::Path::new("/proc/self/task")).len() as u32;
+    MOST.fetch_max(threads, Ordering::Relaxed);
+    calls::TAKE
 }
 
 /// A host that forks in another thread while this one copies: neither waits for the other, and the library works in the
