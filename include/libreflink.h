@@ -1505,8 +1505,9 @@ struct reflink_tree_options {
                 const struct reflink_tree_entry *entry);
   /**
    * Called for each entry that failed. REFLINK_SKIP leaves it out and goes on; anything else ends the call with its
-   * error. Not asked about -ENOSPC, -EDQUOT, -EROFS, -ENOMEM, -EMFILE and -ENFILE, which end the call, as every
-   * failure does without this function.
+   * error. (A directory that fails after it was entered, while it is read or gets its metadata, stays with what is in it
+   * by then.) Not asked about -ENOSPC, -EDQUOT, -EROFS, -ENOMEM, -EMFILE and -ENFILE, which end the call, as every failure
+   * does without this function.
    */
   int (*on_error)(void *user,
                   const struct reflink_tree_entry *entry);

@@ -800,8 +800,9 @@ pub struct reflink_tree_options {
     /// -ECANCELED, another positive one with -EINVAL.
     pub filter: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
     /// Called for each entry that failed. REFLINK_SKIP leaves it out and goes on; anything else ends the call with its
-    /// error. Not asked about -ENOSPC, -EDQUOT, -EROFS, -ENOMEM, -EMFILE and -ENFILE, which end the call, as every
-    /// failure does without this function.
+    /// error. (A directory that fails after it was entered, while it is read or gets its metadata, stays with what is in it
+    /// by then.) Not asked about -ENOSPC, -EDQUOT, -EROFS, -ENOMEM, -EMFILE and -ENFILE, which end the call, as every failure
+    /// does without this function.
     pub on_error: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
     /// Called for each entry that was copied or removed, when it is finished: for a directory after everything in it.
     /// Non-zero cancels with -ECANCELED.
