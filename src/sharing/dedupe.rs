@@ -112,7 +112,8 @@ pub fn run<S: Sys>(
         return Ok(());
     }
     ask_for_all(sys, range, options, &files, progress, report)?;
-    if options.durable && report.deduped > 0 {
+    // What was shared before need not be on the device either.
+    if options.durable && report.deduped.saturating_add(report.already) > 0 {
         sys.sync(range.dst).at(Step::Sync)?;
     }
     Ok(())

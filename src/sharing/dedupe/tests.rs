@@ -786,6 +786,11 @@ fn durable_syncs_what_was_shared() {
     let bench = Bench::equal(5220);
     assert_eq!(bench.run(ALL, durable).result, Ok(()));
     assert_eq!(bench.model.count(Call::Sync), 1);
+    // Another call may have shared it, and synced nothing.
+    let found = bench.run(ALL, durable);
+    assert_eq!((found.result, found.report.already, bench.model.count(Call::Sync)), (Ok(()), 5220, 2));
+    let other = Bench::new(Traits::XFS, &noise(1024, 1), &noise(1024, 2));
+    assert_eq!((other.run(ALL, durable).result, other.model.count(Call::Sync)), (Ok(()), 0));
     let bench = Bench::equal(5220);
     bench.plan(Place::Of(Call::Sync, 1), Fault::Errno(EIO), Lasting::Once);
     let outcome = bench.run(ALL, durable);
