@@ -26,6 +26,7 @@ mod read_whole;
 #[cfg(any(all(reflink_linux, not(reflink_portable)), target_os = "freebsd", test))]
 mod release;
 mod signals;
+mod threads;
 #[cfg(any(reflink_unix, reflink_portable))]
 mod unix;
 #[cfg(any(windows, test))]
@@ -41,5 +42,6 @@ pub use directories::{Directories, Entry, Listing};
 pub use posix::{CWD, Native, is_none, restore_thread_errno, thread_errno};
 pub use read_whole::read_whole;
 pub use signals::SignalsBlocked;
+pub use threads::Thread;
 #[cfg(windows)]
 pub use windows::{CWD, Windows as Native, is_device, is_none, restore_thread_errno, thread_errno};

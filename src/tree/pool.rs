@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::directory::Directory;
 use super::file::{Copier, Outcome};
 use super::names::Names;
-use crate::sys::{SignalsBlocked, Sys};
+use crate::sys::{SignalsBlocked, Sys, Thread};
 
 /// How often the walk, while it waits for helpers, reports progress and looks whether the caller cancels.
 const LOOK: Duration = Duration::from_millis(50);
@@ -359,15 +359,19 @@ pub(super) fn with_helpers<S: Sys + Sync, T>(
         let blocked = SignalsBlocked::begin();
         let spawn = |_| {
             let helper = std::thread::Builder::new().stack_size(STACK);
-            helper.spawn_scoped(scope, || pool.work(copier, asked)).ok()
+            let work = || {
+                pool.work(copier, asked);
+                Thread::current()
+            };
+            helper.spawn_scoped(scope, work).ok()
         };
         let helpers: Vec<_> = (0..helpers).map_while(spawn).collect();
         blocked.end();
         let outcome = walk();
         drop(closing);
-        // The scope waits until the helpers have done their work; join waits until the threads have ended.
+        // The scope waits until the helpers have done their work, join until the threads have ended.
         for helper in helpers {
-            helper.join().unwrap_or_else(|panic| resume_unwind(panic));
+            helper.join().unwrap_or_else(|panic| resume_unwind(panic)).wait_until_gone();
         }
         outcome
     })
