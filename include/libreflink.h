@@ -1323,8 +1323,9 @@ int reflink_dedupe_range(reflink_handle src,
 
 /**
  * Of trees: copy into the directory that is there, each entry atomically. Entries that only the destination has stay.
- * An existing directory keeps its mode, owner and times. If exactly one of both entries is a directory, that is -EEXIST
- * for the entry (see `on_error`). An existing symbolic link is replaced, never entered. Other entries are replaced, unless
+ * An existing directory keeps its mode and owner, and does not get the source's times: its time of modification changes as
+ * always when something is added or replaced in it. If exactly one of both entries is a directory, that is -EEXIST for the
+ * entry (see `on_error`). An existing symbolic link is replaced, never entered. Other entries are replaced, unless
  * REFLINK_TREE_KEEP_EXISTING is set. After an error, what was copied so far stays: REFLINK_DESTINATION_CHANGED.
  */
 #define REFLINK_MERGE 0x40

@@ -648,8 +648,9 @@ impl Default for reflink_dedupe_result {
 }
 
 /// Of trees: copy into the directory that is there, each entry atomically. Entries that only the destination has stay.
-/// An existing directory keeps its mode, owner and times. If exactly one of both entries is a directory, that is -EEXIST
-/// for the entry (see `on_error`). An existing symbolic link is replaced, never entered. Other entries are replaced, unless
+/// An existing directory keeps its mode and owner, and does not get the source's times: its time of modification changes as
+/// always when something is added or replaced in it. If exactly one of both entries is a directory, that is -EEXIST for the
+/// entry (see `on_error`). An existing symbolic link is replaced, never entered. Other entries are replaced, unless
 /// REFLINK_TREE_KEEP_EXISTING is set. After an error, what was copied so far stays: REFLINK_DESTINATION_CHANGED.
 pub const REFLINK_MERGE: u32 = 0x40;
 /// Of trees: each name of a file becomes a file of its own. Without it, names of one file in the source are names of one
