@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -230,11 +230,17 @@ fn ends_by_signals(program: &Path, dir: &Path) -> Result<(), Failed> {
         fs::write(many.join(format!("{number:0200}")), b"x")?;
     }
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGPIPE] {
-        let mut child = Command::new(program)
-            .args(["-v".as_ref(), many.as_os_str(), to.as_os_str()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut command = Command::new(program);
+        command.args(["-v".as_ref(), many.as_os_str(), to.as_os_str()]);
+        // Below nohup(1), or in a shell's background, the program would leave the signal ignored.
+        let as_usual = move || {
+            // SAFETY: the default is a disposition that every signal here can have.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+            Ok(())
+        };
+        // SAFETY: between fork and exec it only calls signal(2), which is allowed there.
+        unsafe { command.pre_exec(as_usual) };
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let mut stdout = child.stdout.take().ok_or("a pipe")?;
         stdout.read_exact(&mut [0])?;
         if signal == libc::SIGPIPE {
