@@ -31,6 +31,8 @@ pub const OF_LINUX: &[(&str, &str)] = &[
     ("a_copy_is_apart", "POSIX has no maps of files"),
     ("what_is_exclusive_is_freed", "POSIX has no maps of files"),
     ("no_flush_writes_nothing", "POSIX has no maps of files"),
+    ("no_flush_still_sees_holes", "POSIX has no maps of files"),
+    ("maps_longer_than_one_batch", "POSIX has no maps of files"),
     ("bad_requests_are_refused", "of maps and of descriptors with O_PATH, which POSIX has not"),
     ("dedupe::dedupe_across_overlay_layers", "POSIX has no dedupe"),
     ("dedupe::dedupe_is_refused_where_nothing_can", "by the kernel, file by file; POSIX has no dedupe"),
