@@ -33,10 +33,12 @@ impl Thread {
 /// Nothing to wait for is known of other systems.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 impl Thread {
+    /// The one that asks.
     pub const fn current() -> Self {
         Self {}
     }
 
+    /// Does nothing.
     pub const fn wait_until_gone(self) {}
 }
 
