@@ -5,6 +5,7 @@
  * call, to stop it from a signal handler, to leave entries out and to go on after failures. */
 
 #define _POSIX_C_SOURCE   200809L
+#define _DARWIN_C_SOURCE  1 /* O_NOFOLLOW, on macOS */
 #define _FILE_OFFSET_BITS 64
 
 #include <errno.h>
