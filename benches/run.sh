@@ -1,7 +1,8 @@
 #!/bin/bash
 # make bench: builds library and peers, makes each file system in a mount namespace of its own, runs the harness there, and has
 # docs/performance*.md written. QUICK=1: about two minutes. IMAGES=DIR: where the images lie. FILESYSTEMS: which ones.
-# TREES=1: whole trees alone, printed and not written (under ten minutes, once the peers are built; QUICK=1: small ones).
+# TREES=1: whole trees alone, Python's copytree too, printed and not written (some ten minutes, once the peers are built;
+# QUICK=1: small ones).
 set -eu
 here=$(dirname "$(realpath "$0")")
 root=$(dirname "$here")
@@ -31,11 +32,11 @@ build() {
     ln -sf libreflink.so "$target/release/libreflink.so.0"
     build_tree_tools
     dedupe_tools
+    python_package
     [ -z "${TREES:-}" ] || return 0
     (cd "$here/peer-reflink-copy" &&
         LIBREFLINK_LIB_DIR=$target/release CARGO_TARGET_DIR=$work/peer ${CARGO:-cargo} build --quiet --release --locked)
     make --quiet -C "$here/harness" OUT="$work" LIB="$target/release" PEER="$work/peer/release"
-    python_package
 }
 
 # Programs that copy trees, of pinned versions and with no way into the caller's ~/.cargo/bin.
@@ -137,6 +138,7 @@ trees() {
         echo "$kind, trees" >&2
         fresh "$kind" "$kind" || { echo "bench: no $kind here: SKIPPED" | tee -a "$work/skipped" >&2 && continue; }
         python3 "$here/trees.py" "$kind" "$lab/$kind" "$work/examples/copy_tree" "$work/tree-peers" "$work/trees.tsv"
+        [ -z "${TREES:-}" ] || [ ! -d "$work/python" ] || "$work/python/bin/python" "$here/copytree.py" "$kind" "$lab/$kind"
         umount "$lab/$kind"
     done
 }
