@@ -138,6 +138,11 @@ pub trait Directories {
     fn set_no_cow(&self, _fd: Fd, _on: bool) -> Result<()> {
         unsupported()
     }
+    /// By how many bits to shift an inode number of the directory's volume to get the number of its allocation group. `None`:
+    /// there are no such groups, or they are unknown.
+    fn allocation_group_shift(&self, _dir: Fd) -> Option<u32> {
+        None
+    }
     /// Whether the system has [`Directories::sync_volume`]. If not, files and directories of a durable tree are synced one by
     /// one.
     fn syncs_volumes(&self) -> bool {

@@ -8,7 +8,7 @@ use super::api::{Errno, Fd, Kind, Result, Stat, Time};
 use super::directories::{Directories, Listing};
 use super::errno;
 #[cfg(all(reflink_linux, not(reflink_portable)))]
-use super::linux::{attributes, directories as own};
+use super::linux::{attributes, directories as own, groups};
 use super::posix::{Native, count, done, open};
 #[cfg(any(reflink_unix, reflink_portable))]
 use super::unix::directories as own;
@@ -169,6 +169,11 @@ impl Directories for Native {
 
     fn set_no_cow(&self, fd: Fd, on: bool) -> Result<()> {
         own::set_no_cow(fd, on)
+    }
+
+    #[cfg(all(reflink_linux, not(reflink_portable)))]
+    fn allocation_group_shift(&self, dir: Fd) -> Option<u32> {
+        groups::allocation_group_shift(dir)
     }
 
     fn syncs_volumes(&self) -> bool {

@@ -6,6 +6,7 @@ use std::ffi::CString;
 
 use super::directory::Look;
 use super::file::Copier;
+use super::groups::Groups;
 use super::into_itself::{check_outside, is_same};
 use super::metadata::{self, PRIVATE};
 use super::own::Own;
@@ -74,7 +75,8 @@ pub fn copy_with_threads<S: Sys + Sync>(
         return copy(sys, request, watch, report);
     }
     run(sys, request, watch, report, |copier, watch, report, roots, look| {
-        let (pool, asked) = (Pool::new(helpers), watch.wants().errors);
+        let groups = Groups::ask(sys, roots.0.fd(), roots.1.fd());
+        let (pool, asked) = (Pool::new(helpers, groups), watch.wants().errors);
         pool::with_helpers(&pool, helpers, copier, asked, || {
             Walk::run(copier, Some(&pool), watch, report, roots, look)
         })

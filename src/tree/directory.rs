@@ -16,6 +16,8 @@ pub(super) struct Directory<'s, S: Sys> {
     pub(super) place: Arc<Place>,
     /// Counts the directories of a walk in the order in which they are entered.
     pub(super) number: u64,
+    /// The inode numbers of both sides.
+    pub(super) inodes: (u64, u64),
 }
 
 /// What stat(2) said of both sides of a directory.
@@ -29,6 +31,13 @@ pub(super) struct Look {
     pub(super) made: bool,
     /// The permission bits that the system gives a new directory there, if the options need them.
     pub(super) given: Option<u32>,
+}
+
+impl Look {
+    /// The inode numbers of both sides.
+    pub(super) const fn inodes(&self) -> (u64, u64) {
+        (self.source.inode, self.target.inode)
+    }
 }
 
 /// A directory that is not finished yet.

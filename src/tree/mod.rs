@@ -6,6 +6,7 @@ mod directory;
 mod entry;
 mod file;
 mod folding;
+mod groups;
 mod into_itself;
 mod links;
 mod metadata;

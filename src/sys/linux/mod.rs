@@ -3,6 +3,7 @@
 
 pub mod attributes;
 pub mod directories;
+pub mod groups;
 mod maps;
 mod time;
 mod volumes;

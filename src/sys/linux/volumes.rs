@@ -8,10 +8,13 @@ struct Known(u32, &'static str, bool);
 /// The one whose files can be written in place.
 pub const BTRFS: &str = "btrfs";
 
+/// The one with allocation groups.
+pub const XFS: &str = "xfs";
+
 /// What `f_type` is called. 9p can pass on the host's magic and overlay has its own: never decide
 /// by these.
 const KNOWN: &[Known] = &[
-    Known(0x5846_5342, "xfs", false),
+    Known(0x5846_5342, XFS, false),
     Known(0x9123_683e, BTRFS, false),
     Known(0xef53, "ext4", false),
     Known(0x0102_1994, "tmpfs", false),

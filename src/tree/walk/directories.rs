@@ -22,7 +22,7 @@ use crate::tree::{Entry, EntryKind, Take};
 const OPEN_AT_MOST: usize = 20;
 
 /// How many directories that the walk has left may wait for their files.
-const WAITING_AT_MOST: usize = 4;
+const WAITING_AT_MOST: usize = 8;
 
 /// How many files are handed to a thread at once: all of most directories.
 const BATCH: usize = 64;
@@ -204,7 +204,8 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         }
         let number = self.next_number;
         self.next_number = self.next_number.saturating_add(1);
-        let directory = Directory { source, target, place: parent.place.below(name), number };
+        let inodes = (source_stat.inode, target_stat.inode);
+        let directory = Directory { source, target, place: parent.place.below(name), number, inodes };
         if made {
             metadata::prepare(self.sys, &directory)?;
         }
@@ -310,8 +311,8 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         };
         let source = climb(&child.source, &parent.look.source)?;
         let target = climb(&child.target, &parent.look.target)?;
-        let (place, number) = (Arc::clone(place), parent.number);
-        parent.directory = Some(Arc::new(Directory { source, target, place, number }));
+        let (place, number, inodes) = (Arc::clone(place), parent.number, parent.look.inodes());
+        parent.directory = Some(Arc::new(Directory { source, target, place, number, inodes }));
         self.first_open = self.levels.len().saturating_sub(1);
         Ok(())
     }

@@ -70,7 +70,8 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         (source, target): (Handle<'s, S>, Handle<'s, S>),
         look: Look,
     ) -> Result<()> {
-        let level = Level::new(Directory { source, target, place: Place::root(), number: 0 }, look);
+        let (place, inodes) = (Place::root(), look.inodes());
+        let level = Level::new(Directory { source, target, place, number: 0, inodes }, look);
         let Some(root) = level.directory.clone() else {
             return Err(Error::new(Step::Walk(Side::Source), Cause::Inconsistent));
         };

@@ -408,6 +408,11 @@ impl<K: Cloning> Directories for Model<K> {
         })
     }
 
+    fn allocation_group_shift(&self, dir: Fd) -> Option<u32> {
+        self.world().open_file(dir).ok()?;
+        None
+    }
+
     fn syncs_volumes(&self) -> bool {
         self.world().syncs_volumes
     }
