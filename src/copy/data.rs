@@ -57,6 +57,8 @@ pub struct Stretch<'s, S: Sys> {
     mode: Mode,
     ownership: Ownership,
     limit: u64,
+    /// Whether the system's own copy call can be trusted. `None`: to be asked.
+    pub kernel_copy: Option<bool>,
     written_to: u64,
     /// The size that the destination was given before all of its bytes were there, 0 if it was not.
     sized_to: u64,
@@ -97,6 +99,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
             mode,
             ownership,
             limit,
+            kernel_copy: None,
             written_to: 0,
             sized_to: 0,
             dense: false,
@@ -227,7 +230,7 @@ impl<'s, S: Sys> Stretch<'s, S> {
     }
 
     fn copy_by_chain(&mut self, until: u64, kernel: bool, progress: &mut Progress) -> Result<()> {
-        let kernel = kernel && self.sys.kernel_copy_usable();
+        let kernel = kernel && *self.kernel_copy.get_or_insert_with(|| self.sys.kernel_copy_usable());
         if !kernel || self.run(until, Operation::KernelCopy, progress)? == Flow::NextMethod {
             self.run(until, Operation::ReadWrite, progress)?;
         }

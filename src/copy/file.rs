@@ -94,7 +94,8 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         };
         draft.made = Some(made);
         progress.report.made = made.inode;
-        let close_tells = draft.is_final() && S::CLOSE_TELLS && !options.preserve.times;
+        let stamped_at_flush = options.preserve.times && !self.known.tree.is_local(made.device);
+        let close_tells = draft.is_final() && S::CLOSE_TELLS && !stamped_at_flush;
         if progress.report.copied_any() > 0 && !close_tells {
             // Errors that would come out at close must come before the name does; and servers that
             // stamp a file when its data is flushed must do so before the times are set.
@@ -126,6 +127,7 @@ impl<'s, S: Sys> Job<'s, '_, S> {
         let (from, to) = ((self.source.file.fd(), 0, stat), (draft.file.fd(), 0, 0));
         let (length, mode) = (whole_length(&stat), self.options.mode);
         let mut stretch = Stretch::new(self.sys, from, to, length, mode, Ownership::Ours, self.known.limit);
+        stretch.kernel_copy = self.known.kernel_copy;
         if mode == Mode::Never {
             progress.report.reason = Reason::NotAsked;
         } else if let Some(errno) = self.known.clone_refused {

@@ -55,6 +55,8 @@ pub(super) struct Job<'s, 'j, S: Sys> {
 pub(crate) struct Known<'k> {
     /// The largest size this process may give a file.
     pub limit: u64,
+    /// Whether the system's own copy call can be trusted, if it was asked.
+    pub kernel_copy: Option<bool>,
     /// A size of 0 means that there is no data: no file system of this kind (procfs) hides it.
     pub empty: bool,
     /// What refuses every clone of this pair of file systems, so that none is tried.
@@ -72,6 +74,7 @@ impl Known<'_> {
     pub fn new<S: Sys>(sys: &S) -> Self {
         Self {
             limit: sys.size_limit(),
+            kernel_copy: None,
             empty: false,
             clone_refused: None,
             mode_given: None,

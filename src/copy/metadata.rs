@@ -135,6 +135,13 @@ pub(crate) struct InTree<'a> {
     pub times: Option<&'a TimesKept>,
 }
 
+impl InTree<'_> {
+    /// Whether no server is behind `device`, as far as known.
+    pub fn is_local(&self, device: u64) -> bool {
+        self.times.is_some_and(|times| times.device == device)
+    }
+}
+
 /// Whether the destination's file system was seen to keep times.
 pub(crate) struct TimesKept {
     device: u64,

@@ -99,6 +99,8 @@ pub(super) struct Copier<'s, 'o, S: Sys> {
     pub(super) syncs_each: bool,
     /// The limit on file sizes, as [`Sys::size_limit`] says.
     limit: u64,
+    /// Whether the system's own copy call can be trusted.
+    kernel_copy: bool,
     /// The permission bits that the system gives a new directory, if the options need them.
     pub(super) given: Option<u32>,
     volumes: Mutex<Vec<Volume>>,
@@ -131,7 +133,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
         let (links, stop) = (Links::default(), AtomicBool::new(false));
         let (volumes, tell_links) = (Mutex::default(), Mutex::default());
         let times = if files.preserve.times { TimesKept::new(sys, root.0, root.1.device) } else { None };
-        let limit = sys.size_limit();
+        let (limit, kernel_copy) = (sys.size_limit(), sys.kernel_copy_usable());
         Self {
             sys,
             options,
@@ -141,6 +143,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             merges,
             syncs_each,
             limit,
+            kernel_copy,
             given,
             volumes,
             tell_links,
@@ -314,6 +317,7 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
     fn known(&self, stat: &Stat) -> Known<'_> {
         let mut known = Known {
             limit: self.limit,
+            kernel_copy: Some(self.kernel_copy),
             empty: false,
             clone_refused: None,
             mode_given: self.mode_given(),

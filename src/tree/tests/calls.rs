@@ -71,6 +71,24 @@ fn a_file_costs_no_call_too_many() {
     assert_eq!(calls_for(ALL, b"more", 0o644), all);
 }
 
+/// Where nothing is cloned. A server may stamp a file when its data is flushed, so that comes before the times.
+#[test]
+fn a_file_that_is_copied_costs_no_call_too_many() {
+    use Call::*;
+    for remote in [false, true] {
+        let model = source(
+            Traits { remote, ..Traits::EXT4 },
+            &[(b"text", 0o600, FINE), (b"more", 0o600, FINE), (b"last", 0o600, FINE)],
+        );
+        assert_eq!(copy(&model, TIMES, |_| {}).0, Ok(()));
+        let local = [OpenListed, Stat, CreateNew, KernelCopy, Stat, Stat, SetTimes, Close, Close];
+        let server =
+            [OpenListed, Stat, CreateNew, KernelCopy, Stat, Stat, Flush, SetTimes, Stat, Close, Close];
+        let expected: &[Call] = if remote { &server } else { &local };
+        assert_eq!(of_last_file(&model), expected, "remote: {remote}");
+    }
+}
+
 /// SMB shows one name for an open file, so the library asks. Where stat(2) shows all names, it does not ask.
 #[test]
 fn names_that_only_the_server_knows_of_stay_one_file() {
