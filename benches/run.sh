@@ -44,7 +44,7 @@ build_tree_tools() {
     make --quiet -C "$root/examples-c" BUILD_TREE=1 TARGET_DIR="$target" BUILD="$work/examples" "$work/examples/copy_tree"
     local peer
     mkdir -p "$work/tree-peers/bin"
-    cc -std=c99 -Wall -Wextra -Wpedantic -Werror -O2 "$here/bare_tree.c" -o "$work/tree-peers/bin/bare_tree"
+    cc -std=c99 -Wall -Wextra -Wpedantic -Werror -O2 -pthread "$here/bare_tree.c" -o "$work/tree-peers/bin/bare_tree"
     for peer in cpz@3.2.1 xcp@0.24.9; do
         [ -x "$work/tree-peers/bin/${peer%@*}" ] ||
             (cd / && ${CARGO:-cargo} install --quiet --locked --root "$work/tree-peers" "$peer" >/dev/null 2>&1) ||
