@@ -103,7 +103,7 @@ static void copy_files(const struct files *files)
     free(files->names);
 }
 
-/* Leaves files to a thread. Not if two directories a thread wait, or if there is only this thread. */
+/* Leaves files to another thread, unless two directories for each one wait already. */
 static bool hand_over(struct files files)
 {
     pthread_mutex_lock(&lock);
