@@ -207,25 +207,30 @@ impl<'s, S: Sys> Job<'s, '_, S> {
             (Staging::Private(name), opened)
         };
         let made = !matches!(staging, Staging::Merged);
-        match opened {
+        let checked = opened.at(Step::Create).and_then(|(target, stat)| {
+            if made {
+                Own::default().check(sys, parent, target.fd(), &stat)?; // before anything counts as this call's
+            }
+            Ok((target, stat))
+        });
+        match checked {
             Ok((target, stat)) => {
                 Ok(Root { staging, target, look: Look { source: *source, target: stat, made, given: None } })
             }
-            Err(errno) => {
+            Err(error) => {
                 if let Some(name) = staging.name(self.leaf) {
                     let _ = sys.remove_directory(parent, name); // it is empty, or not ours
                 }
-                Err(errno).at(Step::Create)
+                Err(error)
             }
         }
     }
 
-    /// Checks that a new root is this process's own, and removes what it inherited if the source's access control lists are
-    /// copied. Returns the permission bits of a new directory, if the options need them and they are the same in the whole copy.
+    /// Removes what a new root inherited if the source's access control lists are copied. Returns the permission bits of a new
+    /// directory, if the options need them and they are the same in the whole copy.
     fn prepare(&self, target: Fd, look: &Look) -> Result<Option<u32>> {
         let sys = self.sys;
         if look.made {
-            Own::default().check(sys, target, &look.target)?;
             metadata::forget_inherited(sys, target, self.options)?;
         }
         let counts = look.made && self.options.files.permissions != Permissions::Source;

@@ -1,12 +1,12 @@
-//! Checks that a directory that was made and then opened is this process's own. No system call does both: whoever may rename
-//! in its parent could put another directory in its place in between, and read what is copied into it.
+//! Checks that a directory that was made and then opened is the same one. No system call does both: whoever may rename in
+//! its parent could put another directory in its place in between, to read what is copied into it, or to have it opened to all.
 
 use core::ffi::CStr;
 
 use crate::copy::name::with_private_name;
 use crate::copy::table;
 use crate::error::{At, Cause, Error, Result, Step};
-use crate::sys::{self, Fd, Handle, Stat, Sys};
+use crate::sys::{self, Fd, Handle, Listing, Stat, Sys};
 
 /// The bits by which others may do something.
 const OTHERS: u32 = 0o077;
@@ -35,15 +35,36 @@ impl Seen {
 pub(super) struct Own(Option<Seen>);
 
 impl Own {
-    /// Fails if `made`, which is open as `target`, belongs to another user or gives others rights: it was made without any.
-    pub(super) fn check<S: Sys>(&mut self, sys: &S, target: Fd, made: &Stat) -> Result<()> {
-        if self.0.is_some_and(|seen| seen.device == made.device && seen.fits(made)) {
-            return Ok(());
-        }
-        let seen = look(sys, target, made).at(Step::Create)?;
-        self.0 = Some(seen);
-        if seen.fits(made) { Ok(()) } else { Err(Error::new(Step::Create, Cause::Inconsistent)) }
+    /// Fails if `made`, which is open as `target`, cannot be what was just made in `parent`: it is another mount (a user's own
+    /// FUSE server says what it likes), has entries, belongs to another user, or gives others rights.
+    pub(super) fn check<S: Sys>(&mut self, sys: &S, parent: Fd, target: Fd, made: &Stat) -> Result<()> {
+        let is_new = self.is_new(sys, parent, target, made).at(Step::Create)?;
+        if is_new { Ok(()) } else { Err(Error::new(Step::Create, Cause::Inconsistent)) }
     }
+
+    fn is_new<S: Sys>(&mut self, sys: &S, parent: Fd, target: Fd, made: &Stat) -> sys::Result<bool> {
+        if sys.stat(parent)?.device != made.device || has_entries(sys, target)? {
+            return Ok(false);
+        }
+        if self.0.is_some_and(|seen| seen.device == made.device && seen.fits(made)) {
+            return Ok(true);
+        }
+        let seen = look(sys, target, made)?;
+        self.0 = Some(seen);
+        Ok(seen.fits(made))
+    }
+}
+
+/// Whether a directory has entries that somebody made. Some servers list snapshots in every directory, also in a new one.
+fn has_entries<S: Sys>(sys: &S, dir: Fd) -> sys::Result<bool> {
+    let mut listing = Listing::new()?;
+    listing.begin();
+    while sys.read_entries(dir, &mut listing)? {
+        if listing.entries().next().is_some() {
+            return Ok(!sys.volume(dir)?.remote);
+        }
+    }
+    Ok(false)
 }
 
 /// Looks at a new file in the directory: one without a name, else one that is removed at once.

@@ -18,6 +18,7 @@ mod files;
 #[path = "../torture/filter.rs"]
 #[allow(dead_code)]
 mod filter;
+mod hostile;
 #[path = "../contract/lab.rs"]
 #[allow(dead_code)]
 mod lab;
@@ -62,6 +63,7 @@ const ALL: &[&[Attack]] = &[
     callbacks::ALL,
     confined::ALL,
     faults::ALL,
+    hostile::ALL,
     large::ALL,
     power::ALL,
     pressed::ALL,

@@ -53,7 +53,7 @@ impl Drop for Mischief {
     }
 }
 
-fn exchange(one: &Path, other: &Path) {
+pub fn exchange(one: &Path, other: &Path) {
     let (one, other) = (c_path(one), c_path(other));
     let at = libc::AT_FDCWD;
     unsafe {
@@ -63,7 +63,7 @@ fn exchange(one: &Path, other: &Path) {
 
 const NAME_CLASH: i32 = -4104;
 
-const CANARY: &[u8] = b"canary: nobody copies this, nobody writes here";
+pub const CANARY: &[u8] = b"canary: nobody copies this, nobody writes here";
 
 /// A directory outside of all trees, and what is in it, to see that nobody was there.
 fn canary(room: &Room) -> (PathBuf, Tree) {
@@ -76,7 +76,7 @@ fn canary(room: &Room) -> (PathBuf, Tree) {
     (outside, tree)
 }
 
-fn is_canary(node: &walker::Node) -> bool {
+pub fn is_canary(node: &walker::Node) -> bool {
     node.size == CANARY.len() as u64
 }
 

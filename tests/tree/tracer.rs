@@ -70,6 +70,17 @@ fn in_child(page: &Page, call: impl FnOnce(&mut Outcome) -> i32) -> ! {
 /// Forks, has `call` made there, and does `fault` at the call number `at` of those that the library makes.
 #[cfg(target_arch = "x86_64")]
 pub fn run(page: &Page, at: usize, fault: Fault, call: impl FnOnce(&mut Outcome) -> i32) -> Ran {
+    run_among(page, (at, fault), &mut |_| {}, call)
+}
+
+/// The same, and has `others` act right before each system call, whose number it is told. The thread that makes it waits.
+#[cfg(target_arch = "x86_64")]
+pub fn run_among(
+    page: &Page,
+    (at, fault): (usize, Fault),
+    others: &mut dyn FnMut(usize),
+    call: impl FnOnce(&mut Outcome) -> i32,
+) -> Ran {
     unsafe {
         (page.0).write(Said { ended: 0, code: 0, leaked: 0, outcome: Outcome::unwritten() });
         let child = libc::fork();
@@ -77,7 +88,7 @@ pub fn run(page: &Page, at: usize, fault: Fault, call: impl FnOnce(&mut Outcome)
         if child == 0 {
             in_child(page, call);
         }
-        let calls = trace(child, at, fault);
+        let calls = trace(child, (at, fault), others);
         Ran { said: page.0.read(), calls }
     }
 }
@@ -120,7 +131,7 @@ unsafe fn enters(thread: libc::pid_t) -> bool {
 }
 
 #[cfg(target_arch = "x86_64")]
-unsafe fn trace(child: libc::pid_t, at: usize, fault: Fault) -> Vec<u64> {
+unsafe fn trace(child: libc::pid_t, (at, fault): (usize, Fault), others: &mut dyn FnMut(usize)) -> Vec<u64> {
     let none = std::ptr::null_mut::<c_void>();
     let (mut status, mut calls, mut inside) = (0, Vec::new(), false);
     // What each thread's call is answered.
@@ -152,6 +163,7 @@ unsafe fn trace(child: libc::pid_t, at: usize, fault: Fault) -> Vec<u64> {
                 } else if number as i64 == MARK {
                     inside = !inside;
                 } else if inside && counts(number, thread == child) {
+                    others(calls.len());
                     calls.push(number);
                     let now = calls.len() - 1 == at;
                     let answer = match fault {

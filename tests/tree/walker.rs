@@ -126,11 +126,15 @@ fn through(directory: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()))
 }
 
-/// Looks at the whole tree. Directories that wait are held open, so the limit of descriptors must be high for a deep one.
+/// Looks at the whole tree, or at a single file. Directories that wait are held open, so the limit of descriptors must be high for a deep one.
 pub fn walk(root: &Path) -> Tree {
     let (mut tree, mut firsts) = (Tree::new(), HashMap::new());
-    tree.insert(Vec::new(), node(root, b"", &mut firsts));
-    let mut waiting = vec![(Vec::new(), open_directory(root))];
+    let first = node(root, b"", &mut firsts);
+    let mut waiting = Vec::new();
+    if first.kind == Kind::Directory {
+        waiting.push((Vec::new(), open_directory(root)));
+    }
+    tree.insert(Vec::new(), first);
     while let Some((path, directory)) = waiting.pop() {
         let mut names: Vec<OsString> =
             fs::read_dir(through(&directory)).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -514,7 +514,7 @@ fn a_tree_is_merged_into_a_directory_that_is_called_dot() {
 }
 
 #[test]
-fn a_root_of_another_owner_or_open_to_others_is_refused() {
+fn a_root_that_was_not_just_made_is_refused() {
     let scratch = Scratch::new("owner");
     fs::create_dir(scratch.path("root")).unwrap();
     fs::set_permissions(scratch.path("root"), fs::Permissions::from_mode(0o700)).unwrap();
@@ -522,12 +522,17 @@ fn a_root_of_another_owner_or_open_to_others_is_refused() {
     let root = open("root");
     let stat = Native.stat(root.fd()).unwrap();
     let mut own = Own::default();
-    assert_eq!(own.check(&Native, root.fd(), &stat), Ok(()));
-    for other in [Stat { owner: stat.owner + 1, ..stat }, Stat { mode: 0o701, ..stat }] {
-        assert_eq!(own.check(&Native, root.fd(), &other).unwrap_err().cause, Cause::Inconsistent);
-        assert_eq!(own.check(&Native, root.fd(), &stat), Ok(()));
+    let parent = open(".");
+    let mut check = |root: &Handle<Native>, stat: &Stat| own.check(&Native, parent.fd(), root.fd(), stat);
+    assert_eq!(check(&root, &stat), Ok(()));
+    let another = Stat { device: stat.device + 1, ..stat };
+    for other in [Stat { owner: stat.owner + 1, ..stat }, Stat { mode: 0o701, ..stat }, another] {
+        assert_eq!(check(&root, &other).unwrap_err().cause, Cause::Inconsistent);
+        assert_eq!(check(&root, &stat), Ok(()));
     }
     assert_eq!(fs::read_dir(scratch.path("root")).unwrap().count(), 0);
+    fs::create_dir(scratch.path("root/entry")).unwrap();
+    assert_eq!(check(&open("root"), &stat).unwrap_err().cause, Cause::Inconsistent);
 }
 
 /// Somebody who may rename in the destination's parent.

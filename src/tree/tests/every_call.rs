@@ -768,12 +768,13 @@ fn keep_existing_keeps_what_appears_during_the_merge() {
     }
 }
 
-/// Right before each call of a merge, somebody puts a directory of theirs in the place of a new one: nothing is made in it.
+/// Right before each call of a merge, somebody puts a directory of theirs, or one of the caller's that is not empty, in the place
+/// of a new one: nothing is made in it, and it stays as open as it was.
 #[test]
 fn a_new_directory_that_is_exchanged_is_not_filled() {
     let merge = Options { if_exists: IfExists::Merge, ..Options::default() };
     let scenario = Scenario { there: There::Tree, ..Scenario::new(merge) };
-    let run = |nth: usize, (owner, mode): (u32, u32)| {
+    let run = |nth: usize, (owner, mode, entries): (u32, u32, usize)| {
         let bench = scenario.set_up();
         bench.model.world_mut().watch.tree = None; // what is old changes under way
         let old = bench.model.world().disk.lookup(bench.parent, b"copy").unwrap();
@@ -784,6 +785,9 @@ fn a_new_directory_that_is_exchanged_is_not_filled() {
             let Some(mine) = disk.lookup(old, b"d-sub") else { return };
             let ino = disk.new_inode(0, directory(), mode);
             disk.inodes[ino].owner = owner;
+            for _ in 0..entries {
+                disk.add_file(ino, "secret", &[], 0o600);
+            }
             disk.set_name(old, b"moved", Some(mine));
             disk.set_name(old, b"d-sub", Some(ino));
             made.set(Some(ino));
@@ -791,15 +795,16 @@ fn a_new_directory_that_is_exchanged_is_not_filled() {
         let outcome = scenario.run(&bench);
         (bench, outcome, theirs.get())
     };
-    let calls = run(0, (0, 0)).0.model.world().log.len();
+    let calls = run(0, (0, 0, 0)).0.model.world().log.len();
     let mut refused = 0;
     for nth in 1..=calls {
-        for other in [(77, 0o700), (0, 0o777)] {
+        for other in [(77, 0o700, 0), (0, 0o777, 0), (0, 0o700, 1)] {
             let (bench, outcome, theirs) = run(nth, other);
             let world = bench.model.world();
             let Some(theirs) = theirs else { continue };
             let case = format!("call {nth} {other:?}: {:?}\n{}", outcome.outcome, world.story());
-            assert_eq!(world.disk.names(theirs).len(), 0, "{case}");
+            assert_eq!(world.disk.names(theirs).len(), other.2, "{case}");
+            assert_eq!(world.disk.inodes[theirs].mode, other.1, "{case}");
             refused += usize::from(outcome.outcome.is_err_and(|error| error.cause == Cause::Inconsistent));
         }
     }

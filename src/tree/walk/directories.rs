@@ -10,7 +10,7 @@ use crate::copy::node::Node;
 use crate::copy::{self, Permissions, Preserve, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
 use crate::sys::errno::{EEXIST, EINVAL};
-use crate::sys::{Errno, Handle, Kind, Listing, Stat, Sys};
+use crate::sys::{Errno, Fd, Handle, Kind, Listing, Stat, Sys};
 use crate::tree::directory::{Directory, Level, Look};
 use crate::tree::file::{Fate, Outcome};
 use crate::tree::into_itself::is_same;
@@ -192,16 +192,13 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         made: bool,
     ) -> Result<Level<'s, S>> {
         let (target, target_stat) = if made {
-            metadata::enter_made(self.sys, parent.target.fd(), name).map_err(as_taken).at(Step::Create)?
+            self.enter_made(parent, name)?
         } else {
             let target = self.sys.enter(parent.target.fd(), name).map_err(as_taken).at(Step::Create)?;
             let target = Handle::new(self.sys, target);
             let stat = self.sys.stat(target.fd()).at(Step::Create)?;
             (target, stat)
         };
-        if made && self.copier.merges() {
-            self.own.check(self.sys, target.fd(), &target_stat)?; // nobody else can enter a new tree
-        }
         let number = self.next_number;
         self.next_number = self.next_number.saturating_add(1);
         let inodes = (source_stat.inode, target_stat.inode);
@@ -209,9 +206,19 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         if made {
             metadata::prepare(self.sys, &directory)?;
         }
-        let given = if made { self.given_in(parent)? } else { None };
+        let given = if made { self.given_in(directory.target.fd())? } else { None };
         let look = Look { source: source_stat, target: target_stat, made, given };
         Ok(Level::new(directory, look))
+    }
+
+    /// Opens a directory that was just made, and checks that it is the one. Nobody else can enter a new tree.
+    fn enter_made(&mut self, parent: &Directory<S>, name: &CStr) -> Result<(Handle<'s, S>, Stat)> {
+        let (sys, dir) = (self.sys, parent.target.fd());
+        let (made, stat) = metadata::enter_made(sys, dir, name).map_err(as_taken).at(Step::Create)?;
+        if self.copier.merges() {
+            self.own.check(sys, dir, made.fd(), &stat)?;
+        }
+        Ok((made, stat))
     }
 
     /// Makes a directory, which nobody else may look into until it is finished. `false`: it exists, and is merged into.
@@ -233,13 +240,14 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(true)
     }
 
-    /// The permission bits of a new directory in `parent`, if the options need them. In a merge each directory is asked: some
-    /// may have a default ACL, which takes the umask's place (acl(5)), and others not.
-    fn given_in(&self, parent: &Directory<S>) -> Result<Option<u32>> {
+    /// The permission bits that the system gave the new directory `made`, or would have given, if the options need them. In a
+    /// merge each directory is asked: some may have a default ACL, which takes the umask's place (acl(5)) and which `made`
+    /// inherited, and others not. Seen in `made` and not beside it, where others may put what they like.
+    fn given_in(&self, made: Fd) -> Result<Option<u32>> {
         if !self.copier.merges() || self.copier.options.files.permissions == Permissions::Source {
             return Ok(self.copier.given);
         }
-        metadata::mode_given(self.sys, parent.target.fd()).map(Some)
+        metadata::mode_given(self.sys, made).map(Some)
     }
 
     /// Makes the empty directory that stands for a mount point.
@@ -252,9 +260,9 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
     }
 
     /// Gives the directory that stands for a mount point the mode of what is mounted.
-    fn prepare_empty(&self, parent: &Directory<S>, name: &CStr, stat: &Stat) -> Result<()> {
-        let given = self.given_in(parent)?;
-        let made = metadata::enter_made(self.sys, parent.target.fd(), name).at(Step::Create)?;
+    fn prepare_empty(&mut self, parent: &Directory<S>, name: &CStr, stat: &Stat) -> Result<()> {
+        let made = self.enter_made(parent, name)?;
+        let given = self.given_in(made.0.fd())?;
         let bare = copy::Options { preserve: Preserve::default(), ..self.copier.options.files };
         let (from, to) = ((Node::Named(parent.source.fd(), name), stat), Node::Open(made.0.fd()));
         let mut report = copy::Report::default();
