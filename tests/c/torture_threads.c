@@ -16,6 +16,9 @@
 #define THREADS 6
 #define ROUNDS  12
 
+static const uint32_t modes[] = {REFLINK_AUTO, REFLINK_ALWAYS, REFLINK_NEVER};
+static const uint32_t durabilities[] = {REFLINK_ATOMIC, REFLINK_DURABLE, REFLINK_UNSTAGED};
+
 static int source;
 
 /* With "race", a caller's mistake that the checker must find: all threads pass the same result. */
@@ -38,12 +41,12 @@ static void *work(void *number)
 
     (void)snprintf(own, sizeof own, "own-%d", *(int *)number);
     for (round = 0; round < ROUNDS; round++) {
-        options.mode = (uint32_t)round % 3;
+        options.mode = modes[round % 3];
         options.if_exists = REFLINK_REPLACE;
-        options.durability = (uint32_t)(round / 3) % 3;
+        options.durability = durabilities[round / 3 % 3];
         bad += !fine(reflink_copy_file("src", "shared", &options, result));
         bad += !fine(reflink_copy_file("src", own, &options, result));
-        options.durability = 0;
+        options.if_exists = options.durability = 0;
         to = open(own, O_RDWR | O_CREAT, 0600);
         /* All threads use one descriptor as source: the library must not use its offset. */
         bad += !fine(reflink_copy_fd(source, to, &options, result));

@@ -27,7 +27,7 @@ static int race, alone;
 struct caller {
     pthread_t thread;
     int number, bad;
-    char name[16];
+    char name[20];
     /* What the caller's functions see: they are called by the thread that called the library. */
     unsigned long filtered, done, told;
     volatile int cancel;
