@@ -11,7 +11,7 @@ use crate::copy::source::Source;
 use crate::copy::{Reason, check_regular, retry, table};
 use crate::error::{At, Result, Step};
 use crate::sys::errno::{EFBIG, EINVAL, EIO, ENOTDIR};
-use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
+use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys, Volume};
 
 /// The alignments tried after the file system's own answers, up to the largest record size in
 /// common use (ZFS: 1 MiB).
@@ -120,7 +120,7 @@ pub fn by_descriptor<S: Sys>(sys: &S, src: Option<Fd>, dst_dir: Fd) -> Result<Ca
 /// error.
 fn trial<S: Sys>(sys: &S, from: Origin, directory: Fd) -> Result<Capability> {
     let mut found = Capability {
-        fs_name: sys.volume(directory).map_or("unknown", |volume| volume.name),
+        fs_name: sys.volume(directory).map_or(Volume::UNKNOWN, |volume| volume.name),
         exchange: exchanges(sys, directory),
         ..Capability::default()
     };

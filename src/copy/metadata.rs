@@ -151,7 +151,7 @@ pub(crate) struct TimesKept {
 impl TimesKept {
     /// On `device`, where `dir` is. `None`: a server is behind it, which may treat each file differently.
     pub fn new<S: Sys>(sys: &S, dir: Fd, device: u64) -> Option<Self> {
-        let local = sys.volume(dir).is_ok_and(|volume| !volume.remote);
+        let local = sys.volume(dir).is_ok_and(|volume| volume.is_local());
         local.then(|| Self { device, seen: AtomicBool::new(false) })
     }
 

@@ -222,6 +222,16 @@ pub struct Volume {
     pub name: &'static str,
 }
 
+impl Volume {
+    /// The name of a file system that is not known.
+    pub const UNKNOWN: &'static str = "unknown";
+
+    /// Whether surely no server is behind it.
+    pub fn is_local(&self) -> bool {
+        !self.remote && self.name != Self::UNKNOWN
+    }
+}
+
 /// What the system answers when two ranges are to share their blocks if they hold the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dedupe {

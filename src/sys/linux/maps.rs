@@ -5,7 +5,7 @@ use core::mem::{MaybeUninit, offset_of};
 use core::ptr;
 
 use super::may_call;
-use crate::sys::api::{Fd, Result, Stat, Sys};
+use crate::sys::api::{Fd, Result, Stat, Sys, Volume};
 use crate::sys::maps::{BATCH, Base, Batch, Content, Maps, Record, Said};
 use crate::sys::posix::{Native, done};
 
@@ -178,7 +178,7 @@ impl Maps for Native {
 
     /// The file system's name decides. 9p and FUSE, which may show the name of another one, have no FIEMAP.
     fn said(&self, fd: Fd) -> Said {
-        match self.volume(fd).map_or("unknown", |volume| volume.name) {
+        match self.volume(fd).map_or(Volume::UNKNOWN, |volume| volume.name) {
             "xfs" | "btrfs" | "ocfs2" | "bcachefs" => Said::Always,
             "ext4" | "f2fs" | "gfs2" | "ntfs3" => Said::Always, // nothing can be shared there
             "overlay" => Said::AsItsMaps,
@@ -201,7 +201,7 @@ impl Maps for Native {
     /// bcachefs and nilfs2 give the files of a snapshot the numbers of the originals, and some FUSE servers give all files the
     /// same. OCFS2 and GFS2 count as remote, since several machines use their disk, but have no server in between.
     fn numbers_tell(&self, fd: Fd) -> bool {
-        const REPEAT: [&str; 3] = ["bcachefs", "nilfs2", "unknown"];
+        const REPEAT: [&str; 3] = ["bcachefs", "nilfs2", Volume::UNKNOWN];
         const OF_DISKS: [&str; 2] = ["ocfs2", "gfs2"];
         self.volume(fd).is_ok_and(|volume| match volume.name {
             name if OF_DISKS.contains(&name) => true,

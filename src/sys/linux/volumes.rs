@@ -1,6 +1,8 @@
 //! The names of Linux file systems, and which of them have a server behind them.
 //! Names are for people; that a server answers decides only whether an EIO from copy_file_range may be its lack of the call.
 
+use crate::sys::api::Volume;
+
 /// One file system: its `f_type` (statfs(2), linux/magic.h), its name, and whether a server answers
 /// behind it.
 struct Known(u32, &'static str, bool);
@@ -57,7 +59,7 @@ const KNOWN: &[Known] = &[
 
 /// The name for people of a file system's `f_type`, and whether a server answers behind it.
 pub fn describe(magic: u32) -> (&'static str, bool) {
-    KNOWN.iter().find(|known| known.0 == magic).map_or(("unknown", false), |known| (known.1, known.2))
+    KNOWN.iter().find(|known| known.0 == magic).map_or((Volume::UNKNOWN, false), |known| (known.1, known.2))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ fn known(name: &[c_char]) -> &'static str {
     // SAFETY: c_char and u8 have the same size, and every value of one is a value of the other.
     let bytes = unsafe { core::slice::from_raw_parts(name.as_ptr().cast::<u8>(), name.len()) };
     let said = CStr::from_bytes_until_nul(bytes).unwrap_or_default().to_bytes();
-    KNOWN.iter().find(|known| known.as_bytes() == said).copied().unwrap_or("unknown")
+    KNOWN.iter().find(|known| known.as_bytes() == said).copied().unwrap_or(Volume::UNKNOWN)
 }
 
 /// What the file system of a file says of itself.

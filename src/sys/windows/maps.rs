@@ -9,7 +9,7 @@ use super::backend::Windows;
 use super::calls::{self, Name, Open, Plain};
 use super::extents::{self, Facts, PointerCalls};
 use super::{status, volumes};
-use crate::sys::api::{Errno, Fd, Result, Stat, unsupported};
+use crate::sys::api::{Errno, Fd, Result, Stat, Volume, unsupported};
 use crate::sys::errno;
 use crate::sys::maps::{Base, Batch, Maps, Said};
 
@@ -47,7 +47,7 @@ impl Maps for Windows {
 
     /// Only ReFS shares, of the file systems that come with Windows.
     fn said(&self, fd: Fd) -> Said {
-        match volumes::volume(fd).map_or("unknown", |volume| volume.name) {
+        match volumes::volume(fd).map_or(Volume::UNKNOWN, |volume| volume.name) {
             "ReFS" => Said::ByRecord,
             "NTFS" | "FAT" | "FAT32" | "exFAT" => Said::Always,
             _ => Said::Never,

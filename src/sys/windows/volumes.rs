@@ -71,7 +71,11 @@ fn cluster(fd: Fd) -> Result<u64> {
 fn name(attributes: &Attributes) -> &'static str {
     let units = (attributes.name_bytes as usize).checked_div(2).unwrap_or(0);
     let found = attributes.name.get(..units).unwrap_or_default();
-    NAMES.iter().copied().find(|known| known.encode_utf16().eq(found.iter().copied())).unwrap_or("unknown")
+    NAMES
+        .iter()
+        .copied()
+        .find(|known| known.encode_utf16().eq(found.iter().copied()))
+        .unwrap_or(Volume::UNKNOWN)
 }
 
 /// Whether a server is behind it.
@@ -86,7 +90,7 @@ pub fn volume(fd: Fd) -> Result<Volume> {
     Ok(Volume {
         block_size: cluster(fd)?,
         remote: is_remote(fd),
-        name: attributes.map_or("unknown", |attributes| name(&attributes)),
+        name: attributes.map_or(Volume::UNKNOWN, |attributes| name(&attributes)),
     })
 }
 

@@ -75,17 +75,17 @@ fn a_file_costs_no_call_too_many() {
 #[test]
 fn a_file_that_is_copied_costs_no_call_too_many() {
     use Call::*;
-    for remote in [false, true] {
-        let model = source(
-            Traits { remote, ..Traits::EXT4 },
-            &[(b"text", 0o600, FINE), (b"more", 0o600, FINE), (b"last", 0o600, FINE)],
-        );
+    let local: &[Call] = &[OpenListed, Stat, CreateNew, KernelCopy, Stat, Stat, SetTimes, Close, Close];
+    let server: &[Call] =
+        &[OpenListed, Stat, CreateNew, KernelCopy, Stat, Stat, Flush, SetTimes, Stat, Close, Close];
+    let unknown = Traits { name: "unknown", ..Traits::EXT4 };
+    for (volume, expected) in
+        [(Traits::EXT4, local), (Traits { remote: true, ..Traits::EXT4 }, server), (unknown, server)]
+    {
+        let files: [(&[u8], u32, Time); 2] = [(b"text", 0o600, FINE), (b"more", 0o600, FINE)];
+        let model = source(volume, &files);
         assert_eq!(copy(&model, TIMES, |_| {}).0, Ok(()));
-        let local = [OpenListed, Stat, CreateNew, KernelCopy, Stat, Stat, SetTimes, Close, Close];
-        let server =
-            [OpenListed, Stat, CreateNew, KernelCopy, Stat, Stat, Flush, SetTimes, Stat, Close, Close];
-        let expected: &[Call] = if remote { &server } else { &local };
-        assert_eq!(of_last_file(&model), expected, "remote: {remote}");
+        assert_eq!(of_last_file(&model), expected, "{} {}", volume.name, volume.remote);
     }
 }
 
