@@ -8,6 +8,7 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <stdexcept>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -89,6 +90,8 @@ int main(int argc, char **argv)
         if (all.specials_left_out > 0)
             std::cout << all.specials_left_out << " left out that are no files\n";
         prove(argv[1], argv[2]);
+        if (!std::cout.flush())
+            throw std::runtime_error("cannot print");
     } catch (const libreflink::error &error) {
         std::cerr << libreflink::describe(error) << '\n';
         return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * copy_file: copies a file, sharing its blocks where the file system can.
- * A complete command to start from: options, a progress bar, Ctrl-C, exit codes, the result in
+ * A complete command to start from: options, a progress bar, signals, exit codes, the result in
  * words. */
 
 #define _POSIX_C_SOURCE   200809L
@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <getopt.h> /* getopt_long: not in POSIX, but in every C library of a Unix */
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +18,11 @@
 
 #include <libreflink.h>
 
+#include "names.h"
+#include "signals.h"
 #include "sizes.h"
 
-enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3, CANCELLED = 130 };
+enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3 };
 
 /* The largest step of a clone when somebody watches (see "progress" in libreflink.h). */
 #define CLONE_STEP ((off_t)1 << 30)
@@ -29,8 +30,6 @@ enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3, CANCELLED = 130 };
 /* The bar appears when the copy takes longer than this, and is drawn again not sooner than that. */
 #define BAR_AFTER 0.5 /* seconds */
 #define BAR_EVERY 0.1
-
-static volatile sig_atomic_t interrupted;
 
 struct bar {
     bool wanted;
@@ -53,7 +52,7 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* ---- Progress and Ctrl-C ---- */
+/* ---- Progress ---- */
 
 static void draw(struct bar *bar, const struct reflink_progress *progress, double time)
 {
@@ -83,8 +82,7 @@ static void erase(struct bar *bar)
     bar->drawn = false;
 }
 
-/* The library calls this between two steps; anything but 0 cancels the copy, and nothing is left.
- */
+/* The library calls this between two steps; anything but 0 would cancel the copy. */
 static int on_progress(void *user, const struct reflink_progress *progress)
 {
     struct bar *bar = user;
@@ -94,26 +92,7 @@ static int on_progress(void *user, const struct reflink_progress *progress)
         draw(bar, progress, time);
         bar->next = time + BAR_EVERY;
     }
-    return interrupted;
-}
-
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
-
-/* Notes SIGINT instead of dying of it, unless it was ignored before (nohup, a shell's "&"). */
-static void catch_interrupt(void)
-{
-    struct sigaction action, before;
-
-    memset(&action, 0, sizeof(action));
-    action.sa_handler = on_interrupt;
-    action.sa_flags = SA_RESTART;
-    sigemptyset(&action.sa_mask);
-    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-        sigaction(SIGINT, &action, NULL);
+    return 0;
 }
 
 /* ---- The copy ---- */
@@ -132,7 +111,7 @@ static bool refused(int code, const struct reflink_result *result)
  * larger file is first cloned in one call without progress, usually in milliseconds. Only if
  * that is refused is the file copied with progress.
  *
- * During that one call SIGINT keeps its default action: it ends the process, and the unnamed
+ * During that one call signals keep their default action: they end the process, and the unnamed
  * file disappears with it. (Where the file system has no unnamed files, NFS for one, a
  * ".reflink-" file can stay.) A handler would only make the user wait, since nothing reads the
  * flag it sets. With REFLINK_UNSTAGED a partial file would stay under the final name, so there
@@ -159,12 +138,13 @@ static int copy(const struct command *command, const char *dest, struct reflink_
         if (options.mode == REFLINK_ALWAYS || !refused(code, result))
             return code;
     }
-    catch_interrupt();
+    catch_signals();
     bar.wanted = !command->quiet && isatty(STDERR_FILENO);
     bar.started = now();
     bar.next = bar.started + BAR_AFTER;
     options.progress = on_progress;
     options.user = &bar;
+    options.cancel = &interrupted;
     code = reflink_copy_file(command->source, dest, &options, result);
     erase(&bar);
     return code;
@@ -185,7 +165,8 @@ static void print_result(const char *dest, const struct reflink_result *result)
 {
     uint64_t total = result->bytes_cloned + result->bytes_copied + result->bytes_hole;
 
-    printf("%s: %s", dest, reflink_method_text(result->method));
+    put_name(dest, stdout);
+    printf(": %s", reflink_method_text(result->method));
     print_amount("; ", result->bytes_cloned, "shared");
     print_amount("; ", result->bytes_copied, "copied");
     print_amount("; ", result->bytes_hole, "left as holes");
@@ -205,14 +186,14 @@ static void print_result(const char *dest, const struct reflink_result *result)
 static void print_failure(const struct command *command, const char *dest, int code,
                           const struct reflink_result *result)
 {
-    char line[1024];
-
     if (code == -ECANCELED && interrupted) {
-        fprintf(stderr, "copy_file: %s: cancelled, nothing is left\n", dest);
+        fputs("copy_file: ", stderr);
+        put_name(dest, stderr);
+        fputs(": stopped by a signal; nothing has changed under that name\n", stderr);
         return;
     }
-    reflink_describe(code, result->step, result->flags, command->source, dest, line, sizeof(line));
-    fprintf(stderr, "copy_file: %s (%s)", line, reflink_err_name(code));
+    put_failure("copy_file", code, result->step, result->flags, command->source, dest);
+    fprintf(stderr, " (%s)", reflink_err_name(code));
     if (refused(code, result))
         fprintf(stderr, ", because %s", reflink_reason_text(result->reason));
     if (code == -EEXIST)
@@ -224,8 +205,6 @@ static int exit_code(int code, const struct reflink_result *result)
 {
     if (code == 0)
         return DONE;
-    if (code == -ECANCELED && interrupted)
-        return CANCELLED;
     if (refused(code, result))
         return NOT_CLONEABLE;
     return FAILED;
@@ -247,7 +226,8 @@ static const char help[] =
     "  -q, --quiet           print errors only\n"
     "  -h, --help            print this\n"
     "\n"
-    "exit status: 0 done, 1 failed, 2 usage, 3 not cloneable (with --always), 130 cancelled.\n"
+    "exit status: 0 done, 1 failed, 2 usage, 3 not cloneable (with --always). SIGHUP, SIGINT and\n"
+    "SIGTERM end it when what was made is removed.\n"
     "After a failure DEST is what it was before; where only the last step failed, to sync the\n"
     "directory or to close, it is the complete copy. Never a part.\n";
 
@@ -311,7 +291,7 @@ static void read_option(struct command *command, int letter)
         break;
     case 'h':
         fputs(help, stdout);
-        exit(fflush(stdout) == 0 ? DONE : FAILED);
+        exit(all_printed("copy_file") ? DONE : FAILED);
     default:
         usage(NULL); /* getopt has said what is wrong */
     }
@@ -344,7 +324,7 @@ int main(int argc, char **argv)
 {
     struct command command = {NULL, NULL, false, REFLINK_OPTIONS_INIT};
     struct reflink_result result = REFLINK_RESULT_INIT;
-    int letter, code;
+    int letter, code, status;
     char *dest;
 
     while ((letter = getopt_long(argc, argv, "anfdupPqh", long_options, NULL)) != -1)
@@ -365,9 +345,10 @@ int main(int argc, char **argv)
     else if (!command.quiet)
         print_result(dest, &result);
     free(dest);
-    if (fflush(stdout) != 0) {
-        perror("copy_file: the copy is done, but this could not be printed");
-        return FAILED;
-    }
-    return exit_code(code, &result);
+    status = exit_code(code, &result);
+    if (interrupted != SIGPIPE && !all_printed("copy_file"))
+        status = FAILED;
+    if (interrupted)
+        die_of(interrupted);
+    return status;
 }

@@ -17,6 +17,7 @@
 
 #include <libreflink.h>
 
+#include "names.h"
 #include "sizes.h"
 
 enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3 };
@@ -77,6 +78,13 @@ static bool parse_size(const char *text, uint64_t *size)
     return true;
 }
 
+static void complain(const char *name, const char *doing)
+{
+    fputs("copy_range: ", stderr);
+    put_name(name, stderr);
+    fprintf(stderr, ": %s: %s\n", doing, strerror(errno));
+}
+
 static uint64_t size_of(const char *text)
 {
     uint64_t size = 0;
@@ -95,7 +103,7 @@ static int open_source(const char *name)
     int fd = open(name, O_RDONLY | OPEN_FLAGS);
 
     if (fd < 0)
-        fprintf(stderr, "copy_range: %s: opening the source: %s\n", name, strerror(errno));
+        complain(name, "opening the source");
     return fd;
 }
 
@@ -115,7 +123,7 @@ static int open_dest(const char *name, int source, bool *created)
         }
     }
     if (fd < 0)
-        fprintf(stderr, "copy_range: %s: opening or making the file: %s\n", name, strerror(errno));
+        complain(name, "opening or making the file");
     return fd;
 }
 
@@ -161,10 +169,9 @@ static int print_failure(const char *source, const char *dest, int code,
                          const struct reflink_result *result)
 {
     bool refused = reflink_clone_refused(code, result->step, result->reason);
-    char line[1024];
 
-    reflink_describe(code, result->step, result->flags, source, dest, line, sizeof(line));
-    fprintf(stderr, "copy_range: %s (%s)", line, reflink_err_name(code));
+    put_failure("copy_range", code, result->step, result->flags, source, dest);
+    fprintf(stderr, " (%s)", reflink_err_name(code));
     if (refused)
         fprintf(stderr, ", because %s", reflink_reason_text(result->reason));
     fprintf(stderr, "; %" PRIu64 " bytes were done\n",
@@ -193,7 +200,7 @@ static int run(char **argument, const struct reflink_options *options)
             remove_created(name, dest);
         /* Some file systems (NFS) report a failed write only here. */
         if (close(dest) != 0 && status == DONE) {
-            fprintf(stderr, "copy_range: %s: closing the file: %s\n", name, strerror(errno));
+            complain(name, "closing the file");
             status = FAILED;
         }
         if (status == DONE)
@@ -219,7 +226,7 @@ int main(int argc, char **argv)
         uint32_t mode = letter == 'a' ? REFLINK_ALWAYS : REFLINK_NEVER;
         if (letter == 'h') {
             fputs(help, stdout);
-            return fflush(stdout) == 0 ? DONE : FAILED;
+            return all_printed("copy_range") ? DONE : FAILED;
         }
         if (letter == '?')
             usage(NULL, NULL); /* getopt has said what is wrong */
@@ -230,9 +237,5 @@ int main(int argc, char **argv)
     if (argc - optind != 5)
         usage("five arguments are needed: SOURCE SRC_OFFSET LENGTH|eof DEST DST_OFFSET", NULL);
     status = run(argv + optind, &options);
-    if (fflush(stdout) != 0) {
-        perror("copy_range: cannot print");
-        return FAILED;
-    }
-    return status;
+    return all_printed("copy_range") ? status : FAILED;
 }

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include <libreflink.h>
 
 #include "names.h"
+#include "signals.h"
 #include "sizes.h"
 
 enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3, INCOMPLETE = 4, UNPROVEN = 5 };
@@ -30,10 +30,12 @@ enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_CLONEABLE = 3, INCOMPLETE = 4, UNPRO
 #define BAR_EVERY 0.1
 
 /* What is left out, as in a .gitignore: "build/" is a directory, "/build" and "docs/build" are
- * paths from the root on, "build" is a name anywhere. */
+ * paths from the root on, "build" is a name anywhere. Two asterisks and a slash in front: a path
+ * from any directory on. */
 struct pattern {
-    const char *text; /* without the slashes at both ends */
+    const char *text; /* without the slashes at both ends, and those asterisks */
     bool of_paths;
+    bool at_any_depth;
     bool of_directories;
 };
 
@@ -59,18 +61,6 @@ struct command {
     double next;
     struct reflink_tree_options options;
 };
-
-/* Set by the signal handler. The library reads the first between its steps. */
-static volatile int interrupted;    /* the signal that came first */
-static volatile sig_atomic_t again; /* Ctrl-C once more: do not wait for the removal */
-
-static void on_signal(int signal)
-{
-    if (interrupted != 0 && signal == SIGINT)
-        again = 1;
-    if (interrupted == 0)
-        interrupted = signal;
-}
 
 static double now(void)
 {
@@ -109,19 +99,28 @@ static void erase(struct command *command)
     command->drawn = false;
 }
 
+static bool matches(const struct pattern *pattern, const struct reflink_tree_entry *entry)
+{
+    const char *text = pattern->of_paths ? entry->path : entry->name;
+
+    if (pattern->of_directories && entry->kind != REFLINK_ENTRY_DIRECTORY)
+        return false;
+    while (fnmatch(pattern->text, text, FNM_PATHNAME) != 0) {
+        text = pattern->at_any_depth ? strchr(text, '/') : NULL;
+        if (text == NULL)
+            return false;
+        text++;
+    }
+    return true;
+}
+
 static int on_filter(void *user, const struct reflink_tree_entry *entry)
 {
     const struct command *command = user;
 
-    for (size_t i = 0; i < command->exclusions; i++) {
-        const struct pattern *pattern = &command->excluded[i];
-        const char *text = pattern->of_paths ? entry->path : entry->name;
-
-        if (pattern->of_directories && entry->kind != REFLINK_ENTRY_DIRECTORY)
-            continue;
-        if (fnmatch(pattern->text, text, FNM_PATHNAME) == 0)
+    for (size_t i = 0; i < command->exclusions; i++)
+        if (matches(&command->excluded[i], entry))
             return REFLINK_LEAVE_OUT;
-    }
     return REFLINK_TAKE;
 }
 
@@ -343,11 +342,11 @@ static const char help[] =
     "  -d, --durable          return when the copy will survive a power loss\n"
     "  -p, --preserve         keep times, owner, extended attributes and ACL as far as possible\n"
     "  -x, --one-file-system  leave mount points empty\n"
-    "  -e, --exclude PATTERN  leave out what matches; may be repeated. *, ? and [...] match "
-    "within\n"
-    "                         a name. \"*.o\" is a name anywhere, \"/a\" and \"a/b\" are paths "
-    "from\n"
-    "                         SOURCE on, \"a/\" is a directory only\n"
+    "  -e, --exclude PATTERN  leave out what matches; may be repeated. *, ? and [...]\n"
+    "                         match within a name. \"*.o\" is a name anywhere; \"/a\",\n"
+    "                         \"./a\" and \"a/b\" are paths from SOURCE on, \"**/a/b\" is\n"
+    "                         one from any directory on; \"a/\" is only a directory,\n"
+    "                         \"a/**\" what is in it\n"
     "  -k, --keep-going       leave out entries that fail, and say so\n"
     "  -s, --prove            ask the file system whether every file shares its blocks\n"
     "  -t, --threads N        work with at most N threads\n"
@@ -407,17 +406,27 @@ static uint32_t number_of_threads(const char *text)
 
 static struct pattern read_pattern(char *text)
 {
-    struct pattern pattern = {NULL, false, false};
-    size_t length = strlen(text);
+    struct pattern pattern = {NULL, false, false, false};
+    size_t length;
 
-    if (length > 1 && text[length - 1] == '/') {
-        text[length - 1] = '\0';
+    if (strncmp(text, "./", 2) == 0)
+        text++;
+    length = strlen(text);
+    while (length > 1 && text[length - 1] == '/') {
+        text[--length] = '\0';
         pattern.of_directories = true;
     }
     pattern.of_paths = strchr(text, '/') != NULL;
-    pattern.text = text[0] == '/' ? text + 1 : text;
-    if (pattern.text[0] == '\0')
+    text += strspn(text, "/");
+    while (strncmp(text, "**/", 3) == 0) {
+        text += 3;
+        pattern.at_any_depth = true;
+    }
+    if (text[0] == '\0')
         usage("--exclude takes a pattern");
+    if (strstr(text, "**/") != NULL) /* fnmatch(3) would take it for one directory */
+        usage("--exclude: \"**/\" can only begin a pattern");
+    pattern.text = text;
     return pattern;
 }
 
@@ -473,34 +482,10 @@ static void read_option(struct command *command, int letter)
         break;
     case 'h':
         fputs(help, stdout);
-        exit(fflush(stdout) == 0 ? DONE : FAILED);
+        exit(all_printed("copy_tree") ? DONE : FAILED);
     default:
         usage(NULL); /* getopt has said what is wrong */
     }
-}
-
-/* Notes signals instead of dying of them, so that nothing stays behind. SIGPIPE is one of them:
- * "copy_tree -v ... | head" must not leave half a tree either. */
-static void catch_signals(void)
-{
-    static const int signals[] = {SIGHUP, SIGINT, SIGPIPE, SIGTERM};
-    struct sigaction action, before;
-
-    memset(&action, 0, sizeof(action));
-    action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;
-    sigfillset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        /* One that was ignored before (nohup, a shell's "&") stays so. */
-        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
-}
-
-/* Dies of the signal after all: a shell ends a loop only if Ctrl-C killed what it ran. */
-static void die_of(int number)
-{
-    signal(number, SIG_DFL);
-    raise(number);
 }
 
 int main(int argc, char **argv)
@@ -546,11 +531,9 @@ int main(int argc, char **argv)
         free(command.cloned.paths[i]);
     free(command.cloned.paths);
     free(command.excluded);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        if (interrupted != SIGPIPE) /* who reads no more knows */
-            perror("copy_tree: cannot print");
+    /* Who reads no more knows that it is not told all. */
+    if (interrupted != SIGPIPE && !all_printed("copy_tree"))
         status = FAILED;
-    }
     if (interrupted)
         die_of(interrupted);
     return status;

@@ -254,7 +254,7 @@ int main(int argc, char **argv)
             break;
         case 'h':
             fputs(help, stdout);
-            return fflush(stdout) == 0 ? SHARED : FAILED;
+            return all_printed("dedupe") ? SHARED : FAILED;
         default:
             usage(NULL); /* getopt has said what is wrong */
         }
@@ -275,9 +275,5 @@ int main(int argc, char **argv)
     end(&group);
     if (!group.quiet)
         print_gain(&group.gain);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        perror("dedupe: cannot print");
-        return FAILED;
-    }
-    return worst;
+    return all_printed("dedupe") ? worst : FAILED;
 }

@@ -125,7 +125,8 @@ static bool look(const char *name, int fd, const struct command *command)
                                command->list ? print_extents : NULL, NULL);
 
     if (code < 0) {
-        complain(name, reflink_strerror(code));
+        if (!ferror(stdout)) /* else print_extents() ended it, and main() says why */
+            complain(name, reflink_strerror(code));
         return false;
     }
     if (command->numbers)
@@ -272,7 +273,7 @@ static void read_options(int argc, char **argv, struct command *command)
             break;
         case 'h':
             fputs(help, stdout);
-            exit(fflush(stdout) == 0 ? ALL : FAILED);
+            exit(all_printed("extents") ? ALL : FAILED);
         default:
             usage(NULL); /* getopt has said what is wrong */
         }
@@ -292,9 +293,5 @@ int main(int argc, char **argv)
         if (answer > worst)
             worst = answer;
     }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        perror("extents: cannot print");
-        return FAILED;
-    }
-    return worst;
+    return all_printed("extents") ? worst : FAILED;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Names and failures as people read them. Shared by the examples. */
+ * Names and failures as people read them, and whether all was printed. Shared by the examples. */
 
 #ifndef NAMES_H
 #define NAMES_H
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <libreflink.h>
 
@@ -35,6 +38,19 @@ static inline void put_failure(const char *program, int code, uint32_t step, uin
         reflink_describe(code, step, flags, src, dst, line, size);
     fprintf(stderr, "%s: %s", program, line != NULL ? line : reflink_strerror(code));
     free(line);
+}
+
+/* Whether standard output took everything, or else says why not. To be asked at the end: a full
+ * device is noticed when the buffer is written, which may have been long before. */
+static inline bool all_printed(const char *program)
+{
+    bool flushed = fflush(stdout) == 0;
+
+    if (flushed && !ferror(stdout))
+        return true;
+    fprintf(stderr, "%s: cannot print: %s\n", program,
+            flushed ? "an earlier write failed" : strerror(errno));
+    return false;
 }
 
 #endif

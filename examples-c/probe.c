@@ -10,6 +10,7 @@
 
 #include <libreflink.h>
 
+#include "names.h"
 #include "sizes.h"
 
 /* From best to worst. Of several answers the worst is the exit status. */
@@ -83,6 +84,15 @@ static void print_table(const struct reflink_capability *capability)
     printf("  %-16s %s\n", "file system", capability->fs_name);
 }
 
+static void put_names(const char *source, const char *directory, FILE *to)
+{
+    if (source != NULL) {
+        put_name(source, to);
+        fputs(" -> ", to);
+    }
+    put_name(directory, to);
+}
+
 static int probe(const char *source, const char *directory)
 {
     struct reflink_capability capability = REFLINK_CAPABILITY_INIT;
@@ -90,11 +100,13 @@ static int probe(const char *source, const char *directory)
 
     if (code < 0) {
         fflush(stdout);
-        fprintf(stderr, "probe: %s%s%s: %s (%s)\n", source ? source : "", source ? " -> " : "",
-                directory, reflink_strerror(code), reflink_err_name(code));
+        fputs("probe: ", stderr);
+        put_names(source, directory, stderr);
+        fprintf(stderr, ": %s (%s)\n", reflink_strerror(code), reflink_err_name(code));
         return FAILED;
     }
-    printf("%s%s%s\n", source ? source : "", source ? " -> " : "", directory);
+    put_names(source, directory, stdout);
+    putchar('\n');
     print_table(&capability);
     return capability.clone > 0 ? YES : capability.clone == 0 ? NO : UNKNOWN;
 }
@@ -105,7 +117,7 @@ int main(int argc, char **argv)
 
     if (argc > 1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
         fputs(help, stdout);
-        return fflush(stdout) == 0 ? YES : FAILED;
+        return all_printed("probe") ? YES : FAILED;
     }
     if (argc > 1 && strcmp(argv[1], "--") == 0)
         first++;
@@ -122,9 +134,5 @@ int main(int argc, char **argv)
         if (answer > worst)
             worst = answer;
     }
-    if (fflush(stdout) != 0) {
-        perror("probe: cannot print");
-        return FAILED;
-    }
-    return worst;
+    return all_printed("probe") ? worst : FAILED;
 }

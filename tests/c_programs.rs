@@ -157,6 +157,7 @@ fn main() {
     {
         trials.extend(["gcc", "clang"].map(|compiler| example(source.clone(), compiler)));
     }
+    trials.extend(["gcc", "clang"].map(examples::on_a_full_device));
     let without_overlays: Vec<_> =
         places.iter().filter(|place| !place.name.starts_with("overlay-")).cloned().collect();
     let tried = examples::ON_TREES.iter().map(|example| (example, &places));

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -18,8 +19,9 @@ pub type Example = (&'static str, &'static str, fn(&Path, &Path, bool) -> Result
 pub const ON_TREES: &[Example] =
     &[("examples-c/clone_tree.cpp", "c++17", clones_tree), ("examples-c/copy_tree.c", "c99", copies_tree)];
 
-/// These on each but overlays, whose maps prove nothing.
+/// These on each but overlays, whose maps prove nothing and whose files have no leases.
 pub const ON_SHARING: &[Example] = &[
+    ("examples-c/copy_file.c", "c99", copies_file),
     ("examples-c/dedupe.c", "c99", dedupes),
     ("examples-c/extents.c", "c99", shows_extents),
     ("tests/c/dedupe.cpp", "c++17", dedupes_from_cpp),
@@ -83,6 +85,10 @@ fn clones_tree(program: &Path, dir: &Path, clones: bool) -> Result<(), Failed> {
         return Err(format!("{}: {says}{}", output.status, String::from_utf8_lossy(&output.stderr)).into());
     }
     same_trees(&from, &to)?;
+    let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
+    let output = Command::new(program).args([&from, &dir.join("unseen")]).stdout(full).output()?;
+    let said = output.stderr == b"cannot print\n";
+    expect("/dev/full", output.status.code() == Some(1) && said, &output)?;
     for (source, dest) in [(&from, &to), (&from, &from.join("deep/inside"))] {
         if Command::new(program).args([source, dest]).output()?.status.code() != Some(1) {
             return Err(format!("{} onto {} was not refused", source.display(), dest.display()).into());
@@ -186,6 +192,15 @@ fn leaves_out(program: &Path, dir: &Path) -> Result<(), Failed> {
         ("/docs/*", "docs/build docs/build/d docs/c.o docs/sub.o docs/x.build"),
         ("/*.o", ".a.o b.o"),
         ("b.o/", ""),
+        ("./build", "build build/e"),
+        ("./*.o", ".a.o b.o"),
+        ("build//", "build build/e docs/build docs/build/d"),
+        ("**/build", "build build/e docs/build docs/build/d"),
+        ("/**/build/", "build build/e docs/build docs/build/d"),
+        ("build/d", ""),
+        ("**/build/d", "docs/build/d"),
+        ("**/docs/c.o", "docs/c.o"),
+        ("docs/**", "docs/build docs/build/d docs/c.o docs/sub.o docs/x.build"),
         ("docs/", "docs docs/build docs/build/d docs/c.o docs/sub.o docs/x.build"),
         ("?.[o]", "b.o docs/c.o"),
     ] {
@@ -198,8 +213,8 @@ fn leaves_out(program: &Path, dir: &Path) -> Result<(), Failed> {
         }
         fs::remove_dir_all(&to)?;
     }
-    for empty in ["", "/"] {
-        ends(program, &["--exclude", empty], &[&from, &to], 2)?;
+    for wrong in ["", "/", "./", "docs/**/d"] {
+        ends(program, &["--exclude", wrong], &[&from, &to], 2)?;
     }
     Ok(fs::remove_dir_all(from)?)
 }
@@ -221,6 +236,110 @@ fn tells_of_what_it_cannot_print(program: &Path, dir: &Path, from: &Path) -> Res
     Ok(fs::remove_dir_all(to)?)
 }
 
+/// Every example that prints, with what it prints something for: a full device as standard output is a failure.
+pub fn on_a_full_device(compiler: &'static str) -> Trial {
+    Trial::test(format!("examples_on_a_full_device::{compiler}"), move || {
+        let dir =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("full-{compiler}-{}", std::process::id()));
+        fs::create_dir(&dir)?;
+        let outcome = finds_the_device_full(compiler, &dir);
+        fs::remove_dir_all(&dir)?;
+        outcome
+    })
+    .with_ignored_flag(!here(compiler))
+}
+
+fn finds_the_device_full(compiler: &str, dir: &Path) -> Result<(), Failed> {
+    fs::create_dir(dir.join("tree"))?;
+    fs::write(dir.join("tree/one"), "1")?;
+    fs::write(dir.join("one"), vec![1; 8192])?;
+    fs::write(dir.join("two"), vec![1; 8192])?;
+    for (name, arguments, status) in [
+        ("copy_file", "one three", 1),
+        ("copy_range", "one 0 eof four 0", 1),
+        ("copy_tree", "tree copy", 1),
+        ("dedupe", "one two", 2),
+        ("extents", "-l one", 3),
+        ("probe", ".", 3),
+    ] {
+        let program = dir.join(name);
+        compile(compiler, "c99", &format!("examples-c/{name}.c"), &program)?;
+        for arguments in [arguments, "--help"] {
+            let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
+            let mut command = Command::new(&program);
+            let output = command.args(arguments.split(' ')).current_dir(dir).stdout(full).output()?;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let line = format!("{name}: cannot print: No space left on device\n");
+            expect(name, output.status.code() == Some(status) && said.ends_with(&line), &output)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies, says why not, and dies of a signal that comes in the middle: while it waits for a lease on the source.
+fn copies_file(program: &Path, dir: &Path, clones: bool) -> Result<(), Failed> {
+    fs::create_dir(dir)?;
+    let (from, to) = (dir.join("a\nb"), dir.join("copy"));
+    fs::write(&from, vec![1; 1 << 20])?;
+    let names: &[&Path] = &[&from, &to];
+    ends(program, &["--always"], names, if clones { 0 } else { 3 })?;
+    let output = ends(program, &["--replace"], names, 0)?;
+    let said = if clones { ": cloned; 1.0 MiB shared\n" } else { "; 1.0 MiB copied; not cloned because " };
+    expect("the result", String::from_utf8_lossy(&output.stdout).contains(said), &output)?;
+    run(Command::new("cmp").args([&from, &to]))?;
+    let output = ends(program, &[], names, 1)?;
+    expect("the hint", String::from_utf8_lossy(&output.stderr).contains("-f replaces it"), &output)?;
+    let output = ends(program, &[], &[&from, &dir.join("a\nc")], 0)?;
+    expect("\\ooo", String::from_utf8_lossy(&output.stdout).contains("a\\012c: "), &output)?;
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        dies_in_the_middle(program, &from, &dir.join("never"), signal)?;
+    }
+    let left = names_in(dir)?;
+    if left == ["a\nb", "a\nc", "copy"] { Ok(()) } else { Err(format!("left: {left:?}").into()) }
+}
+
+fn dies_in_the_middle(program: &Path, from: &Path, to: &Path, signal: i32) -> Result<(), Failed> {
+    let source = fs::OpenOptions::new().write(true).open(from)?;
+    // SAFETY: the descriptor is open, and the other arguments are numbers.
+    let lease = |command: i32, kind: i32| unsafe { libc::fcntl(source.as_raw_fd(), command, kind) };
+    // SAFETY: the kernel asks for the lease by this signal, which would end the test.
+    unsafe { libc::signal(libc::SIGIO, libc::SIG_IGN) };
+    let mut attempts = 0;
+    while lease(libc::F_SETLEASE, libc::F_WRLCK) != 0 {
+        // EAGAIN as long as the file system itself holds the inode, to write the file out.
+        let error = std::io::Error::last_os_error();
+        attempts += 1;
+        if error.raw_os_error() != Some(libc::EAGAIN) || attempts > 1000 {
+            return Err(error.into());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let child = with_default(program, signal).args([from, to]).stderr(Stdio::piped()).spawn()?;
+    while lease(libc::F_GETLEASE, 0) == libc::F_WRLCK {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    // SAFETY: the child is this test's own, and not waited for yet.
+    unsafe { libc::kill(libc::pid_t::try_from(child.id())?, signal) };
+    lease(libc::F_SETLEASE, libc::F_UNLCK);
+    let output = child.wait_with_output()?;
+    expect("the signal", output.status.signal() == Some(signal), &output)?;
+    let said = String::from_utf8_lossy(&output.stderr).contains("stopped by a signal; nothing has changed");
+    expect("what is said of it", said, &output)
+}
+
+/// A command for which the signal has its default: below nohup(1), or in a shell's background, it would be ignored.
+fn with_default(program: &Path, signal: i32) -> Command {
+    let mut command = Command::new(program);
+    let as_usual = move || {
+        // SAFETY: the default is a disposition that every signal here can have.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        Ok(())
+    };
+    // SAFETY: between fork and exec it only calls signal(2), which is allowed there.
+    unsafe { command.pre_exec(as_usual) };
+    command
+}
+
 /// More names than a pipe holds: the program waits in the middle of the copy until somebody reads them, or nobody can any
 /// more. Either way it dies of the signal, and nothing is left.
 fn ends_by_signals(program: &Path, dir: &Path) -> Result<(), Failed> {
@@ -230,16 +349,8 @@ fn ends_by_signals(program: &Path, dir: &Path) -> Result<(), Failed> {
         fs::write(many.join(format!("{number:0200}")), b"x")?;
     }
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGPIPE] {
-        let mut command = Command::new(program);
+        let mut command = with_default(program, signal);
         command.args(["-v".as_ref(), many.as_os_str(), to.as_os_str()]);
-        // Below nohup(1), or in a shell's background, the program would leave the signal ignored.
-        let as_usual = move || {
-            // SAFETY: the default is a disposition that every signal here can have.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
-            Ok(())
-        };
-        // SAFETY: between fork and exec it only calls signal(2), which is allowed there.
-        unsafe { command.pre_exec(as_usual) };
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let mut stdout = child.stdout.take().ok_or("a pipe")?;
         stdout.read_exact(&mut [0])?;
