@@ -853,7 +853,8 @@ const char *reflink_step_text(uint32_t step);
  *
  * The line begins with the name of the file that the failing call was made on: `src` with REFLINK_AT_SOURCE, `dst`
  * with REFLINK_AT_DESTINATION, else both ("disk.img -> snapshot.img"). The step follows, where there is one, then the
- * text of reflink_strerror(). There is no newline at the end. The text is English in every locale.
+ * text of reflink_strerror(). There is no newline at the end. The text is English in every locale. Of
+ * reflink_remove_tree(), give the name as `dst`, and NULL as `src`.
  *
  * The line is safe to print. Control characters of a name are written as "\ooo" (three octal digits for each byte),
  * and so are bytes that are not UTF-8, so that the text is UTF-8 whatever the names are. An empty name is written as "".
@@ -1361,7 +1362,8 @@ int reflink_dedupe_range(reflink_handle src,
 #define REFLINK_TREE_KEEP_EXISTING 0x200000000000ULL
 /**
  * Of trees, with REFLINK_REPLACE: the old tree stays beside the new one, under the name in `litter`, so that it can be
- * put back or removed later.
+ * put back or removed later. To put it back, exchange the two names (renameat2(2) with RENAME_EXCHANGE; elsewhere two
+ * renames), and remove the new tree by reflink_remove_tree().
  */
 #define REFLINK_TREE_KEEP_REPLACED 0x800000000000ULL
 
@@ -1489,7 +1491,8 @@ struct reflink_tree_options {
   uint64_t flags;
   /**
    * Called every 64 entries or more often, and between stretches of a large file that is copied. Non-zero cancels with
-   * -ECANCELED. Each file is still cloned in one system call.
+   * -ECANCELED. It is then called again while what was made is removed (REFLINK_PHASE_CLEANUP): return 0 there, unless the
+   * rest is to be left. Each file is still cloned in one system call.
    */
   int (*progress)(void *user,
                   const struct reflink_tree_progress *progress);

@@ -517,8 +517,8 @@ struct tree_options {
     libreflink::preserve preserve = libreflink::preserve::nothing;
     libreflink::tree_flags flags = libreflink::tree_flags::none;
     std::uint32_t threads = 0; ///< 0 and 1: the calling one alone.
-    std::function<bool(const tree_progress &)>
-        progress{};                                     ///< false cancels. Not called after that.
+    /// false cancels. Not called while what was cancelled, by it or by `cancel`, is removed.
+    std::function<bool(const tree_progress &)> progress{};
     std::function<take(const tree_entry &)> filter{};   ///< Not for the removal.
     std::function<bool(const tree_entry &)> on_error{}; ///< true leaves the entry out and goes on.
     std::function<bool(const tree_entry &)> on_done{};  ///< false cancels.
@@ -1126,8 +1126,10 @@ class tree_call
 
     static int progress(void *user, const ::reflink_tree_progress *at) noexcept
     {
-        // What a function stopped is being removed, and that must not be stopped too.
-        if (static_cast<const tree_call *>(user)->stopped_)
+        // What a function or `cancel` stopped is being removed, and that must not be stopped too.
+        const tree_call *self = static_cast<const tree_call *>(user);
+        const bool cancelled = self->from_.cancel != nullptr && *self->from_.cancel != 0;
+        if (self->stopped_ || (cancelled && at->phase == REFLINK_PHASE_CLEANUP))
             return 0;
         return guarded(user, 1, [at](const libreflink::tree_options &options) {
             const libreflink::tree_progress now{static_cast<libreflink::phase>(at->phase),
@@ -1223,16 +1225,28 @@ std::string describe(const std::error_code &code, const Result &result,
                         dst.empty() ? nullptr : to.get());
 }
 
-/// The same of an entry that failed, for `on_error`.
+/// The same of an entry that failed, for `on_error`, with the names that the call was given: the
+/// entry is named in the source or in the copy.
+inline std::string describe(const tree_entry &entry, const std::filesystem::path &src,
+                            const std::filesystem::path &dst)
+{
+    const std::string path(entry.path);
+    return describe(entry.error, entry, detail::below(src, path), detail::below(dst, path));
+}
+
+/// The same with the path below them only.
 inline std::string describe(const tree_entry &entry)
 {
     const std::string path(entry.path);
-    return detail::line(entry.error, entry, path.c_str(), path.c_str());
+    return detail::line(entry.error, entry, entry.at_source ? path.c_str() : nullptr,
+                        entry.at_source ? nullptr : path.c_str());
 }
 
 /// The same of what a function threw.
 inline std::string describe(const error &error)
 {
+    if (error.path2().empty() && !error.details().at_source) // the removal has one name
+        return describe(error.code(), error.details(), error.path2(), error.path1());
     return describe(error.code(), error.details(), error.path1(), error.path2());
 }
 

@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 {
     struct reflink_tree_options options = REFLINK_TREE_OPTIONS_INIT;
     struct reflink_tree_result result = REFLINK_TREE_RESULT_INIT;
-    char failed[256], line[1024];
+    char failed[256] = "", line[1024];
     int code;
 
     if (argc != 3)

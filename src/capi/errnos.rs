@@ -19,7 +19,7 @@ pub const SYSTEM: &[&[Code]] = &[
         Code(libc::EBADF, c"EBADF", c"Bad file descriptor, or not open for this use"),
         Code(libc::EBADMSG, c"EBADMSG", c"Data is damaged"),
         Code(libc::EBUSY, c"EBUSY", c"Device or resource busy"),
-        Code(libc::ECANCELED, c"ECANCELED", c"Cancelled by the progress function"),
+        Code(libc::ECANCELED, c"ECANCELED", c"Cancelled by the caller"),
         Code(libc::ECHILD, c"ECHILD", c"No child processes"),
         Code(libc::ECONNABORTED, c"ECONNABORTED", c"Connection aborted"),
         Code(libc::ECONNREFUSED, c"ECONNREFUSED", c"Connection refused"),

@@ -144,7 +144,8 @@ pub extern "C" fn reflink_step_text(step: u32) -> *const c_char {
 ///
 /// The line begins with the name of the file that the failing call was made on: `src` with REFLINK_AT_SOURCE, `dst`
 /// with REFLINK_AT_DESTINATION, else both ("disk.img -> snapshot.img"). The step follows, where there is one, then the
-/// text of reflink_strerror(). There is no newline at the end. The text is English in every locale.
+/// text of reflink_strerror(). There is no newline at the end. The text is English in every locale. Of
+/// reflink_remove_tree(), give the name as `dst`, and NULL as `src`.
 ///
 /// The line is safe to print. Control characters of a name are written as "\ooo" (three octal digits for each byte),
 /// and so are bytes that are not UTF-8, so that the text is UTF-8 whatever the names are. An empty name is written as "".

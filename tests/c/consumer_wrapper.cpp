@@ -197,15 +197,17 @@ static void trees(const fs::path &source)
     fs::create_directories("merged/file");
     options = {};
     options.if_exists = libreflink::tree_if_exists::merge;
-    std::string line;
-    options.on_error = [&line](const libreflink::tree_entry &entry) {
+    std::string line, whole;
+    options.on_error = [&line, &whole](const libreflink::tree_entry &entry) {
         CHECK(entry.at_destination && !entry.at_source);
         line = libreflink::describe(entry);
+        whole = libreflink::describe(entry, "tree", "merged");
         return true;
     };
     const libreflink::tree_result merged = libreflink::copy_tree("tree", "merged", options);
     CHECK(merged.incomplete && merged.entries_failed == 1);
     CHECK(line.rfind("file: ", 0) == 0 && line.find("File exists") != std::string::npos);
+    CHECK(whole == "merged/" + line);
 
     std::error_code error;
     const libreflink::tree_result missing = libreflink::copy_tree("nothing", "x", options, error);
@@ -231,6 +233,16 @@ static void stopped_trees()
     options.progress = [&asked](const libreflink::tree_progress &) { return ++asked < 3; };
     const libreflink::tree_result stopped = libreflink::copy_tree("many", "stop", options, error);
     CHECK(error == std::errc::operation_canceled && asked == 3 && stopped.litter.empty());
+    // What the flag stopped, too, where progress answers by the same flag.
+    volatile int stop = 0;
+    options.cancel = &stop;
+    options.progress = [&stop](const libreflink::tree_progress &) { return stop == 0; };
+    options.filter = [&stop, &asked](const libreflink::tree_entry &) {
+        stop = ++asked > 100 ? 1 : 0;
+        return libreflink::take::whole;
+    };
+    libreflink::copy_tree("many", "stop", options, error);
+    CHECK(error == std::errc::operation_canceled);
     for (const fs::directory_entry &entry : fs::directory_iterator("."))
         CHECK(entry.path().filename().string().rfind(".reflink-", 0) != 0);
 
@@ -245,6 +257,12 @@ static void stopped_trees()
         CHECK(caught.tree() != nullptr && caught.tree()->failed_path == "deep/7");
         CHECK(!libreflink::clone_refused(caught.code(), *caught.tree()));
         CHECK(libreflink::describe(caught).rfind("there/deep/7: ", 0) == 0);
+    }
+    try {
+        libreflink::remove_tree("there/deep/8");
+        CHECK(false);
+    } catch (const libreflink::error &caught) { // a file
+        CHECK(libreflink::describe(caught) == "there/deep/8: reading a directory: Not a directory");
     }
     libreflink::remove_tree("there", error);
     CHECK(!error && !fs::exists("there"));

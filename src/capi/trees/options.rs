@@ -33,7 +33,8 @@ pub const REFLINK_TREE_FLUSH_SOURCE: u64 = 0x1000_0000_0000;
 /// Of trees, with REFLINK_MERGE: do not replace existing entries, and count them in `entries_kept`.
 pub const REFLINK_TREE_KEEP_EXISTING: u64 = 0x2000_0000_0000;
 /// Of trees, with REFLINK_REPLACE: the old tree stays beside the new one, under the name in `litter`, so that it can be
-/// put back or removed later.
+/// put back or removed later. To put it back, exchange the two names (renameat2(2) with RENAME_EXCHANGE; elsewhere two
+/// renames), and remove the new tree by reflink_remove_tree().
 pub const REFLINK_TREE_KEEP_REPLACED: u64 = 0x8000_0000_0000;
 
 /// A regular file.
@@ -156,7 +157,8 @@ pub struct reflink_tree_options {
     /// REFLINK_TREE_TWO_RENAMES, REFLINK_TREE_FLUSH_SOURCE, REFLINK_TREE_KEEP_EXISTING, REFLINK_TREE_KEEP_REPLACED.
     pub flags: u64,
     /// Called every 64 entries or more often, and between stretches of a large file that is copied. Non-zero cancels with
-    /// -ECANCELED. Each file is still cloned in one system call.
+    /// -ECANCELED. It is then called again while what was made is removed (REFLINK_PHASE_CLEANUP): return 0 there, unless the
+    /// rest is to be left. Each file is still cloned in one system call.
     pub progress:
         Option<unsafe extern "C" fn(user: *mut c_void, progress: *const reflink_tree_progress) -> c_int>,
     /// Passed to each function.
