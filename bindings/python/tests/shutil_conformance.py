@@ -19,9 +19,9 @@ def replace_defaults(function, old, new) -> None:
     function.__defaults__ = tuple(new if value is old else value for value in function.__defaults__)
 
 
-def copytree(src, dst, symlinks=False, ignore=None, copy_function=None, **options):
-    """Call the package's function with shutil's arguments, except those that it does not have."""
-    return libreflink.copytree(src, dst, True, ignore, **options)
+def copytree(src, dst, symlinks=False, *arguments, **options):
+    """Call the package's function with shutil's arguments, except that it never follows links."""
+    return libreflink.copytree(src, dst, True, *arguments, **options)
 
 
 def replace(what: str) -> None:

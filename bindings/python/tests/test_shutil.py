@@ -208,7 +208,7 @@ def test_a_directory_that_is_not_there(tree):
 
 #: The tests whose outcome is another one with parts of shutil replaced, and why.
 INTERNALS = "puts a mock in the place of shutil's own open(), os.sendfile or os.copy_file_range"
-NO_FUNCTION = "gives a copy_function, which libreflink.copytree does not have"
+NO_FUNCTION = "gives a copy_function of its own, which libreflink.copytree refuses"
 NO_FOLLOWING = "sees that symbolic links are followed"
 SPECIALS = "sees that a named pipe is refused"
 DIFFERENT = {

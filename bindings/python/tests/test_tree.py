@@ -500,6 +500,35 @@ def test_copytree_never_follows(tree):
         libreflink.copytree(tree, tree.with_name("copy"), symlinks=False)
 
 
+def test_copytree_takes_shutils_arguments_in_their_places(tree):
+    for number, function in enumerate((shutil.copy2, libreflink.copy2, libreflink.shutil_copy2, None)):
+        copy = tree.with_name(f"copy {number}")
+        copy.mkdir()
+        libreflink.copytree(tree, copy, True, shutil.ignore_patterns("many"), function, False, True)
+        assert "second name" in os.listdir(copy)
+        assert "many" not in os.listdir(copy)
+    with pytest.raises(ValueError, match="copy_function"):
+        libreflink.copytree(tree, tree.with_name("none"), copy_function=shutil.copy)
+    assert not tree.with_name("none").exists()
+
+
+def test_move_with_copytree_in_the_place_of_shutils(tree, monkeypatch):
+    calls = []
+
+    def elsewhere(*names):
+        raise OSError(errno.EXDEV, "elsewhere", *names)
+
+    def copytree(*arguments, **options):
+        calls.append(arguments)
+        return libreflink.copytree(*arguments, **options)
+
+    monkeypatch.setattr(os, "rename", elsewhere)
+    monkeypatch.setattr(shutil, "copytree", copytree)
+    shutil.move(tree, tree.with_name("moved"))
+    assert len(calls) == 1
+    assert os.listdir(tree.parent) == ["moved"]
+
+
 def test_what_ignore_raises_is_raised(tree):
     def ignore(_where, _names):
         raise StopError

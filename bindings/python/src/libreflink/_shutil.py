@@ -59,9 +59,10 @@ def copytree(
     dst: _Dst,
     symlinks: bool = True,
     ignore: Optional[Ignore] = None,
-    *,
+    copy_function: Optional[Callable[..., object]] = None,
     ignore_dangling_symlinks: bool = False,
     dirs_exist_ok: bool = False,
+    *,
     mode: Mode = "auto",
     preserve: Collection[Preserve] = ("times", "xattrs", "acl"),
     durable: bool = False,
@@ -76,6 +77,8 @@ def copytree(
         Only True: symbolic links are copied, and never followed.
     ignore
         As of shutil: called with each directory and the names in it, returns those to leave out.
+    copy_function
+        Only `copy2`, also shutil's: the library copies the files itself, with the metadata that ``preserve`` names.
     ignore_dangling_symlinks
         Means nothing, as with ``symlinks=True`` of shutil: a link to nothing is copied like any other.
     dirs_exist_ok
@@ -89,6 +92,8 @@ def copytree(
     """
     if not symlinks:
         raise ValueError("symbolic links are copied, not followed: symlinks=False is only shutil.copytree's")
+    if copy_function not in (None, shutil.copy2, copy2, shutil_copy2):
+        raise ValueError("the library copies the files: a copy_function other than copy2 is only shutil.copytree's")
     sys.audit("shutil.copytree", src, dst)
     errors: list[tuple[Any, Any, str]] = []
 
@@ -133,12 +138,13 @@ class _Ignoring:
 
     def __init__(self, src: Any, ignore: Ignore) -> None:
         self._src = src
+        self._separator: Any = b"/" if isinstance(src, bytes) else "/"
         self._ignore = ignore
         self._answers: dict[Any, Container[Any]] = {}
         self._meet(src[:0], src, os.O_RDONLY)
 
     def __call__(self, entry: Entry) -> bool:
-        parent, name = os.path.split(entry.path)
+        parent, _, name = entry.path.rpartition(self._separator)
         if parent not in self._answers:  # it could not be read when it was met
             self._ask(parent, self._names(".", os.O_RDONLY, entry.source_dir))
         if name in self._answers[parent]:

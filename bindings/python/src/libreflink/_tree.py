@@ -41,6 +41,9 @@ _SKIP = 1
 # make header: end
 _CANCEL = 1
 
+# As os.fsdecode has them, which asks first what it was given.
+_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+
 #: Room for the path of the entry that failed. A longer path is cut.
 _PATH_ROOM = 1 << 16
 
@@ -102,19 +105,19 @@ class Entry:
     depth: int
     #: For ``filter``: the open directory of the source that holds it. Only for calls that take names in it
     #: (``os.stat(name, dir_fd=...)``): it must not be closed or read.
-    source_dir: Optional[int]
+    source_dir: Optional[int] = None
     #: For ``on_error``: what went wrong, with the names of the entry.
-    error: Optional[OSError]
+    error: Optional[OSError] = None
     #: For ``on_error``: which operation failed.
-    step: Step
+    step: Step = Step.NONE
     #: For ``on_done``: how a file's data was copied.
-    method: Method
+    method: Method = Method.NONE
     #: For ``on_done``: the file's length in bytes.
-    length: int
+    length: int = 0
     #: For ``on_done``: the file was written while it was copied.
-    source_changed: bool
+    source_changed: bool = False
     #: For ``on_done``: some metadata could not be set, and ``best_effort_metadata`` let it pass.
-    metadata_incomplete: bool
+    metadata_incomplete: bool = False
 
     @property
     def name(self) -> Union[str, bytes]:
@@ -259,7 +262,7 @@ class _Watch:
 
     def __init__(self, src: Any, dst: Any, **functions: Optional[Callable[[Any], Any]]) -> None:
         self._names = src, dst
-        self._functions = functions
+        self._functions = {name: function for name, function in functions.items() if function is not None}
         self.raised: Optional[BaseException] = None
         # This one always: a signal's handler runs on the way into it, so that Ctrl-C ends each call.
         self._callbacks = {"progress": ffi.callback(_ON_PROGRESS, self._progress, error=_CANCEL, onerror=self._keep)}
@@ -268,7 +271,7 @@ class _Watch:
             ("on_error", self._on_error, _STOP),
             ("on_done", self._on_done, _CANCEL),
         ):
-            if functions.get(name) is not None:
+            if name in self._functions:
                 self._callbacks[name] = ffi.callback(_ON_ENTRY, call, error=error, onerror=self._keep)
 
     def set(self, options: Any) -> None:
@@ -284,35 +287,25 @@ class _Watch:
     def _keep(self, _kind: Any, error: BaseException, _traceback: Any) -> None:
         self.raised = error
 
-    def _call(self, function: str, argument: Any) -> Any:
-        return self._functions[function](argument)  # type: ignore[misc]
-
-    def _entry(self, raw: Any, error: Optional[OSError] = None) -> Entry:
+    def _entry(self, raw: Any, **members: Any) -> Entry:
+        path = ffi.string(raw.path)
+        members["kind"] = _KINDS[raw.kind]
+        members["path"] = path if isinstance(self._names[0], bytes) else path.decode(_ENCODING, _ERRORS)
+        members["depth"] = raw.depth
+        # The __init__ of a frozen dataclass sets one member at a time, by a call for each. What the function is not
+        # about has its default, since each look into the structure costs a call, too.
         entry = Entry.__new__(Entry)
-        flags, source_dir = raw.flags, raw.source_dir  # each look into the structure costs a call
-        # The __init__ of a frozen dataclass sets one member at a time, by a call for each.
-        entry.__dict__.update(
-            kind=_KINDS[raw.kind],
-            path=_like(self._names[0], ffi.string(raw.path)),
-            depth=raw.depth,
-            source_dir=None if source_dir == -1 else source_dir,
-            error=error,
-            step=_types._STEPS[raw.step],
-            method=_types._METHODS[raw.method],
-            length=raw.bytes,
-            source_changed=flags & _types._SOURCE_CHANGED != 0,
-            metadata_incomplete=flags & _types._METADATA_INCOMPLETE != 0,
-        )
+        object.__setattr__(entry, "__dict__", members)
         return entry
 
     def _progress(self, _user: Any, now: Any) -> int:
-        if self.raised is None and self._functions.get("progress") is not None:
+        if self.raised is None and "progress" in self._functions:
             done = now.entries_done, now.entries_seen, now.bytes_done, now.directories_open
-            self._call("progress", TreeProgress(Phase(now.phase), *done))
+            self._functions["progress"](TreeProgress(Phase(now.phase), *done))
         return 0
 
     def _filter(self, _user: Any, raw: Any) -> int:
-        answer = self._call("filter", self._entry(raw))
+        answer = self._functions["filter"](self._entry(raw, source_dir=raw.source_dir))
         if answer is True:
             return _TAKE
         if answer is False:
@@ -324,10 +317,19 @@ class _Watch:
     def _on_error(self, _user: Any, raw: Any) -> int:
         path = ffi.string(raw.path)
         error = from_code(raw.code, *(_below(name, path) for name in self._names))
-        return _SKIP if self._call("on_error", self._entry(raw, error)) is True else _STOP
+        entry = self._entry(raw, error=error, step=_types._STEPS[raw.step])
+        return _SKIP if self._functions["on_error"](entry) is True else _STOP
 
     def _on_done(self, _user: Any, raw: Any) -> int:
-        self._call("on_done", self._entry(raw))
+        flags = raw.flags
+        entry = self._entry(
+            raw,
+            method=_types._METHODS[raw.method],
+            length=raw.bytes,
+            source_changed=flags & _types._SOURCE_CHANGED != 0,
+            metadata_incomplete=flags & _types._METADATA_INCOMPLETE != 0,
+        )
+        self._functions["on_done"](entry)
         return 0
 
 
