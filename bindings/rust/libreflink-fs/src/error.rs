@@ -2,16 +2,18 @@
 //! Its kind is that which std has for the errno, so that callers of `std::fs` need not change.
 
 use std::error::Error;
+use std::ffi::CStr;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
 use libreflink_sys as sys;
 
 use crate::native;
-use crate::report::{Report, Step};
+use crate::report::Report;
 use crate::tree::TreeReport;
 
-/// Why a call failed, and how far it got: inside of the [`io::Error`] that it returned.
+/// Why a call failed, and how far it got: inside of the [`io::Error`] that it returned. Its text names the file that could
+/// not be used, of a tree the entry: "copy/a: making the file: No space left on device".
 ///
 /// ```
 /// let error = libreflink_fs::copy("/nonexistent", "/tmp/copy").unwrap_err();
@@ -22,6 +24,7 @@ use crate::tree::TreeReport;
 #[derive(Clone, Debug)]
 pub struct CopyError {
     code: i32,
+    line: String,
     report: Report,
     refused: bool,
     tree: Option<Box<TreeReport>>,
@@ -86,38 +89,36 @@ impl CopyError {
 
 impl fmt::Display for CopyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(tree) = self.tree.as_ref().filter(|tree| !tree.failed_path.as_os_str().is_empty()) {
-            write!(f, "{}: ", tree.failed_path.display())?;
-        }
-        if self.report.step == Step::None {
-            return f.write_str(native::text(self.code));
-        }
-        write!(f, "{}: {}", self.report.step, native::text(self.code))
+        f.write_str(&self.line)
     }
 }
 
 impl Error for CopyError {}
 
-/// The result of a call that returned `code`. `refused`: only a clone was refused.
-pub fn checked<T>(code: i32, (report, refused): (Report, bool), value: T) -> io::Result<T> {
-    if code >= 0 {
-        return Ok(value);
-    }
-    Err(failed(CopyError { code, report, refused, tree: None }))
+/// What is known of a call that failed. Filled also of one that did not.
+pub struct Outcome<'n> {
+    pub report: Report,
+    /// Only a clone was refused.
+    pub refused: bool,
+    /// Where it failed, as the library says it.
+    pub step: u32,
+    pub flags: u32,
+    /// Of the source and of the destination, where the call has names.
+    pub names: [Option<&'n CStr>; 2],
+}
+
+/// The result of a call that returned `code`.
+pub fn checked<T>(code: i32, outcome: Outcome<'_>, value: T) -> io::Result<T> {
+    if code >= 0 { Ok(value) } else { Err(failed(code, outcome, None)) }
 }
 
 /// The same for a tree, whose error has the whole report.
-pub fn checked_tree(
-    code: i32,
-    (report, refused): (Report, bool),
-    tree: TreeReport,
-) -> io::Result<TreeReport> {
-    if code >= 0 {
-        return Ok(tree);
-    }
-    Err(failed(CopyError { code, report, refused, tree: Some(Box::new(tree)) }))
+pub fn checked_tree(code: i32, outcome: Outcome<'_>, tree: TreeReport) -> io::Result<TreeReport> {
+    if code >= 0 { Ok(tree) } else { Err(failed(code, outcome, Some(Box::new(tree)))) }
 }
 
-fn failed(error: CopyError) -> io::Error {
+fn failed(code: i32, outcome: Outcome<'_>, tree: Option<Box<TreeReport>>) -> io::Error {
+    let line = native::describe(code, &outcome);
+    let error = CopyError { code, line, report: outcome.report, refused: outcome.refused, tree };
     io::Error::new(error.kind(), error)
 }

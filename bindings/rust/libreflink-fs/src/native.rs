@@ -13,7 +13,7 @@ use std::ptr::{null, null_mut};
 use libreflink_sys as sys;
 
 use crate::dedupe::{Dedupe, DedupeReport};
-use crate::error::checked;
+use crate::error::{Outcome, checked};
 use crate::options::CopyOptions;
 use crate::report::{Capability, Progress, Report};
 use crate::sharing::{Comparison, Extent, Extents, Look};
@@ -22,14 +22,23 @@ type Callback<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 pub fn copy(how: &CopyOptions, src: &Path, dst: &Path, progress: Option<Callback<'_>>) -> io::Result<Report> {
     let (src, dst) = (name(src)?, name(dst)?);
-    run(how, progress, |options, result| {
+    run(how, [Some(&src), Some(&dst)], progress, |options, result| {
         // SAFETY: names and structures are valid, and outlive the call.
         unsafe { sys::reflink_copy_file(src.as_ptr(), dst.as_ptr(), options, result) }
     })
 }
 
+pub fn copy_at(how: &CopyOptions, src: (&File, &Path), dst: (&File, &Path)) -> io::Result<Report> {
+    let (from, to) = (name(src.1)?, name(dst.1)?);
+    let (src_dir, dst_dir) = (handle(src.0), handle(dst.0));
+    run(how, [Some(&from), Some(&to)], None, |options, result| {
+        // SAFETY: the directories stay open, and names and structures valid, for the whole call.
+        unsafe { sys::reflink_copy_file_at(src_dir, from.as_ptr(), dst_dir, to.as_ptr(), options, result) }
+    })
+}
+
 pub fn copy_content(how: &CopyOptions, src: &File, dst: &File) -> io::Result<Report> {
-    run(how, None, |options, result| {
+    run(how, [None; 2], None, |options, result| {
         // SAFETY: the files stay open, and the structures valid, for the whole call.
         unsafe { sys::reflink_copy_fd(handle(src), handle(dst), options, result) }
     })
@@ -42,7 +51,7 @@ pub fn copy_range(
     length: Option<u64>,
 ) -> io::Result<Report> {
     let length = length.unwrap_or(sys::REFLINK_TO_EOF);
-    run(how, None, |options, result| {
+    run(how, [None; 2], None, |options, result| {
         // SAFETY: the files stay open, and the structures valid, for the whole call.
         unsafe {
             sys::reflink_copy_range(handle(src.0), src.1, handle(dst.0), dst.1, length, options, result)
@@ -56,7 +65,8 @@ pub fn probe(src: Option<&Path>, dir: &Path) -> io::Result<Capability> {
     let from = src.as_ref().map_or(null(), |src| src.as_ptr());
     // SAFETY: names and structure are valid, and outlive the call.
     let code = unsafe { sys::reflink_probe(from, dir.as_ptr(), &raw mut found) };
-    checked(code, (report(&sys::reflink_result::default()), false), capability(&found))
+    let outcome = Outcome { names: [src.as_deref(), Some(&dir)], ..looked(0, 0, 0) };
+    checked(code, outcome, capability(&found))
 }
 
 type Each<'a> = &'a mut dyn FnMut(Extent) -> ControlFlow<()>;
@@ -148,19 +158,29 @@ pub fn shared(look: &Look, a: &File, b: &File) -> io::Result<Comparison> {
     )
 }
 
-/// The report of a look that failed, which refused no clone.
-pub fn looked(step: u32, flags: u32, os_error: i32) -> (Report, bool) {
-    (report(&sys::reflink_result { step, flags, os_error, ..Default::default() }), false)
+/// The outcome of a look, which refuses no clone and has no names.
+pub fn looked(step: u32, flags: u32, os_error: i32) -> Outcome<'static> {
+    let report = report(&sys::reflink_result { step, flags, os_error, ..Default::default() });
+    Outcome { report, refused: false, step, flags, names: [None; 2] }
 }
 
-/// What a code means, in English.
-pub fn text(code: c_int) -> &'static str {
-    // SAFETY: the library returns static text, never NULL.
-    unsafe { CStr::from_ptr(sys::reflink_strerror(code)) }.to_str().unwrap_or_default()
+/// One line that says what failed, in English.
+pub fn describe(code: c_int, outcome: &Outcome<'_>) -> String {
+    let [src, dst] = outcome.names.map(|name| name.map_or(null(), CStr::as_ptr));
+    let write = |line: &mut [u8]| {
+        let (buffer, size) = (line.as_mut_ptr().cast(), line.len());
+        // SAFETY: the names end in NUL, and the buffer has the size given; of a size of 0 nothing is written.
+        unsafe { sys::reflink_describe(code, outcome.step, outcome.flags, src, dst, buffer, size) }
+    };
+    let length = usize::try_from(write(&mut [])).unwrap_or_default();
+    let mut line = vec![0; length.saturating_add(1)]; // with the NUL
+    write(&mut line);
+    line.truncate(length);
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 pub fn version() -> &'static str {
-    // SAFETY: as above.
+    // SAFETY: the library returns static text, never NULL.
     unsafe { CStr::from_ptr(sys::reflink_version_string()) }.to_str().unwrap_or_default()
 }
 
@@ -222,6 +242,7 @@ unsafe extern "C" fn watch(user: *mut c_void, now: *const sys::reflink_progress)
 
 fn run(
     how: &CopyOptions,
+    names: [Option<&CString>; 2],
     progress: Option<Callback<'_>>,
     call: impl FnOnce(*const sys::reflink_options, *mut sys::reflink_result) -> c_int,
 ) -> io::Result<Report> {
@@ -246,7 +267,9 @@ fn run(
     }
     let report = report(&result);
     let refused = sys::reflink_clone_refused(code, result.step, result.reason) == 1;
-    checked(code, (report.clone(), refused), report)
+    let names = names.map(|name| name.map(CString::as_c_str));
+    let (step, flags) = (result.step, result.flags);
+    checked(code, Outcome { report: report.clone(), refused, step, flags, names }, report)
 }
 
 fn report(raw: &sys::reflink_result) -> Report {
@@ -323,11 +346,11 @@ pub fn name(path: &Path) -> io::Result<CString> {
 }
 
 #[cfg(unix)]
-fn handle(file: &File) -> sys::reflink_handle {
+pub fn handle(file: &File) -> sys::reflink_handle {
     std::os::fd::AsRawFd::as_raw_fd(file)
 }
 
 #[cfg(windows)]
-fn handle(file: &File) -> sys::reflink_handle {
+pub fn handle(file: &File) -> sys::reflink_handle {
     std::os::windows::io::AsRawHandle::as_raw_handle(file)
 }

@@ -2,16 +2,18 @@
 //! After a function stopped the call, none is called again, while the library removes what was made.
 
 use std::any::Any;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use libreflink_sys as sys;
 
-use crate::error::{checked, checked_tree};
-use crate::native::{errno, looked, name, text_of};
+use crate::error::{Outcome, checked, checked_tree};
+use crate::native::{errno, handle, looked, name, text_of};
 use crate::tree::{Entry, Functions, Tree, TreeProgress, TreeReport};
 
 /// Room for the path of the entry that failed. A longer one is cut.
@@ -23,22 +25,40 @@ const CANCEL_FILTER: c_int = -4096;
 
 pub fn copy(how: &mut Tree<'_>, src: &Path, dst: &Path) -> io::Result<TreeReport> {
     let (src, dst) = (name(src)?, name(dst)?);
-    run(how, |options, result| {
+    run(how, [Some(&src), Some(&dst)], |options, result| {
         // SAFETY: names and structures are valid, and outlive the call.
         unsafe { sys::reflink_copy_tree(src.as_ptr(), dst.as_ptr(), options, result) }
     })
 }
 
+pub fn copy_at(how: &mut Tree<'_>, src: (&File, &Path), dst: (&File, &Path)) -> io::Result<TreeReport> {
+    let (from, to) = (name(src.1)?, name(dst.1)?);
+    let (src_dir, dst_dir) = (handle(src.0), handle(dst.0));
+    run(how, [Some(&from), Some(&to)], |options, result| {
+        // SAFETY: the directories stay open, and names and structures valid, for the whole call.
+        unsafe { sys::reflink_copy_tree_at(src_dir, from.as_ptr(), dst_dir, to.as_ptr(), options, result) }
+    })
+}
+
 pub fn remove(how: &mut Tree<'_>, path: &Path) -> io::Result<TreeReport> {
     let path = name(path)?;
-    run(how, |options, result| {
+    run(how, [None, Some(&path)], |options, result| {
         // SAFETY: name and structures are valid, and outlive the call.
         unsafe { sys::reflink_remove_tree(path.as_ptr(), options, result) }
     })
 }
 
+pub fn remove_at(how: &mut Tree<'_>, dir: &File, path: &Path) -> io::Result<TreeReport> {
+    let path = name(path)?;
+    run(how, [None, Some(&path)], |options, result| {
+        // SAFETY: the directory stays open, and name and structures valid, for the whole call.
+        unsafe { sys::reflink_remove_tree_at(handle(dir), path.as_ptr(), options, result) }
+    })
+}
+
 fn run(
     how: &mut Tree<'_>,
+    names: [Option<&CString>; 2],
     call: impl FnOnce(*const sys::reflink_tree_options, *mut sys::reflink_tree_result) -> c_int,
 ) -> io::Result<TreeReport> {
     let mut failed_path = vec![0; PATH_ROOM];
@@ -60,24 +80,36 @@ fn run(
         progress: functions.progress.is_some().then_some(progress as _),
         ..Default::default()
     };
-    let mut watcher = Watcher { functions: &mut how.functions, stopped: false, panic: None };
+    let cancel = how.cancel;
+    let mut watcher = Watcher { functions: &mut how.functions, names, cancel, stopped: false, panic: None };
     options.user = (&raw mut watcher).cast();
     let mut raw = sys::reflink_tree_result::default();
     let code = call(&raw const options, &raw mut raw);
     if let Some(panic) = watcher.panic {
         resume_unwind(panic);
     }
-    let (mut inner, _) = looked(raw.step, raw.flags, raw.os_error);
-    inner.reason = raw.reason.into();
-    inner.clone_error = errno(raw.clone_error);
-    let refused = sys::reflink_clone_refused(code, raw.step, raw.reason) == 1;
+    let mut outcome = looked(raw.step, raw.flags, raw.os_error);
+    outcome.report.reason = raw.reason.into();
+    outcome.report.clone_error = errno(raw.clone_error);
+    outcome.refused = sys::reflink_clone_refused(code, raw.step, raw.reason) == 1;
     let failed = CStr::from_bytes_until_nul(&failed_path).unwrap_or_default();
-    checked_tree(code, (inner, refused), report(&raw, path_of(failed).to_path_buf()))
+    let names = below(names, failed);
+    outcome.names = [names[0].as_deref(), names[1].as_deref()];
+    checked_tree(code, outcome, report(&raw, path_of(failed).to_path_buf()))
 }
 
-/// The caller's functions, whether one has stopped the call, and its panic.
+/// The names of an entry in both trees: the trees' own where the path is empty.
+fn below(roots: [Option<&CString>; 2], path: &CStr) -> [Option<CString>; 2] {
+    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
+    roots.map(|root| CString::new([root?.as_bytes(), separator, path.to_bytes()].concat()).ok())
+}
+
+/// The caller's functions and flag, whether one of the functions has stopped the call, and its panic.
 struct Watcher<'a, 'b> {
     functions: &'a mut Functions<'b>,
+    /// Those of both trees.
+    names: [Option<&'a CString>; 2],
+    cancel: Option<&'b AtomicI32>,
     stopped: bool,
     panic: Option<Box<dyn Any + Send>>,
 }
@@ -122,8 +154,12 @@ unsafe extern "C" fn on_error(user: *mut c_void, raw: *const sys::reflink_tree_e
     let (watcher, raw) = unsafe { (watcher(user), &*raw) };
     // SAFETY: as in `filter`.
     let entry = unsafe { entry(raw) };
+    // SAFETY: as in `entry`.
+    let names = below(watcher.names, unsafe { CStr::from_ptr(raw.path) });
+    let names = [names[0].as_deref(), names[1].as_deref()];
+    let outcome = Outcome { names, ..looked(raw.step, raw.flags, raw.os_error) };
     watcher.call(sys::REFLINK_STOP, |functions| {
-        let error = checked(raw.code, looked(raw.step, raw.flags, raw.os_error), ()).err();
+        let error = checked(raw.code, outcome, ()).err();
         let answer = functions.on_error.as_mut().zip(error).map(|(on_error, error)| on_error(&entry, &error));
         ControlFlow::Continue(answer.map_or(sys::REFLINK_STOP, |answer| answer as c_int))
     })
@@ -141,7 +177,8 @@ unsafe extern "C" fn on_done(user: *mut c_void, raw: *const sys::reflink_tree_en
 unsafe extern "C" fn progress(user: *mut c_void, raw: *const sys::reflink_tree_progress) -> c_int {
     // SAFETY: as in `filter`.
     let (watcher, now) = unsafe { (watcher(user), &*raw) };
-    if watcher.stopped {
+    let cancelled = watcher.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed) != 0);
+    if watcher.stopped || (cancelled && now.phase == sys::REFLINK_PHASE_CLEANUP) {
         return 0; // the library cleans up, which must not be stopped too
     }
     let now = TreeProgress {

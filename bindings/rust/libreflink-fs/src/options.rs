@@ -193,7 +193,21 @@ impl CopyOptions {
         native::copy(self, src.as_ref(), dst.as_ref(), None)
     }
 
-    /// The same, and calls `progress` at the beginning, between stretches and at the end. `Break` cancels the copy.
+    /// The same, with both names relative to open directories. An absolute name does not look at its directory.
+    ///
+    /// # Errors
+    /// As [`copy`](Self::copy).
+    pub fn copy_at(
+        &self,
+        src_dir: &File,
+        src: impl AsRef<Path>,
+        dst_dir: &File,
+        dst: impl AsRef<Path>,
+    ) -> io::Result<Report> {
+        native::copy_at(self, (src_dir, src.as_ref()), (dst_dir, dst.as_ref()))
+    }
+
+    /// Copies a file under a new name, and calls `progress` at the beginning, between stretches and at the end. `Break` cancels the copy.
     /// A clone of more than 1 GiB is then made in steps, so that it is no longer of one instant of the source.
     ///
     /// ```

@@ -1,6 +1,7 @@
 //! Whole trees: a builder for copies and removal, what the caller's functions are told, and what was done.
 //! The numbers are made from the library's sources ("make header").
 
+use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -367,7 +368,8 @@ impl<'a> Tree<'a> {
         self.flag(sys::REFLINK_TREE_KEEP_EXISTING, keep)
     }
 
-    /// With [`TreeIfExists::Replace`]: leaves the old tree beside the new one, under the name [`TreeReport::litter`].
+    /// With [`TreeIfExists::Replace`]: leaves the old tree beside the new one, under the name [`TreeReport::litter`]. To put it
+    /// back, exchange both names: on Linux renameat2(2) with `RENAME_EXCHANGE`, which std does not have; else two renames.
     pub fn keep_replaced(self, keep: bool) -> Self {
         self.flag(sys::REFLINK_TREE_KEEP_REPLACED, keep)
     }
@@ -403,7 +405,7 @@ impl<'a> Tree<'a> {
         self
     }
 
-    /// Is called every 64 entries or more often.
+    /// Is called every 64 entries or more often; not while what a function or [`cancel`](Self::cancel) stopped is removed.
     pub fn progress(mut self, progress: impl FnMut(TreeProgress) -> ControlFlow<()> + 'a) -> Self {
         self.functions.progress = Some(Box::new(progress));
         self
@@ -431,6 +433,23 @@ impl<'a> Tree<'a> {
         native::copy(self, src.as_ref(), dst.as_ref())
     }
 
+    /// The same, with both names relative to open directories. An absolute name does not look at its directory.
+    ///
+    /// # Errors
+    /// As [`copy`](Self::copy).
+    ///
+    /// # Panics
+    /// As [`copy`](Self::copy).
+    pub fn copy_at(
+        &mut self,
+        src_dir: &File,
+        src: impl AsRef<Path>,
+        dst_dir: &File,
+        dst: impl AsRef<Path>,
+    ) -> io::Result<TreeReport> {
+        native::copy_at(self, (src_dir, src.as_ref()), (dst_dir, dst.as_ref()))
+    }
+
     /// Removes a directory with all that is in it. No symbolic link is followed, and what is mounted is not entered. After an
     /// error what was removed so far stays removed. Only functions other than [`filter`](Self::filter) and
     /// [`threads`](Self::threads) may be set.
@@ -442,5 +461,16 @@ impl<'a> Tree<'a> {
     /// With what a function of the caller's panicked.
     pub fn remove(&mut self, name: impl AsRef<Path>) -> io::Result<TreeReport> {
         native::remove(self, name.as_ref())
+    }
+
+    /// The same, with the name relative to an open directory.
+    ///
+    /// # Errors
+    /// As [`copy`](Self::copy).
+    ///
+    /// # Panics
+    /// With what a function of the caller's panicked.
+    pub fn remove_at(&mut self, dir: &File, name: impl AsRef<Path>) -> io::Result<TreeReport> {
+        native::remove_at(self, dir, name.as_ref())
     }
 }

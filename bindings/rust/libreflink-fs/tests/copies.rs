@@ -68,9 +68,10 @@ fn errors_have_the_kind_of_std_and_the_report() {
     assert_eq!(same.kind(), ErrorKind::InvalidInput);
     let inside = CopyError::of(&same).unwrap();
     assert_eq!((inside.errno(), inside.code()), (22, libreflink_sys::REFLINK_ERR_SAME_FILE));
+    let none = dir.join("none");
     assert_eq!(
-        libreflink_fs::copy(dir.join("none"), "x").unwrap_err().to_string(),
-        "opening the source: No such file or directory"
+        libreflink_fs::copy(&none, "x").unwrap_err().to_string(),
+        format!("{}: opening the source: No such file or directory", none.display())
     );
 }
 

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use libreflink_fs::{
-    CopyError, Entry, EntryKind, Method, Mode, OnError, Phase, Reason, Step, Take, Tree, TreeIfExists,
-    TreeReport,
+    CopyError, CopyOptions, Entry, EntryKind, Method, Mode, OnError, Phase, Reason, Step, Take, Tree,
+    TreeIfExists, TreeReport,
 };
 use scratch::Scratch;
 
@@ -93,16 +93,19 @@ fn a_failed_entry_is_skipped_only_when_asked_for() {
     let (root, copy) = (plant(&dir), dir.join("copy"));
     fs::create_dir_all(copy.join("many/7")).unwrap();
     assert_eq!(Tree::new().copy(&root, &copy).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    let mut says = String::new();
     let error = Tree::new()
         .if_exists(TreeIfExists::Merge)
         .on_error(|entry, error| {
+            says = error.to_string();
             assert!(entry.path == Path::new("many/7") && error.kind() == ErrorKind::AlreadyExists);
             OnError::Stop
         })
         .copy(&root, &copy)
         .unwrap_err();
     assert_eq!(tree_of(&error).failed_path, Path::new("many/7"));
-    assert!(error.to_string().starts_with("many/7: "), "{error}");
+    let line = format!("{}/many/7: checking the destination: File exists", copy.display());
+    assert_eq!((error.to_string(), says), (line.clone(), line));
     let mut merge = Tree::new().if_exists(TreeIfExists::Merge).on_error(|_, _| OnError::Skip);
     let report = merge.copy(&root, &copy).unwrap();
     assert_eq!((report.entries_failed, report.incomplete), (1, true));
@@ -154,10 +157,30 @@ fn a_flag_cancels() {
         flag.store((done > FILES / 2).into(), Ordering::Relaxed);
         Continue(())
     };
-    let error = Tree::new().cancel(&flag).on_done(set_late).copy(&root, &copy).unwrap_err();
+    // That progress answers by the same flag must not stop the removal.
+    let go_on = |_| if flag.load(Ordering::Relaxed) == 0 { Continue(()) } else { Break(()) };
+    let error = Tree::new().cancel(&flag).on_done(set_late).progress(go_on).copy(&root, &copy).unwrap_err();
     assert_eq!(CopyError::of(&error).unwrap().errno(), ECANCELED, "{error}");
     assert_eq!(dir.names(), ["tree"]);
     assert!(done <= FILES / 2 + 64);
+}
+
+#[test]
+fn names_are_relative_to_open_directories() {
+    let dir = Scratch::new(&std::env::temp_dir(), "tree-at");
+    let root = plant(&dir);
+    fs::create_dir(dir.join("into")).unwrap();
+    let (from, to) = (fs::File::open(dir.join(".")).unwrap(), fs::File::open(dir.join("into")).unwrap());
+    assert_eq!(Tree::new().copy_at(&from, "tree", &to, "copy").unwrap().files, FILES + 1);
+    assert!(dir.join("into/copy/many/7").exists());
+    CopyOptions::new().copy_at(&from, "tree/file", &to, "file").unwrap();
+    let error = Tree::new().copy_at(&from, "nothing", &to, "x").unwrap_err();
+    assert_eq!(error.to_string(), "nothing: opening the source: No such file or directory");
+    assert_eq!(Tree::new().remove_at(&to, "copy").unwrap().files, FILES + 2);
+    let error = Tree::new().remove_at(&to, "file").unwrap_err();
+    assert_eq!(error.to_string(), "file: reading a directory: Not a directory");
+    assert_eq!(fs::read_dir(dir.join("into")).unwrap().count(), 1);
+    assert!(root.exists());
 }
 
 #[test]
