@@ -77,7 +77,7 @@ type Error struct {
 func (e *Error) Error() string {
 	names := e.Src + " -> " + e.Dst
 	switch {
-	case e.Result.AtSource:
+	case e.Result.AtSource, e.Dst == "": // a removal has one name
 		names = e.Src
 	case e.Result.AtDestination:
 		names = e.Dst

@@ -47,6 +47,13 @@ static int goreflink_copy_file(const char *src, const char *dst, struct goreflin
 	return reflink_copy_file(src, dst, &options, result);
 }
 
+static int goreflink_copy_file_at(int src_dir, const char *src, int dst_dir, const char *dst, struct goreflink_how how,
+                                  struct reflink_result *result)
+{
+	struct reflink_options options = goreflink_options(&how);
+	return reflink_copy_file_at(src_dir, src, dst_dir, dst, &options, result);
+}
+
 static int goreflink_copy_fd(int src, int dst, struct goreflink_how how, struct reflink_result *result)
 {
 	struct reflink_options options = goreflink_options(&how);
@@ -95,20 +102,50 @@ func cString(name string) (*C.char, error) {
 
 func free(text *C.char) { C.free(unsafe.Pointer(text)) }
 
-func nativeCopyFile(src, dst string, c *config, w *watcher) (int, Result, error) {
+// withNames runs work with both names as C has them, where C can.
+func withNames(src, dst string, work func(src, dst *C.char)) error {
 	source, err := cString(src)
 	if err != nil {
-		return 0, Result{}, err
+		return err
 	}
 	defer free(source)
 	target, err := cString(dst)
 	if err != nil {
-		return 0, Result{}, err
+		return err
 	}
 	defer free(target)
+	work(source, target)
+	return nil
+}
+
+// withNamesAt does the same with the directories that they are relative to.
+func withNamesAt(srcDir *os.File, src string, dstDir *os.File, dst string, work func(C.int, *C.char, C.int, *C.char)) error {
+	var inner error
+	outer := withDescriptors(srcDir, dstDir, func(from, to C.int) {
+		inner = withNames(src, dst, func(source, target *C.char) { work(from, source, to, target) })
+	})
+	if outer != nil {
+		return outer
+	}
+	return inner
+}
+
+func nativeCopyFile(src, dst string, c *config, w *watcher) (int, Result, error) {
 	raw := C.struct_reflink_result{size: C.sizeof_struct_reflink_result}
-	code := C.goreflink_copy_file(source, target, c.how(w), &raw)
-	return int(code), resultOf(&raw), nil
+	var code C.int
+	err := withNames(src, dst, func(source, target *C.char) {
+		code = C.goreflink_copy_file(source, target, c.how(w), &raw)
+	})
+	return int(code), resultOf(&raw), err
+}
+
+func nativeCopyFileAt(srcDir *os.File, src string, dstDir *os.File, dst string, c *config, w *watcher) (int, Result, error) {
+	raw := C.struct_reflink_result{size: C.sizeof_struct_reflink_result}
+	var code C.int
+	err := withNamesAt(srcDir, src, dstDir, dst, func(from C.int, source *C.char, to C.int, target *C.char) {
+		code = C.goreflink_copy_file_at(from, source, to, target, c.how(w), &raw)
+	})
+	return int(code), resultOf(&raw), err
 }
 
 func nativeCopyContent(src, dst *os.File, c *config, w *watcher) (int, Result, error) {

@@ -161,6 +161,16 @@ func CopyFile(ctx context.Context, src, dst string, options ...Option) (Result, 
 	return outcome("copyfile", src, dst, code, result, w, err)
 }
 
+// CopyFileAt does the same with src relative to the open directory srcDir, and dst to dstDir. An absolute name does not look at
+// its directory.
+func CopyFileAt(ctx context.Context, srcDir *os.File, src string, dstDir *os.File, dst string, options ...Option) (Result, error) {
+	c := configured(ctx, options)
+	code, result, w, err := watched(c, func(w *watcher) (int, Result, error) {
+		return nativeCopyFileAt(srcDir, src, dstDir, dst, c, w)
+	})
+	return outcome("copyfile", src, dst, code, result, w, err)
+}
+
 // CopyContent replaces the whole content of the open file dst by that of src: the data, then the size. It ignores the
 // positions of both, and cuts dst to the size of src; to copy at a position use CopyRange, and io.Copy for pipes. Positions
 // and permission bits stay as they are. An error in the middle leaves dst partly written.

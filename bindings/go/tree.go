@@ -69,10 +69,24 @@ static int goreflink_copy_tree(const char *src, const char *dst, struct goreflin
 	return reflink_copy_tree(src, dst, &options, result);
 }
 
+static int goreflink_copy_tree_at(int src_dir, const char *src, int dst_dir, const char *dst, struct goreflink_tree_how how,
+                                  struct reflink_tree_result *result)
+{
+	struct reflink_tree_options options = goreflink_tree_options(&how);
+	return reflink_copy_tree_at(src_dir, src, dst_dir, dst, &options, result);
+}
+
 static int goreflink_remove_tree(const char *name, struct goreflink_tree_how how, struct reflink_tree_result *result)
 {
 	struct reflink_tree_options options = goreflink_tree_options(&how);
 	return reflink_remove_tree(name, &options, result);
+}
+
+static int goreflink_remove_tree_at(int dir, const char *name, struct goreflink_tree_how how,
+                                    struct reflink_tree_result *result)
+{
+	struct reflink_tree_options options = goreflink_tree_options(&how);
+	return reflink_remove_tree_at(dir, name, &options, result);
 }
 */
 import "C"
@@ -80,6 +94,7 @@ import "C"
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime/cgo"
 	"syscall"
 	"unsafe"
@@ -169,6 +184,21 @@ const (
 	PhaseCleanup Phase = 3
 	// make header: end
 )
+
+func (p Phase) String() string {
+	switch p {
+	// make header: go-names REFLINK_PHASE_*
+	case PhaseCopy:
+		return "copy"
+	case PhaseSync:
+		return "sync"
+	case PhaseCleanup:
+		return "cleanup"
+	// make header: end
+	default:
+		return fmt.Sprintf("unknown (%d)", uint32(p))
+	}
+}
 
 // Take is what to do with an entry.
 type Take int
@@ -267,7 +297,8 @@ func WithMerge() TreeOption { return treeOption(func(c *treeConfig) { c.ifExists
 // WithKeepExisting, with WithMerge, leaves what is there as it is.
 func WithKeepExisting() TreeOption { return treeFlag(numberKeepExisting) }
 
-// WithKeepReplaced, with WithReplace, leaves the old tree beside the new one, under the name TreeResult.Litter.
+// WithKeepReplaced, with WithReplace, leaves the old tree beside the new one, under the name TreeResult.Litter. To put it back,
+// exchange both names: on Linux renameat2 with RENAME_EXCHANGE (golang.org/x/sys/unix has it); else two renames.
 func WithKeepReplaced() TreeOption { return treeFlag(numberKeepReplaced) }
 
 // WithTwoRenames, with WithReplace, allows a moment without the name, where two names cannot be exchanged in one step.
@@ -315,18 +346,22 @@ func WithTreeProgress(progress func(TreeProgress) error) TreeOption {
 // old state or the complete copy, never a part of it, unless WithMerge, WithUnstaged or WithTwoRenames is given. Symbolic links below src are
 // copied and never followed; hard links stay hard links. Cancelled, the copy is removed, and the error is the context's.
 func CopyTree(ctx context.Context, src, dst string, options ...TreeOption) (TreeResult, error) {
-	return onTree(ctx, "copytree", src, dst, options, func(how C.struct_goreflink_tree_how, raw *C.struct_reflink_tree_result) (C.int, error) {
-		source, err := cString(src)
-		if err != nil {
-			return 0, err
-		}
-		defer free(source)
-		target, err := cString(dst)
-		if err != nil {
-			return 0, err
-		}
-		defer free(target)
-		return C.goreflink_copy_tree(source, target, how, raw), nil
+	return onTree(ctx, "copytree", src, dst, options, func(how C.struct_goreflink_tree_how, raw *C.struct_reflink_tree_result) (code C.int, err error) {
+		err = withNames(src, dst, func(source, target *C.char) {
+			code = C.goreflink_copy_tree(source, target, how, raw)
+		})
+		return code, err
+	})
+}
+
+// CopyTreeAt does the same with src relative to the open directory srcDir, and dst to dstDir. An absolute name does not look at
+// its directory.
+func CopyTreeAt(ctx context.Context, srcDir *os.File, src string, dstDir *os.File, dst string, options ...TreeOption) (TreeResult, error) {
+	return onTree(ctx, "copytree", src, dst, options, func(how C.struct_goreflink_tree_how, raw *C.struct_reflink_tree_result) (code C.int, err error) {
+		err = withNamesAt(srcDir, src, dstDir, dst, func(from C.int, source *C.char, to C.int, target *C.char) {
+			code = C.goreflink_copy_tree_at(from, source, to, target, how, raw)
+		})
+		return code, err
 	})
 }
 
@@ -334,13 +369,21 @@ func CopyTree(ctx context.Context, src, dst string, options ...TreeOption) (Tree
 // move there meanwhile leads it elsewhere. What is mounted is not entered (EBUSY). After an error what was removed stays
 // removed. Of the options WithOnError, WithOnDone and WithTreeProgress are taken.
 func RemoveTree(ctx context.Context, name string, options ...TreeOption) (TreeResult, error) {
-	return onTree(ctx, "removetree", name, "", options, func(how C.struct_goreflink_tree_how, raw *C.struct_reflink_tree_result) (C.int, error) {
-		path, err := cString(name)
-		if err != nil {
-			return 0, err
-		}
-		defer free(path)
-		return C.goreflink_remove_tree(path, how, raw), nil
+	return onTree(ctx, "removetree", name, "", options, func(how C.struct_goreflink_tree_how, raw *C.struct_reflink_tree_result) (code C.int, err error) {
+		err = withNames(name, "", func(path, _ *C.char) {
+			code = C.goreflink_remove_tree(path, how, raw)
+		})
+		return code, err
+	})
+}
+
+// RemoveTreeAt does the same with name relative to the open directory dir.
+func RemoveTreeAt(ctx context.Context, dir *os.File, name string, options ...TreeOption) (TreeResult, error) {
+	return onTree(ctx, "removetree", name, "", options, func(how C.struct_goreflink_tree_how, raw *C.struct_reflink_tree_result) (code C.int, err error) {
+		err = withNamesAt(dir, name, dir, "", func(at C.int, path *C.char, _ C.int, _ *C.char) {
+			code = C.goreflink_remove_tree_at(at, path, how, raw)
+		})
+		return code, err
 	})
 }
 

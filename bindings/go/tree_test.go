@@ -226,10 +226,50 @@ func TestATreeThatCannotBe(t *testing.T) {
 	if _, err = CopyTree(background, root, root+"2", WithProgress(func(_, _ uint64) error { return nil })); !errors.Is(err, syscall.EINVAL) {
 		t.Error(err)
 	}
-	if _, err = RemoveTree(background, in(root, "link")); !errors.Is(err, syscall.ENOTDIR) {
+	_, err = RemoveTree(background, in(root, "link"))
+	if !errors.Is(err, syscall.ENOTDIR) || err.Error() != "reflink removetree "+in(root, "link")+": not a directory" {
 		t.Error(err)
 	}
 	onlyThese(t, filepath.Dir(root), "tree")
+}
+
+func TestNamesAreRelativeToOpenDirectories(t *testing.T) {
+	on(t, append(cloning, copying...), func(t *testing.T, dir string) {
+		plant(t, dir)
+		check(t, os.Mkdir(in(dir, "into"), 0o700))
+		from, err := os.Open(dir)
+		check(t, err)
+		to, err := os.Open(in(dir, "into"))
+		check(t, err)
+		result, err := CopyTreeAt(background, from, "tree", to, "copy")
+		if err != nil || result.Files != treeFiles+1 {
+			t.Fatalf("%v %+v", err, result)
+		}
+		_, err = CopyFileAt(background, from, "tree/second", to, "file")
+		check(t, err)
+		onlyThese(t, in(dir, "into"), "copy", "file")
+		for _, names := range [][2]string{{"nothing", "x"}, {"tree", "a\x00b"}} {
+			if _, err = CopyTreeAt(background, from, names[0], to, names[1]); err == nil {
+				t.Error(names)
+			}
+		}
+		removed, err := RemoveTreeAt(background, to, "copy")
+		if err != nil || removed.Files != treeFiles+2 {
+			t.Errorf("%v %+v", err, removed)
+		}
+		check(t, to.Close())
+		if _, err = CopyTreeAt(background, from, "tree", to, "copy"); !errors.Is(err, os.ErrClosed) {
+			t.Error(err)
+		}
+		if _, err = RemoveTreeAt(background, nil, "tree"); !errors.Is(err, os.ErrInvalid) {
+			t.Error(err)
+		}
+		onlyThese(t, in(dir, "into"), "file")
+		onlyThese(t, dir, "into", "tree")
+		if PhaseSync.String() != "sync" || Phase(9).String() != "unknown (9)" {
+			t.Error(PhaseSync, Phase(9))
+		}
+	})
 }
 
 func TestUnstaged(t *testing.T) {
