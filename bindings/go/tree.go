@@ -431,7 +431,7 @@ func onTree(ctx context.Context, op, src, dst string, options []TreeOption, call
 	defer free(room)
 	code, failed, w, err := watched(&c.config, func(w *watcher) (int, Result, error) {
 		if c.config.progress != nil {
-			return 0, Result{Step: StepArguments}, syscall.EINVAL // WithTreeProgress is what trees have
+			return 0, Result{Step: StepArguments}, fmt.Errorf("WithProgress is for files, WithTreeProgress for trees: %w", syscall.EINVAL)
 		}
 		tree.watcher = w
 		how, end := c.how(tree)

@@ -297,6 +297,9 @@ def test_bad_arguments(tree):
     for options in ({"replace": True, "merge": True}, {"durable": True, "unstaged": True}, {"mode": "maybe"}):
         with pytest.raises(ValueError):
             libreflink.copy_tree(tree, copy, **options)
+    for alone, needed in (("keep_replaced", "replace"), ("two_renames", "replace"), ("keep_existing", "merge")):
+        with pytest.raises(ValueError, match=f"{alone}.* {needed}=True"):
+            libreflink.copy_tree(tree, copy, **{alone: True})
     with pytest.raises(ValueError, match="null"):
         libreflink.copy_tree(tree, "a\0b")
     with pytest.raises(OSError) as caught:

@@ -449,6 +449,10 @@ def copy_tree(
         raise ValueError("replace and merge are two ways")
     if durable and unstaged:
         raise ValueError("durable and unstaged are two ways")
+    if (keep_replaced or two_renames) and not replace:
+        raise ValueError("keep_replaced and two_renames say how to replace: they need replace=True")
+    if keep_existing and not merge:
+        raise ValueError("keep_existing says how to merge: it needs merge=True")
     options = _options(threads)
     options.mode = _copy._one_of(_copy._MODES, "mode", mode)
     options.if_exists = _copy._REPLACE if replace else _MERGE if merge else _copy._FAIL
