@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use libreflink_fs::{Look, Tree};
 
@@ -26,7 +27,7 @@ pub fn proven(src: &Path, dst: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-fn main() -> io::Result<()> {
+fn run() -> io::Result<()> {
     let names: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [src, dst] = names.as_slice() else {
         return Err(io::Error::other("usage: copy_tree SOURCE NEW_DIRECTORY"));
@@ -41,4 +42,14 @@ fn main() -> io::Result<()> {
         if proven(src, dst)? { "every block is shared" } else { "not every block is shared" }
     );
     Ok(())
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("copy_tree: {error}"); // which names the entry
+            ExitCode::FAILURE
+        }
+    }
 }
