@@ -61,7 +61,7 @@ fn has_entries<S: Sys>(sys: &S, dir: Fd) -> sys::Result<bool> {
     listing.begin();
     while sys.read_entries(dir, &mut listing)? {
         if listing.entries().next().is_some() {
-            return Ok(!sys.volume(dir)?.remote);
+            return Ok(sys.volume(dir)?.is_local());
         }
     }
     Ok(false)
