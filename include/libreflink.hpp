@@ -537,7 +537,7 @@ struct tree_result {
     bool metadata_incomplete = false; ///< Some metadata could not be set, and was let pass.
     bool at_source = false;           ///< The call that failed was made on the source.
     bool at_destination = false;      ///< The call that failed was made on the destination.
-    std::string failed_path{};        ///< The entry that ended the call, cut to 4095 bytes.
+    std::string failed_path{};        ///< The entry that ended the call, cut to 65535 bytes.
     std::string litter{};             ///< The name of what was left beside the destination.
     std::uint64_t files = 0;
     std::uint64_t hard_links = 0;
@@ -1020,8 +1020,8 @@ class tree_call
         to_.on_error = from.on_error ? &tree_call::on_error : nullptr;
         to_.on_done = from.on_done ? &tree_call::on_done : nullptr;
         to_.user = this;
-        to_.failed_path = failed_path_;
-        to_.failed_path_size = sizeof(failed_path_);
+        to_.failed_path = &failed_path_[0];
+        to_.failed_path_size = failed_path_.size();
     }
 
     tree_call(const tree_call &) = delete;
@@ -1052,7 +1052,7 @@ class tree_call
         result.metadata_incomplete = (result_.flags & REFLINK_METADATA_INCOMPLETE) != 0;
         result.at_source = (result_.flags & REFLINK_AT_SOURCE) != 0;
         result.at_destination = (result_.flags & REFLINK_AT_DESTINATION) != 0;
-        result.failed_path = failed_path_;
+        result.failed_path = failed_path_.c_str();
         if ((result_.flags & REFLINK_LITTER) != 0)
             result.litter = result_.litter;
         result.files = result_.files;
@@ -1163,7 +1163,7 @@ class tree_call
     const libreflink::tree_options &from_;
     ::reflink_tree_options to_ = REFLINK_TREE_OPTIONS_INIT;
     ::reflink_tree_result result_ = REFLINK_TREE_RESULT_INIT;
-    char failed_path_[4096] = {};
+    std::string failed_path_ = std::string(1 << 16, '\0');
     bool stopped_ = false;
     std::exception_ptr thrown_{};
 };

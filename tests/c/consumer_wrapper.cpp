@@ -269,6 +269,43 @@ static void stopped_trees()
     CHECK(libreflink::remove_tree_at(AT_FDCWD, "many").directories == 1);
 }
 
+// Makes 25 directories in each other, at a path longer than PATH_MAX, and returns it.
+static std::string go_down(const fs::path &root)
+{
+    const std::string name(200, 'd');
+    std::string path;
+    fs::create_directory(root);
+    fs::current_path(root);
+    for (int level = 0; level < 25; level++) {
+        fs::create_directory(name);
+        CHECK(chdir(name.c_str()) == 0);
+        path += name + "/";
+    }
+    return path;
+}
+
+// An entry that no system call could reach by its path is named whole.
+static void deep_trees()
+{
+    const int here = open(".", O_RDONLY);
+    const std::string path = go_down("deep") + "entry";
+    std::ofstream("entry") << "x";
+    CHECK(fchdir(here) == 0);
+    go_down("shallow");
+    fs::create_directory("entry"); // a directory against a file
+    CHECK(fchdir(here) == 0 && close(here) == 0);
+    libreflink::tree_options options;
+    options.if_exists = libreflink::tree_if_exists::merge;
+    try {
+        libreflink::copy_tree("deep", "shallow", options);
+        CHECK(false);
+    } catch (const libreflink::error &caught) {
+        CHECK(caught.tree()->failed_path == path && caught.path2() == "shallow/" + path);
+    }
+    libreflink::remove_tree("deep");
+    libreflink::remove_tree("shallow");
+}
+
 static void probes(const fs::path &source)
 {
     const libreflink::capability here = libreflink::probe(".");
@@ -296,6 +333,7 @@ int main(int argc, char **argv)
     descriptors("source");
     trees("source");
     stopped_trees();
+    deep_trees();
     probes("source");
     looks("source");
     std::printf("libreflink %s\n", libreflink::version_string());
