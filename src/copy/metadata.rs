@@ -307,9 +307,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
     /// owner was set. `given`: the bits that the system gave the file when it was made.
     fn mode(&mut self, now: &Stat, source: u32, given: u32) -> Result<()> {
         let permissions = self.options.permissions;
-        // On a FIFO or a device they mean nothing.
-        let has_special = !self.source.kind.is_special();
-        let takes_special = has_special && self.options.preserve.owner && permissions != Permissions::New;
+        let takes_special = self.options.preserve.owner && permissions != Permissions::New;
         let mut special = if takes_special { source & !PERMISSIONS } else { 0 };
         if special != 0 && !self.owner_is_sure(now) {
             self.allow::<()>(Side::Destination, Err(Errno::own(EPERM)))?;

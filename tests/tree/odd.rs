@@ -88,6 +88,7 @@ pub fn make(root: &Path) {
     mode(&at("plain"), 0o4751);
     mode(&at("open/first"), 0o640);
     mode(&at("sticky"), 0o1777);
+    mode(&at("fifo"), 0o2640);
     times(&at("plain"), 1_000_000_000, 1_100_000_000);
     times(&at("dangling"), 1_000_000_001, 1_100_000_001);
     times(&at("fifo"), 1_000_000_002, 1_100_000_002);

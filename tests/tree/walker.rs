@@ -205,8 +205,6 @@ fn expected(path: &[u8], source: &Node, kept: Kept, mine: (u32, u32)) -> Node {
         if source.kind != Kind::Symlink {
             wanted.mode &= !0o7000;
         }
-    } else if source.kind == Kind::Special {
-        wanted.mode &= !0o7000;
     }
     wanted.attributes.retain(|name, _| if is_acl(name) { kept.acl } else { kept.attributes });
     if !kept.links {
