@@ -15,7 +15,10 @@ use crate::sys::{Errno, Fd, Kind, Stat, Sys, Time, read_whole};
 pub(crate) const PERMISSIONS: u32 = 0o777;
 
 /// The set-gid bit.
-const SET_GID: u32 = 0o2000;
+pub(crate) const SET_GID: u32 = 0o2000;
+
+/// The right of a file's owner to write.
+const OWNER_WRITES: u32 = 0o200;
 
 /// What open(2) is given for a new file, before the umask.
 pub(crate) const NEW_FILE: u32 = 0o666;
@@ -232,6 +235,7 @@ impl<'a, S: Sys> Transfer<'a, S> {
             now = self.owner(&now)?;
         }
         if preserve.attributes {
+            now = self.let_owner_write(&now, target)?;
             self.attributes(&now)?;
         }
         let mut wanted = self.source.mode;
@@ -420,6 +424,18 @@ impl<'a, S: Sys> Transfer<'a, S> {
             }
         }
         Ok(())
+    }
+
+    /// Gives the owner of a new file the right to write, which setting attributes takes (xattr(7)): umask or default ACL may have
+    /// taken it away. [`Self::mode`] sets what is wanted.
+    fn let_owner_write(&self, now: &Stat, target: Target) -> Result<Stat> {
+        let is_new = matches!(target, Target::New { .. });
+        if !is_new || self.source.kind != Kind::Regular || now.mode & OWNER_WRITES != 0 {
+            return Ok(*now);
+        }
+        // A file system that keeps no modes may refuse that: what is not possible shows when an attribute is set.
+        let _ = self.dst.set_mode(self.sys, now.mode | OWNER_WRITES);
+        self.dst.stat(self.sys).at(Step::Metadata(Side::Destination))
     }
 
     fn capability(&mut self, now: &Stat, name: &CStr) -> Result<()> {

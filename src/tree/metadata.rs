@@ -7,7 +7,7 @@ use super::Options;
 use super::directory::{Directory, Look};
 use super::file::Copier;
 use super::own::remove_scratch;
-use crate::copy::metadata::{Target, Transfer, mode_without_acl};
+use crate::copy::metadata::{SET_GID, Target, Transfer, mode_without_acl};
 use crate::copy::name::with_private_name;
 use crate::copy::node::Node;
 use crate::copy::{self, Permissions, table};
@@ -27,14 +27,17 @@ pub(super) fn enter_made<'s, S: Sys>(
     parent: Fd,
     name: &CStr,
 ) -> crate::sys::Result<(Handle<'s, S>, Stat)> {
-    let entered = match sys.enter(parent, name) {
-        Err(errno) if table::access_denied(errno) => sys.enter_to_remove(parent, name),
-        entered => entered,
+    let (entered, wanted) = match sys.enter(parent, name) {
+        Err(errno) if table::access_denied(errno) => {
+            let inherited = sys.stat_name(parent, name)?.mode & SET_GID;
+            (sys.enter_to_remove(parent, name), PRIVATE | inherited) // sets the mode to 0700
+        }
+        entered => (entered, PRIVATE),
     };
     let made = Handle::new(sys, entered?);
     let stat = sys.stat(made.fd())?;
     // Some file systems keep no modes: what is not possible there shows when something is made.
-    if stat.mode & PRIVATE == PRIVATE || sys.set_mode(made.fd(), stat.mode | PRIVATE).is_err() {
+    if stat.mode & wanted == wanted || sys.set_mode(made.fd(), stat.mode | wanted).is_err() {
         return Ok((made, stat));
     }
     let stat = sys.stat(made.fd())?;
@@ -64,7 +67,7 @@ pub(super) fn prepare<S: Sys>(sys: &S, directory: &Directory<S>) -> Result<()> {
     }
 }
 
-/// Removes the ACLs that a new root inherited from its parent, if those of the source are copied.
+/// Removes the ACLs that a new directory inherited from its parent, if those of the source are copied.
 pub(super) fn forget_inherited<S: Sys>(sys: &S, target: Fd, options: &Options) -> Result<()> {
     if !options.files.preserve.acl || sys.group_entry(target).is_some() {
         return Ok(());

@@ -36,6 +36,11 @@ pub const ALL: &[Attack] = &[
     Attack("inherited_modes", &["xfs-4k", "btrfs", "ext4", "tmpfs"], inherited_modes),
     Attack("anothers_destination_stays", KINDS, anothers_destination),
     Attack("inherited_acls", &["xfs-4k", "btrfs", "ext4", "tmpfs"], inherited_acls),
+    Attack(
+        "new_files_that_their_owner_may_not_write",
+        &["xfs-4k", "btrfs", "ext4", "tmpfs"],
+        closed_when_made,
+    ),
     Attack("attributes_of_what_is_not_opened", KINDS, attributes_of_what_is_not_opened),
 ];
 
@@ -678,6 +683,43 @@ fn inherited_acls(place: &Place) {
     for (path, node) in &source {
         let extra = copy[path].mode & 0o007 & !node.mode;
         assert_eq!(extra, 0, "{:?}: {:o}", String::from_utf8_lossy(path), copy[path].mode);
+    }
+    // Merged into directories of which one hands a list down: a new entry has its source's list, or none.
+    let merged = odd::directory(&room.path("merged"));
+    setfacl("d:u:1003:rwx", &odd::directory(&merged.join("without")));
+    calls::copied(&src, &merged, &Options { if_exists: MERGE, ..options });
+    let of = |root: &Path| walker::walk(&root.join("without/directory-0"));
+    walker::assert_copy(&of(&src), &of(&merged), walker::Kept::of(&options));
+}
+
+/// A umask, or a list that a directory hands down, can deny the owner of what is made there everything: attributes are copied
+/// all the same, and directories keep the set-gid bit that they inherit.
+fn closed_when_made(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::mode(&room.0, 0o777);
+    become_a_user();
+    let src = odd::directory(&room.path("src"));
+    odd::plain(&src.join("plain"), 1, 1);
+    files::set_xattr(&files::file(&src.join("closed"), b"of its own"), "user.odd", b"value");
+    odd::mode(&src.join("closed"), 0o444);
+    let source = walker::walk(&src);
+    let options = Options { preserve: abi::XATTRS | abi::TIMES, ..Options::default() };
+    let (open, handing_down) = (odd::directory(&room.path("open")), odd::directory(&room.path("down")));
+    setfacl("d:u::---,d:g::rwx,d:o::r-x", &handing_down);
+    for (umask, parent) in [(0o777, &open), (0o022, &handing_down)] {
+        unsafe { libc::umask(umask) };
+        let outcome = calls::copied(&src, &parent.join("dst"), &options);
+        let mut copy = walker::walk(&parent.join("dst"));
+        for node in copy.values_mut() {
+            node.attributes.retain(|name, _| name.starts_with(b"user.")); // the lists are those handed down
+        }
+        walker::assert_copy(&source, &copy, walker::Kept::of(&options));
+        assert_eq!((outcome.files, outcome.directories), (2, 2));
+        odd::mode(parent, 0o2755);
+        let merged = Options { if_exists: MERGE, ..options };
+        calls::copied(&src, parent, &merged);
+        let made = fs::metadata(parent.join("plain/directory-0")).unwrap().mode();
+        assert_eq!(made & 0o7777, 0o2755, "umask {umask:o}");
     }
 }
 

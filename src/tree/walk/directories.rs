@@ -211,12 +211,14 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
         Ok(Level::new(directory, look))
     }
 
-    /// Opens a directory that was just made, and checks that it is the one. Nobody else can enter a new tree.
+    /// Opens a directory that was just made, and checks that it is the one. Nobody else can enter a new tree, and no directory
+    /// below its root inherits a list.
     fn enter_made(&mut self, parent: &Directory<S>, name: &CStr) -> Result<(Handle<'s, S>, Stat)> {
         let (sys, dir) = (self.sys, parent.target.fd());
         let (made, stat) = metadata::enter_made(sys, dir, name).map_err(as_taken).at(Step::Create)?;
         if self.copier.merges() {
             self.own.check(sys, dir, made.fd(), &stat)?;
+            metadata::forget_inherited(sys, made.fd(), self.copier.options)?;
         }
         Ok((made, stat))
     }
