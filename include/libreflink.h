@@ -1517,7 +1517,8 @@ struct reflink_tree_options {
                   const struct reflink_tree_entry *entry);
   /**
    * Called for each entry that was copied or removed, when it is finished: for a directory after everything in it.
-   * Non-zero cancels with -ECANCELED.
+   * Non-zero cancels with -ECANCELED. Not called any more once something ended the call: what other threads finish then is
+   * only counted.
    */
   int (*on_done)(void *user,
                  const struct reflink_tree_entry *entry);
@@ -1587,7 +1588,7 @@ struct reflink_tree_result {
   uint64_t entries_left_out;
   /** Not replaced because of REFLINK_TREE_KEEP_EXISTING. */
   uint64_t entries_kept;
-  /** Skipped by `on_error`. */
+  /** Skipped by `on_error`; in a removal also the directories that such an entry is in. */
   uint64_t entries_failed;
   /** Gone from the source between reading the directory and opening the entry. */
   uint64_t entries_vanished;

@@ -20,6 +20,7 @@ pub const ALL: &[Attack] = &[
     Attack("a_filter_can_end_the_call", ONE, a_filter_can_end_the_call),
     Attack("each_call_of_a_function_can_cancel", &["xfs-4k", "tmpfs"], each_call_can_cancel),
     Attack("errors_are_skipped_or_end_the_call", ONE, errors_are_skipped),
+    Attack("kinds_are_told_as_listed", ONE, kinds_are_told_as_listed),
     Attack("a_small_cleanup_can_be_cancelled", ONE, a_small_cleanup_can_be_cancelled),
     Attack("a_signal_handler_can_cancel", ONE, a_signal_handler_can_cancel),
     Attack("a_large_file_in_another_thread_can_be_cancelled", &["ext4", "tmpfs"], a_large_file),
@@ -387,6 +388,36 @@ fn errors_are_skipped(place: &Place) {
         }
     }
     odd::mode(&src.join("directory-2"), 0o755);
+}
+
+/// The type that a directory lists is told also where the entry itself cannot be looked at.
+fn kinds_are_told_as_listed(place: &Place) {
+    let room = Room::new(&place.dir);
+    odd::mode(&room.0, 0o777);
+    become_a_user();
+    let dark = odd::directory(&odd::directory(&room.path("src")).join("dark"));
+    files::file(&dark.join("file"), b"in the dark");
+    files::fifo(&dark.join("fifo"));
+    assert!(odd::node(&dark.join("device"), libc::S_IFCHR, 0), "as a whiteout anybody may make it");
+    odd::mode(&dark, 0o444);
+    let told = RefCell::new(BTreeMap::new());
+    let skip = |which, _: usize, path: &str, entry: Option<&Entry>, _: Option<&Progress>| {
+        if which != Which::Error {
+            return 0;
+        }
+        told.borrow_mut().insert(path.to_string(), (entry.unwrap().kind, entry.unwrap().code));
+        calls::SKIP
+    };
+    let caller = Caller::new(&skip);
+    calls::copied(
+        &room.path("src"),
+        &room.path("dst"),
+        &Options { filter: None, ..caller.options(&Options::default()) },
+    );
+    let wanted = [("dark/device", 6), ("dark/fifo", 4), ("dark/file", 1)];
+    let wanted = wanted.map(|(path, kind)| (path.to_string(), (kind, -libc::EACCES)));
+    assert_eq!(told.into_inner(), wanted.into());
+    odd::mode(&dark, 0o755);
 }
 
 static CANCEL: AtomicI32 = AtomicI32::new(0);

@@ -175,7 +175,8 @@ pub struct reflink_tree_options {
     /// does without this function.
     pub on_error: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
     /// Called for each entry that was copied or removed, when it is finished: for a directory after everything in it.
-    /// Non-zero cancels with -ECANCELED.
+    /// Non-zero cancels with -ECANCELED. Not called any more once something ended the call: what other threads finish then is
+    /// only counted.
     pub on_done: Option<unsafe extern "C" fn(user: *mut c_void, entry: *const reflink_tree_entry) -> c_int>,
     /// Receives the path of the entry that ended the call, relative to the root and NUL-terminated, cut to
     /// `failed_path_size`. Empty if that was the root, or if no entry ended the call. May be NULL.

@@ -57,7 +57,7 @@ pub struct reflink_tree_result {
     pub entries_left_out: u64,
     /// Not replaced because of REFLINK_TREE_KEEP_EXISTING.
     pub entries_kept: u64,
-    /// Skipped by `on_error`.
+    /// Skipped by `on_error`; in a removal also the directories that such an entry is in.
     pub entries_failed: u64,
     /// Gone from the source between reading the directory and opening the entry.
     pub entries_vanished: u64,

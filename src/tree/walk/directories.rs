@@ -74,7 +74,10 @@ impl<'s, S: Sys> Walk<'_, 's, S> {
             // Some file systems list no types, and none lists the number of a device.
             _ => match self.sys.stat_name(directory.source.fd(), name) {
                 Ok(stat) => EntryKind::of_stat(&stat),
-                Err(errno) => return self.unopened(directory, name, EntryKind::File, errno),
+                Err(errno) => {
+                    let kind = kind.map_or(EntryKind::File, EntryKind::of);
+                    return self.unopened(directory, name, kind, errno);
+                }
             },
         };
         let content = match self.filter(directory, name, kind)? {
