@@ -129,6 +129,10 @@ pub trait Directories {
     fn remove_name_attribute(&self, _dir: Fd, _name: &CStr, _attribute: &CStr) -> Result<()> {
         unsupported()
     }
+    /// Whether names can be added to this directory, and none renamed or removed (chattr(1), "a").
+    fn is_append_only(&self, _dir: Fd) -> bool {
+        false
+    }
     /// Whether the file system writes this file or directory in place (Btrfs: NOCOW). Such a file clones only with its
     /// like, and what is made in such a directory becomes like it. `None`: it has no such mark.
     fn no_cow(&self, _fd: Fd) -> Result<Option<bool>> {

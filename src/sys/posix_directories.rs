@@ -163,6 +163,10 @@ impl Directories for Native {
         own::set_name_times(dir, name, accessed, modified)
     }
 
+    fn is_append_only(&self, dir: Fd) -> bool {
+        own::is_append_only(dir)
+    }
+
     fn no_cow(&self, fd: Fd) -> Result<Option<bool>> {
         own::no_cow(fd)
     }

@@ -19,7 +19,7 @@ use crate::copy::metadata::check_carried;
 use crate::copy::name::{Destination, is_separator, with_private_name};
 use crate::copy::{Durability, Permissions, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
-use crate::sys::errno::{EEXIST, ENOTDIR};
+use crate::sys::errno::{EEXIST, ENOTDIR, EPERM};
 use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
 
 /// A limit above what any machine gains from: each thread opens up to four files.
@@ -202,6 +202,9 @@ impl<'s, S: Sys> Job<'s, '_, S> {
             make(self.leaf).at(Step::Create)?;
             (Staging::Final, metadata::enter_made(sys, parent, self.leaf))
         } else {
+            if sys.is_append_only(parent) {
+                return Err(Errno::own(EPERM)).at(Step::Create); // what is made there keeps its private name for ever
+            }
             let ((), name) = with_private_name(sys, make).at(Step::Create)?;
             let opened = metadata::enter_made(sys, parent, name.as_c_str());
             (Staging::Private(name), opened)

@@ -85,7 +85,7 @@ impl<S: Sys> Copier<'_, '_, S> {
                 says => says.at(Step::OpenSource)?,
             };
             let make = |name: &CStr| self.sys.make_symlink(&says, target, name);
-            self.put(target, name, make, |name| {
+            self.put(directory, name, make, |name| {
                 self.copy_metadata((from, stat), Node::Named(target, name), report)
             })?;
             return Ok(Fate::Symlink);
@@ -98,7 +98,7 @@ impl<S: Sys> Copier<'_, '_, S> {
         let like = Stat { mode, ..*stat };
         let make = |name: &CStr| self.sys.make_special(target, name, &like);
         let source = if files.preserve.acl { stat } else { &like };
-        self.put(target, name, make, |name| {
+        self.put(directory, name, make, |name| {
             self.copy_metadata((from, source), Node::Named(target, name), report)
         })?;
         Ok(Fate::Special)
@@ -120,15 +120,17 @@ impl<S: Sys> Copier<'_, '_, S> {
     /// unfinished, and an existing entry is replaced in one step.
     pub(super) fn put(
         &self,
-        dir: Fd,
+        directory: &Directory<S>,
         name: &CStr,
         make: impl Fn(&CStr) -> crate::sys::Result<()>,
         finish: impl FnOnce(&CStr) -> Result<()>,
     ) -> Result<()> {
+        let dir = directory.target.fd();
         if !self.merges() {
             make(name).at(Step::Create).map_err(|error| self.explain(error))?;
             return finish(name).inspect_err(|_| _ = self.sys.unlink(dir, name));
         }
+        self.check_names_change(directory).at(Step::Create)?;
         let ((), private) = with_private_name(self.sys, make).at(Step::Create)?;
         let private = private.as_c_str();
         let named = finish(private).and_then(|()| self.publish(dir, private, name));
@@ -164,7 +166,7 @@ impl<S: Sys> Copier<'_, '_, S> {
             }
             file.close()
         };
-        match self.put(target, name, make, |_| Ok(())) {
+        match self.put(directory, name, make, |_| Ok(())) {
             Err(error) if self.came_first(directory, name, &error) => return Ok(Fate::Kept),
             outcome => outcome?,
         }
@@ -197,7 +199,7 @@ impl<S: Sys> Copier<'_, '_, S> {
             refused.set(is_linked.is_ok());
             is_linked.and(Err(Errno::own(ESTALE)))
         };
-        match self.put(target, name, link, |_| Ok(())) {
+        match self.put(directory, name, link, |_| Ok(())) {
             Err(_) if refused.get() => Ok(None),
             Err(error) if self.came_first(directory, name, &error) => Ok(Some(Fate::Kept)),
             outcome => outcome.map(|()| {

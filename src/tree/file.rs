@@ -14,7 +14,7 @@ use crate::copy::name::Destination;
 use crate::copy::source::Source;
 use crate::copy::{self, Callback, Durability, Mode, Permissions, table};
 use crate::error::{At, Cause, Error, Result, Side, Step};
-use crate::sys::errno::EEXIST;
+use crate::sys::errno::{EEXIST, EPERM};
 use crate::sys::{Errno, Fd, Handle, Kind, Stat, Sys};
 
 /// What became of an entry.
@@ -267,10 +267,17 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             Ok(there) if there.kind == Kind::Directory => {
                 Err(Errno::own(EEXIST)).at(Step::Check(Side::Destination))
             }
-            Ok(_) => Ok(self.options.keep_existing),
+            Ok(_) if self.options.keep_existing => Ok(true),
+            Ok(_) => self.check_names_change(directory).at(Step::Check(Side::Destination)).map(|()| false),
             Err(errno) if table::name_is_free(errno) => Ok(false),
             Err(errno) => Err(errno).at(Step::Check(Side::Destination)),
         }
+    }
+
+    /// In a merge, fails for a directory in which no name can be changed: a private name would stay for ever.
+    pub(super) fn check_names_change(&self, directory: &Directory<S>) -> crate::sys::Result<()> {
+        let look = || self.sys.is_append_only(directory.target.fd());
+        if *directory.place.append_only.get_or_init(look) { Err(Errno::own(EPERM)) } else { Ok(()) }
     }
 
     /// In a merge, whether this call made the existing entry `there` under another name.

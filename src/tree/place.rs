@@ -3,7 +3,7 @@
 
 use core::ffi::CStr;
 use std::ffi::CString;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::folding::Folding;
 
@@ -17,20 +17,22 @@ pub(super) struct Place {
     pub(super) depth: u32,
     /// Whether it takes two names for one.
     pub(super) folding: Folding,
+    /// In a merge, whether no name in it can be changed.
+    pub(super) append_only: OnceLock<bool>,
 }
 
 impl Place {
     /// The place of the root.
     pub(super) fn root() -> Arc<Self> {
         let (name, folding) = (CString::default(), Folding::default());
-        Arc::new(Self { parent: None, name, depth: 1, folding })
+        Arc::new(Self { parent: None, name, depth: 1, folding, append_only: OnceLock::new() })
     }
 
     /// The place of a directory in this one.
     pub(super) fn below(self: &Arc<Self>, name: &CStr) -> Arc<Self> {
         let depth = self.depth.saturating_add(1);
         let (parent, folding) = (Some(Arc::clone(self)), Folding::default());
-        Arc::new(Self { parent, name: name.into(), depth, folding })
+        Arc::new(Self { parent, name: name.into(), depth, folding, append_only: OnceLock::new() })
     }
 
     /// The names from the root down.

@@ -41,6 +41,7 @@ pub const ALL: &[Attack] = &[
         &["xfs-4k", "btrfs", "ext4", "tmpfs"],
         closed_when_made,
     ),
+    Attack("append_only_directories", &["xfs-4k", "btrfs", "ext4", "tmpfs"], append_only),
     Attack("attributes_of_what_is_not_opened", KINDS, attributes_of_what_is_not_opened),
 ];
 
@@ -721,6 +722,40 @@ fn closed_when_made(place: &Place) {
         let made = fs::metadata(parent.join("plain/directory-0")).unwrap().mode();
         assert_eq!(made & 0o7777, 0o2755, "umask {umask:o}");
     }
+}
+
+/// Nothing can be renamed or removed in such a directory (chattr(1), "a"), so that a private name would stay for ever: what
+/// takes one is refused before anything is made.
+fn append_only(place: &Place) {
+    needs_root();
+    let room = Room::new(&place.dir);
+    let dst = odd::directory(&room.path("dst"));
+    files::file(&dst.join("there"), b"old");
+    let src = |name: &str| odd::directory(&room.path(&format!("src-{name}"))).join(name);
+    files::file(&src("new"), b"new");
+    files::file(&src("there"), b"new");
+    symlink("nowhere", src("link")).unwrap();
+    files::fifo(&src("fifo"));
+    odd::directory(&src("directory"));
+    program("chattr", &["+a"], &dst);
+    let copy = |name: &str| {
+        let permissions = if name == "directory" { abi::PERMISSIONS_UMASK } else { 0 }; // seen on a scratch directory
+        let options = Options { permissions, ..with(MERGE, 0) };
+        calls::copy(&room.path(&format!("src-{name}")), &dst, &options)
+    };
+    for name in ["there", "link", "fifo"] {
+        let (code, outcome) = copy(name);
+        assert_eq!((code, outcome.flags & DESTINATION_CHANGED), (-libc::EPERM, 0), "{name}: {outcome:?}");
+    }
+    let (code, outcome) = calls::copy(&room.path("src-new"), &dst.join("tree"), &with(0, 0));
+    assert_eq!((code, outcome.flags & LITTER), (-libc::EPERM, 0), "{outcome:?}");
+    assert_eq!(files::names(&dst), ["there"]);
+    for name in ["new", "directory"] {
+        assert_eq!(copy(name).0, 0, "{name} takes no private name");
+    }
+    assert_eq!(files::names(&dst), ["directory", "new", "there"]);
+    assert_eq!(fs::read(dst.join("there")).unwrap(), b"old");
+    program("chattr", &["-a"], &dst);
 }
 
 /// What a directory hands down holds for what is made in it, also where two trees become one and each directory that is

@@ -226,6 +226,12 @@ pub fn set_name_times(dir: Fd, name: &CStr, accessed: Time, modified: Time) -> R
     wide.unwrap_or_else(|| posix::set_name_times(dir, name, accessed, modified))
 }
 
+/// Where statx(2) is missing or does not report flags, what is made there may stay under its private name.
+pub fn is_append_only(dir: Fd) -> bool {
+    let said = statx(dir, c"", libc::AT_EMPTY_PATH, 0);
+    matches!(said, Some(Ok(said)) if said.stx_attributes & libc::STATX_ATTR_APPEND as u64 != 0)
+}
+
 /// FS_NOCOW_FL (linux/fs.h). Only Btrfs acts on it.
 const NOCOW: c_int = 0x0080_0000;
 

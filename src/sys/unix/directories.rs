@@ -184,6 +184,11 @@ pub fn set_name_times(dir: Fd, name: &CStr, accessed: Time, modified: Time) -> R
     posix::set_name_times(dir, name, accessed, modified)
 }
 
+/// Not asked for: the flag is one of chflags(2) on some of these systems, and absent on others.
+pub const fn is_append_only(_: Fd) -> bool {
+    false
+}
+
 /// Btrfs alone has such files.
 pub const fn no_cow(_: Fd) -> Result<Option<bool>> {
     Ok(None)

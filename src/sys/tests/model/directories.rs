@@ -394,6 +394,10 @@ impl<K: Cloning> Directories for Model<K> {
         })
     }
 
+    fn is_append_only(&self, _: Fd) -> bool {
+        false
+    }
+
     fn no_cow(&self, fd: Fd) -> Result<Option<bool>> {
         self.call(Call::NoCow, About::fd(fd), |world, _| {
             Ok(Some(world.disk.inodes[world.open_file(fd)?.ino].nocow))
