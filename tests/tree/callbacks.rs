@@ -277,12 +277,14 @@ fn each_call_can_cancel(place: &Place) {
     let room = Room::new(&place.dir);
     let src = room.path("src");
     odd::plain(&src, 5, 70);
-    for threads in [0, 2] {
+    for (threads, durability) in [(0, abi::ATOMIC), (2, abi::ATOMIC), (0, abi::UNSTAGED)] {
+        let options = Options { threads, durability, ..Options::default() };
         for flag in [false, true] {
             for which in [Which::Filter, Which::Done, Which::Progress] {
                 let mut number = 1;
-                while cancelled_at(&room, which, number, threads, flag) {
-                    number += 1 + number / 3;
+                while cancelled_at(&room, which, number, &options, flag) {
+                    // Of progress, which is reported now and then, the last call too.
+                    number += if which == Which::Progress { 1 } else { 1 + number / 3 };
                 }
                 assert!(number > 2, "{which:?} was hardly ever called");
             }
@@ -292,7 +294,7 @@ fn each_call_can_cancel(place: &Place) {
 }
 
 /// `false`: there was no such call.
-fn cancelled_at(room: &Room, which: Which, number: usize, threads: u32, flag: bool) -> bool {
+fn cancelled_at(room: &Room, which: Which, number: usize, options: &Options, flag: bool) -> bool {
     let (cancel, reached) = (AtomicI32::new(0), AtomicI32::new(0));
     let decide = |one, at: usize, _: &str, _: Option<&Entry>, progress: Option<&Progress>| {
         // The removal of what is unfinished is told too, and is not what is to be cancelled.
@@ -309,9 +311,10 @@ fn cancelled_at(room: &Room, which: Which, number: usize, threads: u32, flag: bo
         }
     };
     let caller = Caller::new(&decide);
-    let options = Options { threads, cancel: cancel.as_ptr(), ..Options::default() };
+    let options = Options { cancel: cancel.as_ptr(), ..*options };
     let (code, outcome) = calls::copy(&room.path("src"), &room.path("dst"), &caller.options(&options));
-    let why = format!("{which:?} {number}, {threads} threads, flag {flag}");
+    let Options { threads, durability, .. } = options;
+    let why = format!("{which:?} {number}, {threads} threads, durability {durability:#x}, flag {flag}");
     if reached.load(Ordering::Relaxed) == 0 {
         assert_eq!(code, 0, "{why}: {outcome:?}");
         calls::removed(&room.path("dst"));

@@ -119,8 +119,8 @@ impl<'w, 's, S: Sys> Walk<'w, 's, S> {
         while !self.waiting.is_empty() {
             self.collect(true)?;
         }
-        self.look_for_cancel()?;
-        self.tell(Phase::Copy, 0)
+        self.tell(Phase::Copy, 0)?;
+        self.look_for_cancel() // a merge looks no more after this
     }
 
     /// Called before each entry: ends the call if the caller cancels, and reports progress now and then.
