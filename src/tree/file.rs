@@ -269,12 +269,16 @@ impl<'s, 'o, S: Sys> Copier<'s, 'o, S> {
             }
             Ok(_) if self.options.keep_existing => Ok(true),
             Ok(_) => self.check_names_change(directory).at(Step::Check(Side::Destination)).map(|()| false),
+            Err(errno) if table::name_is_free(errno) && self.files.durability == Durability::Unstaged => {
+                // What is made under its own name is removed after a failure.
+                self.check_names_change(directory).at(Step::Create).map(|()| false)
+            }
             Err(errno) if table::name_is_free(errno) => Ok(false),
             Err(errno) => Err(errno).at(Step::Check(Side::Destination)),
         }
     }
 
-    /// In a merge, fails for a directory in which no name can be changed: a private name would stay for ever.
+    /// In a merge, fails for a directory in which no name can be changed: what is unfinished would stay for ever.
     pub(super) fn check_names_change(&self, directory: &Directory<S>) -> crate::sys::Result<()> {
         let look = || self.sys.is_append_only(directory.target.fd());
         if *directory.place.append_only.get_or_init(look) { Err(Errno::own(EPERM)) } else { Ok(()) }

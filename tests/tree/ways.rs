@@ -749,6 +749,9 @@ fn append_only(place: &Place) {
     }
     let (code, outcome) = calls::copy(&room.path("src-new"), &dst.join("tree"), &with(0, 0));
     assert_eq!((code, outcome.flags & LITTER), (-libc::EPERM, 0), "{outcome:?}");
+    let unstaged = Options { durability: abi::UNSTAGED, ..with(MERGE, 0) };
+    let (code, outcome) = calls::copy(&room.path("src-new"), &dst, &unstaged);
+    assert_eq!(code, -libc::EPERM, "a file that fails must be removed: {outcome:?}");
     assert_eq!(files::names(&dst), ["there"]);
     for name in ["new", "directory"] {
         assert_eq!(copy(name).0, 0, "{name} takes no private name");
