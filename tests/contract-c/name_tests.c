@@ -121,6 +121,8 @@ static void names_that_cannot_be(void)
     for (i = 0; i <= COUNT(odd); i++) {
         struct copy copy = copy_like(REFLINK_NEVER, REFLINK_FAIL, new_file());
         name = i < COUNT(odd) ? odd[i] : lengthy;
+        if (!is_one_name(name))
+            continue;
         if (make_directory(name)) {
             remove_name(name);
             continue;

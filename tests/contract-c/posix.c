@@ -365,6 +365,11 @@ bool access_times_stay(void)
     return true;
 }
 
+bool is_one_name(const char *name)
+{
+    return !strchr(name, '/');
+}
+
 unsigned unnamed_modes(void)
 {
     enum { MOST = 64 };

@@ -79,7 +79,8 @@ bool holes_are_found(handle file); /* of a file that begins with a hole */
 bool renames_without_replacing(const char *old, const char *name);
 bool replaces_open_files(void);
 bool open_directories_move(void);
-bool access_times_stay(void); /* when a name is looked at */
+bool access_times_stay(void);       /* when a name is looked at */
+bool is_one_name(const char *name); /* taken for one, and refused as one where it cannot be */
 /* Permission bits of files without a name that this process has open, all together. */
 unsigned unnamed_modes(void);
 /* Whether `os_error` is what this system says for the library's `code`. */

@@ -369,6 +369,12 @@ bool access_times_stay(void)
     return !on_wine();
 }
 
+/* "a:b" is a name on the drive a. Wine says of a name of 256 letters that nothing has it. */
+bool is_one_name(const char *name)
+{
+    return !strchr(name, ':') && (!on_wine() || strlen(name) < 256);
+}
+
 unsigned unnamed_modes(void)
 {
     return 0;
