@@ -367,7 +367,7 @@ bool access_times_stay(void)
 
 bool is_one_name(const char *name)
 {
-    return !strchr(name, '/');
+    return name[strcspn(name, "/")] == '\0';
 }
 
 unsigned unnamed_modes(void)

@@ -372,7 +372,7 @@ bool access_times_stay(void)
 /* "a:b" is a name on the drive a. Wine says of a name of 256 letters that nothing has it. */
 bool is_one_name(const char *name)
 {
-    return !strchr(name, ':') && (!on_wine() || strlen(name) < 256);
+    return name[strcspn(name, ":")] == '\0' && (!on_wine() || strlen(name) < 256);
 }
 
 unsigned unnamed_modes(void)
